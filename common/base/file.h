@@ -1,0 +1,43 @@
+/* Files read by mapping and written so that a reader sees the old or the new, never half. */
+#ifndef CPS_BASE_FILE_H
+#define CPS_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+/* A whole regular file, read-only. */
+struct cps_file_map {
+    const char *data; /* not NUL-terminated; NULL when the file is empty */
+    size_t size;      /* bytes */
+};
+
+/* Maps path. fail_as is the status of any error (CPS_ERR_DATA, say); a directory
+ * or another non-regular file is one. */
+enum cps_status cps_file_map(struct cps_file_map *self, const char *path, enum cps_status fail_as);
+void cps_file_unmap(struct cps_file_map *self);
+
+/* A file that appears under its name only when it is complete. Writes go to a
+ * temporary name beside it; commit flushes to the disk and renames; abort removes.
+ * Every error is CPS_ERR_STORAGE and names the path. */
+struct cps_atomic_file {
+    int fd; /* -1 when not open */
+    char path[4096];
+    char temporary[4096 + 32];
+};
+
+enum cps_status cps_atomic_file_open(struct cps_atomic_file *self, const char *path);
+enum cps_status cps_atomic_file_write(struct cps_atomic_file *self, const void *bytes, size_t count);
+enum cps_status cps_atomic_file_write_at(struct cps_atomic_file *self, const void *bytes, size_t count,
+                                         uint64_t offset);
+enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self);
+void cps_atomic_file_abort(struct cps_atomic_file *self);
+
+/* The three in one, for a file that is in memory. */
+enum cps_status cps_file_replace(const char *path, const void *bytes, size_t count);
+
+/* Makes path and the folders above it. CPS_ERR_STORAGE. */
+enum cps_status cps_make_folders(const char *path);
+
+#endif

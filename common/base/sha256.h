@@ -1,0 +1,25 @@
+/* SHA-256 (FIPS 180-4) of a stream, by libcrypto. */
+#ifndef CPS_BASE_SHA256_H
+#define CPS_BASE_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+#define CPS_SHA256_BYTES 32
+#define CPS_SHA256_HEX_BYTES 65 /* 64 hex digits and the NUL */
+
+struct cps_sha256; /* opaque */
+
+enum cps_status cps_sha256_create(struct cps_sha256 **out);
+void cps_sha256_destroy(struct cps_sha256 **self);
+void cps_sha256_add(struct cps_sha256 *self, const void *bytes, size_t count);
+
+/* The digest of all that was added; the object may only be destroyed afterwards. */
+void cps_sha256_finish(struct cps_sha256 *self, uint8_t digest[CPS_SHA256_BYTES]);
+
+/* digest as lower-case hex. */
+void cps_sha256_to_hex(const uint8_t digest[CPS_SHA256_BYTES], char hex[CPS_SHA256_HEX_BYTES]);
+
+#endif
