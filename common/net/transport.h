@@ -1,0 +1,41 @@
+/*
+ * How messages leave this process: ZeroMQ or MPI behind one interface. A transport
+ * belongs to one rank and one thread; messages it receives are for any of the nodes
+ * that live on the rank.
+ */
+#ifndef CPS_NET_TRANSPORT_H
+#define CPS_NET_TRANSPORT_H
+
+#include <stdbool.h>
+
+#include "common/net/message.h"
+
+struct cps_transport;
+
+struct cps_transport_ops {
+    /* Hands over *message for the rank of its node `to`. The payload's reference passes to the
+     * transport, also on error. Never blocks. */
+    enum cps_status (*send)(struct cps_transport *self, struct cps_message *message);
+    /* The next message that has arrived whole, if any. Never blocks; also drives the sends
+     * under way. A frame that cannot be decoded is CPS_ERR_PEER. */
+    enum cps_status (*receive)(struct cps_transport *self, struct cps_message *out, bool *received);
+    /* Sleeps until something may have arrived or ns have passed; a transport that cannot
+     * sleep yields the processor once. */
+    void (*wait)(struct cps_transport *self, uint64_t ns);
+    /* True when nothing handed over is still unsent. */
+    bool (*idle)(struct cps_transport *self);
+    void (*destroy)(struct cps_transport *self);
+};
+
+/* Messages and bytes (headers included) that left and came, by kind. */
+struct cps_transport_counters {
+    uint64_t sent[CPS_MESSAGE_KINDS], sent_bytes[CPS_MESSAGE_KINDS];
+    uint64_t received[CPS_MESSAGE_KINDS], received_bytes[CPS_MESSAGE_KINDS];
+};
+
+struct cps_transport {
+    const struct cps_transport_ops *ops;
+    struct cps_transport_counters counters;
+};
+
+#endif
