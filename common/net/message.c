@@ -1,0 +1,105 @@
+/*
+ * Kinds of messages and the check that a payload is what its body announces. It stands
+ * between a transport, which only knows bytes, and the roles, which index into them.
+ */
+#include "common/net/message.h"
+
+#include <string.h>
+
+const char *cps_message_kind_name(enum cps_message_kind kind)
+{
+    static const char *const names[] = {
+#define X(name, text) [CPS_MESSAGE_##name] = text,
+        CPS_MESSAGE_MAP(X)
+#undef X
+    };
+    return (unsigned)kind < CPS_MESSAGE_KINDS ? names[kind] : "unknown";
+}
+
+/* 32-bit counts times a 32-bit width times 8 need 67 bits. */
+typedef unsigned __int128 wide;
+
+static enum cps_status check_size(const struct cps_message *message, wide expected)
+{
+    size_t bytes = cps_message_payload_bytes(message);
+    if (bytes == expected)
+        return CPS_OK;
+    return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with a payload of %zu bytes where its header says %s%llu",
+                    message->from, cps_message_kind_name(message->kind), bytes,
+                    expected > UINT64_MAX ? "more than " : "",
+                    (unsigned long long)(expected > UINT64_MAX ? UINT64_MAX : (uint64_t)expected));
+}
+
+static enum cps_status refuse(const struct cps_message *message, const char *why)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with %s", message->from,
+                    cps_message_kind_name(message->kind), why);
+}
+
+static enum cps_status check_exchange(const struct cps_message *message, uint32_t width)
+{
+    const struct cps_exchange *body = &message->exchange;
+    if ((unsigned)body->pull > CPS_PULL_READ)
+        return refuse(message, "an unknown pull");
+    if (!body->has_push && (body->sum_rows || body->single_rows))
+        return refuse(message, "gradients but no push");
+    if (body->pull == CPS_PULL_NONE && body->pull_rows)
+        return refuse(message, "keys but no pull");
+    wide rows = (wide)body->sum_rows * width * sizeof(int64_t) + (wide)body->single_rows * width * sizeof(float);
+    wide keys = (wide)body->sum_rows + body->single_rows + body->pull_rows;
+    return check_size(message, rows + keys * sizeof(uint32_t));
+}
+
+static enum cps_status check_plan(const struct cps_message *message)
+{
+    const struct cps_plan *plan = &message->plan;
+    if ((unsigned)plan->model > CPS_MODEL_BIAS || (unsigned)plan->optimizer > CPS_OPTIMIZER_ADAGRAD ||
+        (unsigned)plan->schedule > CPS_SCHEDULE_COSINE || (unsigned)plan->consistency > CPS_CONSISTENCY_ASP)
+        return refuse(message, "an unknown choice");
+    if (plan->batch_size == 0)
+        return refuse(message, "batches of no ratings");
+    return check_size(message, 0);
+}
+
+/* Nothing, or two strings each with its NUL. */
+static enum cps_status check_end(const struct cps_message *message)
+{
+    if ((unsigned)message->end.status > CPS_ERR_INTERRUPTED)
+        return refuse(message, "an unknown status");
+    size_t bytes = cps_message_payload_bytes(message);
+    if (bytes == 0)
+        return CPS_OK;
+    const uint8_t *text = message->payload->data;
+    const uint8_t *first = memchr(text, 0, bytes);
+    const uint8_t *second = first ? memchr(first + 1, 0, bytes - (size_t)(first + 1 - text)) : NULL;
+    if (!second || second + 1 != text + bytes)
+        return refuse(message, "a payload that is not a sentence and a hint");
+    return CPS_OK;
+}
+
+enum cps_status cps_message_check(const struct cps_message *message, uint32_t width)
+{
+    switch (message->kind) {
+    case CPS_MESSAGE_HELLO:
+    case CPS_MESSAGE_READY:
+    case CPS_MESSAGE_HEARTBEAT:
+        return check_size(message, 0);
+    case CPS_MESSAGE_PLAN:
+        return check_plan(message);
+    case CPS_MESSAGE_GRANT:
+        return check_size(message, (wide)message->grant.steps * 2 * sizeof(double));
+    case CPS_MESSAGE_EXCHANGE:
+        return check_exchange(message, width);
+    case CPS_MESSAGE_ROWS:
+        return check_size(message, (wide)message->rows.rows * width * sizeof(float));
+    case CPS_MESSAGE_REPORT:
+        return check_size(message, (wide)message->report.steps * sizeof(struct cps_loss_sum));
+    case CPS_MESSAGE_FAIL:
+    case CPS_MESSAGE_STOP:
+        return check_end(message);
+    case CPS_MESSAGE_KINDS:
+        break;
+    }
+    return cps_fail(CPS_ERR_PEER, "node %u sent a message of unknown kind %u", message->from,
+                    (unsigned)message->kind);
+}
