@@ -1,0 +1,52 @@
+/*
+ * history.csv: the loss curve, a line an epoch, rewritten whole after each so that a
+ * run cut at any moment leaves the last complete one.
+ *
+ *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s
+ *
+ * Losses have nine digits, which tell any two floats apart. The first three columns
+ * are the curve that the promise is about, and its hash is what
+ * `cut -d, -f1-3 history.csv | sha256sum` prints.
+ */
+#ifndef CPS_STORE_HISTORY_H
+#define CPS_STORE_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/sha256.h"
+#include "common/base/status.h"
+
+struct cps_run_folder;
+
+struct cps_epoch_record {
+    uint32_t epoch;    /* 0-based */
+    double train_loss; /* smoothed, as printed */
+    double valid_loss; /* where has_valid; an empty field otherwise */
+    bool has_valid;
+    double time_s;  /* training and validation */
+    uint64_t steps; /* done since the start of the run */
+    double ratings_per_s;
+};
+
+/* All zeroes is a valid empty history. */
+struct cps_history {
+    struct cps_epoch_record *epochs;
+    size_t count, capacity;
+};
+
+void cps_history_release(struct cps_history *self);
+enum cps_status cps_history_add(struct cps_history *self, const struct cps_epoch_record *epoch);
+
+/* The epoch of the lowest valid_loss, the first of equals; of the lowest train_loss
+ * where nothing was validated; NULL when there is no epoch. */
+const struct cps_epoch_record *cps_history_best(const struct cps_history *self);
+
+/* Replaces history.csv in folder. CPS_ERR_STORAGE. */
+enum cps_status cps_history_write(const struct cps_history *self, const struct cps_run_folder *folder);
+
+/* The SHA-256 of the loss curve: the header and lines of the first three columns. */
+enum cps_status cps_history_hash(const struct cps_history *self, char hex[CPS_SHA256_HEX_BYTES]);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * A run's folder: where one training run leaves all it has to say.
+ *
+ *     run.json  history.csv  steps.csv  metrics.jsonl  model.safetensors
+ *     users.tsv  movies.tsv  tb/  checkpoints/
+ *
+ * Opening checks, early, that the folder can be used: it can be made, is not
+ * another's, and takes bytes. Only starting touches what a former run left there, so
+ * that a run that fails on its data does not cost the results of the last one.
+ * Every file in it is written by one rank, the coordinator's.
+ */
+#ifndef CPS_STORE_RUN_FOLDER_H
+#define CPS_STORE_RUN_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "common/base/status.h"
+
+#define CPS_RUN_FOLDER_BYTES 3840
+#define CPS_RUN_FILE_BYTES 4096
+
+struct cps_run_folder {
+    char path[CPS_RUN_FOLDER_BYTES];
+    int lock; /* held while the run lasts; -1 when not open */
+    bool made_here, started;
+};
+
+/* Makes and locks the folder out, or runs/<local time>-<6 hex digits of run_id> when
+ * out is NULL. CPS_ERR_STORAGE, naming the path, when it cannot be made or written,
+ * when the disk is full, when another run is writing there, or when it holds files
+ * that no run left there. */
+enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out, time_t now, uint64_t run_id);
+
+/* Removes the files of a former run (the contents of tb/ and checkpoints/ are left to
+ * those who write them). Call it once training is about to begin. */
+enum cps_status cps_run_folder_start(struct cps_run_folder *self);
+
+/* Unlocks. A folder made by open() and never started is removed again. */
+void cps_run_folder_close(struct cps_run_folder *self);
+
+/* The path of a file in the folder. */
+void cps_run_folder_file(const struct cps_run_folder *self, const char *name, char out[CPS_RUN_FILE_BYTES]);
+
+#endif

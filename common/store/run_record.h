@@ -1,0 +1,98 @@
+/*
+ * run.json: all that is known of a run, for people who compare runs and for tools
+ * that resume or list them. The coordinator fills a cps_run_record with what it knows
+ * so far and writes it whole, at the start ("running"), after each epoch and at the
+ * end, so that a run cut at any moment leaves a true record.
+ *
+ * Every pointer is borrowed and may be NULL, which becomes null in the file; so does
+ * a number that is not finite.
+ */
+#ifndef CPS_STORE_RUN_RECORD_H
+#define CPS_STORE_RUN_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "common/base/status.h"
+
+struct cps_run_folder;
+
+struct cps_record_option {
+    const char *name, *value; /* as it would be given on the command line */
+    const char *source;       /* "default", "file", "environment", "command line" */
+};
+
+struct cps_record_version {
+    const char *name, *version; /* {"Open MPI", "4.1.4"} */
+};
+
+struct cps_record_rank {
+    const char *role; /* "coordinator", "server", "worker", or "all" */
+    uint32_t index;   /* among those of its role */
+    const char *host;
+    int64_t process; /* id on its host */
+};
+
+struct cps_record_counter {
+    const char *name; /* kind of message */
+    uint64_t messages, bytes;
+};
+
+struct cps_record_timing {
+    const char *name; /* "load", "train", "validate", "save", "total", … */
+    double seconds;
+};
+
+struct cps_run_record {
+    uint64_t run_id;
+    const char *state;     /* "running", "done", "failed: …" */
+    int exit_code;         /* written once ended is not 0 */
+    time_t started, ended; /* wall clock */
+
+    const struct cps_record_version *versions;
+    size_t version_count;
+    const struct cps_record_option *options; /* effective ones, in the order of the option table */
+    size_t option_count;
+
+    /* What ran where, as settled for this run. */
+    const char *transport, *isa, *consistency;
+    const struct cps_record_rank *ranks; /* by MPI rank */
+    size_t rank_count;
+
+    struct {
+        const char *description, *fingerprint; /* hex */
+        uint64_t ratings, train, valid;
+        uint32_t users, movies; /* rows, '#na#' among them */
+        double rating_min, rating_max;
+    } data;
+
+    uint64_t seed;
+
+    struct {
+        const char *kind; /* "dot", "bias" */
+        uint32_t factors;
+        bool has_range;
+        double range_low, range_high;
+        uint64_t parameters;
+    } model;
+
+    struct {
+        uint32_t epochs, best_epoch; /* done; best_epoch is written when epochs > 0 */
+        uint64_t steps;
+        double train_loss, valid_loss; /* of the last epoch */
+        double best_valid_loss;
+        const char *model_sha256, *curve_sha256;
+    } result;
+
+    const struct cps_record_counter *counters;
+    size_t counter_count;
+    const struct cps_record_timing *timings;
+    size_t timing_count;
+};
+
+/* Replaces run.json in folder. The same record gives the same bytes. CPS_ERR_STORAGE. */
+enum cps_status cps_run_record_write(const struct cps_run_record *self, const struct cps_run_folder *folder);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * steps.csv: every step's learning rate, momentum and batch loss (--log-steps).
+ *
+ *     step,lr,mom,loss
+ *
+ * It may grow to many megabytes, so unlike the other records it is not rewritten:
+ * whole epochs of lines are appended. A write that fails is taken back, so the file
+ * always ends with a whole epoch; only a kill in the midst of an append can leave a
+ * line without its newline, which a reader drops.
+ */
+#ifndef CPS_STORE_STEP_LOG_H
+#define CPS_STORE_STEP_LOG_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/base/text.h"
+
+struct cps_run_folder;
+
+struct cps_step_log {
+    int fd;               /* -1 when not open */
+    uint64_t kept_bytes;  /* of whole epochs */
+    struct cps_text tail; /* lines since the last flush */
+    char path[4096];
+};
+
+/* Replaces steps.csv in folder by its header line. CPS_ERR_STORAGE, as below. */
+enum cps_status cps_step_log_open(struct cps_step_log *self, const struct cps_run_folder *folder);
+
+/* Adds the line of a step (0-based); kept in memory until flush. */
+enum cps_status cps_step_log_add(struct cps_step_log *self, uint64_t step, double lr, double mom, double loss);
+
+/* Appends the lines added since the last flush: at the end of an epoch, or of the run. */
+enum cps_status cps_step_log_flush(struct cps_step_log *self);
+
+/* Flushes to the disk and closes; harmless when not open. */
+enum cps_status cps_step_log_close(struct cps_step_log *self);
+
+#endif
