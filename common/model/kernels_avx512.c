@@ -1,0 +1,32 @@
+/* The vector kernels for AVX-512 (F, DQ, VL): 16 floats a vector. */
+#include <string.h>
+
+#include "common/model/kernels.h"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#include <immintrin.h>
+
+#define NAME "avx512"
+#define WIDTH 16
+typedef __m512 vec;
+typedef int32_t vec_flags __attribute__((vector_size(64)));
+typedef __m512d wide;
+typedef int64_t words __attribute__((vector_size(64)));
+#define vec_load(p) _mm512_loadu_ps(p)
+#define vec_store(p, x) _mm512_storeu_ps(p, x)
+#define vec_set(x) _mm512_set1_ps(x)
+#define vec_sqrt(x) _mm512_sqrt_ps(x)
+#define wide_from(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define wide_to(p, x) _mm256_storeu_ps(p, _mm512_cvtpd_ps(x))
+#include "common/model/kernels_vector.h"
+
+const struct cps_kernels *cps_kernels_avx512(void)
+{
+    return &kernels;
+}
+#else
+const struct cps_kernels *cps_kernels_avx512(void)
+{
+    return NULL;
+}
+#endif

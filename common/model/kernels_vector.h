@@ -1,0 +1,226 @@
+/*
+ * The vector kernels, for a file that defines, before it includes this:
+ *
+ *   WIDTH           floats in a vector (8 or 16)
+ *   vec, wide       vectors of WIDTH floats and of WIDTH/2 doubles
+ *   words           vector of WIDTH/2 int64
+ *   vec_load, vec_store, vec_set, vec_sqrt
+ *   wide_from(p)    WIDTH/2 floats at p as doubles; wide_to(p, x) stores them as floats
+ *
+ * Expressions on vec, wide and words use the compiler's own vector operators. Reading
+ * kernels_scalar.c first helps: each function is the one of that name, WIDTH at a time.
+ */
+
+enum { HALF = WIDTH / 2 };
+
+static const double MAGIC = 0x1.8p52;
+static const int64_t MAGIC_BITS = 0x4338000000000000;
+
+/* A comparison's lanes are 0 or -1; any_lane tells whether one is set. */
+static inline bool any_lane(words flags)
+{
+    int64_t any = 0;
+    for (int l = 0; l < HALF; l++)
+        any |= flags[l];
+    return any != 0;
+}
+
+static inline float fold(const vec *sums)
+{
+    float lanes[CPS_LANES];
+    for (int part = 0; part < CPS_LANES / WIDTH; part++)
+        vec_store(lanes + part * WIDTH, sums[part]);
+    float s[8];
+    for (int l = 0; l < 8; l++)
+        s[l] = lanes[l] + lanes[l + 8];
+    for (int l = 0; l < 4; l++)
+        s[l] += s[l + 4];
+    s[0] += s[2];
+    s[1] += s[3];
+    return s[0] + s[1];
+}
+
+static void dot(const float *restrict rows, size_t stride, const uint32_t *restrict a,
+                const uint32_t *restrict b, size_t count, float *restrict out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float *x = rows + a[i] * stride, *y = rows + b[i] * stride;
+        vec sums[CPS_LANES / WIDTH];
+        for (int part = 0; part < CPS_LANES / WIDTH; part++)
+            sums[part] = vec_load(x + part * WIDTH) * vec_load(y + part * WIDTH);
+        for (size_t j = CPS_LANES; j < stride; j += CPS_LANES)
+            for (int part = 0; part < CPS_LANES / WIDTH; part++)
+                sums[part] = sums[part] + vec_load(x + j + part * WIDTH) * vec_load(y + j + part * WIDTH);
+        out[i] = fold(sums);
+    }
+}
+
+static bool accumulate(int64_t *restrict sum, const float *restrict x, float scale, size_t count,
+                       const struct cps_fixed_point *fixed)
+{
+    words bad = {0};
+    const wide limit = (wide){0} + fixed->limit, magic = (wide){0} + MAGIC;
+    const words magic_bits = (words){0} + MAGIC_BITS;
+    for (size_t j = 0; j < count; j += WIDTH) {
+        float product[WIDTH] __attribute__((aligned(64)));
+        vec_store(product, vec_load(x + j) * vec_set(scale));
+        for (int part = 0; part < 2; part++) {
+            wide units = wide_from(product + part * HALF) * fixed->scale;
+            bad |= (words)~((units < limit) & (units > -limit));
+            words total;
+            memcpy(&total, sum + j + part * HALF, sizeof total);
+            total = total + ((words)(units + magic) - magic_bits);
+            memcpy(sum + j + part * HALF, &total, sizeof total);
+        }
+    }
+    return !any_lane(bad);
+}
+
+/* WIDTH sums as floats; lanes of *bad are set where one is out of range. */
+static inline vec gradient_of(const int64_t *sum, const struct cps_fixed_point *fixed, words *bad)
+{
+    float result[WIDTH] __attribute__((aligned(64)));
+    const wide magic = (wide){0} + MAGIC;
+    const words magic_bits = (words){0} + MAGIC_BITS, top = (words){0} + ((int64_t)1 << 51);
+    for (int part = 0; part < 2; part++) {
+        words units;
+        memcpy(&units, sum + part * HALF, sizeof units);
+        *bad |= (units >= top) | (units < -top);
+        wide_to(result + part * HALF, ((wide)(units + magic_bits) - magic) * fixed->inverse);
+    }
+    return vec_load(result);
+}
+
+/* Lanes where x is infinite or not a number: x - x is 0 for all others. */
+static inline vec_flags not_finite(vec x)
+{
+    return (vec_flags)(x - x != vec_set(0.0f));
+}
+
+static inline bool any_flag(vec_flags flags)
+{
+    int32_t any = 0;
+    for (int l = 0; l < WIDTH; l++)
+        any |= flags[l];
+    return any != 0;
+}
+
+static bool adam(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
+                 size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
+{
+    const vec keep = vec_set((float)CPS_ADAM_SQUARE_DECAY), take = vec_set(0.01f);
+    const vec epsilon = vec_set(CPS_ADAM_EPSILON), decay = vec_set(step->decay), rate = vec_set(step->rate);
+    const vec momentum = vec_set(step->momentum), one_minus = vec_set(step->one_minus);
+    const vec scale = vec_set(step->square_scale);
+    words bad = {0};
+    vec_flags wild = {0};
+    for (size_t j = 0; j < stride; j += WIDTH) {
+        vec g = gradient_of(sum + j, fixed, &bad);
+        vec first = momentum * vec_load(m + j) + one_minus * g;
+        vec second = keep * vec_load(v + j) + take * (g * g);
+        vec root = vec_sqrt(second) * scale;
+        vec weight = vec_load(w + j) * decay - rate * (first / (root + epsilon));
+        wild |= not_finite(weight);
+        vec_store(m + j, first);
+        vec_store(v + j, second);
+        vec_store(w + j, weight);
+    }
+    return !any_lane(bad) && !any_flag(wild);
+}
+
+/* Four vectors at a time, so that their divisions overlap. */
+static inline void caught_up_four(const float *w, const float *m, const float *v, const struct cps_catch_up *plan,
+                                  vec out[4])
+{
+    const vec epsilon = vec_set(CPS_ADAM_EPSILON);
+    vec root[4], sum[4];
+    for (int b = 0; b < 4; b++) {
+        root[b] = vec_sqrt(vec_load(v + b * WIDTH));
+        sum[b] = vec_set(0.0f);
+    }
+    for (uint32_t i = 0; i < plan->terms; i++) {
+        const vec ratio = vec_set(plan->ratio[i]), weight = vec_set(plan->weight[i]);
+        for (int b = 0; b < 4; b++)
+            sum[b] = sum[b] + weight / (root[b] * ratio + epsilon);
+    }
+    for (int b = 0; b < 4; b++)
+        out[b] = vec_load(w + b * WIDTH) * vec_set(plan->decay) - vec_load(m + b * WIDTH) * sum[b];
+}
+
+static inline vec caught_up(const float *w, const float *m, const float *v, const struct cps_catch_up *plan)
+{
+    const vec epsilon = vec_set(CPS_ADAM_EPSILON);
+    vec root = vec_sqrt(vec_load(v)), sum = vec_set(0.0f);
+    for (uint32_t i = 0; i < plan->terms; i++)
+        sum = sum + vec_set(plan->weight[i]) / (root * vec_set(plan->ratio[i]) + epsilon);
+    return vec_load(w) * vec_set(plan->decay) - vec_load(m) * sum;
+}
+
+static inline void peek_into(const float *w, const float *m, const float *v, size_t stride,
+                             const struct cps_catch_up *plan, float *out)
+{
+    size_t j = 0;
+    for (; j + 4 * WIDTH <= stride; j += 4 * WIDTH) {
+        vec four[4];
+        caught_up_four(w + j, m + j, v + j, plan, four);
+        for (int b = 0; b < 4; b++)
+            vec_store(out + j + b * WIDTH, four[b]);
+    }
+    for (; j < stride; j += WIDTH)
+        vec_store(out + j, caught_up(w + j, m + j, v + j, plan));
+}
+
+static void peek(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,
+                 const struct cps_catch_up *plan, float *restrict out)
+{
+    peek_into(w, m, v, stride, plan, out);
+}
+
+static void catch_up(float *restrict w, float *restrict m, float *restrict v, size_t stride,
+                     const struct cps_catch_up *plan)
+{
+    const vec momentum = vec_set(plan->momentum), square = vec_set(plan->square);
+    peek_into(w, m, v, stride, plan, w);
+    for (size_t j = 0; j < stride; j += WIDTH) {
+        vec_store(m + j, vec_load(m + j) * momentum);
+        vec_store(v + j, vec_load(v + j) * square);
+    }
+}
+
+static bool descend(float *restrict w, const int64_t *restrict sum, size_t stride, float decay, float rate,
+                    const struct cps_fixed_point *fixed)
+{
+    words bad = {0};
+    vec_flags wild = {0};
+    for (size_t j = 0; j < stride; j += WIDTH) {
+        vec weight = vec_load(w + j) * vec_set(decay) - vec_set(rate) * gradient_of(sum + j, fixed, &bad);
+        wild |= not_finite(weight);
+        vec_store(w + j, weight);
+    }
+    return !any_lane(bad) && !any_flag(wild);
+}
+
+static float square_sum(const int64_t *restrict sum, size_t stride, const struct cps_fixed_point *fixed)
+{
+    vec sums[CPS_LANES / WIDTH];
+    words bad = {0};
+    for (int part = 0; part < CPS_LANES / WIDTH; part++)
+        sums[part] = vec_set(0.0f);
+    for (size_t j = 0; j < stride; j += CPS_LANES)
+        for (int part = 0; part < CPS_LANES / WIDTH; part++) {
+            vec g = gradient_of(sum + j + part * WIDTH, fixed, &bad);
+            sums[part] = sums[part] + g * g;
+        }
+    return fold(sums);
+}
+
+static const struct cps_kernels kernels = {
+    .name = NAME,
+    .dot = dot,
+    .accumulate = accumulate,
+    .adam = adam,
+    .catch_up = catch_up,
+    .peek = peek,
+    .descend = descend,
+    .square_sum = square_sum,
+};
