@@ -61,8 +61,7 @@ static enum cps_status allocate(struct cps_buffer_pool *pool, uint32_t size_clas
     struct cps_buffer *buffer = aligned_alloc(CPS_CACHE_LINE, HEADER_BYTES + capacity);
     if (!buffer)
         return cps_fail_memory("a message", capacity);
-    *buffer = (struct cps_buffer){
-        .data = (uint8_t *)buffer + HEADER_BYTES, .capacity = capacity, .size_class = size_class, .pool = pool};
+    *buffer = (struct cps_buffer){.size_class = size_class, .pool = pool};
     *out = buffer;
     return CPS_OK;
 }
@@ -79,7 +78,9 @@ enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, st
         CPS_TRY(allocate(pool, size_class, &buffer));
     buffer->next_free = NULL;
     buffer->references = 1;
+    buffer->data = (uint8_t *)buffer + HEADER_BYTES;
     buffer->size = size;
+    buffer->capacity = (size_t)1 << (SMALLEST_BITS + size_class);
     pool->in_use++;
     *out = buffer;
     return CPS_OK;
@@ -89,6 +90,14 @@ struct cps_buffer *cps_buffer_retain(struct cps_buffer *self)
 {
     self->references++;
     return self;
+}
+
+void cps_buffer_trim_front(struct cps_buffer *self, size_t bytes)
+{
+    assert(self->references == 1 && bytes <= self->size);
+    self->data += bytes;
+    self->size -= bytes;
+    self->capacity -= bytes;
 }
 
 void cps_buffer_release(struct cps_buffer *self)

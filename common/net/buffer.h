@@ -33,6 +33,9 @@ enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, st
 /* Another reference to the same bytes, which nobody may change from now on. */
 struct cps_buffer *cps_buffer_retain(struct cps_buffer *self);
 
+/* Drops the first bytes of what the one holder has in it. Multiples of 64 keep the alignment. */
+void cps_buffer_trim_front(struct cps_buffer *self, size_t bytes);
+
 /* Drops a reference; NULL is allowed. */
 void cps_buffer_release(struct cps_buffer *self);
 
