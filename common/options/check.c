@@ -1,0 +1,105 @@
+/*
+ * Checks across options, after all sources were read: the last stage before a run may
+ * rely on its options.
+ */
+#include "common/options/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/options/value.h"
+
+static const struct cps_option *row(const struct cps_options *self, const char *name)
+{
+    return cps_option_find(name, strlen(name), 1u << self->command);
+}
+
+static bool is_given(const struct cps_options *self, const char *name)
+{
+    return cps_options_source(self, name) != CPS_SOURCE_DEFAULT;
+}
+
+/* Ends an error about option name: when it is not on the command line its reader may
+ * have forgotten it, so say where it is. */
+static enum cps_status blame(const struct cps_options *self, const char *name)
+{
+    enum cps_option_source source = cps_options_source(self, name);
+    if (source == CPS_SOURCE_CONFIG)
+        return cps_hint(CPS_ERR_USAGE, "'--%s' comes from an option file", name);
+    if (source == CPS_SOURCE_ENVIRONMENT)
+        return cps_hint(CPS_ERR_USAGE, "'--%s' comes from the environment", name);
+    return CPS_ERR_USAGE;
+}
+
+/* Of two options that exclude each other the one from the weaker source gives way, so
+ * that an exported COLLAB_PS_DATA does not stop '--train'. */
+static enum cps_status exclude(struct cps_options *self, const char *a, const char *b)
+{
+    if (!is_given(self, a) || !is_given(self, b))
+        return CPS_OK;
+    enum cps_option_source from_a = cps_options_source(self, a), from_b = cps_options_source(self, b);
+    if (from_a != from_b)
+        return cps_option_reset(self, row(self, from_a < from_b ? a : b));
+    cps_fail(CPS_ERR_USAGE, "'--%s' and '--%s' exclude each other", a, b);
+    return blame(self, a);
+}
+
+static enum cps_status need(const struct cps_options *self, const char *option, const char *needed)
+{
+    if (!is_given(self, option) || is_given(self, needed))
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'--%s' needs '--%s' as well", option, needed);
+    return blame(self, option);
+}
+
+static enum cps_status check_data(struct cps_options *self)
+{
+    static const char *const drawn[] = {"data", "valid-pct"}, *const explicit[] = {"train", "valid"};
+    for (size_t i = 0; i < 4; i++)
+        CPS_TRY(exclude(self, drawn[i / 2], explicit[i % 2]));
+    CPS_TRY(need(self, "train", "valid"));
+    CPS_TRY(need(self, "valid", "train"));
+    return need(self, "batch-order", "train");
+}
+
+/* AdamW multiplies a weight by 1 - lr·wd at every step: it must stay above 0. */
+static enum cps_status check_decay(const struct cps_options *self, const char *name, double decay)
+{
+    if (self->lr_max * decay < 1)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE,
+             "'--lr-max' %g times '--%s' %g is not below 1: a step would take off all of a weight",
+             self->lr_max, name, decay);
+    return is_given(self, "lr-max") ? blame(self, "lr-max") : blame(self, name);
+}
+
+static enum cps_status check_train(struct cps_options *self)
+{
+    CPS_TRY(check_data(self));
+    CPS_TRY(check_decay(self, "wd", self->wd));
+    if (!isnan(self->wd_bias))
+        CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
+    if (self->staleness > 0 && self->consistency != CPS_OPTION_CONSISTENCY_SSP) {
+        cps_fail(CPS_ERR_USAGE, "'--staleness' needs '--consistency ssp'");
+        return blame(self, "staleness");
+    }
+    return CPS_OK;
+}
+
+static enum cps_status check_synth(const struct cps_options *self)
+{
+    if (!self->out)
+        return cps_fail(CPS_ERR_USAGE, "'collab-ps synth' needs '--out DIR', the folder to write");
+    uint64_t pairs = (uint64_t)self->users * self->movies;
+    if (self->ratings > pairs)
+        return cps_fail(CPS_ERR_USAGE,
+                        "'--ratings' %llu is more than the %llu pairs of '--users' %u and '--movies' %u",
+                        (unsigned long long)self->ratings, (unsigned long long)pairs, (unsigned)self->users,
+                        (unsigned)self->movies);
+    return CPS_OK;
+}
+
+enum cps_status cps_options_check(struct cps_options *self)
+{
+    return self->command == CPS_COMMAND_SYNTH ? check_synth(self) : check_train(self);
+}

@@ -1,0 +1,94 @@
+/* The manual page, from the option table; 'collab-ps help --man | man -l -' shows it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/options/pages.h"
+
+/* Adds text as troff: a dash is a minus to be copied, a dot or quote first on a line is
+ * no request. */
+static enum cps_status add_troff(struct cps_text *out, const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        CPS_TRY(cps_text_add(out, "\\&"));
+    for (; *text; text++) {
+        if (*text == '-')
+            CPS_TRY(cps_text_add(out, "\\-"));
+        else if (*text == '\\')
+            CPS_TRY(cps_text_add(out, "\\e"));
+        else
+            CPS_TRY(cps_text_add_bytes(out, text, 1));
+    }
+    return cps_text_add(out, "\n");
+}
+
+static enum cps_status add_section(struct cps_text *out, const char *title)
+{
+    return cps_text_add(out, ".SH %s\n", title);
+}
+
+static enum cps_status add_option(struct cps_text *out, const struct cps_option *option)
+{
+    CPS_TRY(cps_text_add(out, ".TP\n.B "));
+    if (option->letter)
+        CPS_TRY(cps_text_add(out, "\\-%c, ", option->letter));
+    char head[80];
+    snprintf(head, sizeof head, "--%s%s%s", option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    CPS_TRY(add_troff(out, head));
+    struct cps_text description = {0};
+    enum cps_status status = cps_page_describe(option, &description);
+    if (status == CPS_OK)
+        status = add_troff(out, description.data);
+    cps_text_release(&description);
+    return status;
+}
+
+static enum cps_status add_options(struct cps_text *out)
+{
+    CPS_TRY(add_section(out, "OPTIONS"));
+    for (int group = 0; group < CPS_GROUP_COUNT; group++) {
+        CPS_TRY(cps_text_add(out, ".SS %s\n", cps_option_group_title((enum cps_option_group)group)));
+        for (size_t i = 0; i < cps_option_count; i++) {
+            if ((int)cps_option_table[i].group == group)
+                CPS_TRY(add_option(out, &cps_option_table[i]));
+        }
+    }
+    return CPS_OK;
+}
+
+static enum cps_status add_lines(struct cps_text *out, const char *title, const struct cps_page_line *line)
+{
+    CPS_TRY(add_section(out, title));
+    for (; line->text; line++) {
+        CPS_TRY(cps_text_add(out, ".TP\n.B "));
+        CPS_TRY(add_troff(out, line->text));
+        CPS_TRY(add_troff(out, line->meaning));
+    }
+    return CPS_OK;
+}
+
+static enum cps_status add_exit_status(struct cps_text *out)
+{
+    CPS_TRY(add_section(out, "EXIT STATUS"));
+#define X(name, code, text) CPS_TRY(cps_text_add(out, ".TP\n.B %d\n%s\n", code, text));
+    CPS_STATUS_MAP(X)
+#undef X
+    return CPS_OK;
+}
+
+enum cps_status cps_page_manual(struct cps_text *out)
+{
+    CPS_TRY(cps_text_add(out, ".TH COLLAB\\-PS 1 \"\" \"collab\\-ps %s\"\n", cps_version()));
+    CPS_TRY(cps_text_add(out, ".SH NAME\ncollab\\-ps \\- %s\n", cps_page_summary));
+    CPS_TRY(cps_text_add(out, ".SH SYNOPSIS\n.B collab\\-ps\n[\\fICOMMAND\\fR] [\\fB\\-\\-option\\fR "
+                              "\\fIVALUE\\fR] ...\n"));
+    CPS_TRY(add_section(out, "DESCRIPTION"));
+    CPS_TRY(add_troff(out, cps_page_promise));
+    CPS_TRY(add_lines(out, "COMMANDS", cps_page_commands));
+    CPS_TRY(add_options(out));
+    CPS_TRY(add_section(out, "ENVIRONMENT"));
+    CPS_TRY(add_troff(out, cps_page_sources));
+    CPS_TRY(add_lines(out, "FILES", cps_page_files));
+    CPS_TRY(add_lines(out, "EXAMPLES", cps_page_examples));
+    return add_exit_status(out);
+}

@@ -1,0 +1,165 @@
+/*
+ * Everything a command is told: the typed, checked, effective options of one run.
+ *
+ *   defaults < option files (--config) < COLLAB_PS_<NAME> < command line
+ *                        -> struct cps_options, each value with its source
+ *                        -> canonical text, sent to the other hosts and read back there
+ *
+ * One table (table.c) makes the parser, the help, the man page, the completion and
+ * this record. Nothing here prints or exits.
+ */
+#ifndef CPS_OPTIONS_OPTIONS_H
+#define CPS_OPTIONS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/log.h"
+#include "common/base/status.h"
+#include "common/base/text.h"
+
+enum cps_command { CPS_COMMAND_TRAIN, CPS_COMMAND_SYNTH, CPS_COMMAND_HELP, CPS_COMMAND_VERSION };
+
+/* Where a value came from, weakest first. */
+enum cps_option_source {
+    CPS_SOURCE_DEFAULT,
+    CPS_SOURCE_CONFIG,
+    CPS_SOURCE_ENVIRONMENT,
+    CPS_SOURCE_COMMAND_LINE
+};
+
+enum cps_help_page {
+    CPS_HELP_ALL,
+    CPS_HELP_TRAIN,
+    CPS_HELP_SYNTH,
+    CPS_HELP_MAN,       /* the manual page, troff */
+    CPS_HELP_COMPLETION /* a script for bash */
+};
+
+enum cps_option_item_key { CPS_OPTION_ITEM_KEY_AUTO, CPS_OPTION_ITEM_KEY_TITLE, CPS_OPTION_ITEM_KEY_ID };
+enum cps_option_model { CPS_OPTION_MODEL_DOT, CPS_OPTION_MODEL_BIAS };
+enum cps_option_optimizer { CPS_OPTION_OPTIMIZER_ADAM, CPS_OPTION_OPTIMIZER_SGD, CPS_OPTION_OPTIMIZER_ADAGRAD };
+enum cps_option_schedule {
+    CPS_OPTION_SCHEDULE_ONE_CYCLE,
+    CPS_OPTION_SCHEDULE_CONSTANT,
+    CPS_OPTION_SCHEDULE_COSINE
+};
+enum cps_option_consistency {
+    CPS_OPTION_CONSISTENCY_BSP,
+    CPS_OPTION_CONSISTENCY_SSP,
+    CPS_OPTION_CONSISTENCY_ASP
+};
+enum cps_option_transport {
+    CPS_OPTION_TRANSPORT_AUTO,
+    CPS_OPTION_TRANSPORT_MPI,
+    CPS_OPTION_TRANSPORT_IPC,
+    CPS_OPTION_TRANSPORT_TCP
+};
+enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OPTION_ENCRYPT_OFF };
+enum cps_option_isa { CPS_OPTION_ISA_AUTO, CPS_OPTION_ISA_SCALAR, CPS_OPTION_ISA_AVX2, CPS_OPTION_ISA_AVX512 };
+enum cps_option_progress { CPS_OPTION_PROGRESS_AUTO, CPS_OPTION_PROGRESS_PLAIN, CPS_OPTION_PROGRESS_NONE };
+
+/* What predictions are squeezed into. AUTO is settled once the data is read: lo = 0
+ * (the smallest rating, if negative) and hi = the largest rating plus a tenth of the
+ * distance from lo, which is 0,5.5 for one to five stars. */
+enum cps_y_range_kind { CPS_Y_RANGE_NONE, CPS_Y_RANGE_GIVEN, CPS_Y_RANGE_AUTO };
+struct cps_y_range {
+    enum cps_y_range_kind kind;
+    float lo, hi; /* lo < hi where kind is GIVEN, else 0 */
+};
+
+#define CPS_OPTIONS_MAX 64 /* rows of the option table, at most */
+
+/* Strings belong to the struct and are NULL where not given. Only the fields of
+ * command are meaningful; the others are zero. */
+struct cps_options {
+    enum cps_command command;
+    enum cps_help_page help_page; /* of CPS_COMMAND_HELP */
+
+    /* data */
+    char *data;
+    enum cps_option_item_key item_key;
+    double valid_pct;    /* 0 <= valid_pct < 1; a share, not percent */
+    char *train, *valid; /* both or neither */
+    char *user_column, *item_column, *rating_column;
+
+    /* model */
+    enum cps_option_model model;
+    struct cps_y_range y_range;
+    uint32_t factors;
+    char *init;
+
+    /* training */
+    uint32_t epochs;
+    double lr_max;
+    double wd, wd_bias; /* wd_bias is NaN for "same as wd" */
+    uint32_t batch_size;
+    enum cps_option_optimizer optimizer;
+    enum cps_option_schedule schedule;
+    uint64_t seed; /* of synth as well */
+    char *batch_order;
+
+    /* ranks */
+    uint32_t servers, workers; /* 0: chosen from the number of ranks */
+    enum cps_option_consistency consistency;
+    uint32_t staleness; /* steps */
+    enum cps_option_transport transport;
+    char *interface;
+    enum cps_option_encrypt encrypt;
+    uint32_t port; /* rank i listens on port + i; 0: any free port */
+    enum cps_option_isa isa;
+    double peer_timeout, load_timeout; /* seconds */
+
+    /* run */
+    char *out; /* of synth as well */
+    bool log_steps;
+    enum cps_option_progress progress;
+    enum cps_log_level log_level;
+    char *config; /* the option files read, joined with ", " */
+
+    /* synth */
+    uint32_t users, movies;
+    uint64_t ratings;
+
+    uint8_t sources[CPS_OPTIONS_MAX]; /* enum cps_option_source, by row of the table */
+    struct cps_text warnings;         /* one a line; for the caller to show */
+};
+
+/* Reads the command line and what lies below it. *out is set only on success and is
+ * then released by the caller. argv and envp end with NULL; envp may be NULL. Option
+ * files are the only files opened. CPS_ERR_USAGE. Not collective. */
+enum cps_status cps_options_parse(int argc, char **argv, char **envp, struct cps_options *out);
+
+void cps_options_release(struct cps_options *self);
+
+/* The source of the option called name ("lr-max"), of self's command. */
+enum cps_option_source cps_options_source(const struct cps_options *self, const char *name);
+
+/* "default", "config file", "environment" or "command line". */
+const char *cps_option_source_text(enum cps_option_source source);
+
+/* Called with one effective option: group and source as texts, value NULL where the
+ * option has none. */
+typedef enum cps_status (*cps_options_visit)(void *context, const char *group, const char *name,
+                                             const char *value, const char *source);
+
+/* Visits every option of self's command, in the order of the help; stops at the first
+ * error, which it returns. */
+enum cps_status cps_options_each(const struct cps_options *self, cps_options_visit visit, void *context);
+
+/* Adds the effective options to out as a valid option file that also keeps the sources.
+ * The same options give the same bytes. */
+enum cps_status cps_options_write(const struct cps_options *self, struct cps_text *out);
+
+/* The options that cps_options_write put into length bytes of text, with their
+ * sources. *out is set only on success. */
+enum cps_status cps_options_read(const char *text, size_t length, struct cps_options *out);
+
+/* Adds the text of a help page, ready to print. */
+enum cps_status cps_options_help(enum cps_help_page page, struct cps_text *out);
+
+/* "0.1.0" */
+const char *cps_version(void);
+
+#endif

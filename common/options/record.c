@@ -1,0 +1,157 @@
+/*
+ * The effective options as a record: for run.json by a visitor, for the other hosts as
+ * an option file whose '#:' notes keep command and sources:
+ *
+ *     #: command train
+ *     #: source default
+ *     epochs = 5
+ *     #: source command line
+ *     seed = 7
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/options/config.h"
+#include "common/options/value.h"
+
+static const char *const source_texts[] = {"default", "config file", "environment", "command line", NULL};
+
+const char *cps_option_source_text(enum cps_option_source source)
+{
+    return source_texts[source];
+}
+
+enum cps_option_source cps_options_source(const struct cps_options *self, const char *name)
+{
+    const struct cps_option *option = cps_option_find(name, strlen(name), 1u << self->command);
+    if (!option)
+        return CPS_SOURCE_DEFAULT;
+    return (enum cps_option_source)self->sources[cps_option_index(option)];
+}
+
+void cps_options_release(struct cps_options *self)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        if (cps_option_table[i].type != CPS_OPTION_STRING)
+            continue;
+        char **field = (char **)(void *)((char *)self + cps_option_table[i].offset);
+        free(*field);
+        *field = NULL; /* two rows may share a field */
+    }
+    cps_text_release(&self->warnings);
+    *self = (struct cps_options){0};
+}
+
+static bool is_recorded(const struct cps_options *self, const struct cps_option *option)
+{
+    return (option->commands & 1u << self->command) && option->type != CPS_OPTION_ACTION &&
+           option->type != CPS_OPTION_RESERVED;
+}
+
+static enum cps_status visit_one(const struct cps_options *self, const struct cps_option *option,
+                                 cps_options_visit visit, void *context)
+{
+    struct cps_text value = {0};
+    enum cps_status status = cps_option_format(self, option, &value);
+    const char *source = source_texts[self->sources[cps_option_index(option)]];
+    if (status == CPS_OK)
+        status = visit(context, cps_option_group_title(option->group), option->name,
+                       cps_option_has_value(self, option) ? value.data : NULL, source);
+    cps_text_release(&value);
+    return status;
+}
+
+enum cps_status cps_options_each(const struct cps_options *self, cps_options_visit visit, void *context)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        if (is_recorded(self, &cps_option_table[i]))
+            CPS_TRY(visit_one(self, &cps_option_table[i], visit, context));
+    }
+    return CPS_OK;
+}
+
+struct writer {
+    struct cps_text *out;
+    const char *source; /* of the last line; NULL at first */
+};
+
+/* 'config' is left out: what its files said is in the values. */
+static enum cps_status write_one(void *context, const char *group, const char *name, const char *value,
+                                 const char *source)
+{
+    struct writer *writer = context;
+    (void)group;
+    if (!value || strcmp(name, "config") == 0)
+        return CPS_OK;
+    if (writer->source != source)
+        CPS_TRY(cps_text_add(writer->out, "#: source %s\n", source));
+    writer->source = source;
+    return cps_config_write(writer->out, name, value);
+}
+
+enum cps_status cps_options_write(const struct cps_options *self, struct cps_text *out)
+{
+    struct writer writer = {.out = out};
+    CPS_TRY(cps_text_add(out, "#: command %s\n", cps_command_names[self->command]));
+    return cps_options_each(self, write_one, &writer);
+}
+
+/* The number of name in names, or -1. */
+static int position(const char *name, const char *const *names)
+{
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static enum cps_status read_note(struct cps_options *self, const struct cps_config_reader *reader,
+                                 enum cps_option_source *source)
+{
+    bool command = strcmp(reader->name.data, "command") == 0;
+    int number = position(reader->value.data, command ? cps_command_names : source_texts);
+    if (number < 0)
+        return cps_fail(CPS_ERR_USAGE, "%s:%zu: '%s' is no %s", reader->file, reader->line, reader->value.data,
+                        command ? "command" : "source");
+    if (command)
+        self->command = (enum cps_command)number;
+    else
+        *source = (enum cps_option_source)number;
+    return CPS_OK;
+}
+
+static enum cps_status read_all(struct cps_options *self, struct cps_config_reader *reader)
+{
+    enum cps_option_source source = CPS_SOURCE_DEFAULT;
+    for (;;) {
+        enum cps_config_item item;
+        CPS_TRY(cps_config_next(reader, &item));
+        if (item == CPS_CONFIG_END)
+            return CPS_OK;
+        if (item == CPS_CONFIG_NOTE) {
+            CPS_TRY(read_note(self, reader, &source));
+            continue;
+        }
+        const char *name = reader->name.data;
+        const struct cps_option *option = cps_option_find(name, strlen(name), 1u << self->command);
+        const struct cps_option_origin origin = {source, "", name};
+        if (!option || !is_recorded(self, option))
+            return cps_fail(CPS_ERR_USAGE, "%s:%zu: unknown option '%s'", reader->file, reader->line, name);
+        CPS_TRY(cps_option_set(self, option, reader->value.data, &origin));
+    }
+}
+
+enum cps_status cps_options_read(const char *text, size_t length, struct cps_options *out)
+{
+    struct cps_options self = {.command = CPS_COMMAND_TRAIN};
+    struct cps_config_reader reader;
+    cps_config_reader_init(&reader, "options record", text, length);
+    enum cps_status status = read_all(&self, &reader);
+    cps_config_reader_release(&reader);
+    if (status == CPS_OK)
+        *out = self;
+    else
+        cps_options_release(&self);
+    return status;
+}

@@ -1,0 +1,227 @@
+/*
+ * The option table itself. To add an option: a field in struct cps_options, a row
+ * here; parser, help, manual, completion, record and broadcast follow. What two
+ * options say together is checked in check.c.
+ */
+#include "common/options/table.h"
+
+#include <string.h>
+
+const char *const cps_command_names[] = {"train", "synth", "help", "version", NULL};
+
+static const char *const item_keys[] = {"auto", "title", "id", NULL};
+static const char *const models[] = {"dot", "bias", NULL};
+static const char *const optimizers[] = {"adam", "sgd", "adagrad", NULL};
+static const char *const schedules[] = {"one-cycle", "constant", "cosine", NULL};
+static const char *const consistencies[] = {"bsp", "ssp", "asp", NULL};
+static const char *const transports[] = {"auto", "mpi", "ipc", "tcp", NULL};
+static const char *const switches[] = {"auto", "on", "off", NULL};
+static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", NULL};
+static const char *const progresses[] = {"auto", "plain", "none", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+
+#define FIELD(field) .offset = offsetof(struct cps_options, field)
+#define TRAIN(in) .commands = CPS_FOR(TRAIN), .group = CPS_GROUP_##in
+#define SYNTH .commands = CPS_FOR(SYNTH), .group = CPS_GROUP_SYNTH
+#define MANY 4294967295.0
+#define LATER(name) (1u << CPS_OPTION_##name)
+
+const struct cps_option cps_option_table[] = {
+    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(data),
+     .help = "A folder in a MovieLens layout (100k, 1M, 10M, 20M, 25M, 32M, latest) or one ratings file "
+             "(csv, tsv, '::', with or without a header). When not given: data/ml-100k, else a built-in "
+             "synthetic set of its shape"},
+    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, TRAIN(DATA), FIELD(item_key), .fallback = "auto",
+     .choices = item_keys,
+     .help = "What makes two ratings speak of the same item; auto is the title where the layout has titles"},
+    {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, TRAIN(DATA), FIELD(valid_pct),
+     .fallback = "0.2", .high = 1, .below_high = true,
+     .help = "Share of the ratings drawn for validation, from 0 to below 1"},
+    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(train),
+     .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
+    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(valid),
+     .help = "Ratings to validate on; with --train"},
+    {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(user_column),
+     .help = "Header name or 1-based position of the user ids in a ratings file; found when not given"},
+    {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(item_column),
+     .help = "The same for the item ids"},
+    {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(rating_column),
+     .help = "The same for the ratings"},
+
+    {"model", .argument = "MODEL", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), FIELD(model), .fallback = "bias",
+     .choices = models,
+     .help = "dot is the product of a user's and an item's factors; bias adds a bias of each"},
+    {"y-range", .argument = "LO,HI", .type = CPS_OPTION_RANGE, TRAIN(MODEL), FIELD(y_range), .fallback = "auto",
+     .help = "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 (or the "
+             "smallest rating, if negative) to a tenth above the largest: 0,5.5 for one to five stars"},
+    {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), FIELD(factors), .fallback = "50",
+     .low = 1, .high = 4096, .help = "Length of a factor vector"},
+    {"init", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), FIELD(init),
+     .help = "Start from the tensors of this safetensors file in place of random values"},
+
+    {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), FIELD(epochs), .fallback = "5",
+     .low = 1, .high = 1000000, .help = "Passes over the training ratings"},
+    {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(lr_max), .fallback = "5e-3",
+     .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
+    {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(wd), .fallback = "0.1",
+     .high = 1e6, .help = "Decoupled weight decay; every step takes lr*wd off every weight"},
+    {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(wd_bias),
+     .fallback = "same", .word = "same", .high = 1e6,
+     .help = "Weight decay of the biases; 'same' is that of --wd"},
+    {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), FIELD(batch_size),
+     .fallback = "64", .low = 1, .high = 16777216, .help = "Ratings in a step, over all workers together"},
+    {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(optimizer),
+     .fallback = "adam", .choices = optimizers,
+     .help = "adam moves every weight at every step, touched or not, as dense AdamW does; adagrad keeps one "
+             "sum a row"},
+    {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(schedule),
+     .fallback = "one-cycle", .choices = schedules,
+     .help = "How the learning rate moves over the run; one-cycle moves the momentum as well"},
+    {"seed", .argument = "N", .type = CPS_OPTION_BIG, TRAIN(TRAINING), FIELD(seed), .fallback = "42",
+     .help = "Makes the split, the initial values and the order of the ratings"},
+    {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), FIELD(batch_order),
+     .help = "Replay the order of another run: an npy file, int32 [steps, batch], of 0-based row numbers of "
+             "the --train file"},
+
+    {"servers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(servers), .fallback = "auto",
+     .word = "auto", .high = 65535,
+     .help = "Ranks that hold the tables; 'auto' shares the ranks out, about 3 servers to 4 workers"},
+    {"workers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(workers), .fallback = "auto",
+     .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
+    {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(consistency),
+     .fallback = "bsp", .choices = consistencies, .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP),
+     .help = "bsp: every worker sees every step before it; the curve depends on no rank"},
+    {"staleness", .argument = "STEPS", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(staleness),
+     .fallback = "0", .high = 65535, .help = "How far a worker may run ahead, with --consistency ssp"},
+    {"transport", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(transport),
+     .fallback = "auto", .choices = transports,
+     .help = "What carries rows and gradients; auto is mpi within a host, tcp between hosts"},
+    {"interface", .argument = "NAME", .type = CPS_OPTION_STRING, TRAIN(RANKS), FIELD(interface),
+     .help = "Network to listen on: the name of an interface or a CIDR such as 10.0.0.0/8; found when not "
+             "given"},
+    {"encrypt", .argument = "WHEN", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(encrypt), .fallback = "auto",
+     .choices = switches, .later = LATER(ENCRYPT_ON), .help = "Encrypt what travels between hosts"},
+    {"port", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(port), .fallback = "any",
+     .word = "any", .high = 65535, .help = "Rank i listens on port N + i (tcp); 'any' takes free ones"},
+    {"isa", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(isa), .fallback = "auto",
+     .choices = isas,
+     .help = "Instruction set of the kernels; all give the same bits, auto is the fastest there is"},
+    {"peer-timeout", .argument = "SECONDS", .type = CPS_OPTION_REAL, TRAIN(RANKS), FIELD(peer_timeout),
+     .fallback = "60", .above_low = true, .high = 1e6,
+     .help = "A rank silent for so long while training is lost"},
+    {"load-timeout", .argument = "SECONDS", .type = CPS_OPTION_REAL, TRAIN(RANKS), FIELD(load_timeout),
+     .fallback = "3600", .above_low = true, .high = 1e6, .help = "The same while the ratings are read"},
+
+    {"out", .argument = "DIR", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(out),
+     .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
+    {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
+     .help = "Go on with a run that was cut, with the options of its run.json"},
+    {"save-every", .argument = "N", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
+     .help = "Save a checkpoint every N epochs, or every N steps as 'Nsteps'"},
+    {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(log_steps), .fallback = "off",
+     .help = "Record every step in steps.csv"},
+    {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
+     .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
+    {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(log_level),
+     .fallback = "info", .choices = log_levels, .help = "How much to say on standard error"},
+    {"config", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(config),
+     .help = "Read options from this file, lines of 'name = value'; may be repeated, the later file wins"},
+
+    {"users", .argument = "N", .type = CPS_OPTION_COUNT, SYNTH, FIELD(users), .fallback = "943", .low = 1,
+     .high = MANY - 1, .help = "Users of the set"},
+    {"movies", .alias = "items", .argument = "N", .type = CPS_OPTION_COUNT, SYNTH, FIELD(movies),
+     .fallback = "1682", .low = 1, .high = MANY - 1, .help = "Movies of the set"},
+    {"ratings", .argument = "N", .type = CPS_OPTION_BIG, SYNTH, FIELD(ratings), .fallback = "100000", .low = 1,
+     .help = "Ratings of the set; no more than users times movies"},
+    {"seed", .argument = "N", .type = CPS_OPTION_BIG, SYNTH, FIELD(seed), .fallback = "42",
+     .help = "Makes every number of the set"},
+    {"out", .argument = "DIR", .type = CPS_OPTION_STRING, SYNTH, FIELD(out),
+     .help = "Folder to write ratings.csv and movies.csv into; always needed"},
+
+    {"help", .letter = 'h', .type = CPS_OPTION_ACTION, .group = CPS_GROUP_GENERAL, .commands = CPS_FOR_ALL,
+     .help = "Show this text; after a command, that command's part of it"},
+    {"version", .letter = 'V', .type = CPS_OPTION_ACTION, .group = CPS_GROUP_GENERAL, .commands = CPS_FOR_ALL,
+     .help = "Show the version"},
+};
+
+const size_t cps_option_count = sizeof cps_option_table / sizeof *cps_option_table;
+
+_Static_assert(sizeof cps_option_table / sizeof *cps_option_table <= CPS_OPTIONS_MAX, "raise CPS_OPTIONS_MAX");
+
+const char *cps_option_group_title(enum cps_option_group group)
+{
+    static const char *const titles[] = {
+#define X(name, title) [CPS_GROUP_##name] = title,
+        CPS_OPTION_GROUP_MAP(X)
+#undef X
+    };
+    return titles[group];
+}
+
+static bool is_called(const char *candidate, const char *name, size_t length)
+{
+    return candidate && strlen(candidate) == length && memcmp(candidate, name, length) == 0;
+}
+
+const struct cps_option *cps_option_find(const char *name, size_t length, unsigned commands)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        const struct cps_option *option = &cps_option_table[i];
+        if (!(option->commands & commands))
+            continue;
+        if (is_called(option->name, name, length) || is_called(option->alias, name, length))
+            return option;
+    }
+    return NULL;
+}
+
+/* Edits from name to candidate; one that continues the other ("batch", "batch-size")
+ * counts as one edit, provided enough of it is there. */
+static size_t name_distance(const char *name, const char *candidate)
+{
+    size_t a = strlen(name), b = strlen(candidate), shorter = a < b ? a : b;
+    size_t distance = cps_text_distance(name, candidate);
+    if (shorter >= 2 && distance > 1 && strncmp(name, candidate, shorter) == 0)
+        return 1;
+    return distance;
+}
+
+/* Puts candidate into *best if it is closer to name than what stands there. */
+static void keep_closer(const char *name, const char *candidate, const char **best, size_t *least)
+{
+    size_t distance = name_distance(name, candidate);
+    if (distance < *least) {
+        *least = distance;
+        *best = candidate;
+    }
+}
+
+/* One more than the edits a typing error of name may have. */
+static size_t too_far(const char *name)
+{
+    return 2 + strlen(name) / 4;
+}
+
+const char *cps_option_nearest(const char *name, unsigned commands)
+{
+    const char *best = NULL;
+    size_t least = too_far(name);
+    for (size_t i = 0; i < cps_option_count; i++) {
+        const struct cps_option *option = &cps_option_table[i];
+        if (!(option->commands & commands))
+            continue;
+        keep_closer(name, option->name, &best, &least);
+        if (option->alias)
+            keep_closer(name, option->alias, &best, &least);
+    }
+    return best;
+}
+
+const char *cps_nearest_name(const char *name, const char *const *names)
+{
+    const char *best = NULL;
+    size_t least = too_far(name);
+    for (; *names; names++)
+        keep_closer(name, *names, &best, &least);
+    return best;
+}

@@ -1,0 +1,80 @@
+/* The option table: one row an option, the source of everything said or read about it. */
+#ifndef CPS_OPTIONS_TABLE_H
+#define CPS_OPTIONS_TABLE_H
+
+#include "common/options/options.h"
+
+enum cps_option_type {
+    CPS_OPTION_STRING,  /* char * */
+    CPS_OPTION_COUNT,   /* uint32_t */
+    CPS_OPTION_BIG,     /* uint64_t */
+    CPS_OPTION_REAL,    /* double */
+    CPS_OPTION_CHOICE,  /* an enum whose values number the choices */
+    CPS_OPTION_FLAG,    /* bool */
+    CPS_OPTION_RANGE,   /* struct cps_y_range */
+    CPS_OPTION_ACTION,  /* a command in the guise of a flag; no field */
+    CPS_OPTION_RESERVED /* a name promised for later; refused; no field */
+};
+
+#define CPS_OPTION_GROUP_MAP(X)                                                                                \
+    X(DATA, "Data")                                                                                            \
+    X(MODEL, "Model")                                                                                          \
+    X(TRAINING, "Training")                                                                                    \
+    X(RANKS, "Ranks")                                                                                          \
+    X(RUN, "Run")                                                                                              \
+    X(SYNTH, "Synthetic data")                                                                                 \
+    X(GENERAL, "General")
+
+enum cps_option_group {
+#define X(name, title) CPS_GROUP_##name,
+    CPS_OPTION_GROUP_MAP(X)
+#undef X
+        CPS_GROUP_COUNT
+};
+
+/* The commands an option belongs to, as bits. */
+#define CPS_FOR(command) (1u << CPS_COMMAND_##command)
+#define CPS_FOR_ALL (CPS_FOR(TRAIN) | CPS_FOR(SYNTH) | CPS_FOR(HELP) | CPS_FOR(VERSION))
+
+struct cps_option {
+    const char *name;     /* without the dashes */
+    const char *alias;    /* another name, or NULL */
+    char letter;          /* short form, or 0 */
+    const char *argument; /* "FILE"; NULL where it takes no value */
+    enum cps_option_type type;
+    enum cps_option_group group;
+    unsigned commands;    /* CPS_FOR bits */
+    size_t offset;        /* of the field in struct cps_options */
+    const char *fallback; /* the default, as text; NULL for none */
+    const char *word;     /* a word that stands for "not given": 0 of a count, NaN of a real */
+    double low, high;     /* bounds of a number, within them unless excluded */
+    bool above_low, below_high;
+    const char *const *choices; /* names by enum value, ended by NULL */
+    unsigned later;             /* choices not available yet, as bits */
+    const char *help;           /* one or two sentences, no default, no full stop */
+};
+
+extern const struct cps_option cps_option_table[];
+extern const size_t cps_option_count;
+
+/* The row called by the first length bytes of name (or by its alias) among those of
+ * the commands; NULL if none. */
+const struct cps_option *cps_option_find(const char *name, size_t length, unsigned commands);
+
+/* The closest name to a mistyped one among options of the commands; NULL if all are far. */
+const char *cps_option_nearest(const char *name, unsigned commands);
+
+/* The closest of names (ended by NULL); NULL if all are far. */
+const char *cps_nearest_name(const char *name, const char *const *names);
+
+/* "train" for CPS_COMMAND_TRAIN; the list ends with NULL. */
+extern const char *const cps_command_names[];
+
+const char *cps_option_group_title(enum cps_option_group group);
+
+static inline size_t cps_option_index(const struct cps_option *option)
+{
+    return (size_t)(option - cps_option_table);
+}
+
+#endif
