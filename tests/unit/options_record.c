@@ -1,0 +1,172 @@
+/* The record of the effective options, and the texts made from the option table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/options/table.h"
+
+enum { WORDS = 24 };
+
+static void parse(char **argv, struct cps_options *out)
+{
+    int argc = 0;
+    while (argv[argc])
+        argc++;
+    if (cps_options_parse(argc, argv, NULL, out) != CPS_OK)
+        fail_msg("%s", cps_error_text());
+}
+
+static char *const lines[][WORDS] = {
+    {"collab-ps", NULL},
+    {"collab-ps", "--data", " a path # with \"signs\"\n", "--y-range", "0.1,5.5", "--lr-max",
+     "0.30000000000000004", "--wd", "0", "--valid-pct", "0.1", "--seed", "18446744073709551615", "--log-steps",
+     "--peer-timeout", "0.25", NULL},
+    {"collab-ps", "--y-range=-1e-3,3e7", "--wd-bias=.05", "--servers", "3", "--workers", "4", "--port", "5000",
+     "--isa", "scalar", "--transport", "ipc", "--log-level", "debug", "--schedule", "constant", NULL},
+    {"collab-ps", "--train", "a", "--valid", "b", "--batch-order", "c", "--init", "d", "--optimizer", "adagrad",
+     "--y-range", "none", NULL},
+    {"collab-ps", "synth", "--out", "x", "--ratings", "10000000000", "--users", "200000", "--items", "100000",
+     NULL},
+};
+
+/* Writing, reading and writing again gives the same bytes, sources included. */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct cps_options first, second;
+        struct cps_text once = {0}, twice = {0};
+        parse((char **)(uintptr_t)lines[i], &first);
+        assert_int_equal(cps_options_write(&first, &once), CPS_OK);
+        if (cps_options_read(once.data, once.length, &second) != CPS_OK)
+            fail_msg("%s", cps_error_text());
+        assert_int_equal(cps_options_write(&second, &twice), CPS_OK);
+        assert_string_equal(once.data, twice.data);
+        assert_memory_equal(first.sources, second.sources, sizeof first.sources);
+        assert_int_equal(first.command, second.command);
+        assert_true(first.lr_max == second.lr_max && first.seed == second.seed);
+        assert_true(first.y_range.lo == second.y_range.lo && first.y_range.hi == second.y_range.hi);
+        assert_string_equal(first.data ? first.data : "-", second.data ? second.data : "-");
+        cps_text_release(&once);
+        cps_text_release(&twice);
+        cps_options_release(&first);
+        cps_options_release(&second);
+    }
+}
+
+static void test_record_refusals(void **state)
+{
+    static const char *const records[] = {
+        "#: command fly\n", "#: source nowhere\n", "epochs = 0\n", "unheard = 3\n", "help = on\n", "epochs\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        struct cps_options o;
+        assert_int_equal(cps_options_read(records[i], strlen(records[i]), &o), CPS_ERR_USAGE);
+    }
+}
+
+static enum cps_status count_visit(void *context, const char *group, const char *name, const char *value,
+                                   const char *source)
+{
+    size_t *counts = context;
+    counts[0]++;
+    if (strcmp(name, "seed") == 0) {
+        assert_string_equal(group, "Training");
+        assert_string_equal(value, "7");
+        assert_string_equal(source, "command line");
+    }
+    if (strcmp(name, "data") == 0)
+        assert_null(value);
+    if (strcmp(name, "wd-bias") == 0)
+        assert_string_equal(value, "same");
+    counts[1] += strcmp(source, "default") == 0;
+    return CPS_OK;
+}
+
+static void test_each(void **state)
+{
+    char *argv[] = {"collab-ps", "--seed", "7", NULL};
+    struct cps_options o;
+    size_t counts[2] = {0};
+    (void)state;
+    parse(argv, &o);
+    assert_int_equal(cps_options_each(&o, count_visit, counts), CPS_OK);
+    assert_true(counts[0] > 30);
+    assert_int_equal(counts[0] - counts[1], 1);
+    cps_options_release(&o);
+}
+
+/* Every default is a value that its own option accepts, every name is found again and
+ * is the nearest to itself with a letter lost. */
+static void test_table(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < cps_option_count; i++) {
+        const struct cps_option *option = &cps_option_table[i];
+        char typo[64];
+        assert_ptr_equal(cps_option_find(option->name, strlen(option->name), option->commands), option);
+        snprintf(typo, sizeof typo, "%s%s", option->name, "x");
+        assert_non_null(cps_option_nearest(typo, option->commands));
+        assert_non_null(option->help);
+        assert_true(option->help[strlen(option->help) - 1] != '.');
+    }
+}
+
+static void assert_page_names_options(const char *page, unsigned commands)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "--%s", cps_option_table[i].name);
+        if ((cps_option_table[i].commands & commands) && !strstr(page, name))
+            fail_msg("'%s' is missing", name);
+    }
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    for (int page = CPS_HELP_ALL; page <= CPS_HELP_SYNTH; page++) {
+        struct cps_text text = {0};
+        assert_int_equal(cps_options_help((enum cps_help_page)page, &text), CPS_OK);
+        assert_page_names_options(text.data, page == CPS_HELP_SYNTH ? CPS_FOR(SYNTH) : CPS_FOR(TRAIN));
+        assert_non_null(strstr(text.data, "Exit codes:"));
+        for (const char *line = text.data; *line;) {
+            size_t length = strcspn(line, "\n");
+            if (length > 96)
+                fail_msg("too long: %.*s", (int)length, line);
+            assert_true(length == 0 || line[length - 1] != ' ');
+            line += length + (line[length] == '\n');
+        }
+        cps_text_release(&text);
+    }
+}
+
+static void test_manual_and_completion(void **state)
+{
+    struct cps_text manual = {0}, completion = {0};
+    (void)state;
+    assert_int_equal(cps_options_help(CPS_HELP_MAN, &manual), CPS_OK);
+    assert_non_null(strstr(manual.data, ".SH OPTIONS"));
+    assert_non_null(strstr(manual.data, "\\-\\-lr\\-max RATE"));
+    assert_int_equal(cps_options_help(CPS_HELP_COMPLETION, &completion), CPS_OK);
+    assert_non_null(strstr(completion.data, "--no-log-steps"));
+    assert_null(strstr(completion.data, "--resume"));
+    cps_text_release(&manual);
+    cps_text_release(&completion);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_record_refusals),
+        cmocka_unit_test(test_each),       cmocka_unit_test(test_table),
+        cmocka_unit_test(test_help),       cmocka_unit_test(test_manual_and_completion),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
