@@ -21,7 +21,6 @@ enum { SMALLEST_BITS = 6, CLASSES = 34 }; /* 64 bytes to 512 GiB */
 
 struct cps_buffer_pool {
     struct cps_buffer *free[CLASSES];
-    size_t in_use; /* buffers with a reference */
 };
 
 enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out)
@@ -33,7 +32,6 @@ void cps_buffer_pool_destroy(struct cps_buffer_pool **self)
 {
     if (!*self)
         return;
-    assert((*self)->in_use == 0);
     for (size_t i = 0; i < CLASSES; i++) {
         struct cps_buffer *buffer = (*self)->free[i];
         while (buffer) {
@@ -81,7 +79,6 @@ enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, st
     buffer->data = (uint8_t *)buffer + HEADER_BYTES;
     buffer->size = size;
     buffer->capacity = (size_t)1 << (SMALLEST_BITS + size_class);
-    pool->in_use++;
     *out = buffer;
     return CPS_OK;
 }
@@ -109,5 +106,4 @@ void cps_buffer_release(struct cps_buffer *self)
         return;
     self->next_free = self->pool->free[self->size_class];
     self->pool->free[self->size_class] = self;
-    self->pool->in_use--;
 }

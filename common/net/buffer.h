@@ -24,7 +24,8 @@ struct cps_buffer {
 
 enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out);
 
-/* Every buffer must have been released. */
+/* Frees the released buffers. One that is still held, as by a send that a lost peer never
+ * took, is left alone and may not be released any more. */
 void cps_buffer_pool_destroy(struct cps_buffer_pool **self);
 
 /* A buffer of size bytes, contents undefined, with one reference. */

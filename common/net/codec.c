@@ -21,7 +21,6 @@ _Static_assert((int)CPS_MODEL_BIAS == CPS__MODEL__MODEL_BIAS, "models");
 _Static_assert((int)CPS_OPTIMIZER_ADAGRAD == CPS__OPTIMIZER__OPTIMIZER_ADAGRAD, "optimizers");
 _Static_assert((int)CPS_SCHEDULE_COSINE == CPS__SCHEDULE__SCHEDULE_COSINE, "schedules");
 _Static_assert((int)CPS_CONSISTENCY_ASP == CPS__CONSISTENCY__CONSISTENCY_ASP, "consistencies");
-_Static_assert((int)CPS_PULL_READ == CPS__PULL__PULL_READ, "pulls");
 
 /* The body of a kind in the Envelope's oneof. */
 static Cps__Envelope__BodyCase body_of(enum cps_message_kind kind)
@@ -137,24 +136,22 @@ static void exchange_to_wire(const struct cps_exchange *exchange, Cps__Exchange 
     wire->step = exchange->step;
     wire->ticket = exchange->ticket;
     wire->has_push = exchange->has_push;
-    wire->pull = (Cps__Pull)exchange->pull;
     wire->sum_rows = exchange->sum_rows;
     wire->single_rows = exchange->single_rows;
     wire->pull_rows = exchange->pull_rows;
+    wire->read_rows = exchange->read_rows;
 }
 
 static bool exchange_from_wire(const Cps__Exchange *wire, struct cps_exchange *exchange)
 {
-    if ((unsigned)wire->pull > CPS_PULL_READ)
-        return false;
     *exchange = (struct cps_exchange){
         .step = wire->step,
         .ticket = wire->ticket,
         .has_push = wire->has_push != 0,
-        .pull = (enum cps_pull)wire->pull,
         .sum_rows = wire->sum_rows,
         .single_rows = wire->single_rows,
         .pull_rows = wire->pull_rows,
+        .read_rows = wire->read_rows,
     };
     return true;
 }

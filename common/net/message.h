@@ -65,28 +65,27 @@ struct cps_grant {
     uint32_t steps;
 };
 
-enum cps_pull { CPS_PULL_NONE, CPS_PULL_TRAIN, CPS_PULL_READ };
-
 /*
  * Push the gradients of step - 1 (when has_push), then answer with rows as they are
- * after `step` steps. PULL_TRAIN announces that their gradients will be pushed for step
- * `step`; PULL_READ changes nothing. ticket, counted up by the sender, returns in ROWS.
+ * after `step` steps. pull_keys announce that their gradients will be pushed for step
+ * `step`; read_keys change nothing. ticket, counted up by the sender, returns in ROWS.
  * Every worker sends every server one exchange with has_push for every step, be it empty.
  * Payload, in this order (width = cps_plan_row_width):
  *   int64  sums[sum_rows][width]     rows hit more than once by this worker: sums of
  *                                    fixed-point gradients, in units of 2^-gradient_bits
  *   float  singles[single_rows][width]  rows hit once: the gradient itself
- *   uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows]
+ *   uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows],
+ *          read_keys[read_rows]
  */
 struct cps_exchange {
     uint64_t step;
     uint64_t ticket;
     bool has_push;
-    enum cps_pull pull;
-    uint32_t sum_rows, single_rows, pull_rows;
+    uint32_t sum_rows, single_rows, pull_rows, read_rows;
 };
 
-/* Answers an exchange. Payload: float rows[rows][width], in the order of pull_keys. */
+/* Answers an exchange. Payload: float rows[rows][width], in the order of
+ * pull_keys and then of read_keys. */
 struct cps_rows {
     uint64_t step;
     uint64_t ticket;

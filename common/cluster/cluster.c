@@ -1,0 +1,365 @@
+/*
+ * MPI as the starter and ender of a run: ranks, hosts, a run id, agreement. What flows
+ * between start and end goes through the transports of common/net.
+ *
+ * Collectives are the non-blocking ones, tested with short sleeps in between: a rank that
+ * waits for a slow one (reading its ratings, say) leaves the core to it.
+ */
+#include "common/cluster/cluster.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <mpi.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/cluster/host.h"
+#include "common/net/interface.h"
+#include "common/net/mpi_transport.h"
+#include "common/net/zmq_transport.h"
+
+#define SPIN_NS 200000u
+#define LONGEST_SLEEP_NS 1000000u
+
+struct cps_cluster_mpi {
+    MPI_Comm collectives; /* for this file alone */
+    MPI_Comm rows;        /* for the MPI transport alone */
+    uint64_t timeout_ns;
+};
+
+static bool launched(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") != NULL;
+}
+
+static uint32_t number_from_environment(const char *name, uint32_t fallback)
+{
+    const char *text = getenv(name);
+    uint64_t value;
+    return text && cps_text_to_u64(text, &value) && value <= UINT32_MAX ? (uint32_t)value : fallback;
+}
+
+uint32_t cps_cluster_launch_rank(void)
+{
+    return number_from_environment("OMPI_COMM_WORLD_RANK", 0);
+}
+
+uint32_t cps_cluster_launch_ranks(void)
+{
+    return number_from_environment("OMPI_COMM_WORLD_SIZE", 1);
+}
+
+static enum cps_status fail_mpi(const char *what, int code)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    return cps_fail(CPS_ERR_PEER, "mpi cannot %s: %.*s", what, length, text);
+}
+
+/* Waits for a started collective; code is what starting it returned. */
+static enum cps_status finish(struct cps_cluster *self, const char *what, int code, MPI_Request *request)
+{
+    uint64_t start = cps_clock_ns(), sleep_ns = 20000;
+    while (code == MPI_SUCCESS) {
+        int done = 0;
+        code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        if (code == MPI_SUCCESS && done)
+            return CPS_OK;
+        uint64_t waited = cps_clock_ns() - start;
+        if (waited > self->mpi->timeout_ns)
+            return cps_fail(CPS_ERR_PEER, "not every rank came to %s within %" PRIu64 " s", what,
+                            self->mpi->timeout_ns / 1000000000u);
+        if (waited < SPIN_NS) {
+            sched_yield();
+            continue;
+        }
+        cps_sleep_ns(sleep_ns);
+        if (sleep_ns < LONGEST_SLEEP_NS)
+            sleep_ns *= 2;
+    }
+    return fail_mpi(what, code);
+}
+
+/* Settings of Open MPI that the measurements behind them hold for any run of this program; the user's
+ * own, from the environment or mpirun --mca, win. */
+static void prepare_environment(void)
+{
+    /* Ranks that share a core give it up while they wait. */
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+    /* Copies through the kernel are slower than two through shared memory at the size of a step. */
+    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
+}
+
+static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
+{
+    prepare_environment();
+    CPS_TRY(cps_alloc("the cluster", 1, sizeof *self->mpi, &self->mpi));
+    self->mpi->timeout_ns = timeout_ns;
+    self->mpi->collectives = self->mpi->rows = MPI_COMM_NULL;
+    int provided, rank, ranks;
+    int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    if (code != MPI_SUCCESS)
+        return fail_mpi("start", code);
+    if (provided < MPI_THREAD_FUNNELED)
+        return cps_fail(CPS_ERR_USAGE, "this mpi allows no threads beside its own");
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    self->rank = (uint32_t)rank;
+    self->ranks = (uint32_t)ranks;
+    MPI_Request request;
+    code = MPI_Comm_idup(MPI_COMM_WORLD, &self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "start", code, &request));
+    MPI_Comm_set_errhandler(self->mpi->collectives, MPI_ERRORS_RETURN);
+    code = MPI_Comm_idup(MPI_COMM_WORLD, &self->mpi->rows, &request);
+    return finish(self, "start", code, &request);
+}
+
+static enum cps_status choose_run_id(struct cps_cluster *self)
+{
+    while (self->rank == 0 && self->run_id == 0)
+        if (getrandom(&self->run_id, sizeof self->run_id, 0) < 0 && errno != EINTR)
+            return cps_fail(CPS_ERR_INTERNAL, "cannot draw a run id: %s", strerror(errno));
+    if (!self->mpi)
+        return CPS_OK;
+    MPI_Request request;
+    int code = MPI_Ibcast(&self->run_id, 1, MPI_UINT64_T, 0, self->mpi->collectives, &request);
+    return finish(self, "share a run id", code, &request);
+}
+
+/* Numbers the hosts in the order of the first rank on each. */
+static void number_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_BYTES])
+{
+    for (uint32_t rank = 0; rank < self->ranks; rank++) {
+        uint32_t same = 0;
+        while (strcmp(identities[same], identities[rank]) != 0)
+            same++;
+        self->host_of[rank] = same == rank ? self->host_count++ : self->host_of[same];
+    }
+    self->one_host = self->host_count == 1;
+}
+
+static enum cps_status learn_hosts(struct cps_cluster *self)
+{
+    char own[CPS_HOST_BYTES];
+    char(*identities)[CPS_HOST_BYTES] = NULL;
+    CPS_TRY(cps_alloc("host names", self->ranks, sizeof *self->hosts, &self->hosts));
+    CPS_TRY(cps_alloc("host numbers", self->ranks, sizeof *self->host_of, &self->host_of));
+    cps_host_name(own, sizeof own);
+    CPS_TRY(cps_cluster_gather(self, own, sizeof own, self->hosts));
+    CPS_TRY(cps_alloc("host identities", self->ranks, sizeof *identities, &identities));
+    cps_host_identity(own, sizeof own);
+    enum cps_status status = cps_cluster_gather(self, own, sizeof own, identities);
+    if (status == CPS_OK)
+        number_hosts(self, identities);
+    free(identities);
+    return status;
+}
+
+static void release(struct cps_cluster *self)
+{
+    free(self->hosts);
+    free(self->host_of);
+    free(self->mpi);
+    free(self);
+}
+
+enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out)
+{
+    struct cps_cluster *self;
+    CPS_TRY(cps_alloc("the cluster", 1, sizeof *self, &self));
+    self->ranks = 1;
+    enum cps_status status = launched() ? start_mpi(self, timeout_ns) : CPS_OK;
+    if (status == CPS_OK)
+        status = choose_run_id(self);
+    if (status == CPS_OK)
+        status = learn_hosts(self);
+    if (status != CPS_OK) {
+        release(self);
+        return status;
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text)
+{
+    if (!self->mpi)
+        return CPS_OK;
+    MPI_Request request;
+    uint64_t length = text->length;
+    int code = MPI_Ibcast(&length, 1, MPI_UINT64_T, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "share a text", code, &request));
+    if (length >= INT_MAX)
+        return cps_fail(CPS_ERR_INTERNAL, "a text of %" PRIu64 " bytes is too long to broadcast", length);
+    char *bytes;
+    CPS_TRY(cps_alloc("a text", length + 1, 1, &bytes));
+    if (self->rank == 0 && length)
+        memcpy(bytes, text->data, length);
+    code = MPI_Ibcast(bytes, (int)length, MPI_BYTE, 0, self->mpi->collectives, &request);
+    enum cps_status status = finish(self, "share a text", code, &request);
+    if (status == CPS_OK && self->rank != 0) {
+        cps_text_clear(text);
+        status = cps_text_add_bytes(text, bytes, length);
+    }
+    free(bytes);
+    return status;
+}
+
+/* What a failed rank tells the others. */
+struct verdict {
+    int32_t status;
+    char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+};
+
+static enum cps_status adopt(const struct verdict *verdict)
+{
+    enum cps_status status = (enum cps_status)verdict->status;
+    cps_fail(status, "%s", verdict->text);
+    return verdict->hint[0] ? cps_hint(status, "%s", verdict->hint) : status;
+}
+
+enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status)
+{
+    if (!self->mpi)
+        return status;
+    uint32_t own = status == CPS_OK ? self->ranks : self->rank, first;
+    struct verdict verdict = {.status = (int32_t)status};
+    snprintf(verdict.text, sizeof verdict.text, "%s", cps_error_text());
+    snprintf(verdict.hint, sizeof verdict.hint, "%s", cps_error_hint());
+    MPI_Request request;
+    int code = MPI_Iallreduce(&own, &first, 1, MPI_UINT32_T, MPI_MIN, self->mpi->collectives, &request);
+    enum cps_status agreed = finish(self, "agree", code, &request);
+    if (agreed == CPS_OK && first == self->ranks)
+        return CPS_OK;
+    if (agreed == CPS_OK) {
+        code = MPI_Ibcast(&verdict, sizeof verdict, MPI_BYTE, (int)first, self->mpi->collectives, &request);
+        agreed = finish(self, "agree", code, &request);
+    }
+    /* Where there is no agreement, a rank's own error says more than that. */
+    return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
+}
+
+enum cps_status cps_cluster_gather(struct cps_cluster *self, const char *own, size_t bytes, void *all)
+{
+    char *mine;
+    CPS_TRY(cps_alloc("a string", bytes, 1, &mine));
+    snprintf(mine, bytes, "%s", own);
+    enum cps_status status = CPS_OK;
+    if (self->mpi) {
+        MPI_Request request;
+        int code = MPI_Iallgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, self->mpi->collectives,
+                                  &request);
+        status = finish(self, "exchange addresses", code, &request);
+    } else {
+        memcpy(all, mine, bytes);
+    }
+    free(mine);
+    return status;
+}
+
+/* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
+static void make_room_for_threads(void)
+{
+    if (getenv("OMPI_MCA_hwloc_base_binding_policy") || getenv("OMPI_MCA_rmaps_base_mapping_policy"))
+        return;
+    cps_debug("a rank may use %d processors", cps_host_widen_affinity());
+}
+
+static enum cps_status bind_control(struct cps_cluster *self, const struct cps_cluster_network *network,
+                                    const struct cps_route *route, struct cps_buffer_pool *pool,
+                                    struct cps_transport **control, char endpoint[CPS_ENDPOINT_BYTES])
+{
+    char address[CPS_ADDRESS_BYTES] = "";
+    bool tcp = network->tcp || !self->one_host;
+    if (tcp)
+        CPS_TRY(cps_interface_address(network->interface, self->one_host, address));
+    struct cps_zmq_options options = {.route = *route,
+                                      .pool = pool,
+                                      .run_id = self->run_id,
+                                      .tcp = tcp,
+                                      .address = address,
+                                      .base_port = network->base_port};
+    return cps_zmq_transport_bind(&options, control, endpoint);
+}
+
+static enum cps_status connect_control(struct cps_cluster *self, const char endpoint[CPS_ENDPOINT_BYTES],
+                                       struct cps_transport *control)
+{
+    char(*endpoints)[CPS_ENDPOINT_BYTES];
+    CPS_TRY(cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints));
+    enum cps_status status = cps_cluster_gather(self, endpoint, CPS_ENDPOINT_BYTES, endpoints);
+    if (status == CPS_OK)
+        status = cps_zmq_transport_connect(control, (const char(*)[CPS_ENDPOINT_BYTES])endpoints);
+    free(endpoints);
+    return status;
+}
+
+enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_cluster_network *network,
+                                    uint32_t nodes, const uint32_t *node_rank, struct cps_buffer_pool *pool,
+                                    struct cps_transport **control, struct cps_transport **rows)
+{
+    *control = *rows = NULL;
+    if (self->ranks == 1)
+        return CPS_OK;
+    struct cps_route route = {.rank = self->rank, .ranks = self->ranks, .nodes = nodes, .node_rank = node_rank};
+    char endpoint[CPS_ENDPOINT_BYTES] = "";
+    if (!network->mpi_rows)
+        make_room_for_threads();
+    enum cps_status status =
+        cps_cluster_agree(self, bind_control(self, network, &route, pool, control, endpoint));
+    if (status == CPS_OK)
+        status = cps_cluster_agree(self, connect_control(self, endpoint, *control));
+    if (status == CPS_OK && network->mpi_rows)
+        status = cps_mpi_transport_create(&route, pool, self->mpi->rows, rows);
+    if (status != CPS_OK)
+        cps_cluster_disconnect(control, rows);
+    return status;
+}
+
+void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **rows)
+{
+    struct cps_transport **both[] = {control, rows};
+    for (size_t i = 0; i < 2; i++)
+        if (*both[i]) {
+            (*both[i])->ops->destroy(*both[i]);
+            *both[i] = NULL;
+        }
+}
+
+bool cps_cluster_end(struct cps_cluster **self)
+{
+    if (!*self)
+        return true;
+    bool together = true;
+    if ((*self)->mpi) {
+        MPI_Request request;
+        int code = MPI_Ibarrier((*self)->mpi->collectives, &request);
+        together = finish(*self, "end", code, &request) == CPS_OK;
+        /* Without all of them MPI_Finalize would wait for ever. */
+        if (together)
+            MPI_Finalize();
+    }
+    release(*self);
+    *self = NULL;
+    return together;
+}
+
+_Noreturn void cps_cluster_abort(int code)
+{
+    int initialized = 0, finalized = 0;
+    MPI_Initialized(&initialized);
+    MPI_Finalized(&finalized);
+    if (initialized && !finalized)
+        MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}

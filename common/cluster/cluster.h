@@ -1,0 +1,81 @@
+/*
+ * The ranks of a run as the launcher made them: who they are, where, and the few things
+ * they do together before and after the messages flow. MPI is behind it, and only when
+ * mpirun started the process: a bare one is a cluster of one rank, at once.
+ *
+ * Every collective here has a deadline, so that no rank waits for ever for one that died
+ * or took another path; and none parks a rank inside MPI, where it would spin. When one ends
+ * with CPS_ERR_PEER, or cps_cluster_end() with false, only cps_cluster_abort() may follow:
+ * MPI still holds what was being sent.
+ */
+#ifndef CPS_CLUSTER_CLUSTER_H
+#define CPS_CLUSTER_CLUSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/base/text.h"
+#include "common/net/buffer.h"
+#include "common/net/route.h"
+#include "common/net/transport.h"
+
+#define CPS_HOST_BYTES 128
+
+struct cps_cluster {
+    uint32_t rank, ranks;
+    uint64_t run_id;               /* the same on every rank, of this run alone; never 0 */
+    bool one_host;                 /* all ranks share a kernel, its memory and its network */
+    uint32_t host_count;
+    char (*hosts)[CPS_HOST_BYTES]; /* [ranks]: names */
+    uint32_t *host_of;             /* [ranks]: 0 .. host_count - 1, in order of appearance */
+    struct cps_cluster_mpi *mpi;   /* NULL without a launcher */
+};
+
+/* The rank the launcher gave this process, 0 without one. Works before start, so that
+ * --help can speak on one rank alone. */
+uint32_t cps_cluster_launch_rank(void);
+
+/* How many ranks the launcher started, 1 without one. Works before start. */
+uint32_t cps_cluster_launch_ranks(void);
+
+/* Starts MPI if there is a launcher, and learns who is where. This and all later collectives give up
+ * after timeout_ns. Collective. */
+enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out);
+
+/* Rank 0's text replaces everybody's. Collective. */
+enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text);
+
+/* Brings in everybody's status; all return that of the lowest rank that failed, with its sentence
+ * and hint as this rank's last error, or CPS_OK. Collective. */
+enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status);
+
+/* Everybody's string, of at most bytes with its NUL, into all [ranks][bytes]. Collective. */
+enum cps_status cps_cluster_gather(struct cps_cluster *self, const char *own, size_t bytes, void *all);
+
+/* How the messages between ranks travel. */
+struct cps_cluster_network {
+    bool tcp;              /* control over tcp even within a host */
+    bool mpi_rows;         /* rows over MPI, beside control */
+    const char *interface; /* of tcp: a name, a network or NULL; see net/interface.h */
+    uint32_t base_port;    /* of tcp: 0 takes free ports */
+};
+
+/* Opens control, over ipc or (when asked, or ranks are on several hosts) tcp, and rows if it is to be MPI,
+ * else NULL; both NULL with one rank. Ranks agree on the outcome. node_rank [nodes] and pool are borrowed.
+ * Destroyed with cps_cluster_disconnect(). Collective. */
+enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_cluster_network *network,
+                                    uint32_t nodes, const uint32_t *node_rank, struct cps_buffer_pool *pool,
+                                    struct cps_transport **control, struct cps_transport **rows);
+
+/* Closes both; NULLs are allowed. Not collective. */
+void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **rows);
+
+/* Ends MPI once every rank is here. False when some rank did not come in time: then the
+ * caller reports its own error and calls cps_cluster_abort(). Collective. */
+bool cps_cluster_end(struct cps_cluster **self);
+
+/* The one fatal path: ends this process, and under a launcher all others, with code. */
+_Noreturn void cps_cluster_abort(int code);
+
+#endif

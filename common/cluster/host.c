@@ -1,0 +1,48 @@
+/*
+ * What tells hosts apart. Names do not: two containers of one kernel may share a name and
+ * not a network, and two machines may both be called localhost.
+ */
+#include "common/cluster/host.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void cps_host_name(char *out, size_t bytes)
+{
+    if (gethostname(out, bytes) != 0)
+        snprintf(out, bytes, "unknown");
+    out[bytes - 1] = '\0';
+}
+
+void cps_host_identity(char *out, size_t bytes)
+{
+    char boot[64] = "";
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file) {
+        if (fgets(boot, sizeof boot, file))
+            boot[strcspn(boot, "\n")] = '\0';
+        fclose(file);
+    }
+    struct stat network = {0};
+    stat("/proc/self/ns/net", &network);
+    char name[64];
+    cps_host_name(name, sizeof name);
+    /* Without a boot id the name has to do. */
+    snprintf(out, bytes, "%s/%llu/%llu", boot[0] ? boot : name, (unsigned long long)network.st_dev,
+             (unsigned long long)network.st_ino);
+}
+
+int cps_host_widen_affinity(void)
+{
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof all);
+    /* The kernel cuts the mask down to what the control group allows. */
+    sched_setaffinity(0, sizeof all, &all);
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 1;
+    return CPU_COUNT(&allowed);
+}

@@ -1,0 +1,39 @@
+/*
+ * Messages over ZeroMQ: between processes of one host through abstract Unix sockets (ipc),
+ * between hosts through TCP. Made in two steps, because a rank must have bound its
+ * endpoint before another may learn of it:
+ *
+ *     cps_zmq_transport_bind(&options, &transport, endpoint);
+ *     ... every rank's endpoint is gathered ...
+ *     cps_zmq_transport_connect(transport, endpoints);
+ */
+#ifndef CPS_NET_ZMQ_TRANSPORT_H
+#define CPS_NET_ZMQ_TRANSPORT_H
+
+#include "common/net/route.h"
+#include "common/net/transport.h"
+
+#define CPS_ENDPOINT_BYTES 128
+
+struct cps_zmq_options {
+    struct cps_route route;
+    struct cps_buffer_pool *pool; /* borrowed: what is received lives in it */
+    uint64_t run_id;
+    bool tcp;            /* else ipc */
+    const char *address; /* of tcp: see cps_interface_address() */
+    uint32_t base_port;  /* of tcp: rank r takes base_port + r; 0: any free port */
+};
+
+/* Binds. endpoint is what higher ranks connect to. CPS_ERR_USAGE when the port is taken or
+ * the address is not this host's. */
+enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, struct cps_transport **out,
+                                       char endpoint[CPS_ENDPOINT_BYTES]);
+
+/* Connects to the lower ranks, without waiting for them. endpoints: [route.ranks]. */
+enum cps_status cps_zmq_transport_connect(struct cps_transport *self,
+                                          const char (*endpoints)[CPS_ENDPOINT_BYTES]);
+
+/* Messages dropped because they came from no rank of this run. */
+uint64_t cps_zmq_transport_strangers(const struct cps_transport *self);
+
+#endif
