@@ -1,0 +1,16 @@
+/* What an id or a title may be. */
+#ifndef CPS_DATA_IDCHECK_H
+#define CPS_DATA_IDCHECK_H
+
+#include <stddef.h>
+
+#include "common/base/status.h"
+#include "common/data/source.h"
+
+/* Refuses, naming the line at 'at' of source, an id that is empty, longer than
+ * CPS_ID_MAX_BYTES, not UTF-8, or has a control character (the run's users.tsv and
+ * movies.tsv could not hold it). what is "user id" or the like. */
+enum cps_status cps_id_check(const struct cps_source *source, const char *at, const char *what,
+                             const char *text, size_t length);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Which files of a folder are the data: the layouts that MovieLens comes in.
+ *
+ *     u.data + u.item            100k
+ *     ratings.dat + movies.dat   1M, 10M
+ *     ratings.csv + movies.csv   20M, 25M, 32M, latest
+ *
+ * The last two mix: 1M is also handed round as ratings.csv + movies.dat.
+ */
+#ifndef CPS_DATA_LAYOUT_H
+#define CPS_DATA_LAYOUT_H
+
+#include <stdbool.h>
+
+#include "common/base/status.h"
+#include "common/data/fields.h"
+
+#define CPS_PATH_BYTES 4096
+
+struct cps_layout {
+    const char *name;          /* "MovieLens 100k" */
+    const char *ratings_name;  /* "u.data" */
+    const char *titles_name;   /* NULL when there is no title file */
+    const char *titles_wanted; /* the one that should be there */
+    char ratings_path[CPS_PATH_BYTES], titles_path[CPS_PATH_BYTES];
+    const struct cps_delimiter *title_delimiter;
+    bool title_latin1;
+};
+
+/* Whether path is a folder. */
+bool cps_is_folder(const char *path);
+
+/* Finds the layout of a folder. CPS_ERR_DATA when it has none. */
+enum cps_status cps_layout_find(const char *folder, struct cps_layout *out);
+
+#endif

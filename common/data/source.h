@@ -1,0 +1,47 @@
+/*
+ * The bytes of one input file, and errors that point into them.
+ *
+ * A source is a view: whoever mapped the file or holds the memory owns it. Lines are
+ * not counted while reading; the number of a line is worked out only for an error.
+ */
+#ifndef CPS_DATA_SOURCE_H
+#define CPS_DATA_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+struct cps_source {
+    const char *path; /* what messages call it */
+    const char *data; /* not NUL-terminated; NULL when there is no such file */
+    size_t size;      /* bytes */
+};
+
+/* Room for an excerpt: 48 bytes, an ellipsis and the NUL. */
+#define CPS_EXCERPT_BYTES 56
+
+/* Where reading starts: after a UTF-8 byte order mark, if there is one. */
+const char *cps_source_begin(const struct cps_source *self);
+
+/* The end of the line at 'at': its '\n' or the end of the data. */
+const char *cps_source_line_end(const struct cps_source *self, const char *at);
+
+/* line_end less the '\r' of a CRLF line. */
+const char *cps_source_text_end(const char *line, const char *line_end);
+
+/* The 1-based number of the line that holds 'at'. */
+uint64_t cps_source_line(const struct cps_source *self, const char *at);
+
+/* Fails as CPS_ERR_DATA with "PATH:LINE: " before the formatted sentence. */
+enum cps_status cps_source_fail(const struct cps_source *self, const char *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Refuses a file that is empty or holds a NUL byte, which no text does. */
+enum cps_status cps_source_check_text(const struct cps_source *self);
+
+/* The start of text[0..length) fit for a message: cut to 48 bytes, bytes that are not
+ * printable ASCII or UTF-8 as '?'. Returns out. */
+const char *cps_excerpt(const char *text, size_t length, char out[CPS_EXCERPT_BYTES]);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Rows for external ids: '#na#' is row 0, the ids that have ratings follow in order.
+ *
+ * Integers are ordered by value when all ids of the column are integers; otherwise
+ * all of them are strings and ordered by their bytes, which for UTF-8 is the order of
+ * code points.
+ */
+#ifndef CPS_DATA_VOCABULARY_H
+#define CPS_DATA_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/data/dataset.h"
+#include "common/data/ids.h"
+
+/* The name of row 0, and so the one id that stands for "unknown". */
+#define CPS_NA_NAME "#na#"
+
+void cps_vocabulary_release(struct cps_vocabulary *self);
+
+/* Makes rows of the ids for which used is true (NULL: of all). *row_of, of ids->count
+ * entries, 0 for unused ids, is the caller's to free. Both outputs are set only on
+ * success. */
+enum cps_status cps_vocabulary_build(const struct cps_ids *ids, const bool *used, struct cps_vocabulary *out,
+                                     uint32_t **row_of);
+
+/* Whether the ids of a column can be row numbers of a table of given_rows rows: all are
+ * integers below it. */
+bool cps_vocabulary_ids_are_rows(const struct cps_ids *ids, uint32_t given_rows);
+
+/* The same as build for ids that are row numbers: row r is named r. */
+enum cps_status cps_vocabulary_of_rows(const struct cps_ids *ids, uint32_t given_rows,
+                                       struct cps_vocabulary *out, uint32_t **row_of);
+
+/* The external ids of each row, '|' between them, in order, when several ids share a
+ * row: row_of[n] is the row of id number n. Row 0 is '#na#'. */
+enum cps_status cps_vocabulary_of_groups(const struct cps_ids *ids, const uint32_t *row_of, uint32_t rows,
+                                         struct cps_vocabulary *out);
+
+#endif
