@@ -25,7 +25,8 @@ static enum cps_status add_names(struct cps_text *out, const char *variable, uns
 static enum cps_status add_values(struct cps_text *out, const struct cps_option *option)
 {
     const char *argument = option->argument;
-    if (!argument || option->type == CPS_OPTION_RESERVED)
+    bool repeated = cps_option_find(option->name, strlen(option->name), CPS_FOR_ALL) != option;
+    if (!argument || repeated || option->type == CPS_OPTION_RESERVED)
         return CPS_OK;
     CPS_TRY(cps_text_add(out, "    --%s) COMPREPLY=(", option->name));
     if (option->choices) {

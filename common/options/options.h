@@ -153,7 +153,7 @@ enum cps_status cps_options_each(const struct cps_options *self, cps_options_vis
 enum cps_status cps_options_write(const struct cps_options *self, struct cps_text *out);
 
 /* The options that cps_options_write put into length bytes of text, with their
- * sources. *out is set only on success. */
+ * sources; one that is not there has its default. *out is set only on success. */
 enum cps_status cps_options_read(const char *text, size_t length, struct cps_options *out);
 
 /* Adds the text of a help page, ready to print. */

@@ -286,10 +286,7 @@ static enum cps_status read_options(struct cps_options *self, char *const *argv,
     CPS_TRY(find_action(self, argv, &action));
     if (action)
         return CPS_OK;
-    for (size_t i = 0; i < cps_option_count; i++) {
-        if (cps_option_table[i].commands & command_bit(self))
-            CPS_TRY(cps_option_reset(self, &cps_option_table[i]));
-    }
+    CPS_TRY(cps_option_reset_all(self));
     CPS_TRY(read_environment(self, envp, true));
     CPS_TRY(read_arguments(self, argv, true));
     CPS_TRY(read_environment(self, envp, false));

@@ -114,11 +114,12 @@ static enum cps_status read_note(struct cps_options *self, const struct cps_conf
     if (number < 0)
         return cps_fail(CPS_ERR_USAGE, "%s:%zu: '%s' is no %s", reader->file, reader->line, reader->value.data,
                         command ? "command" : "source");
-    if (command)
-        self->command = (enum cps_command)number;
-    else
+    if (!command) {
         *source = (enum cps_option_source)number;
-    return CPS_OK;
+        return CPS_OK;
+    }
+    self->command = (enum cps_command)number;
+    return cps_option_reset_all(self);
 }
 
 static enum cps_status read_all(struct cps_options *self, struct cps_config_reader *reader)
@@ -147,7 +148,9 @@ enum cps_status cps_options_read(const char *text, size_t length, struct cps_opt
     struct cps_options self = {.command = CPS_COMMAND_TRAIN};
     struct cps_config_reader reader;
     cps_config_reader_init(&reader, "options record", text, length);
-    enum cps_status status = read_all(&self, &reader);
+    enum cps_status status = cps_option_reset_all(&self);
+    if (status == CPS_OK)
+        status = read_all(&self, &reader);
     cps_config_reader_release(&reader);
     if (status == CPS_OK)
         *out = self;

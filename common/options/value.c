@@ -205,6 +205,15 @@ enum cps_status cps_option_reset(struct cps_options *self, const struct cps_opti
     return cps_option_set(self, option, option->fallback, &origin);
 }
 
+enum cps_status cps_option_reset_all(struct cps_options *self)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        if (cps_option_table[i].commands & 1u << self->command)
+            CPS_TRY(cps_option_reset(self, &cps_option_table[i]));
+    }
+    return CPS_OK;
+}
+
 bool cps_option_has_value(const struct cps_options *self, const struct cps_option *option)
 {
     if (option->type == CPS_OPTION_STRING)
@@ -212,10 +221,13 @@ bool cps_option_has_value(const struct cps_options *self, const struct cps_optio
     return option->type != CPS_OPTION_ACTION && option->type != CPS_OPTION_RESERVED;
 }
 
-/* The shortest decimals that read back as value, as a double or as a float. */
+/* The shortest decimals that read back as value, as a double or as a float; no exponent
+ * on a whole number of common size. */
 static enum cps_status format_number(double value, bool single, struct cps_text *out)
 {
     char text[40];
+    if (trunc(value) == value && fabs(value) < 1e9)
+        return cps_text_add(out, "%.0f", value);
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)

@@ -16,8 +16,9 @@ struct cps_option_origin {
 enum cps_status cps_option_set(struct cps_options *self, const struct cps_option *option, const char *text,
                                const struct cps_option_origin *origin);
 
-/* Back to the default. */
+/* Back to the default: one option, or all of self's command. */
 enum cps_status cps_option_reset(struct cps_options *self, const struct cps_option *option);
+enum cps_status cps_option_reset_all(struct cps_options *self);
 
 /* Does option have a field at all, and something in it? */
 bool cps_option_has_value(const struct cps_options *self, const struct cps_option *option);

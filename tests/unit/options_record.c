@@ -59,6 +59,20 @@ static void test_round_trip(void **state)
     }
 }
 
+/* A record written before an option existed leaves it at its default. */
+static void test_missing_has_default(void **state)
+{
+    static const char record[] = "#: command train\n#: source environment\nfactors = 7\n";
+    struct cps_options o;
+    (void)state;
+    assert_int_equal(cps_options_read(record, sizeof record - 1, &o), CPS_OK);
+    assert_int_equal(o.factors, 7);
+    assert_int_equal(o.epochs, 5);
+    assert_int_equal(cps_options_source(&o, "factors"), CPS_SOURCE_ENVIRONMENT);
+    assert_int_equal(cps_options_source(&o, "epochs"), CPS_SOURCE_DEFAULT);
+    cps_options_release(&o);
+}
+
 static void test_record_refusals(void **state)
 {
     static const char *const records[] = {
@@ -85,6 +99,10 @@ static enum cps_status count_visit(void *context, const char *group, const char 
         assert_null(value);
     if (strcmp(name, "wd-bias") == 0)
         assert_string_equal(value, "same");
+    if (strcmp(name, "peer-timeout") == 0)
+        assert_string_equal(value, "60");
+    if (strcmp(name, "lr-max") == 0)
+        assert_string_equal(value, "0.005");
     counts[1] += strcmp(source, "default") == 0;
     return CPS_OK;
 }
@@ -164,9 +182,13 @@ static void test_manual_and_completion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_record_refusals),
-        cmocka_unit_test(test_each),       cmocka_unit_test(test_table),
-        cmocka_unit_test(test_help),       cmocka_unit_test(test_manual_and_completion),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_record_refusals),
+        cmocka_unit_test(test_missing_has_default),
+        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_manual_and_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
