@@ -118,6 +118,7 @@ static enum cps_status read_note(struct cps_options *self, const struct cps_conf
         *source = (enum cps_option_source)number;
         return CPS_OK;
     }
+    cps_options_release(self); /* fields of the command assumed until now are zero again */
     self->command = (enum cps_command)number;
     return cps_option_reset_all(self);
 }
