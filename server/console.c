@@ -125,7 +125,8 @@ static void print_data(FILE *stream, const struct cps_console_banner *banner)
 
 static void print_model(FILE *stream, const struct cps_console_banner *banner)
 {
-    fprintf(stream, "  model   %s, %u factors, ", banner->model, (unsigned)banner->factors);
+    fprintf(stream, "  model   %s, %u factor%s, ", banner->model, (unsigned)banner->factors,
+            plural(banner->factors));
     if (banner->has_range)
         fprintf(stream, "range %g to %g", banner->range_low, banner->range_high);
     else
@@ -145,7 +146,7 @@ static void print_hosts(FILE *stream, const struct cps_console_banner *banner)
             fprintf(stream, " (%u)", (unsigned)host->ranks);
     }
     if (banner->host_count > shown)
-        fprintf(stream, " and %zu more hosts", banner->host_count - shown);
+        fprintf(stream, " and %zu more host%s", banner->host_count - shown, plural(banner->host_count - shown));
 }
 
 static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
@@ -167,7 +168,7 @@ static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
 
 static void print_banner(FILE *stream, const struct cps_console_banner *banner)
 {
-    fprintf(stream, "collab-ps %s\n", banner->version ? banner->version : "");
+    fprintf(stream, "collab-ps%s%s\n", banner->version ? " " : "", banner->version ? banner->version : "");
     print_data(stream, banner);
     print_model(stream, banner);
     print_ranks(stream, banner);
@@ -248,9 +249,11 @@ static struct standing take_standing(struct cps_console *self, uint32_t epoch, u
     uint64_t steps = epoch * self->setup.steps_per_epoch + step;
     take_rate(self, steps, now_ns);
     double per_epoch = (double)self->setup.steps_per_epoch;
+    struct piece of = grouped(self->setup.steps_per_epoch);
+    int digits = self->terminal ? (int)strlen(of.text) : 0; /* so that the bar keeps its width */
     return (struct standing){
         .epoch = piece("epoch %u/%u", (unsigned)epoch + 1, (unsigned)self->setup.epochs),
-        .steps = piece("%s/%s", grouped(step).text, grouped(self->setup.steps_per_epoch).text),
+        .steps = piece("%*s/%s", digits, grouped(step).text, of.text),
         .loss = piece("loss %.4f", loss),
         .rate = rate_piece(self->steps_per_s * (double)self->setup.ratings_per_step),
         .left = time_left(self, steps, now_ns),

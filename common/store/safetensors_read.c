@@ -41,13 +41,13 @@ struct cps_safetensors {
 
 /* A name from the file, made fit for one line of an error. */
 struct shown_name {
-    char text[80];
+    char text[160];
 };
 
 static struct shown_name show(const char *name)
 {
     struct shown_name shown;
-    snprintf(shown.text, sizeof shown.text, "%s", name);
+    snprintf(shown.text, sizeof shown.text, "%.*s", (int)sizeof shown.text - 1, name);
     for (char *c = shown.text; *c; c++)
         if (iscntrl((unsigned char)*c))
             *c = '?';
