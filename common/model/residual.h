@@ -1,0 +1,25 @@
+/* From dot products and ratings to predictions, squared errors and derivatives. */
+#ifndef CPS_MODEL_RESIDUAL_H
+#define CPS_MODEL_RESIDUAL_H
+
+#include <stddef.h>
+
+#include "common/model/exact.h"
+#include "common/model/plan.h"
+
+/* 1 / (1 + e^-x) in float, within 2 ulp; from IEEE operations alone. */
+float cps_sigmoid(float x);
+
+/* The model's prediction for a raw score <u, m> (+ bu + bm). */
+float cps_predict(const struct cps_plan *plan, float score);
+
+/*
+ * For count samples with raw scores and ratings: adds the squared errors of the
+ * predictions to *sum and, unless slope is NULL, sets slope[i] to the derivative of the
+ * mean squared error over a batch of plan->batch_size by score[i]. Returns count, or the
+ * first i whose error is not below 2^20 in size (or not a number), where it stops.
+ */
+size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, const float *restrict rating,
+                     size_t count, float *restrict slope, cps_int128 *sum);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * One server's share of the rows: every key with key mod servers == server, by
+ * key / servers.
+ *
+ *     | w[stride] | m[stride] | v[stride] |      Adam
+ *     | w[stride] |                              SGD
+ *     | w[stride] | h of the factors, h of the bias, padding to 16 |   row-wise AdaGrad
+ *
+ * stride is the row's width padded to 16 floats; padding is zero and stays zero. Beside
+ * it stands the step after which the row's state is that of dense training.
+ */
+#ifndef CPS_SERVER_TABLE_H
+#define CPS_SERVER_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/model/kernels.h"
+#include "common/model/plan.h"
+
+/* Where initial rows come from when they are given. */
+struct cps_start {
+    const void *context;
+    /* Fills row[width] for key. */
+    void (*row)(const void *context, uint32_t key, float *row);
+};
+
+struct cps_table {
+    struct cps_plan plan;
+    const struct cps_kernels *kernels;
+    struct cps_fixed_point fixed;
+    uint32_t server;
+    uint32_t rows; /* owned here */
+    uint32_t width, stride, row_floats;
+    float *floats;        /* [rows][row_floats] */
+    uint32_t *step;       /* [rows]: steps the row has seen */
+    float *scratch;       /* [stride] */
+    struct cps_idle *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
+};
+
+/* The table of server with its initial values: plan's, or start's when not NULL. */
+enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
+                               const struct cps_kernels *kernels, uint32_t server,
+                               const struct cps_start *start);
+void cps_table_release(struct cps_table *self);
+
+/* Makes the next block of steps known; see cps_idle_grant. */
+enum cps_status cps_table_grant(struct cps_table *self, const struct cps_hyper *hyper, uint32_t steps);
+uint64_t cps_table_granted(const struct cps_table *self);
+
+/* Whether key lives here. */
+static inline bool cps_table_owns(const struct cps_table *self, uint32_t key)
+{
+    return key < cps_plan_keys(&self->plan) && key % self->plan.servers == self->server;
+}
+
+static inline uint32_t cps_table_row_of(const struct cps_table *self, uint32_t key)
+{
+    return self->plan.servers == 1 ? key : key / self->plan.servers;
+}
+
+static inline uint32_t cps_table_key_of(const struct cps_table *self, uint32_t row)
+{
+    return row * self->plan.servers + self->server;
+}
+
+/* Brings row up to date, to after `step` steps (all granted), and copies its weights to
+ * out[width]. */
+void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *out);
+
+/* The weights of row after `step` steps, leaving the row as it is. */
+void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out);
+
+/* Trains row, which is up to date to after step - 1 steps, with step number step (1-based)
+ * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
+ * new weight is out of range: training has diverged. */
+bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum);
+
+/* Asks for row's memory ahead of its use. */
+static inline void cps_table_prefetch(const struct cps_table *self, uint32_t row)
+{
+    const float *floats = self->floats + (size_t)row * self->row_floats;
+    for (uint32_t j = 0; j < self->row_floats; j += 16)
+        __builtin_prefetch(floats + j);
+}
+
+#endif

@@ -1,0 +1,360 @@
+/*
+ * The worker's state machine; see worker.h.
+ *
+ * One round is an exchange with every server; when all have answered, the worker goes on:
+ *
+ *     rows of step t (and of validation ratings) are here
+ *       validation under way?  errors; more ratings? another round, for them alone
+ *       step t: errors -> slopes -> gradients
+ *       round: push t, pull t+1, after the epoch's last step read the first validation rows
+ *       gather step t+2 while the round is on its way
+ *
+ * Steps alternate between two gathers: the one whose rows are used and the one whose
+ * rows are asked for.
+ */
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/model/residual.h"
+#include "worker/gather.h"
+#include "worker/push.h"
+
+enum {
+    READ_SAMPLES = 32768, /* validation ratings a round */
+    REPORT_STEPS = 4096,  /* most steps in a report */
+};
+static const uint64_t REPORT_EVERY_NS = 100000000;
+
+struct cps_worker {
+    uint32_t node;
+    const struct cps_dataset *dataset;
+    const struct cps_kernels *kernels;
+    const struct cps_batch_order *replay;
+    bool greeted, planned, begun, stopped;
+    struct cps_plan plan;
+    struct cps_batches batches;
+    struct cps_key_map map;
+    struct cps_gather gathers[2], reads;
+    struct cps_push push;
+    uint64_t step;     /* the step whose rows are asked for or here */
+    uint64_t ticket;   /* of the round under way */
+    uint32_t awaited;  /* servers that have not answered it */
+    bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
+    uint64_t read_done;  /* validation ratings dealt with this epoch */
+    cps_int128 valid_sum;
+    float *score, *slope; /* [sample_capacity] */
+    size_t score_capacity, slope_capacity;
+    struct cps_loss_sum losses[REPORT_STEPS]; /* of the steps not yet reported */
+    uint64_t reported;                        /* steps reported */
+    uint64_t reported_ns;
+};
+
+enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
+                                  const struct cps_kernels *kernels, const struct cps_batch_order *replay,
+                                  struct cps_worker **out)
+{
+    struct cps_worker *self;
+    CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
+    self->node = node;
+    self->dataset = dataset;
+    self->kernels = kernels;
+    self->replay = replay;
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_worker_destroy(struct cps_worker **out)
+{
+    struct cps_worker *self = *out;
+    if (!self)
+        return;
+    cps_batches_release(&self->batches);
+    cps_key_map_release(&self->map);
+    cps_gather_release(&self->gathers[0]);
+    cps_gather_release(&self->gathers[1]);
+    cps_gather_release(&self->reads);
+    cps_push_release(&self->push);
+    free(self->score);
+    free(self->slope);
+    free(self);
+    *out = NULL;
+}
+
+static struct cps_gather *gather_of(struct cps_worker *self, uint64_t step)
+{
+    return &self->gathers[step % 2];
+}
+
+/* Gathers the samples of step, laying out its epoch first when it begins one. */
+static enum cps_status gather_step(struct cps_worker *self, uint64_t step)
+{
+    uint64_t per_epoch = cps_plan_steps_per_epoch(&self->plan);
+    const uint32_t *samples;
+    if (step >= cps_plan_steps(&self->plan))
+        return CPS_OK;
+    if (step % per_epoch == 0)
+        CPS_TRY(cps_batches_begin(&self->batches, (uint32_t)(step / per_epoch)));
+    uint32_t count = cps_batches_step(&self->batches, step % per_epoch, &samples);
+    return cps_gather_samples(gather_of(self, step), &self->map, &self->dataset->train, samples, 0, count);
+}
+
+static enum cps_status gather_reads(struct cps_worker *self)
+{
+    uint64_t left = self->dataset->valid.count - self->read_done;
+    uint32_t count = left < READ_SAMPLES ? (uint32_t)left : READ_SAMPLES;
+    return cps_gather_samples(&self->reads, &self->map, &self->dataset->valid, NULL, self->read_done, count);
+}
+
+/* An exchange for server, its keys written and room for its push in front of them. */
+static enum cps_status add_exchange(struct cps_worker *self, uint32_t server, const struct cps_gather *pushed,
+                                    struct cps_outbox *outbox, struct cps_message **out)
+{
+    const struct cps_gather *pulled = self->pulls ? gather_of(self, self->step) : NULL;
+    uint32_t pull_rows = pulled ? pulled->shares[server].count : 0;
+    uint32_t read_rows = self->reading ? self->reads.shares[server].count : 0;
+    size_t push_bytes = pushed ? cps_push_bytes(pushed, server) : 0;
+    size_t bytes = push_bytes + ((size_t)pull_rows + read_rows) * sizeof(uint32_t);
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, bytes, out));
+    (*out)->exchange = (struct cps_exchange){
+        .step = self->step, .ticket = self->ticket, .pull_rows = pull_rows, .read_rows = read_rows};
+    if (pull_rows + read_rows == 0)
+        return CPS_OK;
+    uint32_t *keys = (uint32_t *)(void *)((*out)->payload->data + push_bytes);
+    if (pull_rows)
+        cps_gather_keys(pulled, server, keys);
+    if (read_rows)
+        cps_gather_keys(&self->reads, server, keys + pull_rows);
+    return CPS_OK;
+}
+
+/* Opens a round: from now on every server's answer is awaited. */
+static void begin_round(struct cps_worker *self, bool pulls, bool reading)
+{
+    self->ticket++;
+    self->pulls = pulls;
+    self->reading = reading;
+    self->awaited = self->plan.servers;
+}
+
+/* A round without a push. */
+static enum cps_status ask(struct cps_worker *self, struct cps_outbox *outbox)
+{
+    struct cps_message *exchange;
+    for (uint32_t server = 0; server < self->plan.servers; server++)
+        CPS_TRY(add_exchange(self, server, NULL, outbox, &exchange));
+    return CPS_OK;
+}
+
+/* The scores of gather's samples. */
+static enum cps_status score_samples(struct cps_worker *self, const struct cps_gather *gather)
+{
+    CPS_TRY(cps_grow("scores", &self->score, &self->score_capacity, gather->sample_count, sizeof *self->score));
+    self->kernels->dot(gather->rows, gather->stride, gather->user, gather->movie, gather->sample_count, self->score);
+    if (self->plan.model == CPS_MODEL_BIAS)
+        for (uint32_t i = 0; i < gather->sample_count; i++)
+            self->score[i] += gather->bias[gather->user[i]] + gather->bias[gather->movie[i]];
+    return CPS_OK;
+}
+
+static enum cps_status diverged(const struct cps_worker *self, const struct cps_gather *gather, size_t sample,
+                                const char *what)
+{
+    cps_fail(CPS_ERR_DIVERGED, "training diverged at step %llu: the %s of user row %u and movie row %u is out of range",
+             (unsigned long long)self->step, what, gather->key[gather->user[sample]],
+             gather->key[gather->movie[sample]] - self->plan.user_rows);
+    return cps_hint(CPS_ERR_DIVERGED, "lower --lr-max, or give the predictions a range with --y-range");
+}
+
+static enum cps_status report(struct cps_worker *self, bool has_valid, struct cps_outbox *outbox)
+{
+    uint32_t steps = (uint32_t)(self->step - self->reported);
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_REPORT, 0, steps * sizeof self->losses[0], &message));
+    message->report = (struct cps_report){.first_step = self->reported, .steps = steps, .has_valid = has_valid};
+    if (has_valid) {
+        uint64_t epoch = self->step / cps_plan_steps_per_epoch(&self->plan) - 1;
+        message->report.epoch = (uint32_t)epoch;
+        message->report.valid_sum =
+            (struct cps_loss_sum){.low = (uint64_t)self->valid_sum, .high = (uint64_t)(self->valid_sum >> 64)};
+        message->report.valid_count = self->dataset->valid.count;
+    }
+    if (steps)
+        memcpy(message->payload->data, self->losses, steps * sizeof self->losses[0]);
+    self->reported = self->step;
+    return CPS_OK;
+}
+
+/* Errors of the validation ratings whose rows are here. *finished when they were the
+ * epoch's last. */
+static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outbox, bool *finished)
+{
+    struct cps_gather *reads = &self->reads;
+    CPS_TRY(score_samples(self, reads));
+    size_t good = cps_residuals(&self->plan, self->score, reads->rating, reads->sample_count, NULL, &self->valid_sum);
+    if (good < reads->sample_count)
+        return diverged(self, reads, good, "validation error");
+    self->read_done += reads->sample_count;
+    *finished = self->read_done == self->dataset->valid.count;
+    return *finished ? report(self, true, outbox) : CPS_OK;
+}
+
+/* Computes the step whose rows are here and sends the round that pushes it. */
+static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
+{
+    struct cps_gather *gather = gather_of(self, self->step);
+    cps_int128 loss = 0;
+    CPS_TRY(score_samples(self, gather));
+    CPS_TRY(cps_grow("slopes", &self->slope, &self->slope_capacity, gather->sample_count, sizeof *self->slope));
+    size_t good = cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
+    if (good < gather->sample_count)
+        return diverged(self, gather, good, "error");
+    self->losses[self->step - self->reported] =
+        (struct cps_loss_sum){.low = (uint64_t)loss, .high = (uint64_t)(loss >> 64)};
+
+    bool ends_epoch = (self->step + 1) % cps_plan_steps_per_epoch(&self->plan) == 0;
+    struct cps_message *exchange;
+    size_t first_exchange = outbox->count;
+    CPS_TRY(cps_push_begin(&self->push, gather));
+    self->step++;
+    if (ends_epoch) {
+        self->read_done = 0;
+        self->valid_sum = 0;
+        CPS_TRY(gather_reads(self));
+    }
+    begin_round(self, self->step < cps_plan_steps(&self->plan), ends_epoch);
+    for (uint32_t server = 0; server < self->plan.servers; server++) {
+        CPS_TRY(add_exchange(self, server, gather, outbox, &exchange));
+        cps_push_place(&self->push, gather, server, exchange);
+    }
+    uint32_t placed = cps_push_gradients(&self->push, gather, self->slope);
+    if (placed < gather->sample_count) {
+        self->step--;
+        return diverged(self, gather, placed, "gradient");
+    }
+    for (uint32_t server = 0; server < self->plan.servers; server++)
+        cps_push_finish(&self->push, gather, server, &outbox->messages[first_exchange + server]);
+    if (self->step - self->reported == REPORT_STEPS)
+        CPS_TRY(report(self, false, outbox));
+    return gather_step(self, self->step + 1);
+}
+
+/* Every server has answered. */
+static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
+{
+    if (self->reading) {
+        bool finished;
+        CPS_TRY(validate(self, outbox, &finished));
+        if (!finished) {
+            CPS_TRY(gather_reads(self));
+            begin_round(self, false, true);
+            return ask(self, outbox);
+        }
+    }
+    return self->step < cps_plan_steps(&self->plan) ? train(self, outbox) : CPS_OK;
+}
+
+static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *plan, struct cps_outbox *outbox)
+{
+    struct cps_message *ready;
+    self->plan = *plan;
+    CPS_TRY(cps_batches_init(&self->batches, plan, &self->dataset->train, self->replay));
+    CPS_TRY(cps_key_map_init(&self->map, plan));
+    CPS_TRY(cps_gather_init(&self->gathers[0], plan));
+    CPS_TRY(cps_gather_init(&self->gathers[1], plan));
+    CPS_TRY(cps_gather_init(&self->reads, plan));
+    CPS_TRY(cps_push_init(&self->push, plan, self->kernels));
+    CPS_TRY(gather_step(self, 0));
+    self->planned = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+}
+
+/* The first leave to train begins the run. */
+static enum cps_status on_grant(struct cps_worker *self, struct cps_outbox *outbox)
+{
+    if (self->begun)
+        return CPS_OK;
+    self->begun = true;
+    begin_round(self, true, false);
+    CPS_TRY(ask(self, outbox));
+    return gather_step(self, 1);
+}
+
+static enum cps_status on_rows(struct cps_worker *self, struct cps_message *message, struct cps_outbox *outbox)
+{
+    uint32_t server = message->from - 1, width = cps_plan_row_width(&self->plan);
+    const struct cps_gather *pulled = self->pulls ? gather_of(self, self->step) : NULL;
+    uint32_t pull_rows = pulled ? pulled->shares[server].count : 0;
+    uint32_t read_rows = self->reading ? self->reads.shares[server].count : 0;
+    CPS_TRY(cps_message_check(message, width));
+    if (message->rows.step != self->step || message->rows.ticket != self->ticket || self->awaited == 0 ||
+        message->rows.rows != pull_rows + read_rows)
+        return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+    if (message->payload) {
+        const float *rows = (const float *)(const void *)message->payload->data;
+        if (pull_rows)
+            cps_gather_fill(gather_of(self, self->step), server, rows);
+        if (read_rows)
+            cps_gather_fill(&self->reads, server, rows + (size_t)pull_rows * width);
+    }
+    return --self->awaited == 0 ? go_on(self, outbox) : CPS_OK;
+}
+
+static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
+{
+    struct cps_worker *self = context;
+    switch (message->kind) {
+    case CPS_MESSAGE_PLAN:
+        return on_plan(self, &message->plan, outbox);
+    case CPS_MESSAGE_GRANT:
+        return on_grant(self, outbox);
+    case CPS_MESSAGE_ROWS:
+        return on_rows(self, message, outbox);
+    case CPS_MESSAGE_STOP:
+        self->stopped = true;
+        return message->end.status;
+    case CPS_MESSAGE_HEARTBEAT:
+        return CPS_OK;
+    default:
+        return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
+                        cps_message_kind_name(message->kind));
+    }
+}
+
+static enum cps_status greet(struct cps_worker *self, struct cps_outbox *outbox)
+{
+    struct cps_message *hello;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello));
+    hello->hello = (struct cps_hello){.has_data = true,
+                                      .train_count = self->dataset->train.count,
+                                      .valid_count = self->dataset->valid.count,
+                                      .sample_bytes = self->dataset->sample_bytes};
+    memcpy(hello->hello.fingerprint, self->dataset->fingerprint, CPS_SHA256_BYTES);
+    self->greeted = true;
+    return CPS_OK;
+}
+
+static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
+{
+    struct cps_worker *self = context;
+    if (!self->greeted)
+        return greet(self, outbox);
+    if (now_ns - self->reported_ns < REPORT_EVERY_NS)
+        return CPS_OK;
+    self->reported_ns = now_ns;
+    return self->step > self->reported && !self->reading ? report(self, false, outbox) : CPS_OK;
+}
+
+static bool done(const void *context)
+{
+    const struct cps_worker *self = context;
+    return self->stopped;
+}
+
+struct cps_role cps_worker_role(struct cps_worker *self)
+{
+    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    return (struct cps_role){.ops = &ops, .self = self, .node = self->node};
+}
