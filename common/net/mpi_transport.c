@@ -18,6 +18,7 @@
 
 #include "common/base/memory.h"
 #include "common/net/codec.h"
+#include "common/net/queue.h"
 
 enum { FRAME_TAG = 1 };
 
@@ -37,8 +38,7 @@ struct mpi_transport {
     struct cps_buffer_pool *pool;
     MPI_Comm communicator;
     struct operations sending, receiving;
-    struct cps_message *arrived; /* complete, not yet handed out: a queue */
-    size_t arrived_first, arrived_count, arrived_capacity;
+    struct cps_queue arrived; /* complete, not yet handed out */
 };
 
 static enum cps_status fail_mpi(const char *what, int code)
@@ -186,15 +186,9 @@ static enum cps_status decode(struct mpi_transport *self, struct cps_buffer *fra
 
 static enum cps_status queue_arrived(struct mpi_transport *self, struct cps_buffer *frame, int peer)
 {
-    enum cps_status status = cps_grow("arrived messages", &self->arrived, &self->arrived_capacity,
-                                      self->arrived_count + 1, sizeof *self->arrived);
-    if (status != CPS_OK) {
-        cps_buffer_release(frame);
-        return status;
-    }
-    CPS_TRY(decode(self, frame, peer, &self->arrived[self->arrived_count]));
-    self->arrived_count++;
-    return CPS_OK;
+    struct cps_message message;
+    CPS_TRY(decode(self, frame, peer, &message));
+    return cps_queue_put(&self->arrived, &message);
 }
 
 /* Queues the frames that have come in whole since. */
@@ -256,13 +250,9 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
     *received = false;
     if (self->sending.count)
         CPS_TRY(test_sends(self));
-    if (self->arrived_first == self->arrived_count) {
-        self->arrived_first = self->arrived_count = 0;
-        if (self->receiving.count)
-            CPS_TRY(test_receives(self));
-    }
-    if (self->arrived_first < self->arrived_count) {
-        *out = self->arrived[self->arrived_first++];
+    if (self->receiving.count)
+        CPS_TRY(test_receives(self));
+    if (cps_queue_take(&self->arrived, out)) {
         *received = true;
         return CPS_OK;
     }
@@ -292,9 +282,7 @@ static bool transport_idle(struct cps_transport *base)
 static void transport_destroy(struct cps_transport *base)
 {
     struct mpi_transport *self = (struct mpi_transport *)base;
-    for (size_t i = self->arrived_first; i < self->arrived_count; i++)
-        cps_message_release(&self->arrived[i]);
-    free(self->arrived);
+    cps_queue_release(&self->arrived);
     operations_release(&self->sending);
     operations_release(&self->receiving);
     free(self);

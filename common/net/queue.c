@@ -1,0 +1,56 @@
+/* A ring of messages: between nodes of one rank, and before a receiver that has been
+ * handed several at once. */
+#include "common/net/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+void cps_queue_release(struct cps_queue *self)
+{
+    struct cps_message message;
+    while (cps_queue_take(self, &message))
+        cps_message_release(&message);
+    free(self->items);
+    memset(self, 0, sizeof *self);
+}
+
+/* Doubles the ring and lays its messages out from the start. */
+static enum cps_status grow(struct cps_queue *self)
+{
+    size_t capacity = self->capacity ? 2 * self->capacity : 64;
+    struct cps_message *items;
+    CPS_TRY(cps_alloc("queued messages", capacity, sizeof *items, &items));
+    for (size_t i = 0; i < self->count; i++)
+        items[i] = self->items[(self->first + i) & (self->capacity - 1)];
+    free(self->items);
+    self->items = items;
+    self->first = 0;
+    self->capacity = capacity;
+    return CPS_OK;
+}
+
+enum cps_status cps_queue_put(struct cps_queue *self, struct cps_message *message)
+{
+    if (self->count == self->capacity) {
+        enum cps_status status = grow(self);
+        if (status != CPS_OK) {
+            cps_message_release(message);
+            return status;
+        }
+    }
+    self->items[(self->first + self->count++) & (self->capacity - 1)] = *message;
+    message->payload = NULL;
+    return CPS_OK;
+}
+
+bool cps_queue_take(struct cps_queue *self, struct cps_message *out)
+{
+    if (self->count == 0)
+        return false;
+    *out = self->items[self->first];
+    self->first = (self->first + 1) & (self->capacity - 1);
+    self->count--;
+    return true;
+}
