@@ -142,7 +142,7 @@ static void exchange_to_wire(const struct cps_exchange *exchange, Cps__Exchange 
     wire->read_rows = exchange->read_rows;
 }
 
-static bool exchange_from_wire(const Cps__Exchange *wire, struct cps_exchange *exchange)
+static void exchange_from_wire(const Cps__Exchange *wire, struct cps_exchange *exchange)
 {
     *exchange = (struct cps_exchange){
         .step = wire->step,
@@ -153,7 +153,6 @@ static bool exchange_from_wire(const Cps__Exchange *wire, struct cps_exchange *e
         .pull_rows = wire->pull_rows,
         .read_rows = wire->read_rows,
     };
-    return true;
 }
 
 static void report_to_wire(const struct cps_report *report, Cps__Report *wire)
@@ -236,7 +235,8 @@ static bool body_from_wire(const Cps__Envelope *envelope, struct cps_message *me
         message->grant = (struct cps_grant){envelope->grant->first_step, envelope->grant->steps};
         return true;
     case CPS__ENVELOPE__BODY_EXCHANGE:
-        return exchange_from_wire(envelope->exchange, &message->exchange);
+        exchange_from_wire(envelope->exchange, &message->exchange);
+        return true;
     case CPS__ENVELOPE__BODY_ROWS:
         message->rows = (struct cps_rows){envelope->rows->step, envelope->rows->ticket, envelope->rows->rows};
         return true;
