@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define SECOND UINT64_C(1000000000)
+#define END_MARK '\a'
 
 /* What the console wrote, collected in temporary files or from a terminal. */
 struct screen {
@@ -35,7 +36,6 @@ static void open_screen(struct screen *screen, unsigned short columns)
     screen->err = fopen(ptsname(screen->terminal), "w");
     assert_non_null(screen->err);
     assert_int_equal(ioctl(screen->terminal, TIOCSWINSZ, &size), 0);
-    fcntl(screen->terminal, F_SETFL, O_NONBLOCK);
 }
 
 static void close_screen(struct screen *screen)
@@ -48,11 +48,18 @@ static void close_screen(struct screen *screen)
 
 static const char *text_of(struct screen *screen, FILE *stream)
 {
-    size_t count;
+    size_t count = 0;
     fflush(stream);
     if (stream == screen->err && screen->terminal >= 0) {
-        ssize_t got = read(screen->terminal, screen->text, sizeof screen->text - 1);
-        count = got > 0 ? (size_t)got : 0;
+        /* A terminal hands over what was written piecemeal and late: read up to a mark. */
+        fputc(END_MARK, stream);
+        fflush(stream);
+        while (count == 0 || screen->text[count - 1] != END_MARK) {
+            ssize_t got = read(screen->terminal, screen->text + count, sizeof screen->text - 1 - count);
+            assert_true(got > 0);
+            count += (size_t)got;
+        }
+        count--;
     } else {
         rewind(stream);
         count = fread(screen->text, 1, sizeof screen->text - 1, stream);
