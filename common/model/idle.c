@@ -14,6 +14,7 @@
 #include "common/model/idle.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
@@ -34,8 +35,8 @@ struct step_terms {
 };
 
 struct block {
-    struct step_line line[BLOCK + 1]; /* after 0..steps steps of the block */
-    struct step_terms terms[BLOCK];
+    struct step_line *line;   /* [steps + 1]: after 0..steps steps of the block */
+    struct step_terms *terms; /* [steps] */
 };
 
 /* A rule of `nodes` Chebyshev nodes: weights from moments about [-1, 1], and where in
@@ -48,16 +49,20 @@ struct rule {
     double square_root[CPS_IDLE_HORIZON + 1][MOMENTS];   /* q^time */
 };
 
+/* What every schedule shares: computed once a process, constant from then on. */
+static struct constants {
+    double correction[SETTLED + 1];    /* 1/sqrt(1 - 0.99^k); 1 beyond */
+    double square[BLOCK + 1];          /* 0.99^k */
+    double root[CPS_IDLE_HORIZON + 1]; /* q^k */
+    struct rule few, many;
+} constants;
+
 struct cps_idle {
     double wd;
     bool adam;
     uint64_t granted;
-    struct block **blocks;
+    struct block *blocks;
     size_t block_count, block_capacity;
-    double correction[SETTLED + 1]; /* 1/sqrt(1 - 0.99^k); 1 beyond */
-    double square[BLOCK + 1];       /* 0.99^k */
-    double root[CPS_IDLE_HORIZON + CPS_IDLE_EARLY + 1]; /* q^k */
-    struct rule few, many;
 };
 
 static const double binomial[MOMENTS][MOMENTS] = {
@@ -112,26 +117,38 @@ static void rule_init(struct rule *self, uint32_t nodes)
         }
 }
 
-enum cps_status cps_idle_create(double wd, bool adam, struct cps_idle **out)
+static void init_constants(void)
 {
-    struct cps_idle *self;
-    CPS_TRY(cps_alloc("idle-step tables", 1, sizeof *self, &self));
-    self->wd = wd;
-    self->adam = adam;
     double square = 1.0;
     for (uint32_t k = 1; k <= SETTLED; k++) {
         square *= CPS_ADAM_SQUARE_DECAY;
-        self->correction[k] = 1.0 / sqrt(1.0 - square);
+        constants.correction[k] = 1.0 / sqrt(1.0 - square);
     }
-    self->square[0] = self->root[0] = 1.0;
+    constants.square[0] = constants.root[0] = 1.0;
     for (uint32_t k = 1; k <= BLOCK; k++)
-        self->square[k] = self->square[k - 1] * CPS_ADAM_SQUARE_DECAY;
-    for (uint32_t k = 1; k <= CPS_IDLE_HORIZON + CPS_IDLE_EARLY; k++)
-        self->root[k] = self->root[k - 1] * sqrt(CPS_ADAM_SQUARE_DECAY);
-    rule_init(&self->few, FEW_NODES);
-    rule_init(&self->many, MOMENTS);
+        constants.square[k] = constants.square[k - 1] * CPS_ADAM_SQUARE_DECAY;
+    for (uint32_t k = 1; k <= CPS_IDLE_HORIZON; k++)
+        constants.root[k] = constants.root[k - 1] * sqrt(CPS_ADAM_SQUARE_DECAY);
+    rule_init(&constants.few, FEW_NODES);
+    rule_init(&constants.many, MOMENTS);
+}
+
+enum cps_status cps_idle_create(double wd, bool adam, struct cps_idle **out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct cps_idle *self;
+    pthread_once(&once, init_constants);
+    CPS_TRY(cps_alloc("idle-step tables", 1, sizeof *self, &self));
+    self->wd = wd;
+    self->adam = adam;
     *out = self;
     return CPS_OK;
+}
+
+static void block_release(struct block *self)
+{
+    free(self->line);
+    free(self->terms);
 }
 
 void cps_idle_destroy(struct cps_idle **self)
@@ -139,13 +156,13 @@ void cps_idle_destroy(struct cps_idle **self)
     if (!*self)
         return;
     for (size_t i = 0; i < (*self)->block_count; i++)
-        free((*self)->blocks[i]);
+        block_release(&(*self)->blocks[i]);
     free((*self)->blocks);
     free(*self);
     *self = NULL;
 }
 
-static void block_fill(struct cps_idle *self, struct block *block, const struct cps_hyper *hyper, uint32_t steps)
+static void block_fill(const struct cps_idle *self, struct block *block, const struct cps_hyper *hyper, uint32_t steps)
 {
     block->line[0].decay = block->line[0].momentum = 1.0;
     for (uint32_t i = 0; i < steps; i++) {
@@ -170,12 +187,19 @@ static void block_fill(struct cps_idle *self, struct block *block, const struct 
 
 enum cps_status cps_idle_grant(struct cps_idle *self, const struct cps_hyper *hyper, uint32_t steps)
 {
-    struct block *block;
     CPS_TRY(cps_grow("idle-step blocks", &self->blocks, &self->block_capacity, self->block_count + 1,
                      sizeof *self->blocks));
-    CPS_TRY(cps_alloc("a block of idle-step tables", 1, sizeof *block, &block));
+    struct block *block = &self->blocks[self->block_count];
+    *block = (struct block){0};
+    enum cps_status status = cps_alloc("idle-step tables", steps + 1, sizeof *block->line, &block->line);
+    if (status == CPS_OK)
+        status = cps_alloc("idle-step tables", steps, sizeof *block->terms, &block->terms);
+    if (status != CPS_OK) {
+        block_release(block);
+        return status;
+    }
     block_fill(self, block, hyper, steps);
-    self->blocks[self->block_count++] = block;
+    self->block_count++;
     self->granted += steps;
     return CPS_OK;
 }
@@ -188,12 +212,12 @@ uint64_t cps_idle_granted(const struct cps_idle *self)
 /* Step number step, 1-based. */
 static const struct step_terms *terms_of(const struct cps_idle *self, uint64_t step)
 {
-    return &self->blocks[(step - 1) / BLOCK]->terms[(step - 1) % BLOCK];
+    return &self->blocks[(step - 1) / BLOCK].terms[(step - 1) % BLOCK];
 }
 
-static double correction_of(const struct cps_idle *self, uint64_t step)
+static double correction_of(uint64_t step)
 {
-    return step <= SETTLED ? self->correction[step] : 1.0;
+    return step <= SETTLED ? constants.correction[step] : 1.0;
 }
 
 struct cps_adam_step cps_idle_step(const struct cps_idle *self, uint64_t step)
@@ -203,7 +227,7 @@ struct cps_adam_step cps_idle_step(const struct cps_idle *self, uint64_t step)
                                   .momentum = (float)terms->momentum,
                                   .one_minus = (float)(1.0 - terms->momentum),
                                   .rate = (float)terms->rate,
-                                  .square_scale = (float)correction_of(self, step)};
+                                  .square_scale = (float)correction_of(step)};
 }
 
 struct cps_hyper cps_idle_hyper(const struct cps_idle *self, uint64_t step)
@@ -220,13 +244,13 @@ struct products {
 static struct products products_between(const struct cps_idle *self, uint64_t from, uint64_t to)
 {
     uint64_t block = from / BLOCK, last = (to - 1) / BLOCK;
-    const struct step_line *start = &self->blocks[block]->line[from % BLOCK];
+    const struct step_line *start = &self->blocks[block].line[from % BLOCK];
     struct products all = {1.0 / start->decay, 1.0 / start->momentum};
     for (; block < last; block++) {
-        all.decay *= self->blocks[block]->line[BLOCK].decay;
-        all.momentum *= self->blocks[block]->line[BLOCK].momentum;
+        all.decay *= self->blocks[block].line[BLOCK].decay;
+        all.momentum *= self->blocks[block].line[BLOCK].momentum;
     }
-    const struct step_line *end = &self->blocks[last]->line[to - last * BLOCK];
+    const struct step_line *end = &self->blocks[last].line[to - last * BLOCK];
     all.decay *= end->decay;
     all.momentum *= end->momentum;
     return all;
@@ -247,7 +271,7 @@ static void moments_within(const struct block *block, uint32_t from, uint32_t to
 static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t to, uint32_t count, double *out)
 {
     uint64_t first = from / BLOCK, last = (to - 1) / BLOCK;
-    const struct block *block = self->blocks[first];
+    const struct block *block = &self->blocks[first];
     if (first == last) {
         moments_within(block, (uint32_t)(from % BLOCK), (uint32_t)(to - first * BLOCK), count, out);
         return;
@@ -255,7 +279,7 @@ static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t
     const struct step_line *start = &block->line[from % BLOCK], *end = &block->line[BLOCK];
     double ratio = (end->momentum / start->momentum) / (end->decay / start->decay);
     double next[MOMENTS], shifted[MOMENTS];
-    moments_within(self->blocks[last], 0, (uint32_t)(to - last * BLOCK), count, next);
+    moments_within(&self->blocks[last], 0, (uint32_t)(to - last * BLOCK), count, next);
     shift_moments(next, (double)(BLOCK - from % BLOCK) / TIME_UNIT, count, shifted);
     for (uint32_t p = 0; p < count; p++)
         out[p] = start->moment[p] + ratio * shifted[p];
@@ -278,7 +302,7 @@ static void normalise_moments(double *moments, uint64_t gap, uint32_t count)
 static void plan_by_rule(const struct cps_idle *self, uint64_t from, uint64_t gap, double decay,
                          struct cps_catch_up *out)
 {
-    const struct rule *rule = gap <= FEW_NODES_GAP ? &self->few : &self->many;
+    const struct rule *rule = gap <= FEW_NODES_GAP ? &constants.few : &constants.many;
     double moments[MOMENTS] = {0};
     moments_between(self, from, from + gap, rule->nodes, moments);
     normalise_moments(moments, gap, rule->nodes);
@@ -289,7 +313,7 @@ static void plan_by_rule(const struct cps_idle *self, uint64_t from, uint64_t ga
             weight += rule->from_moments[i][p] * moments[p];
         double time = rule->time[gap][i];
         uint64_t whole = (uint64_t)time;
-        double before = correction_of(self, from + whole), after = correction_of(self, from + whole + 1);
+        double before = correction_of(from + whole), after = correction_of(from + whole + 1);
         double correction = before + (after - before) * (time - (double)whole);
         out->weight[i] = (float)(weight * decay);
         out->ratio[i] = (float)(rule->square_root[gap][i] * correction);
@@ -305,13 +329,13 @@ static void plan_by_term(const struct cps_idle *self, uint64_t from, uint64_t ga
         const struct step_terms *terms = terms_of(self, from + i + 1);
         weight *= terms->momentum / terms->decay;
         out->weight[i] = (float)(weight * terms->rate);
-        out->ratio[i] = (float)(self->root[i + 1] * correction_of(self, from + i + 1));
+        out->ratio[i] = (float)(constants.root[i + 1] * correction_of(from + i + 1));
     }
 }
 
-static double square_decay(const struct cps_idle *self, uint64_t gap)
+static double square_decay(uint64_t gap)
 {
-    return gap <= BLOCK ? self->square[gap] : cps_power(CPS_ADAM_SQUARE_DECAY, gap);
+    return gap <= BLOCK ? constants.square[gap] : cps_power(CPS_ADAM_SQUARE_DECAY, gap);
 }
 
 static struct products plan_products(const struct cps_idle *self, uint64_t from, uint64_t to,
@@ -320,7 +344,7 @@ static struct products plan_products(const struct cps_idle *self, uint64_t from,
     struct products products = products_between(self, from, to);
     out->decay = (float)products.decay;
     out->momentum = (float)products.momentum;
-    out->square = (float)square_decay(self, to - from);
+    out->square = (float)square_decay(to - from);
     out->terms = 0;
     return products;
 }
