@@ -183,7 +183,7 @@ static enum cps_status check_kind(const char *path, const struct npy_header *hea
                         "numpy.save(file, numpy.ascontiguousarray(order)) writes it row after row");
     }
     if (header->dimensions != 2)
-        return cps_fail(CPS_ERR_DATA, "'%s' has %" PRIu64 " dimensions, expected 2: [steps, batch]", path,
+        return cps_fail(CPS_ERR_DATA, "'%s' has %" PRIu64 " dimension(s), expected 2: [steps, batch]", path,
                         header->dimensions);
     return CPS_OK;
 }
