@@ -3,9 +3,9 @@
  * former run when training begins. The files themselves are written by history,
  * step_log, names, run_record and safetensors.
  *
- * A folder counts as a run's when all of its names are ours and run.json is among
- * them; run.json is the last to be removed, so that a start cut short leaves a folder
- * that can still be started in.
+ * A folder counts as a run's when all of its names are ours and run.json stands beside
+ * the other files; it is the last to be removed, so that a start cut short leaves a
+ * folder that can still be started in.
  */
 #include "common/store/run_folder.h"
 
@@ -82,7 +82,7 @@ static enum cps_status look_inside(const struct cps_run_folder *self, struct con
             snprintf(contents->foreign, sizeof contents->foreign, "%s", entry->d_name);
         else if (strcmp(entry->d_name, RECORD) == 0)
             contents->has_record = true;
-        else if (kind != ENTRY_TEMPORARY)
+        else if (kind == ENTRY_FILE)
             contents->has_others = true;
     }
     closedir(folder);

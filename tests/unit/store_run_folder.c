@@ -73,6 +73,7 @@ static void leftovers_of_a_killed_start_are_no_obstacle(void **state)
     (void)state;
     struct cps_run_folder folder;
     touch("run.json.4711.tmp");
+    mkdir(in_folder("checkpoints"), 0777);
     assert_int_equal(cps_run_folder_open(&folder, test_folder, NOW, 1), CPS_OK);
     cps_run_folder_close(&folder);
 }
