@@ -28,6 +28,8 @@
 /* Mandelbrot's q is the movies divided by this: the top movie then has about 0.6% of
  * the ratings of 1,682 movies. */
 #define ZIPF_SPREAD 32.0
+/* ln((movies + q) / q). */
+#define ZIPF_LOG 3.4965075614664802 /* ln 33 */
 
 /* Part of what makes the set: never renumber. */
 enum purpose {
@@ -51,7 +53,7 @@ struct cps_synth {
     struct cps_synth_rating *ratings;
     uint32_t rating_count;
     struct cps_permutation popularity, coverage;
-    double zipf_offset, zipf_log;
+    double zipf_offset; /* q */
     /* Of the user being made. */
     uint32_t user, call;
     uint64_t draws;
@@ -161,7 +163,6 @@ static enum cps_status make(struct cps_synth *self)
     cps_permutation_init(&self->popularity, spec->seed, PURPOSE_POPULARITY, 0, spec->movies);
     cps_permutation_init(&self->coverage, spec->seed, PURPOSE_COVERAGE, 0, spec->movies);
     self->zipf_offset = spec->movies / ZIPF_SPREAD;
-    self->zipf_log = cps_log((spec->movies + self->zipf_offset) / self->zipf_offset);
     return CPS_OK;
 }
 
@@ -219,7 +220,7 @@ static void draw_words(struct cps_synth *self, uint32_t words[4])
 static uint32_t draw_movie(const struct cps_synth *self, uint32_t word)
 {
     double uniform = (word + 0.5) * 0x1p-32;
-    double x = self->zipf_offset * (cps_exp(uniform * self->zipf_log) - 1.0);
+    double x = self->zipf_offset * (cps_exp(uniform * ZIPF_LOG) - 1.0);
     uint32_t rank = x < self->spec.movies - 1 ? (uint32_t)x : self->spec.movies - 1;
     return (uint32_t)cps_permutation_forward(&self->popularity, rank);
 }
