@@ -40,11 +40,14 @@ struct cps_coordinator {
     uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
+    uint64_t now_ns, peer_timeout_ns;
+    uint64_t *heard_ns; /* [nodes]: when each last said anything; 0 before the first tick */
     bool stopped;
 };
 
 enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
-                                       const struct cps_observer *observer, struct cps_coordinator **out)
+                                       const struct cps_observer *observer, uint64_t peer_timeout_ns,
+                                       struct cps_coordinator **out)
 {
     struct cps_coordinator *self;
     if (cps_plan_steps(plan) == 0) {
@@ -59,11 +62,14 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     self->plan = *plan;
     self->observer = *observer;
     self->nodes = 1 + plan->servers + plan->workers;
+    self->peer_timeout_ns = peer_timeout_ns;
     memcpy(self->fingerprint, fingerprint, CPS_SHA256_BYTES);
     enum cps_status status = cps_alloc("epoch losses", plan->epochs, sizeof *self->epoch_sum, &self->epoch_sum);
     if (status == CPS_OK)
         status = cps_alloc("rows of the model", (size_t)READ_ROWS * cps_plan_row_width(plan), sizeof *self->rows,
                            &self->rows);
+    if (status == CPS_OK)
+        status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard_ns, &self->heard_ns);
     if (status != CPS_OK) {
         cps_coordinator_destroy(&self);
         return status;
@@ -80,6 +86,7 @@ void cps_coordinator_destroy(struct cps_coordinator **out)
     cps_losses_release(&self->losses);
     free(self->epoch_sum);
     free(self->rows);
+    free(self->heard_ns);
     free(self);
     *out = NULL;
 }
@@ -274,6 +281,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
 static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
+    self->heard_ns[message->from] = self->now_ns;
     switch (message->kind) {
     case CPS_MESSAGE_HELLO:
         return on_hello(self, message, outbox);
@@ -283,6 +291,8 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_report(self, message, outbox);
     case CPS_MESSAGE_ROWS:
         return on_rows(self, message, outbox);
+    case CPS_MESSAGE_FAIL:
+        return cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:
         return CPS_OK;
     default:
@@ -291,11 +301,24 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     }
 }
 
+/* Misses whoever has been silent for too long. */
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
-    (void)context;
-    (void)now_ns;
+    struct cps_coordinator *self = context;
     (void)outbox;
+    bool first = self->now_ns == 0;
+    self->now_ns = now_ns;
+    for (uint32_t node = 1; node < self->nodes; node++) {
+        if (first)
+            self->heard_ns[node] = now_ns;
+        uint64_t silence = now_ns - self->heard_ns[node];
+        if (self->peer_timeout_ns == 0 || silence < self->peer_timeout_ns)
+            continue;
+        bool is_server = node <= self->plan.servers;
+        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %llu s", is_server ? "server" : "worker",
+                        is_server ? node - 1 : node - 1 - self->plan.servers,
+                        (unsigned long long)(silence / 1000000000u));
+    }
     return CPS_OK;
 }
 

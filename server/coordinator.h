@@ -49,9 +49,11 @@ struct cps_observer {
 struct cps_coordinator; /* opaque */
 
 /* For plan; fingerprint is that of the data the coordinator knows. observer is copied,
- * its context borrowed. CPS_ERR_DATA when the plan has no full batch to train. */
+ * its context borrowed. A node that is silent for peer_timeout_ns (0: any time) is lost:
+ * CPS_ERR_PEER. CPS_ERR_DATA when the plan has no full batch to train. */
 enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
-                                       const struct cps_observer *observer, struct cps_coordinator **out);
+                                       const struct cps_observer *observer, uint64_t peer_timeout_ns,
+                                       struct cps_coordinator **out);
 void cps_coordinator_destroy(struct cps_coordinator **self);
 
 /* The coordinator as a role for a driver; valid while self is. */

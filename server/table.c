@@ -39,7 +39,7 @@ static void fill_initial(struct cps_table *self, const struct cps_start *start)
 {
     for (uint32_t row = 0; row < self->rows; row++) {
         if (start)
-            start->row(start->context, cps_table_key_of(self, row), row_at(self, row));
+            start->row(start->context, &self->plan, cps_table_key_of(self, row), row_at(self, row));
         else
             cps_initial_row(&self->plan, cps_table_key_of(self, row), row_at(self, row));
     }

@@ -22,8 +22,8 @@
 /* Where initial rows come from when they are given. */
 struct cps_start {
     const void *context;
-    /* Fills row[width] for key. */
-    void (*row)(const void *context, uint32_t key, float *row);
+    /* Fills row[width] for key of plan. */
+    void (*row)(const void *context, const struct cps_plan *plan, uint32_t key, float *row);
 };
 
 struct cps_table {

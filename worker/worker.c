@@ -314,7 +314,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_rows(self, message, outbox);
     case CPS_MESSAGE_STOP:
         self->stopped = true;
-        return message->end.status;
+        return cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:
         return CPS_OK;
     default:

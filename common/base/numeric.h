@@ -12,7 +12,7 @@
 double cps_polynomial(const double *c, int count, double x);
 
 /* Natural logarithm of x > 0, normal; within 2 ulp. */
-double cps_log(double x);
+double cps_ln(double x);
 
 /* Exponential; 0 below -708, +inf above 709; within 2 ulp. */
 double cps_exp(double x);

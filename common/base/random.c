@@ -81,7 +81,7 @@ static double normal_quantile(double p)
         double r = 0.180625 - q * q;
         return q * cps_polynomial(a, 8, r) / cps_polynomial(b, 8, r);
     }
-    double r = sqrt(-cps_log(q < 0 ? p : 1.0 - p));
+    double r = sqrt(-cps_ln(q < 0 ? p : 1.0 - p));
     double x = r <= 5.0 ? cps_polynomial(c, 8, r - 1.6) / cps_polynomial(d, 8, r - 1.6)
                         : cps_polynomial(e, 8, r - 5.0) / cps_polynomial(f, 8, r - 5.0);
     return q < 0 ? -x : x;

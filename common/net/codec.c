@@ -165,8 +165,6 @@ static void report_to_wire(const struct cps_report *report, Cps__Report *wire)
     wire->valid_sum_low = report->valid_sum.low;
     wire->valid_sum_high = report->valid_sum.high;
     wire->valid_count = report->valid_count;
-    wire->wait_ns = report->wait_ns;
-    wire->compute_ns = report->compute_ns;
 }
 
 static void report_from_wire(const Cps__Report *wire, struct cps_report *report)
@@ -178,8 +176,6 @@ static void report_from_wire(const Cps__Report *wire, struct cps_report *report)
         .epoch = wire->epoch,
         .valid_sum = {.low = wire->valid_sum_low, .high = wire->valid_sum_high},
         .valid_count = wire->valid_count,
-        .wait_ns = wire->wait_ns,
-        .compute_ns = wire->compute_ns,
     };
 }
 

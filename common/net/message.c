@@ -61,6 +61,18 @@ static enum cps_status check_end(const struct cps_message *message)
     return CPS_OK;
 }
 
+enum cps_status cps_message_end(const struct cps_message *message)
+{
+    enum cps_status status = message->end.status;
+    if (check_end(message) != CPS_OK)
+        return CPS_ERR_PEER;
+    if (!message->payload)
+        return status == CPS_OK ? CPS_OK : cps_fail(status, "%s", cps_status_text(status));
+    const char *text = (const char *)message->payload->data, *hint = text + strlen(text) + 1;
+    cps_fail(status, "%s", text);
+    return hint[0] ? cps_hint(status, "%s", hint) : status;
+}
+
 enum cps_status cps_message_check(const struct cps_message *message, uint32_t width)
 {
     switch (message->kind) {

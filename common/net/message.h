@@ -107,7 +107,6 @@ struct cps_report {
     uint32_t epoch;
     struct cps_loss_sum valid_sum;
     uint64_t valid_count;
-    uint64_t wait_ns, compute_ns; /* since the run began */
 };
 
 /* An error (FAIL, from where it was met) or the end of the run (STOP, from the
@@ -148,6 +147,10 @@ static inline void cps_message_release(struct cps_message *message)
 
 /* The name of a kind, for counters and errors. */
 const char *cps_message_kind_name(enum cps_message_kind kind);
+
+/* Takes over what a FAIL or STOP says: its sentence and hint become this thread's last
+ * error. Returns its status. */
+enum cps_status cps_message_end(const struct cps_message *message);
 
 /* Checks that the payload's size is what the body says, for rows of width floats.
  * CPS_ERR_PEER otherwise: a peer that speaks wrongly is a lost one. */

@@ -88,7 +88,7 @@ static enum cps_status create_roles(struct job *self)
                                           .on_epoch = on_epoch, .on_rows = on_rows, .on_complete = on_complete};
     CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->servers, &self->servers));
     CPS_TRY(cps_alloc("workers", plan->workers, sizeof *self->workers, &self->workers));
-    CPS_TRY(cps_coordinator_create(plan, simulation->shards[0].fingerprint, &observer, &self->coordinator));
+    CPS_TRY(cps_coordinator_create(plan, simulation->shards[0].fingerprint, &observer, 0, &self->coordinator));
     self->node[0].role = cps_coordinator_role(self->coordinator);
     for (uint32_t s = 0; s < plan->servers; s++) {
         CPS_TRY(cps_server_create(s, self->nodes, simulation->kernels, NULL, &self->servers[s]));

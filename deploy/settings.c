@@ -1,0 +1,78 @@
+/* Options into requests and plans; see settings.h. */
+#include "deploy/settings.h"
+
+#include <math.h>
+#include <sys/stat.h>
+
+#include "common/model/exact.h"
+
+static const char DEFAULT_DATA[] = "data/ml-100k";
+
+static const char *data_path(const struct cps_options *options)
+{
+    struct stat info;
+    if (options->data || options->train)
+        return options->data;
+    return stat(DEFAULT_DATA, &info) == 0 ? DEFAULT_DATA : NULL;
+}
+
+struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
+                                                const struct cps_start_file *start)
+{
+    const char *path = data_path(options);
+    return (struct cps_dataset_request){.path = path,
+                                        .train_path = options->train,
+                                        .valid_path = options->valid,
+                                        .item_key = (enum cps_item_key)options->item_key,
+                                        .user_column = options->user_column,
+                                        .item_column = options->item_column,
+                                        .rating_column = options->rating_column,
+                                        .synthetic = !path && !options->train,
+                                        .valid_pct = options->valid_pct,
+                                        .seed = options->seed,
+                                        .user_rows = start ? start->user_rows : 0,
+                                        .movie_rows = start ? start->movie_rows : 0};
+}
+
+static void set_range(const struct cps_options *options, const struct cps_dataset *dataset, struct cps_plan *plan)
+{
+    plan->has_range = options->y_range.kind != CPS_Y_RANGE_NONE;
+    plan->range_low = options->y_range.lo;
+    plan->range_high = options->y_range.hi;
+    if (options->y_range.kind == CPS_Y_RANGE_AUTO) {
+        plan->range_low = fminf(0.0f, dataset->rating_min);
+        plan->range_high = dataset->rating_max + 0.1f * (dataset->rating_max - plan->range_low);
+    }
+}
+
+enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
+                                  const struct cps_layout *layout, const struct cps_start_file *start,
+                                  struct cps_plan *out)
+{
+    float largest = fmaxf(fabsf(dataset->rating_min), fabsf(dataset->rating_max));
+    *out = (struct cps_plan){.model = (enum cps_model_kind)options->model,
+                             .factors = options->factors,
+                             .user_rows = dataset->users.rows,
+                             .movie_rows = dataset->movies.rows,
+                             .optimizer = (enum cps_optimizer_kind)options->optimizer,
+                             .schedule = (enum cps_schedule_kind)options->schedule,
+                             .consistency = (enum cps_consistency)options->consistency,
+                             .epochs = options->epochs,
+                             .batch_size = options->batch_size,
+                             .train_count = dataset->train_count,
+                             .valid_count = dataset->valid_count,
+                             .lr_max = options->lr_max,
+                             .wd = options->wd,
+                             .wd_bias = isnan(options->wd_bias) ? options->wd : options->wd_bias,
+                             .seed = options->seed,
+                             .gradient_bits = cps_gradient_bits(largest),
+                             .servers = layout->servers,
+                             .workers = layout->workers};
+    set_range(options, dataset, out);
+    return start ? cps_start_file_check(start, out) : CPS_OK;
+}
+
+enum cps_isa cps_settings_isa(const struct cps_options *options)
+{
+    return (enum cps_isa)options->isa;
+}
