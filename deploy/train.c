@@ -338,7 +338,7 @@ static enum cps_status count_messages(struct rank *self, struct cps_record_count
         total[kind].messages = total[kind].bytes = 0;
     }
     CPS_TRY(cps_alloc("counters", self->cluster->ranks, sizeof own, &all));
-    enum cps_status status = cps_cluster_gather(self->cluster, (const char *)own, sizeof own, all);
+    enum cps_status status = cps_cluster_gather(self->cluster, own, sizeof own, all);
     for (uint32_t rank = 0; status == CPS_OK && rank < self->cluster->ranks; rank++)
         for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
             total[kind].messages += all[rank][kind][0];

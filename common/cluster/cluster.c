@@ -150,7 +150,7 @@ static void number_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_B
 
 static enum cps_status learn_hosts(struct cps_cluster *self)
 {
-    char own[CPS_HOST_BYTES];
+    char own[CPS_HOST_BYTES] = "";
     char(*identities)[CPS_HOST_BYTES] = NULL;
     CPS_TRY(cps_alloc("host names", self->ranks, sizeof *self->hosts, &self->hosts));
     CPS_TRY(cps_alloc("host numbers", self->ranks, sizeof *self->host_of, &self->host_of));
@@ -249,11 +249,11 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
 }
 
-enum cps_status cps_cluster_gather(struct cps_cluster *self, const char *own, size_t bytes, void *all)
+enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all)
 {
     char *mine;
-    CPS_TRY(cps_alloc("a string", bytes, 1, &mine));
-    snprintf(mine, bytes, "%s", own);
+    CPS_TRY(cps_alloc("what a rank says", bytes, 1, &mine));
+    memcpy(mine, own, bytes);
     enum cps_status status = CPS_OK;
     if (self->mpi) {
         MPI_Request request;

@@ -50,8 +50,8 @@ enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text 
  * and hint as this rank's last error, or CPS_OK. Collective. */
 enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status);
 
-/* Everybody's string, of at most bytes with its NUL, into all [ranks][bytes]. Collective. */
-enum cps_status cps_cluster_gather(struct cps_cluster *self, const char *own, size_t bytes, void *all);
+/* Everybody's own [bytes] into all [ranks][bytes]. Collective. */
+enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all);
 
 /* How the messages between ranks travel. */
 struct cps_cluster_network {

@@ -1,11 +1,11 @@
 /*
  * Made-up ratings of any size: low rank + biases + noise, with popularity after Zipf.
  *
- *     rating = clip(round(3.55 + b_user + b_movie + <p_user, q_movie> + noise), 1, 5)
+ *     rating = clip(round(3.6 + b_user + b_movie + <p_user, q_movie> + noise), 1, 5)
  *
  * Every number comes from the counter-based generator, so that a user's ratings are a
  * function of the spec and the user alone. Movies are drawn by popularity (Zipf and
- * Mandelbrot's 1/(rank + q), the ranks dealt to ids at random) without repetition, so
+ * Mandelbrot's 1/(rank + q)², the ranks dealt to ids at random) without repetition, so
  * all pairs are distinct at every size; how many a user rates is log-normal, at least 20
  * where the spec has that many. A movie is rated at least once where that is possible.
  */
