@@ -3,8 +3,7 @@
 
 #include "common/base/random.h"
 
-/* A round's function of one half: the finaliser of MurmurHash3 over half ^ key,
- * from which the low bits are taken. */
+/* The finaliser of MurmurHash3: every bit of the result depends on every bit of x. */
 static inline uint32_t mix(uint32_t x)
 {
     x ^= x >> 16;
@@ -15,13 +14,19 @@ static inline uint32_t mix(uint32_t x)
     return x;
 }
 
+/* A round's function: uniform in 0..range-1. */
+static inline uint32_t round_value(uint32_t half, uint32_t key, uint32_t range)
+{
+    return (uint32_t)((uint64_t)mix(half ^ key) * range >> 32);
+}
+
 void cps_permutation_init(struct cps_permutation *self, uint64_t seed, uint32_t purpose, uint64_t index,
                           uint64_t n)
 {
-    uint32_t half_bits = 1;
-    while (((uint64_t)1 << (2 * half_bits)) < n)
-        half_bits++;
-    *self = (struct cps_permutation){.n = n, .half_bits = half_bits, .half_mask = ((uint32_t)1 << half_bits) - 1};
+    uint32_t a = 1;
+    while ((uint64_t)a * a < n)
+        a++;
+    *self = (struct cps_permutation){.n = n, .a = a, .b = (uint32_t)((n + a - 1) / a)};
     for (uint32_t r = 0; r < CPS_PERMUTATION_ROUNDS; r++) {
         uint32_t words[4];
         cps_random_block(seed, purpose, index << 8 | r, words);
@@ -29,26 +34,30 @@ void cps_permutation_init(struct cps_permutation *self, uint64_t seed, uint32_t 
     }
 }
 
+static inline uint32_t add_modulo(uint32_t x, uint32_t y, uint32_t modulus)
+{
+    uint32_t sum = x + y;
+    return sum >= modulus ? sum - modulus : sum;
+}
+
 static inline uint64_t encrypt(const struct cps_permutation *self, uint64_t x)
 {
-    uint32_t left = (uint32_t)(x >> self->half_bits), right = (uint32_t)x & self->half_mask;
-    for (int r = 0; r < CPS_PERMUTATION_ROUNDS; r++) {
-        uint32_t next = left ^ (mix(right ^ self->keys[r]) & self->half_mask);
-        left = right;
-        right = next;
+    uint32_t left = (uint32_t)(x / self->b), right = (uint32_t)(x % self->b);
+    for (int r = 0; r < CPS_PERMUTATION_ROUNDS; r += 2) {
+        left = add_modulo(left, round_value(right, self->keys[r], self->a), self->a);
+        right = add_modulo(right, round_value(left, self->keys[r + 1], self->b), self->b);
     }
-    return (uint64_t)left << self->half_bits | right;
+    return (uint64_t)left * self->b + right;
 }
 
 static inline uint64_t decrypt(const struct cps_permutation *self, uint64_t x)
 {
-    uint32_t left = (uint32_t)(x >> self->half_bits), right = (uint32_t)x & self->half_mask;
-    for (int r = CPS_PERMUTATION_ROUNDS - 1; r >= 0; r--) {
-        uint32_t before = right ^ (mix(left ^ self->keys[r]) & self->half_mask);
-        right = left;
-        left = before;
+    uint32_t left = (uint32_t)(x / self->b), right = (uint32_t)(x % self->b);
+    for (int r = CPS_PERMUTATION_ROUNDS - 2; r >= 0; r -= 2) {
+        right = add_modulo(right, self->b - round_value(left, self->keys[r + 1], self->b), self->b);
+        left = add_modulo(left, self->a - round_value(right, self->keys[r], self->a), self->a);
     }
-    return (uint64_t)left << self->half_bits | right;
+    return (uint64_t)left * self->b + right;
 }
 
 uint64_t cps_permutation_forward(const struct cps_permutation *self, uint64_t i)

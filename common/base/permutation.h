@@ -2,10 +2,11 @@
  * A keyed bijection on 0..n-1 with an inverse: the shuffle of an epoch and the
  * train/validation split, computed for any index on its own.
  *
- * A balanced Feistel network over the smallest even number of bits that holds n,
- * with cycle-walking back into the range (Black and Rogaway, "Ciphers with
- * arbitrary finite domains", CT-RSA 2002, section 5): fewer than four steps on
- * average. Not cryptography: a fair shuffle.
+ * A Feistel network over pairs (left, right), left < a, right < b, with a·b just above
+ * n and sums modulo a and b in place of exclusive or, and cycle-walking back into the
+ * range (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002, the
+ * generalized Feistel construction of section 5): hardly ever more than one step. Not
+ * cryptography: a fair shuffle.
  */
 #ifndef CPS_BASE_PERMUTATION_H
 #define CPS_BASE_PERMUTATION_H
@@ -16,8 +17,7 @@
 
 struct cps_permutation {
     uint64_t n;
-    uint32_t half_bits; /* of each Feistel half, at most 16 */
-    uint32_t half_mask;
+    uint32_t a, b; /* at most 2^16 each */
     uint32_t keys[CPS_PERMUTATION_ROUNDS];
 };
 

@@ -16,8 +16,10 @@ typedef int64_t words __attribute__((vector_size(32)));
 #define vec_store(p, x) _mm256_storeu_ps(p, x)
 #define vec_set(x) _mm256_set1_ps(x)
 #define vec_sqrt(x) _mm256_sqrt_ps(x)
-#define wide_from(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
-#define wide_to(p, x) _mm_storeu_ps(p, _mm256_cvtpd_ps(x))
+#define vec_low(x) _mm256_cvtps_pd(_mm256_castps256_ps128(x))
+#define vec_high(x) _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))
+#define vec_join(low, high) _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low))
+#define any_bit(x) (!_mm256_testz_si256((__m256i)(x), (__m256i)(x)))
 #include "common/model/kernels_vector.h"
 
 const struct cps_kernels *cps_kernels_avx2(void)

@@ -3,11 +3,12 @@
  *
  *   WIDTH           floats in a vector (8 or 16)
  *   vec, wide       vectors of WIDTH floats and of WIDTH/2 doubles
- *   words           vector of WIDTH/2 int64
+ *   vec_flags, words   of WIDTH int32 and of WIDTH/2 int64
  *   vec_load, vec_store, vec_set, vec_sqrt
- *   wide_from(p)    WIDTH/2 floats at p as doubles; wide_to(p, x) stores them as floats
+ *   vec_low(x), vec_high(x)   half of a vec as doubles; vec_join(low, high) back to floats
+ *   any_bit(x)      whether a bit of a vec_flags or words is set
  *
- * Expressions on vec, wide and words use the compiler's own vector operators. Reading
+ * Expressions on vectors use the compiler's own operators. Reading
  * kernels_scalar.c first helps: each function is the one of that name, WIDTH at a time.
  */
 
@@ -15,15 +16,6 @@ enum { HALF = WIDTH / 2 };
 
 static const double MAGIC = 0x1.8p52;
 static const int64_t MAGIC_BITS = 0x4338000000000000;
-
-/* A comparison's lanes are 0 or -1; any_lane tells whether one is set. */
-static inline bool any_lane(words flags)
-{
-    int64_t any = 0;
-    for (int l = 0; l < HALF; l++)
-        any |= flags[l];
-    return any != 0;
-}
 
 static inline float fold(const vec *sums)
 {
@@ -62,10 +54,10 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
     const wide limit = (wide){0} + fixed->limit, magic = (wide){0} + MAGIC;
     const words magic_bits = (words){0} + MAGIC_BITS;
     for (size_t j = 0; j < count; j += WIDTH) {
-        float product[WIDTH] __attribute__((aligned(64)));
-        vec_store(product, vec_load(x + j) * vec_set(scale));
+        vec product = vec_load(x + j) * vec_set(scale);
+        wide halves[2] = {vec_low(product), vec_high(product)};
         for (int part = 0; part < 2; part++) {
-            wide units = wide_from(product + part * HALF) * fixed->scale;
+            wide units = halves[part] * fixed->scale;
             bad |= (words)~((units < limit) & (units > -limit));
             words total;
             memcpy(&total, sum + j + part * HALF, sizeof total);
@@ -73,36 +65,28 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
             memcpy(sum + j + part * HALF, &total, sizeof total);
         }
     }
-    return !any_lane(bad);
+    return !any_bit(bad);
 }
 
 /* WIDTH sums as floats; lanes of *bad are set where one is out of range. */
 static inline vec gradient_of(const int64_t *sum, const struct cps_fixed_point *fixed, words *bad)
 {
-    float result[WIDTH] __attribute__((aligned(64)));
     const wide magic = (wide){0} + MAGIC;
     const words magic_bits = (words){0} + MAGIC_BITS, top = (words){0} + ((int64_t)1 << 51);
+    wide halves[2];
     for (int part = 0; part < 2; part++) {
         words units;
         memcpy(&units, sum + part * HALF, sizeof units);
         *bad |= (units >= top) | (units < -top);
-        wide_to(result + part * HALF, ((wide)(units + magic_bits) - magic) * fixed->inverse);
+        halves[part] = ((wide)(units + magic_bits) - magic) * fixed->inverse;
     }
-    return vec_load(result);
+    return vec_join(halves[0], halves[1]);
 }
 
 /* Lanes where x is infinite or not a number: x - x is 0 for all others. */
 static inline vec_flags not_finite(vec x)
 {
     return (vec_flags)(x - x != vec_set(0.0f));
-}
-
-static inline bool any_flag(vec_flags flags)
-{
-    int32_t any = 0;
-    for (int l = 0; l < WIDTH; l++)
-        any |= flags[l];
-    return any != 0;
 }
 
 static bool adam(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
@@ -125,7 +109,7 @@ static bool adam(float *restrict w, float *restrict m, float *restrict v, const 
         vec_store(v + j, second);
         vec_store(w + j, weight);
     }
-    return !any_lane(bad) && !any_flag(wild);
+    return !any_bit(bad) && !any_bit(wild);
 }
 
 /* Four vectors at a time, so that their divisions overlap. */
@@ -197,7 +181,7 @@ static bool descend(float *restrict w, const int64_t *restrict sum, size_t strid
         wild |= not_finite(weight);
         vec_store(w + j, weight);
     }
-    return !any_lane(bad) && !any_flag(wild);
+    return !any_bit(bad) && !any_bit(wild);
 }
 
 static float square_sum(const int64_t *restrict sum, size_t stride, const struct cps_fixed_point *fixed)
