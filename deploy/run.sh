@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, finds MovieLens-100k and trains on eight ranks.
+#
+#   deploy/run.sh [--option VALUE...]      options of 'collab-ps train'; see 'build/release/collab-ps --help'
+#
+# May be started from any folder, which is where a run's folder goes, and as often as one likes.
+set -u
+# shellcheck source=deploy/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh" || exit 1
+
+ranks=8
+program=$root/build/release/collab-ps
+
+# Building the tests takes cmocka and time, and nothing here runs them.
+build_program() {
+    local tests=()
+    pkg-config --exists cmocka || tests=(-DCPS_TESTS=OFF)
+    [ -x "$program" ] || say "building collab-ps (about a minute)"
+    build release "${tests[@]}" -- --target collab-ps
+}
+
+# Does the command line name its own data, or ask for something that needs none?
+data_is_named() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+        --data | --data=* | --train | --train=* | --resume | --resume=* | --config | --config=* | \
+            help | --help | -h | version | --version | -V | synth) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+find_data() {
+    local folder=$root/data/ml-100k why
+    [ -z "${COLLAB_PS_DATA:-}" ] || return 0
+    if [ ! -f "$folder/u.data" ]; then
+        say "fetching MovieLens-100k from files.grouplens.org"
+        why=$(cmake -DFOLDER="$folder" -P "$root/deploy/fetch-ml-100k.cmake" 2>&1)
+    fi
+    if [ ! -f "$folder/u.data" ]; then
+        say "no MovieLens-100k (${why//$'\n'/ }): training on the built-in synthetic set"
+        return 0
+    fi
+    export COLLAB_PS_DATA=$folder
+}
+
+need_for_build
+install_missing
+build_program
+data_is_named "$@" || find_data
+if [ "$(nproc)" -lt "$ranks" ]; then
+    say "$ranks ranks on $(nproc) cores: they take turns, so this shows the result and not the speed"
+fi
+exec mpirun -n "$ranks" --bind-to none "$program" "$@"
