@@ -1,0 +1,80 @@
+"""Eight seeds of each model at the defaults, against fastai's eight.
+
+    curves.py [FIRST_SEED [SEEDS]]
+
+Split, start and order are the program's own and drawn anew by every seed, so this is what
+holds them to be as random as they should be: the mean loss of every epoch must lie within 2.5
+standard errors of the difference of the two means, s.e.² = s₁²/n₁ + s₂²/n₂.
+"""
+
+import csv
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import places  # noqa: E402
+import run_files  # noqa: E402
+from arrays import numpy  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+MODELS = {
+    "dot": ["--model", "dot", "--y-range", "none", "--wd", "0.01"],
+    "dot-range": ["--model", "dot", "--y-range", "0,5.5", "--wd", "0.01"],
+    "bias": ["--model", "bias", "--y-range", "0,5.5", "--wd", "0.01"],
+    "bias-wd": ["--model", "bias", "--y-range", "0,5.5", "--wd", "0.1"],
+}
+LOSSES = ("train_loss", "valid_loss")
+LIMIT = 2.5
+
+
+def recorded_curves():
+    """{(model, loss): array [seeds, epochs]} of fastai."""
+    curves = {}
+    with open(Path(__file__).with_name("fastai-curves.csv"), newline="") as file:
+        for row in csv.DictReader(file):
+            for loss in LOSSES:
+                curves.setdefault((row["model"], loss), {}).setdefault(row["seed"], []).append(float(row[loss]))
+    return {key: numpy.array(list(seeds.values())) for key, seeds in curves.items()}
+
+
+def own_curves(check, model, seeds, scratch):
+    """{loss: array [seeds, epochs]} of the program."""
+    curves = {loss: [] for loss in LOSSES}
+    for seed in seeds:
+        out = Path(scratch) / f"{model}-{seed}"
+        run = launch.launch(["--data", places.movielens_100k(), *MODELS[model], "--seed", seed, "--progress", "none",
+                             "--out", out], seconds=60)
+        if run.code != 0:
+            check.that(False, f"{model}, seed {seed}: trains", f"exit code {run.code} {run.stderr[-500:]}")
+            continue
+        history = run_files.read_columns(out / "history.csv")
+        for loss in LOSSES:
+            curves[loss].append(history[loss])
+    return {loss: numpy.array(values) for loss, values in curves.items()}
+
+
+def compare(check, claim, own, recorded):
+    """The z value of every epoch."""
+    error = numpy.sqrt(own.var(axis=0, ddof=1) / len(own) + recorded.var(axis=0, ddof=1) / len(recorded))
+    z = (own.mean(axis=0) - recorded.mean(axis=0)) / error
+    worst = float(numpy.max(numpy.abs(z)))
+    values = " ".join(f"{value:+.2f}" for value in z)
+    means = " ".join(f"{value:.4f}" for value in own.mean(axis=0))
+    check.that(not math.isnan(worst) and worst <= LIMIT, claim, f"z {values}, limit {LIMIT}; means {means}")
+
+
+def main():
+    first, count = (int(value) for value in (sys.argv[1:] + ["1", "8"][len(sys.argv) - 1:]))
+    check, recorded = Verdict("golden/curves"), recorded_curves()
+    with tempfile.TemporaryDirectory() as scratch:
+        for model in MODELS:
+            own = own_curves(check, model, range(first, first + count), scratch)
+            for loss in LOSSES:
+                compare(check, f"{model}: {loss}", own[loss], recorded[model, loss])
+    check.finish()
+
+
+main()

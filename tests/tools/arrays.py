@@ -1,0 +1,15 @@
+"""numpy, or the end of a check that cannot do without.
+
+    from arrays import numpy
+"""
+
+import os
+import sys
+
+try:
+    import numpy  # noqa: F401
+except ImportError:
+    from verdict import SKIPPED
+
+    print(f"SKIP no numpy for '{sys.executable}' (Debian: python3-numpy)", flush=True)
+    sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)

@@ -1,0 +1,120 @@
+"""Starts the program, alone or under mpirun, always with a time limit.
+
+    run = launch(["--epochs", "1", "--out", folder], ranks=4, seconds=60)
+    run.code, run.stdout, run.stderr
+
+A run that outlives its limit is ended with every rank of it, and its code is TIMED_OUT.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+import places
+
+TIMED_OUT = -1000
+MPI_ENVIRONMENT = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
+
+
+class Finished:
+    """What is left of a run."""
+
+    def __init__(self, code, stdout, stderr, seconds):
+        self.code = code
+        self.stdout = stdout
+        self.stderr = stderr
+        self.seconds = seconds
+
+    def errors(self):
+        """The program's own 'error' lines on standard error."""
+        return [line for line in self.stderr.splitlines() if line.startswith("collab-ps: error:")]
+
+    def hints(self):
+        return [line for line in self.stderr.splitlines() if line.lstrip().startswith("hint:")]
+
+
+def command_line(arguments, ranks=None):
+    """The program alone (ranks=None) or under mpirun -n ranks."""
+    own = [str(places.program()), *map(str, arguments)]
+    return own if ranks is None else ["mpirun", "-n", str(ranks), *own]
+
+
+def environment(extra=None):
+    """Without the options of whoever runs the checks."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLAB_PS_")}
+    return {**kept, **MPI_ENVIRONMENT, **(extra or {})}
+
+
+def start(arguments, ranks=None, extra=None, cwd=None):
+    """A running process, its output in pipes."""
+    return subprocess.Popen(command_line(arguments, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(extra),
+                            cwd=cwd, start_new_session=True)
+
+
+def launch(arguments, ranks=None, seconds=60, extra=None, cwd=None):
+    """Starts and waits for the end."""
+    return finish(start(arguments, ranks, extra, cwd), seconds)
+
+
+def finish(process, seconds):
+    """Waits for the end of process, for so long at most, and collects what it said."""
+    began = time.monotonic()
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        stdout, stderr = end(process)
+        code = TIMED_OUT
+    return Finished(code, stdout, stderr, time.monotonic() - began)
+
+
+def end(process):
+    """Kills process and all below it."""
+    below = descendants(process.pid)
+    process.kill()
+    for pid in below:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return process.communicate()
+
+
+def descendants(pid):
+    """Process ids of the children of pid, of theirs, and so on."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(entry))
+    found, unseen = [], [pid]
+    while unseen:
+        below = children.get(unseen.pop(), [])
+        found += below
+        unseen += below
+    return found
+
+
+def rank_pids(process):
+    """{rank: process id} of the ranks under mpirun."""
+    ranks = {}
+    for pid in descendants(process.pid):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                variables = dict(item.split(b"=", 1) for item in file.read().split(b"\0") if b"=" in item)
+        except OSError:
+            continue
+        if b"OMPI_COMM_WORLD_RANK" in variables:
+            ranks[int(variables[b"OMPI_COMM_WORLD_RANK"])] = pid
+    return ranks

@@ -1,0 +1,25 @@
+"""What a run says it did: run.json, and the hashes two runs are compared by."""
+
+import csv
+import hashlib
+import json
+
+
+def read_record(folder):
+    """run.json of a run folder."""
+    return json.loads((folder / "run.json").read_text())
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def model_hash(folder):
+    return sha256(folder / "model.safetensors")
+
+
+def curve_hash(folder):
+    """Of the losses in history.csv as they are written, times left out."""
+    with open(folder / "history.csv", newline="") as file:
+        lines = [",".join((row["epoch"], row["train_loss"], row["valid_loss"])) for row in csv.DictReader(file)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
