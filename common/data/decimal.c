@@ -31,6 +31,9 @@ enum cps_decimal_result cps_decimal_parse(const char *text, size_t length, float
         return CPS_DECIMAL_NOT_A_NUMBER;
     memcpy(copy, text, length);
     copy[length] = '\0';
+    const char *scanned = cps_decimal_scan(copy, out);
+    if (scanned == copy + length)
+        return CPS_DECIMAL_OK;
     enum cps_decimal_result result = classify(copy);
     if (result != CPS_DECIMAL_OK)
         return result;

@@ -12,7 +12,8 @@ enum cps_decimal_result {
 };
 
 /* The decimal number that text is, correctly rounded to 64 bits and then to 32, as
- * numpy and torch read it. *out is set when the result is CPS_DECIMAL_OK. */
+ * numpy and torch read it. *out means
+ * something when the result is CPS_DECIMAL_OK. */
 enum cps_decimal_result cps_decimal_parse(const char *text, size_t length, float *out);
 
 /* Reads digits with at most one point from 'at'; the caller knows that a byte which is
