@@ -88,6 +88,8 @@ enum cps_status cps_gradients_apply(struct cps_gradients *self, struct cps_table
 {
     for (size_t i = 0; i < self->count; i++) {
         uint32_t row = self->rows[i];
+        if (i + CPS_PREFETCH_ROWS < self->count)
+            cps_table_prefetch(table, self->rows[i + CPS_PREFETCH_ROWS]);
         self->slot_of[row] = 0;
         if (!cps_table_train(table, row, step, self->sums + i * table->stride))
             return diverged(table, "weight", row, step);

@@ -104,8 +104,8 @@ static enum cps_status answer(struct cps_server *self, const struct cps_message 
     reply->rows = (struct cps_rows){.step = self->step, .ticket = exchange->ticket, .rows = rows};
     float *out = rows ? (float *)(void *)reply->payload->data : NULL;
     for (uint32_t i = 0; i < rows; i++, out += width) {
-        if (i + 4 < rows)
-            cps_table_prefetch(table, cps_table_row_of(table, keys[i + 4]));
+        if (i + CPS_PREFETCH_ROWS < rows)
+            cps_table_prefetch(table, cps_table_row_of(table, keys[i + CPS_PREFETCH_ROWS]));
         uint32_t row = cps_table_row_of(table, keys[i]);
         if (i < exchange->pull_rows)
             cps_table_pull(table, row, self->step, out);

@@ -77,6 +77,9 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
  * new weight is out of range: training has diverged. */
 bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum);
 
+/* How many rows ahead of their use to ask for their memory. */
+#define CPS_PREFETCH_ROWS 3
+
 /* Asks for row's memory ahead of its use. */
 static inline void cps_table_prefetch(const struct cps_table *self, uint32_t row)
 {
