@@ -16,7 +16,7 @@ build_program() {
     local tests=()
     pkg-config --exists cmocka || tests=(-DCPS_TESTS=OFF)
     [ -x "$program" ] || say "building collab-ps (about a minute)"
-    build release "${tests[@]}" -- --target collab-ps
+    build release "${tests[@]}" -- --target collab-ps pages
 }
 
 # Does the command line name its own data, or ask for something that needs none?

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them: the release build against every test, then the same sources
+# under AddressSanitizer and UBSan, ThreadSanitizer, valgrind and libFuzzer.
+#
+#   deploy/test.sh [STEP...]      all steps, or those named: release asan-ubsan tsan valgrind fuzz
+#
+# Tests on real ratings look for MovieLens-100k in $COLLAB_PS_DATA or data/ml-100k and for recorded trajectories in
+# $COLLAB_PS_GOLDEN, and are skipped where there is none; with CI=true that is a failure.
+set -u
+# shellcheck source=deploy/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh" || exit 1
+
+closing_lines=()
+
+need_for_tests() {
+    need libcmocka-dev pkg-config --exists cmocka
+    need python3 /usr/bin/python3 --version
+    need python3-numpy /usr/bin/python3 -c 'import numpy'
+}
+
+can_fuzz() {
+    echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n ? 0 : 0; }' |
+        clang -x c -fsanitize=fuzzer,address,undefined - -o /dev/null
+}
+
+need_for_fuzz() {
+    need clang clang --version
+    need libclang-rt-dev can_fuzz
+}
+
+find_data() {
+    if [ -z "${COLLAB_PS_DATA:-}" ] && [ -f "$root/data/ml-100k/u.data" ]; then
+        export COLLAB_PS_DATA=$root/data/ml-100k
+    fi
+    [ "${CI:-}" = true ] || return 0
+    [ -f "${COLLAB_PS_DATA:-}/u.data" ] || fail "no MovieLens-100k in COLLAB_PS_DATA ('${COLLAB_PS_DATA:-}')"
+    [ -d "${COLLAB_PS_GOLDEN:-}/bias-wd" ] ||
+        fail "no recorded trajectories in COLLAB_PS_GOLDEN ('${COLLAB_PS_GOLDEN:-}')"
+}
+
+# run_tests PRESET [CTEST OPTION...]: shows what ctest says and keeps its closing line. A selection that holds no
+# test is a failure, and in CI so is a test that was skipped.
+run_tests() {
+    local preset=$1 log=$root/build/$1/ctest.log
+    shift
+    ctest --test-dir "$root/build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error "$@" </dev/null |
+        tee "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || return 1
+    closing_lines+=("$(grep 'tests passed' "$log") ($preset)")
+    if [ "${CI:-}" = true ] && grep -q '\*\*\*Skipped' "$log"; then
+        fail "tests were skipped, which CI may not"
+    fi
+}
+
+# ThreadSanitizer of older compilers does not know where new kernels put things, unless they are told not to
+# spread them; some containers forbid to tell.
+with_plain_addresses() {
+    if setarch -R true 2>/dev/null; then
+        setarch -R "$@"
+    else
+        "$@"
+    fi
+}
+
+test_release() {
+    build release -DCPS_TESTS=ON && run_tests release
+}
+
+# The whole of the simulator's schedules takes a sanitizer too long; a few hundred reach every line.
+test_asan_ubsan() {
+    build asan-ubsan && run_tests asan-ubsan -L unit && "$root/build/asan-ubsan/tests/simulate_schedules" 300
+}
+
+# What has threads in it: the transports, with ZeroMQ's own beneath them.
+test_tsan() {
+    build tsan && TSAN_OPTIONS=halt_on_error=1 run_tests tsan -L unit -R unit/net
+}
+
+# One training from end to end in one process. valgrind does not know the newest instructions.
+test_valgrind() {
+    local folder program=$root/build/release/collab-ps code=0
+    folder=$(mktemp -d)
+    build release &&
+        "$program" synth --users 60 --items 90 --ratings 3000 --seed 1 --out "$folder/data" &&
+        valgrind --quiet --leak-check=full --error-exitcode=9 "$program" --data "$folder/data" --out "$folder/run" \
+            --epochs 1 --isa scalar --log-steps </dev/null || code=$?
+    rm -rf "$folder"
+    return "$code"
+}
+
+test_fuzz() {
+    build fuzz && run_tests fuzz -L fuzz
+}
+
+step() {
+    local name=$1 began=$SECONDS
+    say "$name"
+    "test_${name//-/_}" || fail "step '$name' failed after $((SECONDS - began)) s"
+    say "$name: passed in $((SECONDS - began)) s"
+}
+
+steps=("$@")
+[ $# -gt 0 ] || steps=(release asan-ubsan tsan valgrind fuzz)
+for name in "${steps[@]}"; do
+    declare -F "test_${name//-/_}" >/dev/null ||
+        fail "no step '$name'" "steps are release, asan-ubsan, tsan, valgrind and fuzz"
+done
+find_data
+need_for_build
+need_for_tests
+[[ " ${steps[*]} " != *' fuzz '* ]] || need_for_fuzz
+[[ " ${steps[*]} " != *' valgrind '* ]] || need valgrind valgrind --version
+install_missing
+for name in "${steps[@]}"; do
+    step "$name"
+done
+say "all passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+printf '%s\n' "${closing_lines[@]}"
