@@ -105,8 +105,7 @@ static enum cps_status read_sources(struct builder *self, const struct cps_datas
 {
     if (self->titled) {
         digest_source(self, "titles", &sources->titles);
-        CPS_TRY(
-            cps_titles_read(&self->titles, &sources->titles, sources->title_delimiter, sources->title_latin1));
+        CPS_TRY(cps_titles_read(&self->titles, &sources->titles, sources->title_delimiter));
     }
     CPS_TRY(read_source(self, "ratings", &sources->ratings, &self->first));
     return self->split_given ? read_source(self, "valid", &sources->valid, &self->second) : CPS_OK;

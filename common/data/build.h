@@ -18,7 +18,6 @@ struct cps_dataset_sources {
     struct cps_source valid;   /* path NULL: split by seed */
     struct cps_source titles;  /* path NULL: items are keyed by id */
     const struct cps_delimiter *title_delimiter;
-    bool title_latin1;
 };
 
 /* Builds *out, all but its description. Of request it looks at the columns, the split,

@@ -83,7 +83,6 @@ static enum cps_status open_folder(struct inputs *self, const struct cps_dataset
         return cps_hint(CPS_ERR_DATA, "--item-key id trains on ids without titles");
     }
     self->sources.title_delimiter = layout->title_delimiter;
-    self->sources.title_latin1 = layout->title_latin1;
     snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s, titles from %s)", layout->name,
              request->path, layout->ratings_name, layout->titles_name);
     return map_source(&self->titles, layout->titles_path, &self->sources.titles);

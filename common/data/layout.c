@@ -7,12 +7,11 @@
 struct title_file {
     const char *name;
     const struct cps_delimiter *delimiter;
-    bool latin1;
 };
 
-static const struct title_file u_item = {"u.item", &cps_delimiter_bar, true};
-static const struct title_file movies_dat = {"movies.dat", &cps_delimiter_double_colon, false};
-static const struct title_file movies_csv = {"movies.csv", &cps_delimiter_comma, false};
+static const struct title_file u_item = {"u.item", &cps_delimiter_bar};
+static const struct title_file movies_dat = {"movies.dat", &cps_delimiter_double_colon};
+static const struct title_file movies_csv = {"movies.csv", &cps_delimiter_comma};
 
 static const struct {
     const char *name, *ratings;
@@ -45,7 +44,6 @@ static void find_titles(const char *folder, const struct title_file *const candi
         if (has(folder, candidates[i]->name, out->titles_path)) {
             out->titles_name = candidates[i]->name;
             out->title_delimiter = candidates[i]->delimiter;
-            out->title_latin1 = candidates[i]->latin1;
             return;
         }
 }

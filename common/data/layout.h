@@ -24,7 +24,6 @@ struct cps_layout {
     const char *titles_wanted; /* the one that should be there */
     char ratings_path[CPS_PATH_BYTES], titles_path[CPS_PATH_BYTES];
     const struct cps_delimiter *title_delimiter;
-    bool title_latin1;
 };
 
 /* Whether path is a folder. */

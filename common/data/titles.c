@@ -97,13 +97,13 @@ static enum cps_status read_lines(struct reader *self, const struct cps_delimite
 }
 
 enum cps_status cps_titles_read(struct cps_titles *self, const struct cps_source *source,
-                                const struct cps_delimiter *delimiter, bool latin1)
+                                const struct cps_delimiter *delimiter)
 {
     CPS_TRY(cps_source_check_text(source));
     struct reader reader = {
         .titles = self,
         .source = source,
-        .latin1 = latin1 || !cps_utf8_is_valid(source->data, source->size),
+        .latin1 = !cps_utf8_is_valid(source->data, source->size),
     };
     enum cps_status status = read_lines(&reader, delimiter);
     cps_text_release(&reader.unquoted);

@@ -24,11 +24,11 @@ struct cps_titles {
     struct cps_ids names; /* the distinct titles, as UTF-8 strings */
 };
 
-/* Reads lines of id and title. A file that is not UTF-8 is taken for ISO 8859-1; latin1
- * says that it is. A first line whose title is 'title' is a header. CPS_ERR_DATA with
+/* Reads lines of id and title. A file that is not UTF-8 is taken for ISO 8859-1, as the
+ * older sets are. A first line whose title is 'title' is a header. CPS_ERR_DATA with
  * file:line. On failure self holds what was read so far; release it all the same. */
 enum cps_status cps_titles_read(struct cps_titles *self, const struct cps_source *source,
-                                const struct cps_delimiter *delimiter, bool latin1);
+                                const struct cps_delimiter *delimiter);
 
 /* Adds one item; an item may be added again only with the same title, and *agrees
  * tells. */

@@ -20,8 +20,7 @@ enum choice {
     CHOICE_SECOND = 1,       /* use the second file */
     CHOICE_VALID = 2,        /* as validation ratings, not titles */
     CHOICE_DOUBLE_COLON = 4, /* titles are cut by '::', not ',' */
-    CHOICE_LATIN1 = 8,
-    CHOICE_ROWS = 16, /* ids may be rows of a start */
+    CHOICE_ROWS = 16,        /* ids may be rows of a start */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -80,7 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct cps_dataset_sources sources = {
         .ratings = {"ratings", first, (size_t)((separator ? separator : end) - first)},
         .title_delimiter = choices & CHOICE_DOUBLE_COLON ? &cps_delimiter_double_colon : &cps_delimiter_comma,
-        .title_latin1 = choices & CHOICE_LATIN1,
     };
     if (separator && choices & CHOICE_SECOND)
         *(choices & CHOICE_VALID ? &sources.valid : &sources.titles) = second;
