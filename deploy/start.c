@@ -56,6 +56,11 @@ enum cps_status cps_start_file_check(const struct cps_start_file *self, const st
     return check_shape(self, "movie_bias.weight", &self->movie_bias, plan->movie_rows, 1);
 }
 
+static enum cps_status check_plan(const void *context, const struct cps_plan *plan)
+{
+    return cps_start_file_check(context, plan);
+}
+
 static void copy_row(const void *context, const struct cps_plan *plan, uint32_t key, float *row)
 {
     const struct cps_start_file *self = context;
@@ -71,5 +76,5 @@ static void copy_row(const void *context, const struct cps_plan *plan, uint32_t 
 
 struct cps_start cps_start_file_rows(const struct cps_start_file *self)
 {
-    return (struct cps_start){.context = self, .row = copy_row};
+    return (struct cps_start){.context = self, .check = check_plan, .row = copy_row};
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -27,8 +28,6 @@
 #include "server/recorder.h"
 #include "server/server.h"
 #include "worker/worker.h"
-
-enum { COUNTER_BYTES = 1024 };
 
 struct rank {
     struct cps_options *options;
@@ -56,6 +55,7 @@ struct rank {
     struct cps_recorder *recorder;
     struct cps_record_rank *rank_records;
     struct cps_console_host *hosts;
+    struct cps_record_counter counters[CPS_MESSAGE_KINDS];
 };
 
 static volatile sig_atomic_t interrupted;
@@ -313,37 +313,60 @@ static enum cps_status prepare(struct rank *self)
     return cps_cluster_agree(self->cluster, create_roles(self));
 }
 
-static void add_counters(const struct cps_transport_counters *counters, struct cps_record_counter *total)
+/* What every rank tells the coordinator's after the run. */
+struct rank_account {
+    int64_t process;
+    uint64_t busy_ns, idle_ns, peak_memory_bytes;
+    uint64_t messages[CPS_MESSAGE_KINDS], bytes[CPS_MESSAGE_KINDS]; /* sent */
+};
+
+static void add_counters(const struct cps_transport_counters *counters, struct rank_account *account)
 {
     for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
-        total[kind].messages += counters->sent[kind];
-        total[kind].bytes += counters->sent_bytes[kind];
+        account->messages[kind] += counters->sent[kind];
+        account->bytes[kind] += counters->sent_bytes[kind];
     }
 }
 
-/* All that was sent, by kind, over all ranks. Collective. */
-static enum cps_status count_messages(struct rank *self, struct cps_record_counter total[CPS_MESSAGE_KINDS])
+static struct rank_account own_account(const struct rank *self)
 {
-    uint64_t own[CPS_MESSAGE_KINDS][2], (*all)[CPS_MESSAGE_KINDS][2];
-    for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
-        total[kind] = (struct cps_record_counter){.name = cps_message_kind_name((enum cps_message_kind)kind)};
-    add_counters(cps_driver_local_counters(self->driver), total);
+    struct rank_account account = {.process = getpid()};
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0)
+        account.peak_memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    cps_driver_times(self->driver, &account.busy_ns, &account.idle_ns);
+    add_counters(cps_driver_local_counters(self->driver), &account);
     if (self->control)
-        add_counters(&self->control->counters, total);
+        add_counters(&self->control->counters, &account);
     if (self->rows)
-        add_counters(&self->rows->counters, total);
+        add_counters(&self->rows->counters, &account);
+    return account;
+}
+
+/* Takes one rank's account into the record. */
+static void enter_account(struct rank *self, uint32_t rank, const struct rank_account *account)
+{
+    struct cps_record_rank *record = &self->rank_records[rank];
+    record->process = account->process;
+    record->busy_s = (double)account->busy_ns * 1e-9;
+    record->idle_s = (double)account->idle_ns * 1e-9;
+    record->peak_memory_bytes = account->peak_memory_bytes;
     for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
-        own[kind][0] = total[kind].messages;
-        own[kind][1] = total[kind].bytes;
-        total[kind].messages = total[kind].bytes = 0;
+        self->counters[kind].messages += account->messages[kind];
+        self->counters[kind].bytes += account->bytes[kind];
     }
-    CPS_TRY(cps_alloc("counters", self->cluster->ranks, sizeof own, &all));
-    enum cps_status status = cps_cluster_gather(self->cluster, own, sizeof own, all);
-    for (uint32_t rank = 0; status == CPS_OK && rank < self->cluster->ranks; rank++)
-        for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
-            total[kind].messages += all[rank][kind][0];
-            total[kind].bytes += all[rank][kind][1];
-        }
+}
+
+/* Brings the accounts of all ranks to the coordinator's record. Collective. */
+static enum cps_status gather_accounts(struct rank *self)
+{
+    struct rank_account own = own_account(self), *all;
+    for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
+        self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
+    CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof own, &all));
+    enum cps_status status = cps_cluster_gather(self->cluster, &own, sizeof own, all);
+    for (uint32_t rank = 0; status == CPS_OK && self->recorder && rank < self->cluster->ranks; rank++)
+        enter_account(self, rank, &all[rank]);
     free(all);
     return status;
 }
@@ -381,12 +404,13 @@ static void release(struct rank *self)
 /* Trains, and on the coordinator's rank completes the record. */
 static enum cps_status run(struct rank *self)
 {
-    struct cps_record_counter counters[CPS_MESSAGE_KINDS];
     enum cps_status status = cps_cluster_agree(self->cluster, cps_driver_run(self->driver));
-    enum cps_status counted = status == CPS_OK ? count_messages(self, counters) : status;
+    bool went_well = status == CPS_OK;
+    if (went_well)
+        status = gather_accounts(self);
     if (self->recorder)
-        return cps_recorder_finish(self->recorder, counted, counters, status == CPS_OK ? CPS_MESSAGE_KINDS : 0);
-    return counted;
+        status = cps_recorder_finish(self->recorder, status, self->counters, went_well ? CPS_MESSAGE_KINDS : 0);
+    return status;
 }
 
 /* One rank speaks for all: the first, or whoever lost it. */

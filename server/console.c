@@ -119,8 +119,11 @@ static void print_data(FILE *stream, const struct cps_console_banner *banner)
             grouped(banner->users).text, grouped(banner->movies).text);
     if (cells > 0)
         fprintf(stream, ", density %.3g %%", 100 * (double)banner->ratings / cells);
-    fprintf(stream, "\n          %s to train on, %s to validate\n", grouped(banner->train).text,
+    fprintf(stream, "\n          %s to train on, %s to validate", grouped(banner->train).text,
             grouped(banner->valid).text);
+    if (banner->bytes_per_rating > 0)
+        fprintf(stream, ", %.1f bytes of memory each", banner->bytes_per_rating);
+    fputc('\n', stream);
 }
 
 static void print_model(FILE *stream, const struct cps_console_banner *banner)

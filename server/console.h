@@ -52,7 +52,8 @@ struct cps_console_banner {
     const char *version;
     const char *data; /* where the ratings came from */
     uint64_t ratings, train, valid;
-    uint32_t users, movies; /* without '#na#' */
+    double bytes_per_rating; /* of memory; 0 where not known */
+    uint32_t users, movies;  /* without '#na#' */
     const char *model;      /* "dot", "bias" */
     uint32_t factors;
     bool has_range;

@@ -152,6 +152,8 @@ static void show_banner(const struct cps_recorder *self)
                                               .ratings = record->data.ratings,
                                               .train = record->data.train,
                                               .valid = record->data.valid,
+                                              .bytes_per_rating = (double)record->data.sample_bytes /
+                                                                  (double)record->data.ratings,
                                               .users = record->data.users - 1,
                                               .movies = record->data.movies - 1,
                                               .model = record->model.kind,
@@ -212,7 +214,7 @@ static enum cps_status write_names(const struct cps_recorder *self)
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
 {
     struct cps_recorder *self = context;
-    (void)start;
+    self->record.data.sample_bytes = start->sample_bytes;
     self->load_seconds = seconds_since(self->setup.started_ns);
     start_console(self);
     show_banner(self);

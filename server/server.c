@@ -65,6 +65,8 @@ void cps_server_destroy(struct cps_server **out)
 static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
     struct cps_message *ready;
+    if (self->start)
+        CPS_TRY(self->start->check(self->start->context, plan));
     CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
     CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
     self->planned = true;

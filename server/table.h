@@ -22,6 +22,8 @@
 /* Where initial rows come from when they are given. */
 struct cps_start {
     const void *context;
+    /* CPS_ERR_DATA when there are no rows for plan. */
+    enum cps_status (*check)(const void *context, const struct cps_plan *plan);
     /* Fills row[width] for key of plan. */
     void (*row)(const void *context, const struct cps_plan *plan, uint32_t key, float *row);
 };

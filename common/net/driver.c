@@ -61,6 +61,7 @@ struct cps_driver {
     bool quiet; /* only the coordinator lives here */
     uint64_t now_ns, tick_ns, heartbeat_ns, heard_ns, active_ns, nap_ns;
     uint64_t spin_ns; /* how long after the last message to wait awake */
+    uint64_t busy_ns, idle_ns, counted_ns; /* counted_ns: up to when they are booked */
     uint32_t late_batches, turns;
     enum cps_status status; /* the first error, with what was said of it */
     char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
@@ -359,6 +360,14 @@ static void rest(struct cps_driver *self)
     }
 }
 
+/* Books the time since the last call. */
+static void count_time(struct cps_driver *self, uint64_t *account)
+{
+    self->now_ns = cps_clock_ns();
+    *account += self->now_ns - self->counted_ns;
+    self->counted_ns = self->now_ns;
+}
+
 /* One turn of the loop. An error is the coordinator's loss. */
 static enum cps_status turn(struct cps_driver *self)
 {
@@ -370,15 +379,17 @@ static enum cps_status turn(struct cps_driver *self)
         status = deliver_from(self, self->options.control, &handled);
     if (status != CPS_OK)
         fail_all(self, status);
-    self->now_ns = cps_clock_ns();
+    count_time(self, handled ? &self->busy_ns : &self->idle_ns);
     if (handled) {
         self->active_ns = self->now_ns;
         self->nap_ns = NAP_NS;
     }
     if (tick_due(self, handled))
         return tick(self);
-    if (!handled && self->queue.count == 0)
+    if (!handled && self->queue.count == 0) {
         rest(self);
+        count_time(self, &self->idle_ns);
+    }
     return CPS_OK;
 }
 
@@ -405,6 +416,7 @@ static void flush(struct cps_driver *self)
 enum cps_status cps_driver_run(struct cps_driver *self)
 {
     self->now_ns = self->heard_ns = self->active_ns = cps_clock_ns();
+    self->counted_ns = self->now_ns;
     self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
     self->nap_ns = NAP_NS;
     enum cps_status status = tick(self);
@@ -474,4 +486,10 @@ void cps_driver_destroy(struct cps_driver **self)
 const struct cps_transport_counters *cps_driver_local_counters(const struct cps_driver *self)
 {
     return &self->counters;
+}
+
+void cps_driver_times(const struct cps_driver *self, uint64_t *busy_ns, uint64_t *idle_ns)
+{
+    *busy_ns = self->busy_ns;
+    *idle_ns = self->idle_ns;
 }

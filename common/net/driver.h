@@ -40,6 +40,9 @@ void cps_driver_destroy(struct cps_driver **self);
  * its sentence as the last error), or when the coordinator was lost. */
 enum cps_status cps_driver_run(struct cps_driver *self);
 
+/* Nanoseconds of the run spent handling messages and ticks, and waiting for them. */
+void cps_driver_times(const struct cps_driver *self, uint64_t *busy_ns, uint64_t *idle_ns);
+
 /* Messages between nodes of this rank. Their bytes are those of the payloads, which are not copied. */
 const struct cps_transport_counters *cps_driver_local_counters(const struct cps_driver *self);
 

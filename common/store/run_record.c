@@ -91,7 +91,12 @@ static json_t *ranks_value(const struct cps_run_record *record)
         put(rank, "role", text_value(source->role));
         put(rank, "index", count_value(source->index));
         put(rank, "host", text_value(source->host));
-        put(rank, "process", json_integer((json_int_t)source->process));
+        if (source->process > 0) {
+            put(rank, "process", json_integer((json_int_t)source->process));
+            put(rank, "busy_s", real_value(source->busy_s));
+            put(rank, "idle_s", real_value(source->idle_s));
+            put(rank, "peak_memory_bytes", count_value(source->peak_memory_bytes));
+        }
         json_array_append_new(list, rank);
     }
     return list;
@@ -115,6 +120,7 @@ static json_t *data_value(const struct cps_run_record *record)
     put(object, "ratings", count_value(record->data.ratings));
     put(object, "train", count_value(record->data.train));
     put(object, "valid", count_value(record->data.valid));
+    put(object, "sample_bytes", count_value(record->data.sample_bytes));
     put(object, "users", count_value(record->data.users));
     put(object, "movies", count_value(record->data.movies));
     put(object, "rating_min", real_value(record->data.rating_min));
