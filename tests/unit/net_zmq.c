@@ -1,0 +1,305 @@
+/* The ZeroMQ transport between several ends of one thread, over ipc and tcp. */
+#include "tests/unit/check.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/base/clock.h"
+#include "common/net/codec.h"
+#include "common/net/zmq_transport.h"
+
+enum { RANKS = 3, RUN = 0x1234 };
+#define DEADLINE_NS 10000000000u
+
+static const uint32_t node_rank[RANKS + 1] = {0, 0, 1, 2}; /* nodes 0 and 1 share rank 0 */
+
+struct net {
+    struct cps_buffer_pool *pool;
+    struct cps_transport *ends[RANKS];
+    char endpoints[RANKS][CPS_ENDPOINT_BYTES];
+};
+
+static struct cps_zmq_options options_of(struct cps_buffer_pool *pool, uint32_t rank, bool tcp, uint64_t run_id)
+{
+    return (struct cps_zmq_options){.route = {rank, RANKS, RANKS + 1, node_rank},
+                                    .pool = pool,
+                                    .run_id = run_id,
+                                    .tcp = tcp,
+                                    .address = "127.0.0.1"};
+}
+
+/* Another run id a test, as abstract names are gone only when their socket is. */
+static void open_net(struct net *net, bool tcp, uint64_t run_id)
+{
+    check_ok(cps_buffer_pool_create(&net->pool));
+    for (uint32_t rank = 0; rank < RANKS; rank++) {
+        struct cps_zmq_options options = options_of(net->pool, rank, tcp, run_id);
+        check_ok(cps_zmq_transport_bind(&options, &net->ends[rank], net->endpoints[rank]));
+    }
+}
+
+static void connect_net(struct net *net)
+{
+    for (uint32_t rank = 0; rank < RANKS; rank++)
+        check_ok(cps_zmq_transport_connect(net->ends[rank], (const char(*)[CPS_ENDPOINT_BYTES])net->endpoints));
+}
+
+static void close_net(struct net *net)
+{
+    for (uint32_t rank = 0; rank < RANKS; rank++)
+        net->ends[rank]->ops->destroy(net->ends[rank]);
+    cps_buffer_pool_destroy(&net->pool);
+}
+
+static void send_one(struct net *net, uint32_t from, uint32_t to, uint64_t sequence, size_t bytes, uint64_t run_id)
+{
+    struct cps_message message = {
+        .kind = CPS_MESSAGE_ROWS, .from = from, .to = to, .run_id = run_id, .sequence = sequence};
+    message.rows.step = sequence * 3;
+    if (bytes) {
+        check_ok(cps_buffer_acquire(net->pool, bytes, &message.payload));
+        memset(message.payload->data, (int)(sequence & 0xff), bytes);
+    }
+    struct cps_transport *transport = net->ends[node_rank[from]];
+    check_ok(transport->ops->send(transport, &message));
+}
+
+/* Waits for the next message at rank; also turns the other ends, whose messages may be held back. */
+static void receive_one(struct net *net, uint32_t rank, struct cps_message *out)
+{
+    uint64_t deadline = cps_clock_ns() + DEADLINE_NS;
+    bool received = false;
+    while (!received && cps_clock_ns() < deadline) {
+        struct cps_transport *transport = net->ends[rank];
+        check_ok(transport->ops->receive(transport, out, &received));
+        for (uint32_t other = 0; other < RANKS && !received; other++)
+            if (!net->ends[other]->ops->idle(net->ends[other])) {
+                struct cps_message early;
+                bool too_soon;
+                check_ok(net->ends[other]->ops->receive(net->ends[other], &early, &too_soon));
+                assert_false(too_soon);
+            }
+        if (!received)
+            transport->ops->wait(transport, 1000000);
+    }
+    if (!received)
+        fail_msg("rank %u received nothing", rank);
+}
+
+static void expect(struct net *net, uint32_t from, uint32_t to, uint64_t sequence, size_t bytes)
+{
+    struct cps_message message;
+    receive_one(net, node_rank[to], &message);
+    check_int(message.kind, CPS_MESSAGE_ROWS, "kind");
+    check_int(message.from, from, "sender");
+    check_int(message.to, to, "receiver");
+    check_int(message.sequence, sequence, "sequence from node %u", from);
+    check_int(message.rows.step, sequence * 3, "step");
+    check_int(cps_message_payload_bytes(&message), bytes, "payload");
+    for (size_t i = 0; i < bytes; i += 97)
+        check_int(message.payload->data[i], sequence & 0xff, "byte %zu", i);
+    if (bytes)
+        check_int((uintptr_t)message.payload->data % 64, 0, "alignment");
+    cps_message_release(&message);
+}
+
+/* Every pair, both ways, in order, of every size; the lower ranks send before anybody has connected. */
+static void all_pairs_talk(bool tcp, uint64_t run_id)
+{
+    static const size_t sizes[] = {0, 1, 4096, 100000, 3000000};
+    struct net net;
+    open_net(&net, tcp, run_id);
+    send_one(&net, 0, 2, 0, 10, run_id);
+    send_one(&net, 0, 3, 0, 10, run_id);
+    assert_false(net.ends[0]->ops->idle(net.ends[0]));
+    connect_net(&net);
+    expect(&net, 0, 2, 0, 10);
+    expect(&net, 0, 3, 0, 10);
+    assert_true(net.ends[0]->ops->idle(net.ends[0]));
+    for (uint64_t sequence = 1; sequence <= COUNT_OF(sizes); sequence++) {
+        size_t bytes = sizes[sequence - 1];
+        send_one(&net, 2, 1, sequence, bytes, run_id);
+        expect(&net, 2, 1, sequence, bytes);
+        send_one(&net, 1, 2, sequence, bytes, run_id);
+        expect(&net, 1, 2, sequence, bytes);
+        send_one(&net, 3, 0, sequence, bytes, run_id);
+        expect(&net, 3, 0, sequence, bytes);
+        send_one(&net, 3, 2, sequence, bytes, run_id);
+        expect(&net, 3, 2, sequence, bytes);
+        send_one(&net, 2, 3, sequence, bytes, run_id);
+        expect(&net, 2, 3, sequence, bytes);
+    }
+    for (uint64_t sequence = 10; sequence < 3000; sequence++)
+        send_one(&net, 3, 2, sequence, 64, run_id);
+    for (uint64_t sequence = 10; sequence < 3000; sequence++)
+        expect(&net, 3, 2, sequence, 64);
+    check_int(net.ends[2]->counters.sent[CPS_MESSAGE_ROWS], 2 * COUNT_OF(sizes) + 2990, "sent");
+    check_int(net.ends[0]->counters.received[CPS_MESSAGE_ROWS], 2 * COUNT_OF(sizes), "received");
+    assert_true(net.ends[0]->counters.received_bytes[CPS_MESSAGE_ROWS] > 2 * 3104097);
+    close_net(&net);
+}
+
+static void ipc_carries_messages(void **state)
+{
+    (void)state;
+    all_pairs_talk(false, RUN + 1);
+}
+
+static void tcp_carries_messages(void **state)
+{
+    (void)state;
+    all_pairs_talk(true, RUN + 2);
+}
+
+static void taken_ports_are_named(void **state)
+{
+    (void)state;
+    struct net net;
+    open_net(&net, true, RUN + 3);
+    unsigned port = 0;
+    assert_int_equal(sscanf(net.endpoints[1], "tcp://127.0.0.1:%u", &port), 1);
+    struct cps_transport *none = NULL;
+    char endpoint[CPS_ENDPOINT_BYTES];
+    struct cps_zmq_options options = options_of(net.pool, 0, true, RUN + 4);
+    options.base_port = port;
+    check_fails(cps_zmq_transport_bind(&options, &none, endpoint), CPS_ERR_USAGE, net.endpoints[1]);
+    assert_non_null(strstr(cps_error_text(), "address in use"));
+    assert_non_null(strstr(cps_error_hint(), "--port"));
+    options.base_port = 65535;
+    options.route.rank = 1;
+    check_fails(cps_zmq_transport_bind(&options, &none, endpoint), CPS_ERR_USAGE, "beyond 65535");
+    options.base_port = 0;
+    options.address = "203.0.113.1"; /* nobody's */
+    check_fails(cps_zmq_transport_bind(&options, &none, endpoint), CPS_ERR_USAGE, "203.0.113.1");
+    assert_null(none);
+    connect_net(&net);
+    close_net(&net);
+}
+
+/* A ZeroMQ socket that is no end of the net. */
+struct outsider {
+    void *context, *socket;
+};
+
+static void outsider_open(struct outsider *self, const char *endpoint, uint64_t run_id, uint32_t rank)
+{
+    uint8_t identity[13] = {'c'};
+    memcpy(identity + 1, &run_id, 8);
+    memcpy(identity + 9, &rank, 4);
+    int linger = 100;
+    self->context = zmq_ctx_new();
+    self->socket = zmq_socket(self->context, ZMQ_DEALER);
+    zmq_setsockopt(self->socket, ZMQ_ROUTING_ID, identity, sizeof identity);
+    zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger);
+    assert_int_equal(zmq_connect(self->socket, endpoint), 0);
+}
+
+static void outsider_close(struct outsider *self)
+{
+    zmq_close(self->socket);
+    zmq_ctx_term(self->context);
+}
+
+static void strangers_are_ignored(void **state)
+{
+    (void)state;
+    struct net net;
+    struct outsider other_run, other_rank;
+    open_net(&net, false, RUN + 5);
+    outsider_open(&other_run, net.endpoints[0], RUN + 6, 1);
+    outsider_open(&other_rank, net.endpoints[0], RUN + 5, RANKS);
+    zmq_send(other_run.socket, "what", 4, ZMQ_SNDMORE);
+    zmq_send(other_run.socket, "ever", 4, 0);
+    zmq_send(other_rank.socket, "whatever", 8, 0);
+    uint64_t deadline = cps_clock_ns() + DEADLINE_NS;
+    struct cps_message message;
+    bool received = false;
+    while (cps_zmq_transport_strangers(net.ends[0]) < 2 && cps_clock_ns() < deadline) {
+        check_ok(net.ends[0]->ops->receive(net.ends[0], &message, &received));
+        assert_false(received);
+        net.ends[0]->ops->wait(net.ends[0], 1000000);
+    }
+    check_int(cps_zmq_transport_strangers(net.ends[0]), 2, "strangers");
+    connect_net(&net);
+    send_one(&net, 2, 0, 1, 5, RUN + 5);
+    expect(&net, 2, 0, 1, 5);
+    outsider_close(&other_run);
+    outsider_close(&other_rank);
+    close_net(&net);
+}
+
+static enum cps_status receive_status(struct net *net, uint32_t rank)
+{
+    uint64_t deadline = cps_clock_ns() + DEADLINE_NS;
+    enum cps_status status = CPS_OK;
+    while (status == CPS_OK && cps_clock_ns() < deadline) {
+        struct cps_message message;
+        bool received;
+        status = net->ends[rank]->ops->receive(net->ends[rank], &message, &received);
+        if (status == CPS_OK) {
+            assert_false(received);
+            net->ends[rank]->ops->wait(net->ends[rank], 1000000);
+        }
+    }
+    return status;
+}
+
+/* A peer that speaks wrongly is a lost one; what follows it is still read. */
+static void broken_peers_are_named(void **state)
+{
+    (void)state;
+    struct net net;
+    struct outsider peer;
+    open_net(&net, false, RUN + 7);
+    outsider_open(&peer, net.endpoints[0], RUN + 7, 1);
+    uint8_t header[CPS_CODEC_HEADER_BYTES];
+    struct cps_message message = {.kind = CPS_MESSAGE_READY, .from = 3, .to = 0, .run_id = RUN + 7};
+    size_t bytes = cps_codec_encode(&message, header);
+    zmq_send(peer.socket, "junk", 4, 0);
+    zmq_send(peer.socket, header, bytes, 0); /* node 3 is not on rank 1 */
+    check_fails(receive_status(&net, 0), CPS_ERR_PEER, "no message header");
+    check_fails(receive_status(&net, 0), CPS_ERR_PEER, "from node 3 to node 0");
+    outsider_close(&peer);
+    close_net(&net);
+}
+
+/* The abstract socket of one user is none of another's. Only root can become another user to try. */
+static void other_users_are_kept_out(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    struct net net;
+    open_net(&net, false, RUN + 8);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setuid(65534) != 0)
+            _exit(1);
+        struct outsider other;
+        outsider_open(&other, net.endpoints[0], RUN + 9, 1);
+        zmq_send(other.socket, "whatever", 8, 0);
+        cps_sleep_ns(300000000);
+        outsider_close(&other);
+        _exit(0);
+    }
+    int code = -1;
+    waitpid(child, &code, 0);
+    assert_int_equal(code, 0);
+    struct cps_message message;
+    bool received;
+    check_ok(net.ends[0]->ops->receive(net.ends[0], &message, &received));
+    check_int(cps_zmq_transport_strangers(net.ends[0]), 0, "strangers");
+    close_net(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ipc_carries_messages),  cmocka_unit_test(tcp_carries_messages),
+        cmocka_unit_test(taken_ports_are_named), cmocka_unit_test(strangers_are_ignored),
+        cmocka_unit_test(broken_peers_are_named), cmocka_unit_test(other_users_are_kept_out),
+    };
+    return cmocka_run_group_tests_name("net: zeromq", tests, NULL, NULL);
+}
