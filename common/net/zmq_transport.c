@@ -101,15 +101,19 @@ static enum cps_status transport_send(struct cps_transport *base, struct cps_mes
 static enum cps_status retry_pending(struct zmq_transport *self)
 {
     size_t kept = 0;
+    uint32_t refused = UINT32_MAX; /* the rank that just would not take one will not take the next */
     enum cps_status status = CPS_OK;
     for (size_t i = 0; i < self->pending_count; i++) {
+        uint32_t rank = self->route.node_rank[self->pending[i].to];
         bool sent = false;
-        if (status == CPS_OK)
+        if (status == CPS_OK && rank != refused)
             status = try_send(self, &self->pending[i], &sent);
-        if (sent)
+        if (sent) {
             cps_message_release(&self->pending[i]);
-        else
+        } else {
+            refused = rank;
             self->pending[kept++] = self->pending[i];
+        }
     }
     self->pending_count = kept;
     return status;

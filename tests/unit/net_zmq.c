@@ -8,9 +8,10 @@
 
 #include "common/base/clock.h"
 #include "common/net/codec.h"
+#include "common/net/inbox.h"
 #include "common/net/zmq_transport.h"
 
-enum { RANKS = 3, RUN = 0x1234 };
+enum { RANKS = 3, RUN = 0x1234, BURST = 5000 };
 #define DEADLINE_NS 10000000000u
 
 static const uint32_t node_rank[RANKS + 1] = {0, 0, 1, 2}; /* nodes 0 and 1 share rank 0 */
@@ -105,6 +106,26 @@ static void expect(struct net *net, uint32_t from, uint32_t to, uint64_t sequenc
     cps_message_release(&message);
 }
 
+/* More than ZeroMQ's queues hold: some wait with the sender, and are overtaken. */
+static void burst(struct net *net, uint64_t run_id)
+{
+    struct cps_inbox inbox;
+    check_ok(cps_inbox_init(&inbox, RANKS + 1, run_id));
+    for (uint64_t sequence = 0; sequence < BURST; sequence++)
+        send_one(net, 3, 2, sequence, 64, run_id);
+    for (uint64_t due = 0; due < BURST;) {
+        struct cps_message message;
+        bool ready;
+        receive_one(net, 1, &message);
+        check_ok(cps_inbox_put(&inbox, &message, &ready));
+        for (; ready; ready = cps_inbox_next(&inbox, &message)) {
+            check_int(message.sequence, due++, "sequence in a burst");
+            cps_message_release(&message);
+        }
+    }
+    cps_inbox_release(&inbox);
+}
+
 /* Every pair, both ways, in order, of every size; the lower ranks send before anybody has connected. */
 static void all_pairs_talk(bool tcp, uint64_t run_id)
 {
@@ -131,11 +152,8 @@ static void all_pairs_talk(bool tcp, uint64_t run_id)
         send_one(&net, 2, 3, sequence, bytes, run_id);
         expect(&net, 2, 3, sequence, bytes);
     }
-    for (uint64_t sequence = 10; sequence < 3000; sequence++)
-        send_one(&net, 3, 2, sequence, 64, run_id);
-    for (uint64_t sequence = 10; sequence < 3000; sequence++)
-        expect(&net, 3, 2, sequence, 64);
-    check_int(net.ends[2]->counters.sent[CPS_MESSAGE_ROWS], 2 * COUNT_OF(sizes) + 2990, "sent");
+    burst(&net, run_id);
+    check_int(net.ends[2]->counters.sent[CPS_MESSAGE_ROWS], 2 * COUNT_OF(sizes) + BURST, "sent");
     check_int(net.ends[0]->counters.received[CPS_MESSAGE_ROWS], 2 * COUNT_OF(sizes), "received");
     assert_true(net.ends[0]->counters.received_bytes[CPS_MESSAGE_ROWS] > 2 * 3104097);
     close_net(&net);
