@@ -11,9 +11,12 @@ say() {
     printf '== %s\n' "$*"
 }
 
+# What the script is at, for its last words.
+step=
+
 # fail CAUSE [HINT]: ends the script with one line, and a second one if there is a mend.
 fail() {
-    printf 'error: %s\n' "$1" >&2
+    printf 'error: %s%s\n' "${step:+$step: }" "$1" >&2
     [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
     exit 1
 }

@@ -52,16 +52,6 @@ run_tests() {
     fi
 }
 
-# ThreadSanitizer of older compilers does not know where new kernels put things, unless they are told not to
-# spread them; some containers forbid to tell.
-with_plain_addresses() {
-    if setarch -R true 2>/dev/null; then
-        setarch -R "$@"
-    else
-        "$@"
-    fi
-}
-
 test_release() {
     build release -DCPS_TESTS=ON && run_tests release
 }
@@ -92,11 +82,13 @@ test_fuzz() {
     build fuzz && run_tests fuzz -L fuzz
 }
 
-step() {
-    local name=$1 began=$SECONDS
-    say "$name"
-    "test_${name//-/_}" || fail "step '$name' failed after $((SECONDS - began)) s"
-    say "$name: passed in $((SECONDS - began)) s"
+run_step() {
+    local began=$SECONDS
+    step=$1
+    say "$step"
+    "test_${step//-/_}" || fail "failed after $((SECONDS - began)) s"
+    say "$step: passed in $((SECONDS - began)) s"
+    step=
 }
 
 steps=("$@")
@@ -112,7 +104,7 @@ need_for_tests
 [[ " ${steps[*]} " != *' valgrind '* ]] || need valgrind valgrind --version
 install_missing
 for name in "${steps[@]}"; do
-    step "$name"
+    run_step "$name"
 done
 say "all passed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 printf '%s\n' "${closing_lines[@]}"
