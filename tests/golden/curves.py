@@ -3,8 +3,13 @@
     curves.py [FIRST_SEED [SEEDS]]
 
 Split, start and order are the program's own and drawn anew by every seed, so this is what
-holds them to be as random as they should be: the mean loss of every epoch must lie within 2.5
-standard errors of the difference of the two means, s.e.² = s₁²/n₁ + s₂²/n₂.
+holds them to be as random as they should be: the mean valid_loss of every epoch must lie within
+2.5 standard errors of the difference of the two means, s.e.² = s₁²/n₁ + s₂²/n₂.
+
+train_loss is a moving average over some fifty batches. Its twenty values are nearly independent
+where those of valid_loss move together with the split, and eight seeds are few to know an s.e. by:
+one in three or four sets of eight has a value beyond 2.5. It is held to 3.5, which about one in
+fifteen exceeds (Student's t, 14 degrees of freedom).
 """
 
 import csv
@@ -26,8 +31,7 @@ MODELS = {
     "bias": ["--model", "bias", "--y-range", "0,5.5", "--wd", "0.01"],
     "bias-wd": ["--model", "bias", "--y-range", "0,5.5", "--wd", "0.1"],
 }
-LOSSES = ("train_loss", "valid_loss")
-LIMIT = 2.5
+LIMITS = {"train_loss": 3.5, "valid_loss": 2.5}
 
 
 def recorded_curves():
@@ -35,14 +39,14 @@ def recorded_curves():
     curves = {}
     with open(Path(__file__).with_name("fastai-curves.csv"), newline="") as file:
         for row in csv.DictReader(file):
-            for loss in LOSSES:
+            for loss in LIMITS:
                 curves.setdefault((row["model"], loss), {}).setdefault(row["seed"], []).append(float(row[loss]))
     return {key: numpy.array(list(seeds.values())) for key, seeds in curves.items()}
 
 
 def own_curves(check, model, seeds, scratch):
     """{loss: array [seeds, epochs]} of the program."""
-    curves = {loss: [] for loss in LOSSES}
+    curves = {loss: [] for loss in LIMITS}
     for seed in seeds:
         out = Path(scratch) / f"{model}-{seed}"
         run = launch.launch(["--data", places.movielens_100k(), *MODELS[model], "--seed", seed, "--progress", "none",
@@ -51,19 +55,19 @@ def own_curves(check, model, seeds, scratch):
             check.that(False, f"{model}, seed {seed}: trains", f"exit code {run.code} {run.stderr[-500:]}")
             continue
         history = run_files.read_columns(out / "history.csv")
-        for loss in LOSSES:
+        for loss in LIMITS:
             curves[loss].append(history[loss])
     return {loss: numpy.array(values) for loss, values in curves.items()}
 
 
-def compare(check, claim, own, recorded):
+def compare(check, claim, own, recorded, limit):
     """The z value of every epoch."""
     error = numpy.sqrt(own.var(axis=0, ddof=1) / len(own) + recorded.var(axis=0, ddof=1) / len(recorded))
     z = (own.mean(axis=0) - recorded.mean(axis=0)) / error
     worst = float(numpy.max(numpy.abs(z)))
     values = " ".join(f"{value:+.2f}" for value in z)
     means = " ".join(f"{value:.4f}" for value in own.mean(axis=0))
-    check.that(not math.isnan(worst) and worst <= LIMIT, claim, f"z {values}, limit {LIMIT}; means {means}")
+    check.that(not math.isnan(worst) and worst <= limit, claim, f"z {values}, limit {limit}; means {means}")
 
 
 def main():
@@ -72,8 +76,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         for model in MODELS:
             own = own_curves(check, model, range(first, first + count), scratch)
-            for loss in LOSSES:
-                compare(check, f"{model}: {loss}", own[loss], recorded[model, loss])
+            for loss in LIMITS:
+                compare(check, f"{model}: {loss}", own[loss], recorded[model, loss], LIMITS[loss])
     check.finish()
 
 

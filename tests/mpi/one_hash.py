@@ -1,0 +1,159 @@
+"""One model and one curve, whatever trains them.
+
+    one_hash.py [--full] [--optimizer NAME]
+
+The hash of model.safetensors and that of the losses in history.csv must be those of a plain single
+process for every shape of the job, transport and instruction set, and again when run again.
+Without --full: a few epochs of the built-in synthetic set, as many variants as fit in a minute or two.
+With it: MovieLens-100k at the defaults, every variant, ten times.
+
+The messages of every run are counted as well, from its run.json: see exchanges_allowed.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import places  # noqa: E402
+import records  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+OPTIMIZERS = {
+    "adam": [],
+    "sgd": ["--optimizer", "sgd", "--lr-max", "0.5", "--wd", "0.01"],
+    "adagrad": ["--optimizer", "adagrad", "--lr-max", "0.05"],
+}
+SHAPES = [(1, 1), (1, 4), (3, 4), (4, 1), (5, 2)]
+TRANSPORTS = ("ipc", "tcp", "mpi")
+PROCESSOR_FLAGS = {"scalar": set(), "avx2": {"avx2"}, "avx512": {"avx512f", "avx512dq", "avx512vl"}}
+READ_SAMPLES = 32768    # validation ratings a worker asks the rows of at a time
+READ_ROWS = 4096        # rows of the finished model the coordinator asks for at a time
+
+
+def exchanges_allowed(record, servers, workers):
+    """The most exchanges a run may send.
+
+    Every worker sends every server one exchange a step, push of step t and pull of t+1 together, and
+    one before the first step, which only pulls; the last step's only pushes. The rows of validation
+    ratings ride on the exchange of an epoch's last step, READ_SAMPLES ratings of them; only what a worker
+    holds beyond that asks again, so over all workers at most valid / READ_SAMPLES times an epoch. At the
+    end the coordinator reads the tables, READ_ROWS at a time.
+    """
+    result, data = record["result"], record["data"]
+    again = result["epochs"] * (data["valid"] // READ_SAMPLES)
+    model = -(-(data["users"] + data["movies"]) // READ_ROWS)
+    return servers * (workers * (result["steps"] + 1) + again + model)
+
+
+def variants(full):
+    """[(name, ranks, arguments)]: the first is what all others are held to."""
+    found = [("one process", None, [])]
+    found += [(f"one process, {s}x{w}", None, ["--servers", s, "--workers", w]) for s, w in SHAPES]
+    found += [(f"one process, {isa}", None, ["--isa", isa]) for isa in PROCESSOR_FLAGS]
+    found += [(f"{ranks} ranks", ranks, []) for ranks in (2, 3)]
+    transports = TRANSPORTS if full else ("mpi",)
+    found += [(f"{1 + s + w} ranks, {s}x{w}, {transport}", 1 + s + w,
+               ["--servers", s, "--workers", w, "--transport", transport])
+              for s, w in SHAPES for transport in transports]
+    found += [(f"4 ranks, {transport}", 4, ["--transport", transport]) for transport in TRANSPORTS]
+    found += [("2 ranks, 1x1, scalar, tcp", 2, ["--isa", "scalar", "--transport", "tcp"])]
+    return found
+
+
+def few(chosen):
+    """Those that tell most, for optimizers that differ only inside a server."""
+    kept = ("one process", "one process, 3x4", "one process, scalar", "one process, avx2", "2 ranks", "4 ranks, ipc",
+            "8 ranks, 5x2, mpi")
+    return [variant for variant in chosen if variant[0] in kept]
+
+
+def lacks(arguments):
+    """What instruction set of arguments the processor does not have, or ''."""
+    flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
+    wanted = arguments[arguments.index("--isa") + 1] if "--isa" in arguments else "scalar"
+    return "" if PROCESSOR_FLAGS[wanted] <= flags else wanted
+
+
+def nodes_of(record):
+    """(servers, workers) of a run."""
+    roles = [rank["role"] for rank in record["cluster"]["ranks"]]
+    return tuple(max(1, roles.count(role)) for role in ("server", "worker"))
+
+
+def shape_of(name, record):
+    """(servers, workers): as the variant says, else as the ranks were dealt."""
+    for servers, workers in SHAPES:
+        if f"{servers}x{workers}" in name:
+            return servers, workers
+    return nodes_of(record)
+
+
+def count_messages(check, name, record):
+    """Whether the exchanges of a run are as few as promised, and each is answered once."""
+    counters, allowed = record["counters"], exchanges_allowed(record, *shape_of(name, record))
+    sent, answered = counters["exchange"]["messages"], counters["rows"]["messages"]
+    check.that(sent <= allowed, f"{name}: exchanges", f"{sent} of at most {allowed}")
+    check.equal(f"{name}: answers", answered, sent)
+
+
+def train(check, name, ranks, arguments, scratch):
+    """Hashes of one run, or None."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        out = Path(folder) / "run"
+        run = launch.launch(["--progress", "none", "--out", out, *arguments], ranks, seconds=120, cwd=folder)
+        if run.code != 0:
+            check.that(False, f"{name}: trains", f"exit code {run.code} {run.stderr[-800:]}")
+            return None
+        record = records.read_record(out)
+        count_messages(check, name, record)
+        hashes = records.model_hash(out), records.curve_hash(out), record["result"]["curve_sha256"]
+        if record["result"]["model_sha256"] != hashes[0]:
+            check.that(False, f"{name}: the hash in run.json", record["result"]["model_sha256"])
+        return hashes
+
+
+def sweep(check, optimizer, chosen, common, times, scratch):
+    """Trains every variant so many times and holds it to the first."""
+    first = None
+    for again in range(times):
+        for name, ranks, arguments in chosen if again == 0 or times > 2 else few(chosen):
+            name = f"{optimizer}, {name}" + (f", run {again + 1}" if times > 1 else "")
+            if lacks(arguments):
+                check.skip(name, f"this processor has no {lacks(arguments)}")
+                continue
+            hashes = train(check, name, ranks, common + arguments, scratch)
+            if first is None:
+                first = hashes
+                print(f"     {optimizer}: model {hashes[0]}, losses {hashes[1]}" if hashes else "", flush=True)
+            elif hashes:
+                check.that(hashes == first, f"{name}: one hash", hashes[0][:16] + " " + hashes[1][:16])
+
+
+def many_validation_ratings(check, scratch):
+    """More of them than ride on one exchange."""
+    for name, ranks, arguments in (("one process, 3x4", None, ["--servers", 3, "--workers", 4]), ("4 ranks", 4, [])):
+        train(check, f"80,000 to validate, {name}", ranks,
+              ["--valid-pct", "0.8", "--epochs", 2, "--batch-size", 256, *arguments], scratch)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS)
+    arguments = parser.parse_args()
+    common = ["--data", places.movielens_100k()] if arguments.full else ["--epochs", 2, "--batch-size", 256]
+    check = Verdict("mpi/one-hash")
+    with tempfile.TemporaryDirectory() as scratch:
+        for optimizer in [arguments.optimizer] if arguments.optimizer else OPTIMIZERS:
+            chosen = variants(arguments.full)
+            if not arguments.full and optimizer != "adam":
+                chosen = few(chosen)
+            sweep(check, optimizer, chosen, common + OPTIMIZERS[optimizer], 10 if arguments.full else 2, scratch)
+        many_validation_ratings(check, scratch)
+    check.finish()
+
+
+main()

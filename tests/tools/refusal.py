@@ -1,0 +1,60 @@
+"""How the program must say no.
+
+One error line of its own on standard error, at most one hint, the right exit code, in time, and
+nothing half written behind it. mpirun's own lines about ranks that ended are not counted.
+"""
+
+import json
+import os
+import re
+
+import launch
+
+OK, USAGE, DATA, PEER, DIVERGED, STORAGE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 125
+ERROR = re.compile(r"^collab-ps: (?:[^:]*: )?error: (.*)$")
+SECONDS = 40
+
+
+def errors_of(run):
+    """The sentences of the program's error lines."""
+    return [found.group(1) for found in map(ERROR.match, run.stderr.splitlines()) if found]
+
+
+def one_sentence(run, wanted):
+    """Why the error lines of run are not what they should be, or ''."""
+    errors, hints = errors_of(run), run.hints()
+    if len(errors) != 1:
+        return f"{len(errors)} error lines: {run.stderr[-600:]!r}"
+    if len(hints) > 1:
+        return f"{len(hints)} hints"
+    if errors[0].endswith((".", "!")) or "\x1b" in errors[0]:
+        return f"not in the form of an error: {errors[0]!r}"
+    return "" if re.search(wanted, errors[0]) else f"does not say '{wanted}': {errors[0]!r}"
+
+
+def half_written(folder):
+    """Names below folder that tell of an interrupted write."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith(".tmp"))
+
+
+def state_of(out):
+    """What run.json says of a run's end, or None without one; it must be whole."""
+    record = out / "run.json"
+    return json.loads(record.read_text()) if record.exists() else None
+
+
+def refuses(check, name, arguments, code, wanted, folder, ranks=None, out=None, extra=None, cwd=None):
+    """Runs and judges. out is the run's folder, folder what may hold no half-written file."""
+    shape = name if ranks is None else f"{name}, {ranks} ranks"
+    run = launch.launch(arguments, ranks, SECONDS, extra, cwd)
+    if run.code == launch.TIMED_OUT:
+        check.that(False, shape, f"hangs: {run.stderr[-300:]!r}")
+        return run
+    problem = "" if run.code == code else f"exit code {run.code}, not {code}: {run.stderr[-600:]!r}"
+    problem = problem or one_sentence(run, wanted)
+    left = half_written(folder)
+    problem = problem or (f"left {left}" if left else "")
+    if out is not None and os.path.exists(out / "model.safetensors"):
+        problem = problem or "left a model"
+    check.that(not problem, shape, problem or f"{code}: {errors_of(run)[0]}")
+    return run
