@@ -63,7 +63,8 @@ test_asan_ubsan() {
 
 # What has threads in it: the transports, with ZeroMQ's own beneath them.
 test_tsan() {
-    build tsan && TSAN_OPTIONS=halt_on_error=1 run_tests tsan -L unit -R unit/net
+    build tsan &&
+        TSAN_OPTIONS="halt_on_error=1 die_after_fork=0 suppressions='$root/tests/tsan.supp'" run_tests tsan -L unit -R unit/net
 }
 
 # One training from end to end in one process. valgrind does not know the newest instructions.
