@@ -28,6 +28,7 @@
 
 #define SPIN_NS 200000u
 #define LONGEST_SLEEP_NS 1000000u
+#define BEREAVED_NS 2000000000u
 
 struct cps_cluster_mpi {
     MPI_Comm collectives; /* for this file alone */
@@ -66,7 +67,7 @@ static enum cps_status fail_mpi(const char *what, int code)
 }
 
 /* Waits for a started collective; code is what starting it returned. */
-static enum cps_status finish(struct cps_cluster *self, const char *what, int code, MPI_Request *request)
+static enum cps_status finish_within(uint64_t timeout_ns, const char *what, int code, MPI_Request *request)
 {
     uint64_t start = cps_clock_ns(), sleep_ns = 20000;
     while (code == MPI_SUCCESS) {
@@ -75,9 +76,9 @@ static enum cps_status finish(struct cps_cluster *self, const char *what, int co
         if (code == MPI_SUCCESS && done)
             return CPS_OK;
         uint64_t waited = cps_clock_ns() - start;
-        if (waited > self->mpi->timeout_ns)
+        if (waited > timeout_ns)
             return cps_fail(CPS_ERR_PEER, "not every rank came to %s within %" PRIu64 " s", what,
-                            self->mpi->timeout_ns / 1000000000u);
+                            timeout_ns / 1000000000u);
         if (waited < SPIN_NS) {
             sched_yield();
             continue;
@@ -87,6 +88,11 @@ static enum cps_status finish(struct cps_cluster *self, const char *what, int co
             sleep_ns *= 2;
     }
     return fail_mpi(what, code);
+}
+
+static enum cps_status finish(struct cps_cluster *self, const char *what, int code, MPI_Request *request)
+{
+    return finish_within(self->mpi->timeout_ns, what, code, request);
 }
 
 /* Settings of Open MPI that were measured with 8 ranks on 2 cores; the user's own, from the environment or
@@ -194,6 +200,12 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out)
     return CPS_OK;
 }
 
+void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns)
+{
+    if (self->mpi)
+        self->mpi->timeout_ns = timeout_ns;
+}
+
 enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text)
 {
     if (!self->mpi)
@@ -231,22 +243,31 @@ static enum cps_status adopt(const struct verdict *verdict)
     return verdict->hint[0] ? cps_hint(status, "%s", verdict->hint) : status;
 }
 
+/* A rank that knows another to be lost does not wait long for it. Rank 0, which tells the user, gives up
+ * first: an abort by any rank ends it too. */
+static uint64_t bereaved_timeout(const struct cps_cluster *self)
+{
+    uint64_t timeout_ns = self->rank == 0 ? BEREAVED_NS : 2 * BEREAVED_NS;
+    return timeout_ns < self->mpi->timeout_ns ? timeout_ns : self->mpi->timeout_ns;
+}
+
 enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status)
 {
     if (!self->mpi)
         return status;
     uint32_t own = status == CPS_OK ? self->ranks : self->rank, first;
     struct verdict verdict = {.status = (int32_t)status};
+    uint64_t timeout_ns = status == CPS_ERR_PEER ? bereaved_timeout(self) : self->mpi->timeout_ns;
     snprintf(verdict.text, sizeof verdict.text, "%s", cps_error_text());
     snprintf(verdict.hint, sizeof verdict.hint, "%s", cps_error_hint());
     MPI_Request request;
     int code = MPI_Iallreduce(&own, &first, 1, MPI_UINT32_T, MPI_MIN, self->mpi->collectives, &request);
-    enum cps_status agreed = finish(self, "agree", code, &request);
+    enum cps_status agreed = finish_within(timeout_ns, "agree", code, &request);
     if (agreed == CPS_OK && first == self->ranks)
         return CPS_OK;
     if (agreed == CPS_OK) {
         code = MPI_Ibcast(&verdict, sizeof verdict, MPI_BYTE, (int)first, self->mpi->collectives, &request);
-        agreed = finish(self, "agree", code, &request);
+        agreed = finish_within(timeout_ns, "agree", code, &request);
     }
     /* Where there is no agreement, a rank's own error says more than that. */
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;

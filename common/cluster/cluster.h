@@ -43,11 +43,15 @@ uint32_t cps_cluster_launch_ranks(void);
  * after timeout_ns. Collective. */
 enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out);
 
+/* From now on collectives give up after timeout_ns. Not collective. */
+void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns);
+
 /* Rank 0's text replaces everybody's. Collective. */
 enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text);
 
 /* Brings in everybody's status; all return that of the lowest rank that failed, with its sentence
- * and hint as this rank's last error, or CPS_OK. Collective. */
+ * and hint as this rank's last error, or CPS_OK. A rank that brings CPS_ERR_PEER waits a few seconds at
+ * most, and keeps its own error if the others do not come. Collective. */
 enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status);
 
 /* Everybody's own [bytes] into all [ranks][bytes]. Collective. */
