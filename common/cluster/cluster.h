@@ -24,8 +24,8 @@
 
 struct cps_cluster {
     uint32_t rank, ranks;
-    uint64_t run_id;               /* the same on every rank, of this run alone; never 0 */
-    bool one_host;                 /* all ranks share a kernel, its memory and its network */
+    uint64_t run_id; /* the same on every rank, of this run alone; never 0 */
+    bool one_host;   /* all ranks share a kernel, its memory and its network */
     uint32_t host_count;
     char (*hosts)[CPS_HOST_BYTES]; /* [ranks]: names */
     uint32_t *host_of;             /* [ranks]: 0 .. host_count - 1, in order of appearance */

@@ -24,9 +24,8 @@ static uint32_t fill(uint32_t ranks, uint32_t asked)
 
 static enum cps_status refuse(uint32_t ranks, uint32_t servers, uint32_t workers)
 {
-    return cps_hint(cps_fail(CPS_ERR_USAGE,
-                             "%u server%s, %u worker%s and a coordinator do not fit on %u ranks", servers,
-                             servers == 1 ? "" : "s", workers, workers == 1 ? "" : "s", ranks),
+    return cps_hint(cps_fail(CPS_ERR_USAGE, "%u server%s, %u worker%s and a coordinator do not fit on %u ranks",
+                             servers, servers == 1 ? "" : "s", workers, workers == 1 ? "" : "s", ranks),
                     "start it with 'mpirun -n %u', or leave --servers or --workers out", 1 + servers + workers);
 }
 

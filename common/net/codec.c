@@ -13,8 +13,9 @@
 #include "common/base/memory.h"
 #include "proto/wire.pb-c.h"
 
-#define SAME_VALUE(name, text) \
-    _Static_assert(CPS__KIND__KIND_##name == (int)CPS_MESSAGE_##name + 1, "wire.proto numbers '" text "' otherwise");
+#define SAME_VALUE(name, text)                                                                                 \
+    _Static_assert(CPS__KIND__KIND_##name == (int)CPS_MESSAGE_##name + 1,                                      \
+                   "wire.proto numbers '" text "' otherwise");
 CPS_MESSAGE_MAP(SAME_VALUE)
 
 _Static_assert((int)CPS_MODEL_BIAS == CPS__MODEL__MODEL_BIAS, "models");

@@ -30,11 +30,11 @@
 
 #define TICK_NS 10000000u
 #define HEARTBEAT_NS 1000000000u
-#define MPI_SPIN_NS 2000000u      /* longer than any step of a busy job waits */
-#define ZMQ_SPIN_NS 200000u       /* beyond it a sleeper's wake costs nothing that shows */
-#define NAP_NS 50000u             /* the first sleep where mpi cannot wake us */
+#define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
+#define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
+#define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
 #define LONGEST_NAP_NS 1000000u
-#define STALL_NS 1000000000u      /* a rank this late hears all that came before it judges */
+#define STALL_NS 1000000000u /* a rank this late hears all that came before it judges */
 #define FLUSH_NS 2000000000u
 
 /* Looking at the control socket is a system call, at mpi's queues none. */
@@ -60,7 +60,7 @@ struct cps_driver {
     bool interrupt_told;
     bool quiet; /* only the coordinator lives here */
     uint64_t now_ns, tick_ns, heartbeat_ns, heard_ns, active_ns, nap_ns;
-    uint64_t spin_ns; /* how long after the last message to wait awake */
+    uint64_t spin_ns;                      /* how long after the last message to wait awake */
     uint64_t busy_ns, idle_ns, counted_ns; /* counted_ns: up to when they are booked */
     uint32_t late_batches, turns;
     enum cps_status status; /* the first error, with what was said of it */
@@ -92,7 +92,8 @@ static enum cps_status post(struct cps_driver *self, struct cps_message *message
         return cps_queue_put(&self->queue, message);
     }
     bool is_rows = message->kind == CPS_MESSAGE_EXCHANGE || message->kind == CPS_MESSAGE_ROWS;
-    struct cps_transport *transport = is_rows && self->options.rows ? self->options.rows : self->options.control;
+    struct cps_transport *transport =
+        is_rows && self->options.rows ? self->options.rows : self->options.control;
     return transport->ops->send(transport, message);
 }
 
@@ -287,9 +288,10 @@ static void tell_interrupt(struct cps_driver *self)
     if (!interrupted || !*interrupted || self->interrupt_told || !coordinator || coordinator->failed)
         return;
     self->interrupt_told = true;
-    enum cps_status status = coordinator->role.ops->on_interrupt
-                                 ? coordinator->role.ops->on_interrupt(coordinator->role.self, &coordinator->outbox)
-                                 : cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+    enum cps_status status =
+        coordinator->role.ops->on_interrupt
+            ? coordinator->role.ops->on_interrupt(coordinator->role.self, &coordinator->outbox)
+            : cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
     settle(self, coordinator, status);
 }
 
@@ -339,18 +341,27 @@ static bool control_due(struct cps_driver *self)
     return !self->options.rows || self->quiet || !spinning(self) || ++self->turns % TURNS_A_CONTROL == 0;
 }
 
+/* Whether mpi, which cannot wake us, has or owes us something. */
+static bool rows_under_way(const struct cps_driver *self)
+{
+    struct cps_transport *rows = self->options.rows;
+    if (!rows)
+        return false;
+    const struct cps_transport_counters *counters = &rows->counters;
+    return counters->sent[CPS_MESSAGE_EXCHANGE] > counters->received[CPS_MESSAGE_ROWS] ||
+           !rows->ops->idle(rows);
+}
+
 /* Nothing was there to handle. */
 static void rest(struct cps_driver *self)
 {
     struct cps_transport *control = self->options.control, *rows = self->options.rows;
-    bool answers_due =
-        rows && (!rows->ops->idle(rows) ||
-                 rows->counters.sent[CPS_MESSAGE_EXCHANGE] > rows->counters.received[CPS_MESSAGE_ROWS]);
+    bool awake = !self->quiet || rows_under_way(self);
     if (!control) {
         cps_sleep_ns(NAP_NS);
-    } else if ((!self->quiet || answers_due) && spinning(self)) {
+    } else if (awake && spinning(self)) {
         sched_yield();
-    } else if (!rows || (self->quiet && !answers_due)) {
+    } else if (!rows || !awake) {
         control->ops->wait(control, TICK_NS);
     } else if (self->nap_ns < LONGEST_NAP_NS) {
         cps_sleep_ns(self->nap_ns);
@@ -441,7 +452,8 @@ static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role
         node->role = roles[i];
         self->local[roles[i].node] = i;
         CPS_TRY(cps_inbox_init(&node->inbox, options->route.nodes, options->run_id));
-        CPS_TRY(cps_outbox_init(&node->outbox, options->pool, roles[i].node, options->route.nodes, options->run_id));
+        CPS_TRY(cps_outbox_init(&node->outbox, options->pool, roles[i].node, options->route.nodes,
+                                options->run_id));
     }
     self->quiet = self->node_count == 1 && roles[0].node == 0;
     return CPS_OK;

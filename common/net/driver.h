@@ -24,10 +24,10 @@ struct cps_driver; /* opaque */
 struct cps_driver_options {
     struct cps_route route;
     uint64_t run_id;
-    struct cps_buffer_pool *pool;  /* borrowed, as are the transports */
-    struct cps_transport *control; /* to other ranks; NULL when there are none */
-    struct cps_transport *rows;    /* EXCHANGE and ROWS to other ranks; NULL: by control */
-    uint64_t peer_timeout_ns;      /* 0: wait for ever */
+    struct cps_buffer_pool *pool;             /* borrowed, as are the transports */
+    struct cps_transport *control;            /* to other ranks; NULL when there are none */
+    struct cps_transport *rows;               /* EXCHANGE and ROWS to other ranks; NULL: by control */
+    uint64_t peer_timeout_ns;                 /* 0: wait for ever */
     const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL for none */
 };
 

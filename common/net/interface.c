@@ -131,6 +131,7 @@ enum cps_status cps_interface_address(const char *wanted, bool one_host, char ou
         return CPS_OK;
     if (!wanted)
         return cps_fail(CPS_ERR_USAGE, "no network interface is up besides the loopback");
-    return cps_hint(cps_fail(CPS_ERR_USAGE, "no interface of this host is, or has an address in, '%s'", wanted),
-                    "'ip -brief address' lists them; --interface takes a name, or a network such as 10.1.0.0/16");
+    return cps_hint(
+        cps_fail(CPS_ERR_USAGE, "no interface of this host is, or has an address in, '%s'", wanted),
+        "'ip -brief address' lists them; --interface takes a name, or a network such as 10.1.0.0/16");
 }

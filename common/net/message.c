@@ -42,7 +42,8 @@ static enum cps_status check_exchange(const struct cps_message *message, uint32_
     const struct cps_exchange *body = &message->exchange;
     if (!body->has_push && (body->sum_rows || body->single_rows))
         return refuse(message, "gradients but no push");
-    wide rows = (wide)body->sum_rows * width * sizeof(int64_t) + (wide)body->single_rows * width * sizeof(float);
+    wide rows =
+        (wide)body->sum_rows * width * sizeof(int64_t) + (wide)body->single_rows * width * sizeof(float);
     wide keys = (wide)body->sum_rows + body->single_rows + body->pull_rows + body->read_rows;
     return check_size(message, rows + keys * sizeof(uint32_t));
 }

@@ -124,7 +124,8 @@ static enum cps_status send_frame(struct mpi_transport *self, struct cps_buffer 
 {
     CPS_TRY(operations_reserve(&self->sending, self->sending.count + 1));
     MPI_Request request;
-    int code = MPI_Isend(frame->data, (int)frame->size, MPI_BYTE, peer, FRAME_TAG, self->communicator, &request);
+    int code =
+        MPI_Isend(frame->data, (int)frame->size, MPI_BYTE, peer, FRAME_TAG, self->communicator, &request);
     if (code != MPI_SUCCESS)
         return fail_mpi("send", code);
     int done = 0;
@@ -157,7 +158,8 @@ static enum cps_status test_sends(struct mpi_transport *self)
 {
     struct operations *sending = &self->sending;
     int done = 0;
-    int code = MPI_Testsome((int)sending->count, sending->requests, &done, sending->indices, MPI_STATUSES_IGNORE);
+    int code =
+        MPI_Testsome((int)sending->count, sending->requests, &done, sending->indices, MPI_STATUSES_IGNORE);
     if (code != MPI_SUCCESS)
         return fail_mpi("send", code);
     if (done == MPI_UNDEFINED)
@@ -170,7 +172,8 @@ static enum cps_status test_sends(struct mpi_transport *self)
 }
 
 /* Takes over a whole frame. */
-static enum cps_status decode(struct mpi_transport *self, struct cps_buffer *frame, int peer, struct cps_message *out)
+static enum cps_status decode(struct mpi_transport *self, struct cps_buffer *frame, int peer,
+                              struct cps_message *out)
 {
     size_t bytes = frame->size;
     CPS_TRY(cps_codec_decode_frame(frame, out));

@@ -278,7 +278,8 @@ static void wanted_endpoint(const struct cps_zmq_options *options, char endpoint
     if (options->base_port)
         snprintf(port, sizeof port, "%u", options->base_port + options->route.rank);
     bool v6 = strchr(options->address, ':') != NULL;
-    snprintf(endpoint, CPS_ENDPOINT_BYTES, "tcp://%s%s%s:%s", v6 ? "[" : "", options->address, v6 ? "]" : "", port);
+    snprintf(endpoint, CPS_ENDPOINT_BYTES, "tcp://%s%s%s:%s", v6 ? "[" : "", options->address, v6 ? "]" : "",
+             port);
 }
 
 static enum cps_status bind_socket(struct zmq_transport *self, const struct cps_zmq_options *options,
@@ -287,7 +288,8 @@ static enum cps_status bind_socket(struct zmq_transport *self, const struct cps_
     char wanted[CPS_ENDPOINT_BYTES];
     wanted_endpoint(options, wanted);
     if (options->tcp && options->base_port && options->base_port + options->route.rank > 65535)
-        return cps_fail(CPS_ERR_USAGE, "port %u + rank %u is beyond 65535", options->base_port, options->route.rank);
+        return cps_fail(CPS_ERR_USAGE, "port %u + rank %u is beyond 65535", options->base_port,
+                        options->route.rank);
     if (zmq_bind(self->socket, wanted) != 0) {
         if (errno != EADDRINUSE)
             return cps_fail(CPS_ERR_USAGE, "cannot listen on '%s': %s", wanted, zmq_strerror(errno));

@@ -28,7 +28,8 @@ static size_t bytes_a_role_reads(const struct cps_message *message, size_t width
         return message->grant.steps * 2 * sizeof(double);
     case CPS_MESSAGE_EXCHANGE:
         return exchange->sum_rows * width * sizeof(int64_t) + exchange->single_rows * width * sizeof(float) +
-               ((size_t)exchange->sum_rows + exchange->single_rows + exchange->pull_rows + exchange->read_rows) *
+               ((size_t)exchange->sum_rows + exchange->single_rows + exchange->pull_rows +
+                exchange->read_rows) *
                    sizeof(uint32_t);
     case CPS_MESSAGE_ROWS:
         return message->rows.rows * width * sizeof(float);

@@ -73,7 +73,8 @@ static enum cps_status exchange_step(struct role *self, struct cps_outbox *outbo
     return CPS_OK;
 }
 
-static enum cps_status check_values(const struct cps_buffer *payload, uint64_t step, uint32_t node, uint32_t count)
+static enum cps_status check_values(const struct cps_buffer *payload, uint64_t step, uint32_t node,
+                                    uint32_t count)
 {
     const float *values = (const float *)(const void *)payload->data;
     if ((uintptr_t)values % CPS_CACHE_LINE)
@@ -101,7 +102,8 @@ static enum cps_status answer(struct role *self, const struct cps_message *asked
 static enum cps_status take_rows(struct role *self, const struct cps_message *rows, struct cps_outbox *outbox)
 {
     if (rows->rows.step != self->step || rows->rows.ticket != 2 * self->step)
-        return cps_fail(CPS_ERR_INTERNAL, "rows of step %" PRIu64 " in step %" PRIu64, rows->rows.step, self->step);
+        return cps_fail(CPS_ERR_INTERNAL, "rows of step %" PRIu64 " in step %" PRIu64, rows->rows.step,
+                        self->step);
     CPS_TRY(check_values(rows->payload, self->step, rows->from, self->rows * WIDTH));
     if (--self->due)
         return CPS_OK;
@@ -124,7 +126,8 @@ static enum cps_status to_all(struct role *self, enum cps_message_kind kind, str
     return CPS_OK;
 }
 
-static enum cps_status coordinate(struct role *self, const struct cps_message *message, struct cps_outbox *outbox)
+static enum cps_status coordinate(struct role *self, const struct cps_message *message,
+                                  struct cps_outbox *outbox)
 {
     if (self->mute)
         return CPS_OK;
@@ -140,8 +143,9 @@ static enum cps_status coordinate(struct role *self, const struct cps_message *m
     case CPS_MESSAGE_REPORT:
         if (--self->due)
             return CPS_OK;
-        printf("%u servers, %u workers, %u rows: %.1f us a step\n", self->layout->servers, self->layout->workers,
-               self->rows, (double)(cps_clock_ns() - self->start_ns) / 1e3 / (double)self->steps);
+        printf("%u servers, %u workers, %u rows: %.1f us a step\n", self->layout->servers,
+               self->layout->workers, self->rows,
+               (double)(cps_clock_ns() - self->start_ns) / 1e3 / (double)self->steps);
         fflush(stdout);
         self->done = true;
         return to_all(self, CPS_MESSAGE_STOP, outbox);
@@ -196,8 +200,8 @@ static bool is_done(const void *opaque)
 
 static const struct cps_role_ops role_ops = {.on_message = on_message, .on_tick = on_tick, .done = is_done};
 
-static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_layout *layout, struct role model,
-                                 struct cps_buffer_pool *pool, struct cps_transport *control,
+static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_layout *layout,
+                                 struct role model, struct cps_buffer_pool *pool, struct cps_transport *control,
                                  struct cps_transport *rows)
 {
     struct role states[16];

@@ -186,9 +186,9 @@ static void ends_hold_two_strings(void **state)
         size_t count;
         bool good;
     } cases[] = {
-        {"", 0, true},           {"why\0how", 8, true}, {"why\0", 5, true},  {"\0", 2, true},
-        {"why", 3, false},       {"why", 4, false},     {"a\0b", 3, false},  {"a\0b\0c", 6, false},
-        {"a\0b\0\0", 5, false},  {"", 1, false},
+        {"", 0, true},          {"why\0how", 8, true}, {"why\0", 5, true}, {"\0", 2, true},
+        {"why", 3, false},      {"why", 4, false},     {"a\0b", 3, false}, {"a\0b\0c", 6, false},
+        {"a\0b\0\0", 5, false}, {"", 1, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct cps_message message = {.kind = CPS_MESSAGE_STOP, .end = {CPS_ERR_DATA}};

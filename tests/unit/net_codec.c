@@ -168,20 +168,36 @@ static void every_field_travels(void **state)
 {
     (void)state;
     struct cps_message plan = {.kind = CPS_MESSAGE_PLAN,
-                               .plan = {.model = CPS_MODEL_BIAS, .factors = 1, .has_range = true, .range_low = 2,
-                                        .range_high = 3, .user_rows = 4, .movie_rows = 5,
-                                        .optimizer = CPS_OPTIMIZER_ADAGRAD, .schedule = CPS_SCHEDULE_COSINE,
-                                        .consistency = CPS_CONSISTENCY_ASP, .epochs = 6, .batch_size = 7,
-                                        .train_count = 8, .valid_count = 9, .lr_max = 10, .wd = 11, .wd_bias = 12,
-                                        .seed = 13, .gradient_bits = 14, .servers = 15, .workers = 16}};
+                               .plan = {.model = CPS_MODEL_BIAS,
+                                        .factors = 1,
+                                        .has_range = true,
+                                        .range_low = 2,
+                                        .range_high = 3,
+                                        .user_rows = 4,
+                                        .movie_rows = 5,
+                                        .optimizer = CPS_OPTIMIZER_ADAGRAD,
+                                        .schedule = CPS_SCHEDULE_COSINE,
+                                        .consistency = CPS_CONSISTENCY_ASP,
+                                        .epochs = 6,
+                                        .batch_size = 7,
+                                        .train_count = 8,
+                                        .valid_count = 9,
+                                        .lr_max = 10,
+                                        .wd = 11,
+                                        .wd_bias = 12,
+                                        .seed = 13,
+                                        .gradient_bits = 14,
+                                        .servers = 15,
+                                        .workers = 16}};
     struct cps_message back;
     uint8_t bytes[CPS_CODEC_HEADER_BYTES];
     check_ok(cps_codec_decode(bytes, cps_codec_encode(&plan, bytes), &back));
     const struct cps_plan *got = &back.plan;
-    const double values[] = {got->factors,     got->range_low,   got->range_high, got->user_rows,
-                             got->movie_rows,  got->epochs,      got->batch_size, (double)got->train_count,
-                             (double)got->valid_count, got->lr_max, got->wd,      got->wd_bias,
-                             (double)got->seed, got->gradient_bits, got->servers, got->workers};
+    const double values[] = {
+        got->factors, got->range_low,  got->range_high,          got->user_rows,           got->movie_rows,
+        got->epochs,  got->batch_size, (double)got->train_count, (double)got->valid_count, got->lr_max,
+        got->wd,      got->wd_bias,    (double)got->seed,        got->gradient_bits,       got->servers,
+        got->workers};
     for (size_t i = 0; i < COUNT_OF(values); i++)
         check_near(values[i], (double)(i + 1), 0.0, "field %zu of a plan", i);
     assert_true(got->has_range);
@@ -197,9 +213,10 @@ static void every_field_travels(void **state)
     check_int(back.exchange.ticket, 2, "ticket");
     assert_true(back.exchange.has_push);
 
-    struct cps_message report = {.kind = CPS_MESSAGE_REPORT,
-                                 .report = {.first_step = 1, .steps = 2, .has_valid = true, .epoch = 3,
-                                            .valid_sum = {4, 5}, .valid_count = 6}};
+    struct cps_message report = {
+        .kind = CPS_MESSAGE_REPORT,
+        .report = {
+            .first_step = 1, .steps = 2, .has_valid = true, .epoch = 3, .valid_sum = {4, 5}, .valid_count = 6}};
     check_ok(cps_codec_decode(bytes, cps_codec_encode(&report, bytes), &back));
     check_int(back.report.first_step, 1, "first step");
     check_int(back.report.steps, 2, "steps");
@@ -239,8 +256,9 @@ static void refusals_say_why(void **state)
     static const uint8_t other_version[] = {0x08, 0x63, 0x10, 0x01, 0x18, 0x04}; /* protocol 99, from 4 */
     static const uint8_t no_kind[] = {0x08, CPS_PROTOCOL_VERSION, 0x18, 0x04};
     static const uint8_t far_kind[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x63};
-    static const uint8_t no_body[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x02};               /* a plan */
-    static const uint8_t other_body[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x0a, 0x62, 0x00}; /* heartbeat, plan's */
+    static const uint8_t no_body[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x02}; /* a plan */
+    static const uint8_t other_body[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x0a, 0x62,
+                                         0x00}; /* heartbeat, plan's */
     static const uint8_t bad_model[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x02, 0x5a, 0x02, 0x08, 0x05};
     static const uint8_t bad_status[] = {0x08, CPS_PROTOCOL_VERSION, 0x10, 0x08, 0x82, 0x01, 0x02, 0x08, 0x63};
     check_fails(cps_codec_decode(other_version, sizeof other_version, &back), CPS_ERR_PEER,
@@ -249,7 +267,8 @@ static void refusals_say_why(void **state)
     check_fails(cps_codec_decode(no_kind, sizeof no_kind, &back), CPS_ERR_PEER, "unknown kind 0");
     check_fails(cps_codec_decode(far_kind, sizeof far_kind, &back), CPS_ERR_PEER, "unknown kind 99");
     check_fails(cps_codec_decode(no_body, sizeof no_body, &back), CPS_ERR_PEER, "'plan' with a body");
-    check_fails(cps_codec_decode(other_body, sizeof other_body, &back), CPS_ERR_PEER, "'heartbeat' with a body");
+    check_fails(cps_codec_decode(other_body, sizeof other_body, &back), CPS_ERR_PEER,
+                "'heartbeat' with a body");
     check_fails(cps_codec_decode(bad_model, sizeof bad_model, &back), CPS_ERR_PEER, "'plan' with a body");
     check_fails(cps_codec_decode(bad_status, sizeof bad_status, &back), CPS_ERR_PEER, "'fail' with a body");
     check_fails(cps_codec_decode(long_bytes, sizeof long_bytes, &back), CPS_ERR_PEER, "no message header");

@@ -115,7 +115,8 @@ static void set_up(struct game *game)
     game->players[1].next = 1;
 }
 
-static void make_driver(struct game *game, const struct cps_role_ops *ops, const volatile sig_atomic_t *interrupted)
+static void make_driver(struct game *game, const struct cps_role_ops *ops,
+                        const volatile sig_atomic_t *interrupted)
 {
     struct cps_role roles[NODES];
     for (uint32_t node = 0; node < NODES; node++)
@@ -239,7 +240,8 @@ static const struct cps_transport_ops void_ops = {
     .send = void_send, .receive = void_receive, .wait = void_wait, .idle = void_idle};
 
 /* A rank with node 1 alone; node 0 is elsewhere. */
-static enum cps_status run_alone(struct void_transport *transport, struct player *player, struct cps_buffer_pool *pool)
+static enum cps_status run_alone(struct void_transport *transport, struct player *player,
+                                 struct cps_buffer_pool *pool)
 {
     static const uint32_t ranks[NODES] = {0, 1, 2};
     struct cps_role role = {.ops = &player_ops, .self = player, .node = 1};

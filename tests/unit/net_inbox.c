@@ -22,7 +22,8 @@ static int drop_pool(void **state)
 
 static struct cps_message message_of(uint32_t from, uint64_t sequence, uint64_t run_id)
 {
-    struct cps_message message = {.kind = CPS_MESSAGE_ROWS, .from = from, .sequence = sequence, .run_id = run_id};
+    struct cps_message message = {
+        .kind = CPS_MESSAGE_ROWS, .from = from, .sequence = sequence, .run_id = run_id};
     check_ok(cps_buffer_acquire(pool, sizeof sequence, &message.payload));
     memcpy(message.payload->data, &sequence, sizeof sequence);
     return message;

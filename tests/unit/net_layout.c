@@ -12,12 +12,12 @@ static void ranks_are_shared_out(void **state)
         uint32_t got_servers, got_workers;
         bool shared; /* the coordinator's rank is server 0's */
     } cases[] = {
-        {1, 0, 0, 1, 1, true},  {1, 3, 4, 3, 4, true},  {1, 0, 5, 1, 5, true},  {1, 2, 0, 2, 1, true},
-        {2, 0, 0, 1, 1, true},  {2, 1, 0, 1, 1, true},  {2, 0, 1, 1, 1, true},  {3, 0, 0, 1, 1, false},
-        {4, 0, 0, 1, 2, false}, {5, 0, 0, 2, 2, false}, {6, 0, 0, 2, 3, false}, {7, 0, 0, 3, 3, false},
+        {1, 0, 0, 1, 1, true},  {1, 3, 4, 3, 4, true},   {1, 0, 5, 1, 5, true},  {1, 2, 0, 2, 1, true},
+        {2, 0, 0, 1, 1, true},  {2, 1, 0, 1, 1, true},   {2, 0, 1, 1, 1, true},  {3, 0, 0, 1, 1, false},
+        {4, 0, 0, 1, 2, false}, {5, 0, 0, 2, 2, false},  {6, 0, 0, 2, 3, false}, {7, 0, 0, 3, 3, false},
         {8, 0, 0, 3, 4, false}, {15, 0, 0, 6, 8, false}, {8, 3, 4, 3, 4, false}, {7, 3, 4, 3, 4, true},
-        {8, 5, 2, 5, 2, false}, {8, 2, 0, 2, 5, false}, {8, 0, 2, 5, 2, false}, {5, 4, 0, 4, 1, true},
-        {5, 0, 4, 1, 4, true},  {6, 4, 0, 4, 1, false}, {2, 1, 1, 1, 1, true},  {3, 1, 1, 1, 1, false},
+        {8, 5, 2, 5, 2, false}, {8, 2, 0, 2, 5, false},  {8, 0, 2, 5, 2, false}, {5, 4, 0, 4, 1, true},
+        {5, 0, 4, 1, 4, true},  {6, 4, 0, 4, 1, false},  {2, 1, 1, 1, 1, true},  {3, 1, 1, 1, 1, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct cps_layout layout;
@@ -85,7 +85,8 @@ static void addresses_are_found_by_name_network_or_number(void **state)
         assert_string_equal(address, "127.0.0.1");
     }
     /* TEST-NET-3 (RFC 5737) is nobody's. */
-    static const char *const nowhere[] = {"203.0.113.0/24", "nosuchif0", "127.0.0.1/33", "2001:db8::/32", "", "/"};
+    static const char *const nowhere[] = {"203.0.113.0/24", "nosuchif0", "127.0.0.1/33",
+                                          "2001:db8::/32",  "",          "/"};
     for (size_t i = 0; i < COUNT_OF(nowhere); i++) {
         check_fails(cps_interface_address(nowhere[i], false, address), CPS_ERR_USAGE, nowhere[i]);
         assert_non_null(strstr(cps_error_hint(), "--interface"));

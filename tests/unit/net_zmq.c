@@ -54,7 +54,8 @@ static void close_net(struct net *net)
     cps_buffer_pool_destroy(&net->pool);
 }
 
-static void send_one(struct net *net, uint32_t from, uint32_t to, uint64_t sequence, size_t bytes, uint64_t run_id)
+static void send_one(struct net *net, uint32_t from, uint32_t to, uint64_t sequence, size_t bytes,
+                     uint64_t run_id)
 {
     struct cps_message message = {
         .kind = CPS_MESSAGE_ROWS, .from = from, .to = to, .run_id = run_id, .sequence = sequence};
@@ -315,8 +316,8 @@ static void other_users_are_kept_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ipc_carries_messages),  cmocka_unit_test(tcp_carries_messages),
-        cmocka_unit_test(taken_ports_are_named), cmocka_unit_test(strangers_are_ignored),
+        cmocka_unit_test(ipc_carries_messages),   cmocka_unit_test(tcp_carries_messages),
+        cmocka_unit_test(taken_ports_are_named),  cmocka_unit_test(strangers_are_ignored),
         cmocka_unit_test(broken_peers_are_named), cmocka_unit_test(other_users_are_kept_out),
     };
     return cmocka_run_group_tests_name("net: zeromq", tests, NULL, NULL);
