@@ -305,7 +305,7 @@ static cps_int128 exact_units(float x, uint32_t bits)
     int64_t digits = (int64_t)ldexpf(frexpf(x, &exponent), 24);
     int shift = exponent - 24 + (int)bits;
     if (shift >= 0)
-        return (cps_int128)digits << shift;
+        return (cps_int128)digits * ((cps_int128)1 << shift);
     if (shift < -60)
         return 0;
     cps_int128 one = (cps_int128)1 << -shift, magnitude = digits < 0 ? -digits : digits;

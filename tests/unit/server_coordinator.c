@@ -318,6 +318,23 @@ static void an_epoch_waits_for_all_of_it(void **state)
     rig_release(&rig);
 }
 
+/* Steps of the next epoch do not run ahead of the last one's end. */
+static void an_epoch_ends_before_the_next_begins(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, 0, STEPS + 10, -1)));
+    check_int(rig.told.steps, STEPS, "steps before the validation losses");
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, STEPS + 10, 0, 0)));
+    check_int(rig.told.epochs, 1, "epochs");
+    check_near(rig.told.epoch[0].train_loss, rig.told.step[STEPS - 1].smoothed, 0.0, "train_loss");
+    check_int(rig.told.steps, STEPS + 10, "steps");
+    rig_release(&rig);
+}
+
 /* Server's answer to the question in message: row of key is key·100 + column. */
 static struct cps_message answer_to(struct rig *rig, const struct cps_message *question)
 {
@@ -472,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_run_needs_a_batch),
         cmocka_unit_test(losses_come_out_in_order),
         cmocka_unit_test(an_epoch_waits_for_all_of_it),
+        cmocka_unit_test(an_epoch_ends_before_the_next_begins),
         cmocka_unit_test(the_end_reads_the_model_and_stops_all),
         cmocka_unit_test(wrong_answers_are_refused),
         cmocka_unit_test(the_silent_are_missed),
