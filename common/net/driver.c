@@ -36,6 +36,9 @@
 #define LONGEST_NAP_NS 1000000u
 #define STALL_NS 1000000000u /* a rank this late hears all that came before it judges */
 #define FLUSH_NS 2000000000u
+/* After an error: rows to a rank that no longer takes them never leave, and a launcher that was told
+ * to end a job kills it after a second. */
+#define FLUSH_FAILED_NS 250000000u
 
 /* Looking at the control socket is a system call, at mpi's queues none. */
 enum { BATCH = 64, LATE_BATCHES = 64, TURNS_A_CONTROL = 16 };
@@ -408,7 +411,7 @@ static enum cps_status turn(struct cps_driver *self)
 static void flush(struct cps_driver *self)
 {
     struct cps_transport *transports[] = {self->options.control, self->options.rows};
-    uint64_t deadline = cps_clock_ns() + FLUSH_NS;
+    uint64_t deadline = cps_clock_ns() + (self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS);
     for (size_t i = 0; i < 2; i++) {
         struct cps_transport *transport = transports[i];
         while (transport && !transport->ops->idle(transport) && cps_clock_ns() < deadline) {

@@ -1,0 +1,105 @@
+"""A rank that dies, one that falls silent, and a run that is told to stop: all end, soon, and say so.
+
+    lost_peers.py [NAME ...]
+
+Four ranks: 0 is the coordinator, 1 a server, 2 and 3 workers.
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import refusal  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+ENDLESS = ["--factors", 8, "--epochs", 100000, "--batch-size", 4096, "--progress", "none"]
+RANKS = {"coordinator": 0, "server 0": 1, "worker 1": 3}
+PEER_TIMEOUT = 3
+BEGIN_SECONDS, END_SECONDS = 30, 20
+
+
+def begin(out, ranks=None, arguments=()):
+    """A run that has trained an epoch, and {rank: process id}."""
+    process = launch.start([*ENDLESS, *arguments, "--out", out], ranks, cwd=out.parent)
+    limit = time.monotonic() + BEGIN_SECONDS
+    while not (out / "history.csv").exists() and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.02)
+    return process, launch.rank_pids(process)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ends(check, name, process, pids):
+    """The end of a run: in time, in failure, with nobody left behind."""
+    run = launch.finish(process, END_SECONDS)
+    check.that(run.code != launch.TIMED_OUT, f"{name}: ends", f"after {run.seconds:.1f} s, at most {END_SECONDS}")
+    time.sleep(0.5)
+    left = [rank for rank, pid in pids.items() if is_alive(pid)]
+    check.equal(f"{name}: ranks left behind", left, [])
+    return run
+
+
+def killed(check, folder):
+    """A rank that dies is noticed by the launcher."""
+    for role, rank in RANKS.items():
+        process, pids = begin(folder / f"kill-{rank}", 4)
+        os.kill(pids[rank], signal.SIGKILL)
+        run = ends(check, f"{role} is killed", process, pids)
+        check.that(run.code not in (0, launch.TIMED_OUT), f"{role} is killed: fails", f"exit code {run.code}")
+
+
+def silent(check, folder):
+    """A rank that is stopped is noticed by the others."""
+    for transport in ("mpi", "ipc", "tcp"):
+        for role, rank in RANKS.items():
+            name = f"{role} falls silent, {transport}"
+            process, pids = begin(folder / f"stop-{transport}-{rank}", 4,
+                                  ["--peer-timeout", PEER_TIMEOUT, "--transport", transport])
+            os.kill(pids[rank], signal.SIGSTOP)
+            run = ends(check, name, process, pids)
+            check.equal(f"{name}: exit code", run.code, refusal.PEER)
+            named = [error for error in refusal.errors_of(run) if role in error]
+            check.that(named, f"{name}: is named", named[0] if named else run.stderr[-600:])
+
+
+def interrupted(check, folder):
+    """A run that is told to stop says so in its record."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for ranks in (None, 4):
+            name = f"{number.name}, {'one process' if ranks is None else f'{ranks} ranks'}"
+            out = folder / f"{number.name}-{ranks}"
+            process, pids = begin(out, ranks)
+            process.send_signal(number)
+            run = ends(check, name, process, pids or {0: process.pid})
+            if ranks is None:
+                check.equal(f"{name}: exit code", run.code, refusal.INTERRUPTED)
+                check.equal(f"{name}: what it says", refusal.one_sentence(run, "interrupted"), "")
+            else:
+                check.that(run.code not in (0, launch.TIMED_OUT), f"{name}: fails", f"exit code {run.code}")
+            state = refusal.state_of(out)
+            check.that(state and "interrupted" in state["state"], f"{name}: run.json tells", state and state["state"])
+            check.equal(f"{name}: half written", refusal.half_written(out), [])
+            check.that(not (out / "model.safetensors").exists(), f"{name}: no model of a cut run")
+
+
+def main():
+    check = Verdict("mpi/lost-peers")
+    for part in (killed, silent, interrupted):
+        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+            with tempfile.TemporaryDirectory() as folder:
+                part(check, Path(folder))
+    check.finish()
+
+
+main()
