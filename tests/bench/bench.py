@@ -45,7 +45,7 @@ def run_torch(ratings, epochs):
 
 def torch_row(results):
     seconds = statistics.median(value for result in results for value in result["epochs_s"])
-    peak = statistics.median(result["peak_mb"] for result in results)
+    peak = statistics.median(result["peak_mib"] for result in results)
     return seconds, ["PyTorch", f"{seconds:.3f}", "1.0", f"{results[0]['train'] / seconds / 1e3:,.0f} k", "", "", "",
                      f"{peak:,.0f}"]
 
@@ -59,7 +59,7 @@ def shape_row(name, runs, torch_s):
             "" if single else f"{statistics.median(r.exchanges_per_s() for r in runs):,.0f}",
             "" if single else f"{run.bytes_per_rating():,.0f}",
             run.record["result"]["curve_sha256"][:8],
-            f"{statistics.median(sum(r.peaks_mb) for r in runs):,.0f}"]
+            f"{statistics.median(sum(r.peaks_mib) for r in runs):,.0f}"]
 
 
 def show(rows):
@@ -90,7 +90,7 @@ def main():
                 runs[name].append(measure.Run(arguments.program, ranks, options))
     print(f"machine: {measure.machine()}")
     print(f"ratings: {what}; batch 64, 50 factors, medians of {arguments.repeats} x {arguments.epochs} epochs")
-    rows = [["", "s/epoch", "x PyTorch", "ratings/s", "exchanges/s", "bytes/rating", "curve", "peak MB"]]
+    rows = [["", "s/epoch", "x PyTorch", "ratings/s", "exchanges/s", "bytes/rating", "curve", "peak MiB"]]
     torch_s, row = torch_row(torch_results) if with_torch else (None, None)
     rows += [row] if row else []
     rows += [shape_row(name, runs[name], torch_s) for name, _, _ in SHAPES]

@@ -1,7 +1,7 @@
 """Runs collab-ps, alone or under mpirun, and reads back what the run recorded.
 
-Memory is the sum over the ranks of each one's peak of resident memory, watched from outside in /proc. Pages that
-ranks share (libraries, the transport's buffers) count once a rank, so that the sum errs upwards.
+Memory is each rank's own peak of resident memory. Pages that ranks share (libraries, the transport's buffers, the
+text of the ratings) count once a rank, so that a sum over ranks errs upwards.
 """
 import csv
 import json
@@ -10,7 +10,6 @@ import pathlib
 import statistics
 import subprocess
 import tempfile
-import time
 
 
 def machine():
@@ -24,43 +23,24 @@ def machine():
     return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB"
 
 
-def _peaks_kb(pid, program, peaks):
-    """Notes in peaks the peak of resident memory of pid and all below it that run program."""
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return
-    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    if fields["Name"].strip() == program and "VmHWM" in fields:
-        peaks[pid] = int(fields["VmHWM"].split()[0])
-    for child in children:
-        _peaks_kb(int(child), program, peaks)
-
-
 class Run:
-    """One training: seconds of each epoch, run.json, and the ranks' peaks of memory in MB."""
+    """One training: seconds of each epoch, run.json, and the ranks' peaks of memory in MiB."""
 
-    def __init__(self, program, ranks, options, environment=None, log=subprocess.DEVNULL):
+    def __init__(self, program, ranks, options, log=subprocess.DEVNULL):
         launcher = ["mpirun", "-n", str(ranks), "--bind-to", "none"] if ranks > 1 else []
         variables = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                         OMPI_MCA_rmaps_base_oversubscribe="1", **(environment or {}))
+                         OMPI_MCA_rmaps_base_oversubscribe="1")
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder, "run")
             command = launcher + [program, *options, "--out", str(out), "--progress", "none"]
-            began = time.monotonic()
-            process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            peaks = {}
-            while process.poll() is None:
-                _peaks_kb(process.pid, os.path.basename(program), peaks)
-                time.sleep(0.1)
-            self.wall_s = time.monotonic() - began
-            if process.returncode:
-                raise SystemExit(f"error: '{' '.join(command)}' ended with {process.returncode}")
+            done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            if done.returncode:
+                raise SystemExit(f"error: '{' '.join(command)}' ended with {done.returncode}")
             self.record = json.loads((out / "run.json").read_text())
             with open(out / "history.csv", newline="") as file:
                 self.epochs_s = [float(row["time_s"]) for row in csv.DictReader(file)]
-        self.peaks_mb = [kb / 1024 for kb in peaks.values()]
+        self.ranks = self.record["cluster"]["ranks"]
+        self.peaks_mib = [rank["peak_memory_bytes"] / 2**20 for rank in self.ranks]
 
     @property
     def train_ratings(self):
@@ -73,6 +53,7 @@ class Run:
         return carried / (self.train_ratings * len(self.epochs_s))
 
     def exchanges_per_s(self):
+        """Round trips between a worker and a server, over all of them."""
         return self.record["counters"]["exchange"]["messages"] / sum(self.epochs_s)
 
 

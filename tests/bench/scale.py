@@ -36,8 +36,9 @@ def main():
     print(f"epoch:   {seconds:.1f} s, {run.train_ratings / seconds / 1e3:,.0f} k ratings/s, "
           f"{run.bytes_per_rating():,.0f} bytes carried a rating, valid_loss "
           f"{run.record['result']['valid_loss']:.6f}")
-    total = sum(run.peaks_mb)
-    print(f"memory:  peak {total:,.0f} MB in all ({', '.join(f'{mb:,.0f}' for mb in run.peaks_mb)} by rank), "
+    total = sum(run.peaks_mib)
+    by_rank = ", ".join(f"{rank['role']} {mib:,.0f}" for rank, mib in zip(run.ranks, run.peaks_mib))
+    print(f"memory:  peak {total:,.0f} MiB in all ({by_rank}), "
           f"{total * 2**20 / arguments.ratings:.0f} bytes a rating")
 
 

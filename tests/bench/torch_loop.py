@@ -68,8 +68,8 @@ def main(path, epochs, threads):
         with torch.no_grad():
             error = nn.functional.mse_loss(model(users[cut:], movies[cut:]), ratings[cut:]).item()
         seconds.append(time.monotonic() - began)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"epochs_s": seconds, "valid_loss": error, "train": cut, "peak_mb": peak_mb}))
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"epochs_s": seconds, "valid_loss": error, "train": cut, "peak_mib": peak_mib}))
 
 
 if __name__ == "__main__":
