@@ -1,0 +1,88 @@
+"""Holds the folders to the rule of who may know whom.
+
+    layers.py [SOURCE]
+
+    proto <- common <- server, worker <- deploy          within common:
+                                                          base <- options, model <- data, store, net <- cluster
+
+Read off the #include lines. Server and worker never see each other; the roles see no socket, clock or
+file; only what carries messages sees MPI or ZeroMQ.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import places  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+LOWEST = {"common/base"}
+MIDDLE = LOWEST | {"common/options", "common/model"}
+COMMON = MIDDLE | {"common/data", "common/store", "common/net", "common/cluster"}
+
+# folder: the folders it may include from, beside itself
+MAY_SEE = {
+    "common/base": set(),
+    "common/options": LOWEST,
+    "common/model": LOWEST,
+    "common/data": MIDDLE,
+    "common/store": MIDDLE | {"common/data"},
+    "common/net": MIDDLE | {"proto"},
+    "common/cluster": COMMON,
+    "server": COMMON,
+    "worker": COMMON,
+    "deploy": COMMON | {"server", "worker"},
+}
+
+# headers of the outside world: the files that may include them
+CARRIERS = r"common/(net|cluster)/|deploy/train\.c"
+ONLY_IN = {
+    "mpi.h": CARRIERS,
+    "zmq.h": CARRIERS,
+    "common/base/clock.h": r"common/|deploy/|server/(recorder|console)\.",
+    "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
+    "sys/socket.h": r"common/net/|common/cluster/",
+    "pthread.h": r"common/",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def folder_of(path):
+    """The folder of the rule that path is in, or None."""
+    return next((folder for folder in MAY_SEE if path.startswith(folder + "/")), None)
+
+
+def includes_of(file):
+    """[(is ours, path)] of a source file."""
+    return [(quote == '"', path) for quote, path in INCLUDE.findall(file.read_text())]
+
+
+def offences(name, ours, included):
+    """What is wrong with one #include in file name."""
+    folder, target = folder_of(name), folder_of(included) or ("proto" if included.startswith("proto/") else None)
+    if ours and target is None:
+        return f"'{name}' includes '{included}', which begins with no folder of the program"
+    if ours and target != folder and target not in MAY_SEE[folder]:
+        return f"'{name}' includes '{included}': {folder} does not see {target}"
+    if included in ONLY_IN and not re.match(ONLY_IN[included], name):
+        return f"'{name}' includes '{included}', which is for {ONLY_IN[included]}"
+    return ""
+
+
+def main():
+    source = Path(sys.argv[1]).resolve() if sys.argv[1:] else places.SOURCE
+    check = Verdict("layers")
+    for folder in MAY_SEE:
+        files = sorted(path for path in (source / folder).glob("*.[ch]"))
+        wrong = [offence for file in files for ours, included in includes_of(file)
+                 if (offence := offences(str(file.relative_to(source)), ours, included))]
+        check.that(files and not wrong, folder, "; ".join(wrong) or f"{len(files)} files")
+    listed = {str(path.parent.relative_to(source)) for top in ("common", "server", "worker", "deploy")
+              for path in (source / top).rglob("*.[ch]")}
+    check.equal("folders without a rule", sorted(listed - set(MAY_SEE)), [])
+    check.finish()
+
+
+main()
