@@ -34,14 +34,14 @@
 #define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
 #define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
 #define LONGEST_NAP_NS 1000000u
-#define STALL_NS 1000000000u /* a rank this late hears all that came before it judges */
+#define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
 #define FLUSH_NS 2000000000u
 /* After an error: rows to a rank that no longer takes them never leave, and a launcher that was told
  * to end a job kills it after a second. */
 #define FLUSH_FAILED_NS 250000000u
 
 /* Looking at the control socket is a system call, at mpi's queues none. */
-enum { BATCH = 64, LATE_BATCHES = 64, TURNS_A_CONTROL = 16 };
+enum { BATCH = 64, TURNS_A_CONTROL = 16 };
 
 struct node {
     struct cps_role role;
@@ -62,10 +62,11 @@ struct cps_driver {
     bool stop_sent;     /* by the coordinator, if it lives here */
     bool interrupt_told;
     bool quiet; /* only the coordinator lives here */
-    uint64_t now_ns, tick_ns, heartbeat_ns, heard_ns, active_ns, nap_ns;
+    uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
+    uint64_t awake_ns, heard_ns;           /* silence is measured in time this process ran */
     uint64_t spin_ns;                      /* how long after the last message to wait awake */
     uint64_t busy_ns, idle_ns, counted_ns; /* counted_ns: up to when they are booked */
-    uint32_t late_batches, turns;
+    uint32_t turns;
     enum cps_status status; /* the first error, with what was said of it */
     char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
 };
@@ -178,7 +179,7 @@ static void handle(struct cps_driver *self, struct node *node, struct cps_messag
     bool is_stop = message->kind == CPS_MESSAGE_STOP;
     notice_plan(self, message);
     if (message->from == 0)
-        self->heard_ns = self->now_ns;
+        self->heard_ns = self->awake_ns;
     enum cps_status status = CPS_OK;
     if (foreign && self->row_width)
         status = cps_message_check(message, self->row_width);
@@ -300,37 +301,28 @@ static void tell_interrupt(struct cps_driver *self)
 
 static enum cps_status check_coordinator(struct cps_driver *self)
 {
-    uint64_t silence = self->now_ns - self->heard_ns;
+    uint64_t silence = self->awake_ns - self->heard_ns;
     if (!self->options.peer_timeout_ns || local_node(self, 0) || silence < self->options.peer_timeout_ns)
         return CPS_OK;
     return cps_fail(CPS_ERR_PEER, "nothing was heard from the coordinator (rank %u) for %" PRIu64 " s",
                     self->options.route.node_rank[0], silence / 1000000000u);
 }
 
+/* A rank that was long away (in a validation, in a write to a slow disk, stopped by the user) has not heard
+ * what came meanwhile: so that it does not judge by that, the clock of silence all but stood still. */
 static enum cps_status tick(struct cps_driver *self)
 {
+    uint64_t since = self->now_ns - self->tick_ns;
+    self->awake_ns += since < STALL_NS ? since : STALL_NS;
     self->tick_ns = self->now_ns;
     heartbeat(self);
     tell_interrupt(self);
     for (uint32_t i = 0; i < self->node_count; i++) {
         struct node *node = &self->nodes[i];
         if (!node_done(node) && !node->failed)
-            settle(self, node, node->role.ops->on_tick(node->role.self, self->now_ns, &node->outbox));
+            settle(self, node, node->role.ops->on_tick(node->role.self, self->awake_ns, &node->outbox));
     }
     return check_coordinator(self);
-}
-
-/* Whether to tick now. A rank that was long away (in a validation, in a write to a slow
- * disk) first hears the heartbeats that came meanwhile. */
-static bool tick_due(struct cps_driver *self, uint32_t handled)
-{
-    uint64_t since = self->now_ns - self->tick_ns;
-    if (since < TICK_NS)
-        return false;
-    if (handled && since > STALL_NS && self->late_batches++ < LATE_BATCHES)
-        return false;
-    self->late_batches = 0;
-    return true;
 }
 
 /* Lately busy, and so soon again. */
@@ -398,7 +390,7 @@ static enum cps_status turn(struct cps_driver *self)
         self->active_ns = self->now_ns;
         self->nap_ns = NAP_NS;
     }
-    if (tick_due(self, handled))
+    if (self->now_ns - self->tick_ns >= TICK_NS)
         return tick(self);
     if (!handled && self->queue.count == 0) {
         rest(self);
@@ -429,7 +421,8 @@ static void flush(struct cps_driver *self)
 
 enum cps_status cps_driver_run(struct cps_driver *self)
 {
-    self->now_ns = self->heard_ns = self->active_ns = cps_clock_ns();
+    self->now_ns = self->tick_ns = self->active_ns = cps_clock_ns();
+    self->awake_ns = self->heard_ns = self->now_ns;
     self->counted_ns = self->now_ns;
     self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
     self->nap_ns = NAP_NS;

@@ -21,7 +21,8 @@ struct cps_role_ops {
     /* Handles one message, which is in order and of this run. The caller releases the
      * payload afterwards; a role that wants to keep it takes a reference of its own. */
     enum cps_status (*on_message)(void *self, struct cps_message *message, struct cps_outbox *outbox);
-    /* Called at once when the run begins and then about every 10 ms. now_ns never falls. */
+    /* Called at once when the run begins and then about every 10 ms. now_ns never falls, and
+     * rises by a second at most: while the process is stopped or busy it does not count. */
     enum cps_status (*on_tick)(void *self, uint64_t now_ns, struct cps_outbox *outbox);
     /* The user wants the run to end (SIGINT, SIGTERM). Only asked of the coordinator, once;
      * may be NULL: then the run ends with CPS_ERR_INTERRUPTED. */
