@@ -30,6 +30,14 @@ static uint32_t state_floats(const struct cps_plan *plan, uint32_t stride)
     return stride;
 }
 
+/* Many rows of a step have missed the same few steps, so their plans are kept: entry
+ * g - 1 is that of gap g up to after step to[g - 1]. */
+enum { CACHED_GAPS = 64 };
+struct cps_catch_up_cache {
+    uint64_t to[CACHED_GAPS];
+    struct cps_catch_up plan[CACHED_GAPS];
+};
+
 static float *row_at(const struct cps_table *self, uint32_t row)
 {
     return self->floats + (size_t)row * self->row_floats;
@@ -63,6 +71,8 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
     CPS_TRY(cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
     CPS_TRY(cps_alloc("the steps of rows", self->rows, sizeof *self->step, &self->step));
     CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &self->scratch));
+    CPS_TRY(cps_alloc("catch-up plans", 1, sizeof *self->cache, &self->cache));
+    CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *self->scratch_sums, &self->scratch_sums));
     bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
     CPS_TRY(cps_idle_create(plan->wd, adam, &self->idle));
     if (plan->model == CPS_MODEL_BIAS && plan->wd_bias != plan->wd)
@@ -76,6 +86,8 @@ void cps_table_release(struct cps_table *self)
     free(self->floats);
     free(self->step);
     free(self->scratch);
+    free(self->scratch_sums);
+    free(self->cache);
     cps_idle_destroy(&self->idle);
     cps_idle_destroy(&self->bias_idle);
     *self = (struct cps_table){0};
@@ -123,6 +135,19 @@ static void decay_row(float *w, uint32_t stride, float decay)
         w[j] *= decay;
 }
 
+/* The plan from after step `from` to after step `to`; good until the next call. */
+static const struct cps_catch_up *catch_up_plan(const struct cps_table *self, uint64_t from, uint64_t to)
+{
+    uint64_t gap = to - from;
+    bool cached = from > 0 && gap <= CACHED_GAPS;
+    size_t place = cached ? gap - 1 : 0;
+    if (cached && self->cache->to[place] == to)
+        return &self->cache->plan[place];
+    self->cache->to[place] = cached ? to : 0;
+    cps_idle_plan(self->idle, from, to, &self->cache->plan[place]);
+    return &self->cache->plan[place];
+}
+
 static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from, uint64_t to)
 {
     struct cps_catch_up plan;
@@ -133,13 +158,12 @@ static struct element bias_caught_up(const struct cps_table *self, struct elemen
 
 static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t to)
 {
-    struct cps_catch_up plan;
     struct element bias = self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
-    cps_idle_plan(self->idle, from, to, &plan);
+    const struct cps_catch_up *plan = catch_up_plan(self, from, to);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
-        self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, &plan);
+        self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, plan);
     else
-        decay_row(w, self->stride, plan.decay);
+        decay_row(w, self->stride, plan->decay);
     if (self->bias_idle)
         set_bias(self, w, bias);
 }
@@ -162,28 +186,36 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
         memcpy(out, w, self->width * sizeof(float));
         return;
     }
-    struct cps_catch_up plan;
     float *copy = self->scratch;
-    cps_idle_plan(self->idle, from, step, &plan);
+    const struct cps_catch_up *plan = catch_up_plan(self, from, step);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM) {
-        self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, &plan, copy);
+        self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, plan, copy);
     } else {
         memcpy(copy, w, self->stride * sizeof(float));
-        decay_row(copy, self->stride, plan.decay);
+        decay_row(copy, self->stride, plan->decay);
     }
     if (self->bias_idle)
         copy[self->plan.factors] = bias_caught_up(self, bias_of(self, w), from, step).w;
     memcpy(out, copy, self->width * sizeof(float));
 }
 
+/* Coefficients of step, which all rows of it share. */
+static const struct cps_adam_step *adam_step(struct cps_table *self, uint64_t step)
+{
+    if (self->adam_step != step) {
+        self->adam = cps_idle_step(self->idle, step);
+        self->adam_step = step;
+    }
+    return &self->adam;
+}
+
 static bool train_adam(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
 {
-    struct cps_adam_step coefficients = cps_idle_step(self->idle, step);
     struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
-    bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride, &coefficients,
-                                    &self->fixed);
+    bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride,
+                                    adam_step(self, step), &self->fixed);
     if (self->bias_idle) {
-        coefficients = cps_idle_step(self->bias_idle, step);
+        struct cps_adam_step coefficients = cps_idle_step(self->bias_idle, step);
         fine &= cps_kernels_scalar.adam(&bias.w, &bias.m, &bias.v, sum + self->plan.factors, 1, &coefficients,
                                         &self->fixed);
         set_bias(self, w, bias);
@@ -246,4 +278,17 @@ bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_
         break;
     }
     return train_adagrad(self, w, step, sum);
+}
+
+bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x)
+{
+    float *w = row_at(self, row);
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM && !self->bias_idle) {
+        self->step[row] = (uint32_t)step;
+        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, x, self->stride,
+                                          adam_step(self, step), &self->fixed);
+    }
+    memset(self->scratch_sums, 0, self->stride * sizeof *self->scratch_sums);
+    bool fits = self->kernels->accumulate(self->scratch_sums, x, 1.0f, self->stride, &self->fixed);
+    return cps_table_train(self, row, step, self->scratch_sums) && fits;
 }

@@ -37,8 +37,12 @@ struct cps_table {
     uint32_t width, stride, row_floats;
     float *floats;        /* [rows][row_floats] */
     uint32_t *step;       /* [rows]: steps the row has seen */
-    float *scratch;       /* [stride] */
+    float *scratch;        /* [stride] */
+    int64_t *scratch_sums; /* [stride] */
     struct cps_idle *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
+    struct cps_adam_step adam;         /* of step adam_step, the one in training */
+    uint64_t adam_step;
+    struct cps_catch_up_cache *cache; /* plans of short gaps to the step in question */
 };
 
 /* The table of server with its initial values: plan's, or start's when not NULL. */
@@ -78,6 +82,9 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
  * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
  * new weight is out of range: training has diverged. */
 bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum);
+
+/* As above for a sum of one contribution, x[stride], zero behind the row's width. */
+bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x);
 
 /* How many rows ahead of their use to ask for their memory. */
 #define CPS_PREFETCH_ROWS 3

@@ -14,17 +14,24 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef __int128 cps_int128;
 
 #define CPS_LOSS_MAX 0x1p40
 
-/* error² in units of 2^-64, exact for float errors of at least 2^-32 in size; smaller
- * bits are cut off. |error| < 2^20. */
+/* error² in units of 2^-64; bits below that are cut off. |error| < 2^20. From the float's
+ * own bits: a conversion from double to 128 bits is a slow call. */
 static inline cps_int128 cps_loss_of(float error)
 {
-    double squared = (double)error * (double)error;
-    return (cps_int128)(squared * 0x1p64);
+    uint32_t bits;
+    memcpy(&bits, &error, sizeof bits);
+    uint32_t field = bits >> 23 & 0xFF;
+    uint64_t digits = (bits & 0x7FFFFF) | 0x800000; /* error = ±digits·2^(field - 150) */
+    int shift = 64 + 2 * ((int)field - 150);
+    if (shift >= 0)
+        return (cps_int128)(digits * digits) << shift;
+    return shift > -48 && field ? (cps_int128)(digits * digits >> -shift) : 0;
 }
 
 /* A sum of such losses as a number. */

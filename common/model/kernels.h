@@ -48,6 +48,10 @@ struct cps_kernels {
     bool (*adam)(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
                  size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed);
 
+    /* As adam on the sum of one contribution x[stride], which may also be beyond the limit. */
+    bool (*adam_single)(float *restrict w, float *restrict m, float *restrict v, const float *restrict x,
+                        size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed);
+
     /* Brings a row up to date in place. */
     void (*catch_up)(float *restrict w, float *restrict m, float *restrict v, size_t stride,
                      const struct cps_catch_up *plan);

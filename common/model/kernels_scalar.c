@@ -37,18 +37,23 @@ static void dot(const float *restrict rows, size_t stride, const uint32_t *restr
     }
 }
 
+/* scale·x in units, rounded. *fits turns false when it is beyond the limit or not a number. */
+static int64_t units_of(float x, float scale, const struct cps_fixed_point *fixed, bool *fits)
+{
+    double units = (double)(scale * x) * fixed->scale;
+    *fits &= fabs(units) < fixed->limit;
+    double rounded = units + MAGIC;
+    int64_t bits;
+    memcpy(&bits, &rounded, sizeof bits);
+    return (int64_t)((uint64_t)bits - (uint64_t)MAGIC_BITS);
+}
+
 static bool accumulate(int64_t *restrict sum, const float *restrict x, float scale, size_t count,
                        const struct cps_fixed_point *fixed)
 {
     bool fits = true;
-    for (size_t j = 0; j < count; j++) {
-        double units = (double)(scale * x[j]) * fixed->scale;
-        fits &= fabs(units) < fixed->limit;
-        double rounded = units + MAGIC;
-        int64_t bits;
-        memcpy(&bits, &rounded, sizeof bits);
-        sum[j] = (int64_t)((uint64_t)sum[j] + (uint64_t)bits - (uint64_t)MAGIC_BITS);
-    }
+    for (size_t j = 0; j < count; j++)
+        sum[j] = (int64_t)((uint64_t)sum[j] + (uint64_t)units_of(x[j], scale, fixed, &fits));
     return fits;
 }
 
@@ -62,21 +67,35 @@ static float gradient_of(int64_t sum, const struct cps_fixed_point *fixed, bool 
     return (float)((value - MAGIC) * fixed->inverse);
 }
 
+/* Moves one element by gradient g; false when its weight ran off. */
+static bool adam_element(float *w, float *m, float *v, float g, const struct cps_adam_step *step)
+{
+    static const float keep = (float)CPS_ADAM_SQUARE_DECAY, take = 0.01f;
+    float first = step->momentum * *m + step->one_minus * g;
+    float second = keep * *v + take * (g * g);
+    float root = sqrtf(second) * step->square_scale;
+    *m = first;
+    *v = second;
+    *w = *w * step->decay - step->rate * (first / (root + CPS_ADAM_EPSILON));
+    return isfinite(*w);
+}
+
 static bool adam(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
                  size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
 {
-    static const float keep = (float)CPS_ADAM_SQUARE_DECAY, take = 0.01f;
+    bool fits = true;
+    for (size_t j = 0; j < stride; j++)
+        fits &= adam_element(&w[j], &m[j], &v[j], gradient_of(sum[j], fixed, &fits), step);
+    return fits;
+}
+
+static bool adam_single(float *restrict w, float *restrict m, float *restrict v, const float *restrict x,
+                        size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
+{
     bool fits = true;
     for (size_t j = 0; j < stride; j++) {
-        float g = gradient_of(sum[j], fixed, &fits);
-        float first = step->momentum * m[j] + step->one_minus * g;
-        float second = keep * v[j] + take * (g * g);
-        float root = sqrtf(second) * step->square_scale;
-        float weight = w[j] * step->decay - step->rate * (first / (root + CPS_ADAM_EPSILON));
-        fits &= isfinite(weight);
-        m[j] = first;
-        v[j] = second;
-        w[j] = weight;
+        int64_t units = units_of(x[j], 1.0f, fixed, &fits);
+        fits &= adam_element(&w[j], &m[j], &v[j], gradient_of(units, fixed, &fits), step);
     }
     return fits;
 }
@@ -133,6 +152,7 @@ const struct cps_kernels cps_kernels_scalar = {
     .dot = dot,
     .accumulate = accumulate,
     .adam = adam,
+    .adam_single = adam_single,
     .catch_up = catch_up,
     .peek = peek,
     .descend = descend,

@@ -89,26 +89,70 @@ static inline vec_flags not_finite(vec x)
     return (vec_flags)(x - x != vec_set(0.0f));
 }
 
+/* WIDTH contributions as the floats that their sums would be; lanes of *bad as above, or
+ * where one is beyond the limit. */
+static inline vec single_of(vec x, const struct cps_fixed_point *fixed, words *bad)
+{
+    const wide limit = (wide){0} + fixed->limit, magic = (wide){0} + MAGIC;
+    wide halves[2] = {vec_low(x), vec_high(x)};
+    for (int part = 0; part < 2; part++) {
+        wide units = halves[part] * fixed->scale;
+        *bad |= (words)~((units < limit) & (units > -limit));
+        halves[part] = ((units + magic) - magic) * fixed->inverse;
+    }
+    return vec_join(halves[0], halves[1]);
+}
+
+/* The coefficients of a step, one a vector. */
+struct adam_vectors {
+    vec keep, take, epsilon, decay, rate, momentum, one_minus, scale;
+};
+
+static inline struct adam_vectors adam_vectors(const struct cps_adam_step *step)
+{
+    return (struct adam_vectors){.keep = vec_set((float)CPS_ADAM_SQUARE_DECAY),
+                                 .take = vec_set(0.01f),
+                                 .epsilon = vec_set(CPS_ADAM_EPSILON),
+                                 .decay = vec_set(step->decay),
+                                 .rate = vec_set(step->rate),
+                                 .momentum = vec_set(step->momentum),
+                                 .one_minus = vec_set(step->one_minus),
+                                 .scale = vec_set(step->square_scale)};
+}
+
+/* Moves WIDTH elements by gradient g; lanes of *wild are set where a weight ran off. */
+static inline void adam_elements(float *w, float *m, float *v, vec g, const struct adam_vectors *step,
+                                 vec_flags *wild)
+{
+    vec first = step->momentum * vec_load(m) + step->one_minus * g;
+    vec second = step->keep * vec_load(v) + step->take * (g * g);
+    vec root = vec_sqrt(second) * step->scale;
+    vec weight = vec_load(w) * step->decay - step->rate * (first / (root + step->epsilon));
+    *wild |= not_finite(weight);
+    vec_store(m, first);
+    vec_store(v, second);
+    vec_store(w, weight);
+}
+
 static bool adam(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
                  size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
 {
-    const vec keep = vec_set((float)CPS_ADAM_SQUARE_DECAY), take = vec_set(0.01f);
-    const vec epsilon = vec_set(CPS_ADAM_EPSILON), decay = vec_set(step->decay), rate = vec_set(step->rate);
-    const vec momentum = vec_set(step->momentum), one_minus = vec_set(step->one_minus);
-    const vec scale = vec_set(step->square_scale);
+    const struct adam_vectors vectors = adam_vectors(step);
     words bad = {0};
     vec_flags wild = {0};
-    for (size_t j = 0; j < stride; j += WIDTH) {
-        vec g = gradient_of(sum + j, fixed, &bad);
-        vec first = momentum * vec_load(m + j) + one_minus * g;
-        vec second = keep * vec_load(v + j) + take * (g * g);
-        vec root = vec_sqrt(second) * scale;
-        vec weight = vec_load(w + j) * decay - rate * (first / (root + epsilon));
-        wild |= not_finite(weight);
-        vec_store(m + j, first);
-        vec_store(v + j, second);
-        vec_store(w + j, weight);
-    }
+    for (size_t j = 0; j < stride; j += WIDTH)
+        adam_elements(w + j, m + j, v + j, gradient_of(sum + j, fixed, &bad), &vectors, &wild);
+    return !any_bit(bad) && !any_bit(wild);
+}
+
+static bool adam_single(float *restrict w, float *restrict m, float *restrict v, const float *restrict x,
+                        size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
+{
+    const struct adam_vectors vectors = adam_vectors(step);
+    words bad = {0};
+    vec_flags wild = {0};
+    for (size_t j = 0; j < stride; j += WIDTH)
+        adam_elements(w + j, m + j, v + j, single_of(vec_load(x + j), fixed, &bad), &vectors, &wild);
     return !any_bit(bad) && !any_bit(wild);
 }
 
@@ -203,6 +247,7 @@ static const struct cps_kernels kernels = {
     .dot = dot,
     .accumulate = accumulate,
     .adam = adam,
+    .adam_single = adam_single,
     .catch_up = catch_up,
     .peek = peek,
     .descend = descend,
