@@ -159,6 +159,27 @@ static void compare_adam(const struct cps_kernels *build, enum sort sort, uint64
     check_rows(stride, build->name);
 }
 
+/* By the scalar build as well: what a contribution alone does is what its sum does. */
+static void compare_adam_single(const struct cps_kernels *build, enum sort sort, uint64_t round, size_t stride)
+{
+    const float *x = source + 3 * MOST;
+    struct cps_fixed_point fixed = notebook();
+    struct cps_adam_step step = some_step(round);
+    restart();
+    memset(want.sum, 0, sizeof want.sum);
+    bool fits = cps_kernels_scalar.accumulate(want.sum, x, 1.0f, stride, &fixed);
+    fits = cps_kernels_scalar.adam(want.w, want.m, want.v, want.sum, stride, &step, &fixed) && fits;
+    check_int(build->adam_single(got.w, got.m, got.v, x, stride, &step, &fixed), fits,
+              "%s adam_single, %s, stride %zu", build->name, sort_names[sort], stride);
+    if (fits)
+        check_rows(stride, build->name);
+    got = start;
+    check_int(cps_kernels_scalar.adam_single(got.w, got.m, got.v, x, stride, &step, &fixed), fits,
+              "scalar adam_single, %s, stride %zu", sort_names[sort], stride);
+    if (fits)
+        check_rows(stride, "scalar");
+}
+
 static void compare_descend(const struct cps_kernels *build, enum sort sort, uint64_t round, size_t stride)
 {
     struct cps_fixed_point fixed = notebook();
@@ -198,7 +219,8 @@ static void every_build_gives_the_same_bits(void **state)
 {
     (void)state;
     static void (*const comparisons[])(const struct cps_kernels *, enum sort, uint64_t, size_t) = {
-        compare_dot, compare_accumulate, compare_adam, compare_descend, compare_catch_up, compare_square_sum};
+        compare_dot,     compare_accumulate, compare_adam,      compare_adam_single,
+        compare_descend, compare_catch_up, compare_square_sum};
     const struct cps_kernels *builds[2];
     size_t count = other_builds(builds);
     if (count == 0)
@@ -244,6 +266,27 @@ static void contributions_are_limited(void **state)
                     if (i < 2)
                         check_int(sum[at], (int64_t)((double)tries[i] * fixed.scale), "its units");
                 }
+            }
+}
+
+/* The same for a contribution that trains its row by itself. */
+static void single_contributions_are_limited(void **state)
+{
+    (void)state;
+    static const float inside = 0x1.fffffep10f;
+    const float tries[] = {inside, -inside, 0x1p11f, -0x1p11f, INFINITY, -INFINITY, NAN};
+    const struct cps_kernels *builds[3];
+    size_t count = all_builds(builds);
+    struct cps_fixed_point fixed = notebook();
+    struct cps_adam_step step = some_step(3);
+    for (size_t b = 0; b < count; b++)
+        for (size_t at = 0; at < 48; at++)
+            for (size_t i = 0; i < COUNT_OF(tries); i++) {
+                float w[48] __attribute__((aligned(64))) = {0}, m[48] __attribute__((aligned(64))) = {0};
+                float v[48] __attribute__((aligned(64))) = {0}, x[48] __attribute__((aligned(64))) = {0};
+                x[at] = tries[i];
+                check_int(builds[b]->adam_single(w, m, v, x, 48, &step, &fixed), i < 2,
+                          "%s adam_single takes %a in place %zu", builds[b]->name, (double)tries[i], at);
             }
 }
 
@@ -515,6 +558,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_build_gives_the_same_bits),
         cmocka_unit_test(contributions_are_limited),
+        cmocka_unit_test(single_contributions_are_limited),
         cmocka_unit_test(sums_are_limited),
         cmocka_unit_test(wild_weights_are_reported),
         cmocka_unit_test(accumulate_is_exact),
