@@ -47,12 +47,17 @@ def folder_of_somebody(check, folder):
 
 
 def folder_without_leave(check, folder):
-    """Permissions stop everybody but root."""
-    if os.geteuid() == 0:
-        check.skip("a folder without leave to write", "root may write anywhere")
+    """Permissions stop everybody but root, so root becomes somebody else."""
+    nobody = 65534 if os.geteuid() == 0 else None
+    folder.chmod(0o755)
+    (folder / "locked").mkdir(mode=0o555)
+    try:
+        launch.launch(["version"], cwd="/", user=nobody)
+    except PermissionError:
+        check.skip("a folder without leave to write", "the program is not for everybody to run")
         return
-    (folder / "locked").mkdir(mode=0o500)
-    both(check, "a folder without leave to write", SMALL, folder / "locked" / "run", r"'.*/locked/run'", folder)
+    refuses(check, "a folder without leave to write", [*SMALL, "--out", folder / "locked" / "run"], STORAGE,
+            r"'.*/locked/run'", folder, cwd="/", user=nobody)
 
 
 def folder_in_use(check, folder):

@@ -1,11 +1,11 @@
 """One model and one curve, whatever trains them.
 
-    one_hash.py [--full] [--optimizer NAME]
+    one_hash.py [--full] [--times N] [--optimizer NAME]
 
 The hash of model.safetensors and that of the losses in history.csv must be those of a plain single
 process for every shape of the job, transport and instruction set, and again when run again.
-Without --full: a few epochs of the built-in synthetic set, as many variants as fit in a minute or two.
-With it: MovieLens-100k at the defaults, every variant, ten times.
+Without --full: two epochs of the built-in synthetic set, most variants once and some again. With it:
+MovieLens-100k at the defaults, every variant, ten times.
 
 The messages of every run are counted as well, from its run.json: see exchanges_allowed.
 """
@@ -115,12 +115,12 @@ def train(check, name, ranks, arguments, scratch):
         return hashes
 
 
-def sweep(check, optimizer, chosen, common, times, scratch):
-    """Trains every variant so many times and holds it to the first."""
+def sweep(check, optimizer, rounds, common, scratch):
+    """Trains the variants of every round and holds each run to the first of all."""
     first = None
-    for again in range(times):
-        for name, ranks, arguments in chosen if again == 0 or times > 2 else few(chosen):
-            name = f"{optimizer}, {name}" + (f", run {again + 1}" if times > 1 else "")
+    for number, chosen in enumerate(rounds):
+        for name, ranks, arguments in chosen:
+            name = f"{optimizer}, {name}" + (f", run {number + 1}" if number else "")
             if lacks(arguments):
                 check.skip(name, f"this processor has no {lacks(arguments)}")
                 continue
@@ -139,19 +139,25 @@ def many_validation_ratings(check, scratch):
               ["--valid-pct", "0.8", "--epochs", 2, "--batch-size", 256, *arguments], scratch)
 
 
+def rounds_of(arguments, optimizer):
+    """The variants of every round."""
+    chosen = variants(arguments.full)
+    if arguments.full:
+        return [chosen] * arguments.times
+    return [chosen if optimizer == "adam" else few(chosen)] + [few(chosen)] * (arguments.times > 1)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--optimizer", choices=OPTIMIZERS)
     arguments = parser.parse_args()
     common = ["--data", places.movielens_100k()] if arguments.full else ["--epochs", 2, "--batch-size", 256]
     check = Verdict("mpi/one-hash")
     with tempfile.TemporaryDirectory() as scratch:
         for optimizer in [arguments.optimizer] if arguments.optimizer else OPTIMIZERS:
-            chosen = variants(arguments.full)
-            if not arguments.full and optimizer != "adam":
-                chosen = few(chosen)
-            sweep(check, optimizer, chosen, common + OPTIMIZERS[optimizer], 10 if arguments.full else 2, scratch)
+            sweep(check, optimizer, rounds_of(arguments, optimizer), common + OPTIMIZERS[optimizer], scratch)
         many_validation_ratings(check, scratch)
     check.finish()
 

@@ -18,6 +18,7 @@ MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "ASAN_OPTIONS": "detect_leaks=0",  # MPI leaks what it keeps to its end
 }
 
 
@@ -44,22 +45,22 @@ def command_line(arguments, ranks=None):
     return own if ranks is None else ["mpirun", "-n", str(ranks), *own]
 
 
-def environment(extra=None):
+def environment(ranks=None):
     """Without the options of whoever runs the checks."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLAB_PS_")}
-    return {**kept, **MPI_ENVIRONMENT, **(extra or {})}
+    return kept if ranks is None else {**kept, **MPI_ENVIRONMENT}
 
 
-def start(arguments, ranks=None, extra=None, cwd=None):
-    """A running process, its output in pipes."""
+def start(arguments, ranks=None, cwd=None, user=None):
+    """A running process, its output in pipes; user is an id to run it as."""
     return subprocess.Popen(command_line(arguments, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(extra),
-                            cwd=cwd, start_new_session=True)
+                            stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(ranks),
+                            cwd=cwd, user=user, start_new_session=True)
 
 
-def launch(arguments, ranks=None, seconds=60, extra=None, cwd=None):
+def launch(arguments, ranks=None, seconds=60, cwd=None, user=None):
     """Starts and waits for the end."""
-    return finish(start(arguments, ranks, extra, cwd), seconds)
+    return finish(start(arguments, ranks, cwd, user), seconds)
 
 
 def finish(process, seconds):

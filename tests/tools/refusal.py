@@ -43,10 +43,10 @@ def state_of(out):
     return json.loads(record.read_text()) if record.exists() else None
 
 
-def refuses(check, name, arguments, code, wanted, folder, ranks=None, out=None, extra=None, cwd=None):
+def refuses(check, name, arguments, code, wanted, folder, ranks=None, out=None, cwd=None, user=None):
     """Runs and judges. out is the run's folder, folder what may hold no half-written file."""
     shape = name if ranks is None else f"{name}, {ranks} ranks"
-    run = launch.launch(arguments, ranks, SECONDS, extra, cwd)
+    run = launch.launch(arguments, ranks, SECONDS, cwd, user)
     if run.code == launch.TIMED_OUT:
         check.that(False, shape, f"hangs: {run.stderr[-300:]!r}")
         return run
