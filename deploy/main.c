@@ -37,10 +37,8 @@ static int show_help(const struct cps_options *options)
 
 static int write_synthetic(const struct cps_options *options)
 {
-    const struct cps_synth_spec spec = {.users = options->users,
-                                        .movies = options->movies,
-                                        .ratings = options->ratings,
-                                        .seed = options->seed};
+    const struct cps_synth_spec spec = {
+        .users = options->users, .movies = options->movies, .ratings = options->ratings, .seed = options->seed};
     if (!speaks())
         return 0;
     enum cps_status status = cps_synth_write(&spec, options->out);

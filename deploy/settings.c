@@ -34,7 +34,8 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
                                         .movie_rows = start ? start->movie_rows : 0};
 }
 
-static void set_range(const struct cps_options *options, const struct cps_dataset *dataset, struct cps_plan *plan)
+static void set_range(const struct cps_options *options, const struct cps_dataset *dataset,
+                      struct cps_plan *plan)
 {
     plan->has_range = options->y_range.kind != CPS_Y_RANGE_NONE;
     plan->range_low = options->y_range.lo;

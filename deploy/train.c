@@ -37,7 +37,7 @@ struct rank {
     const struct cps_kernels *kernels;
     struct cps_start_file start_file;
     struct cps_npy npy;
-    int32_t *order; /* of --batch-order */
+    int32_t *order;               /* of --batch-order */
     struct cps_dataset *datasets; /* [nodes]: of the workers here; [0]: the coordinator's */
     struct cps_plan plan;
     struct cps_start start;
@@ -110,7 +110,8 @@ static enum cps_status load_order(struct rank *self)
     const char *path = self->options->batch_order;
     CPS_TRY(cps_npy_open(&self->npy, path));
     CPS_TRY(cps_npy_check_below(&self->npy, path, INT32_MAX));
-    CPS_TRY(cps_alloc("the batch order", self->npy.rows * self->npy.columns, sizeof *self->order, &self->order));
+    CPS_TRY(
+        cps_alloc("the batch order", self->npy.rows * self->npy.columns, sizeof *self->order, &self->order));
     for (uint64_t step = 0; step < self->npy.rows; step++)
         for (uint64_t i = 0; i < self->npy.columns; i++)
             self->order[step * self->npy.columns + i] = (int32_t)cps_npy_at(&self->npy, step, i);
@@ -209,8 +210,9 @@ static enum cps_status describe_ranks(struct rank *self)
         enum cps_role_kind role = cps_layout_role(&self->layout, node);
         uint32_t rank = self->layout.node_rank[node];
         uint32_t base = role == CPS_ROLE_WORKER ? 1 + self->layout.servers : role == CPS_ROLE_SERVER ? 1 : 0;
-        self->rank_records[rank] = (struct cps_record_rank){
-            .role = cluster->ranks == 1 ? "all" : roles[role], .index = node - base, .host = cluster->hosts[rank]};
+        self->rank_records[rank] = (struct cps_record_rank){.role = cluster->ranks == 1 ? "all" : roles[role],
+                                                            .index = node - base,
+                                                            .host = cluster->hosts[rank]};
     }
     for (uint32_t rank = 0; rank < cluster->ranks; rank++) {
         self->hosts[cluster->host_of[rank]].name = cluster->hosts[rank];
@@ -307,7 +309,8 @@ static enum cps_status create_roles(struct rank *self)
 static enum cps_status prepare(struct rank *self)
 {
     CPS_TRY(share_options(self));
-    CPS_TRY(cps_layout_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
+    CPS_TRY(
+        cps_layout_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
     CPS_TRY(cps_cluster_agree(self->cluster, load(self)));
     CPS_TRY(connect_ranks(self));
     return cps_cluster_agree(self->cluster, create_roles(self));

@@ -54,7 +54,7 @@ struct cps_console_banner {
     uint64_t ratings, train, valid;
     double bytes_per_rating; /* of memory; 0 where not known */
     uint32_t users, movies;  /* without '#na#' */
-    const char *model;      /* "dot", "bias" */
+    const char *model;       /* "dot", "bias" */
     uint32_t factors;
     bool has_range;
     double range_low, range_high;

@@ -34,9 +34,9 @@ struct cps_coordinator {
     uint64_t train_count, valid_count; /* that the workers hold */
     uint64_t granted, finished;        /* steps */
     struct cps_losses losses;
-    double average;              /* of step losses, not debiased */
-    struct epoch_sum *epoch_sum; /* [epochs] */
-    uint32_t epoch;              /* the one under way */
+    double average;                         /* of step losses, not debiased */
+    struct epoch_sum *epoch_sum;            /* [epochs] */
+    uint32_t epoch;                         /* the one under way */
     uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
@@ -66,8 +66,8 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     memcpy(self->fingerprint, fingerprint, CPS_SHA256_BYTES);
     enum cps_status status = cps_alloc("epoch losses", plan->epochs, sizeof *self->epoch_sum, &self->epoch_sum);
     if (status == CPS_OK)
-        status = cps_alloc("rows of the model", (size_t)READ_ROWS * cps_plan_row_width(plan), sizeof *self->rows,
-                           &self->rows);
+        status = cps_alloc("rows of the model", (size_t)READ_ROWS * cps_plan_row_width(plan),
+                           sizeof *self->rows, &self->rows);
     if (status == CPS_OK)
         status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard_ns, &self->heard_ns);
     if (status != CPS_OK) {
@@ -315,8 +315,8 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
         if (self->peer_timeout_ns == 0 || silence < self->peer_timeout_ns)
             continue;
         bool is_server = node <= self->plan.servers;
-        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %llu s", is_server ? "server" : "worker",
-                        is_server ? node - 1 : node - 1 - self->plan.servers,
+        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %llu s",
+                        is_server ? "server" : "worker", is_server ? node - 1 : node - 1 - self->plan.servers,
                         (unsigned long long)(silence / 1000000000u));
     }
     return CPS_OK;

@@ -82,7 +82,8 @@ static enum cps_status diverged(const struct cps_table *table, uint32_t row, uin
 {
     uint32_t key = cps_table_key_of(table, row);
     bool is_user = key < table->plan.user_rows;
-    cps_fail(CPS_ERR_DIVERGED, "training diverged at step %llu: the gradient or a weight of %s row %u is out of range",
+    cps_fail(CPS_ERR_DIVERGED,
+             "training diverged at step %llu: the gradient or a weight of %s row %u is out of range",
              (unsigned long long)step - 1, is_user ? "user" : "movie",
              is_user ? key : key - table->plan.user_rows);
     return cps_hint(CPS_ERR_DIVERGED, "lower --lr-max, or give the predictions a range with --y-range");
@@ -93,7 +94,8 @@ static enum cps_status make_room(struct cps_gradients *self, const struct cps_ta
     size_t rows = self->count + pushed;
     CPS_TRY(cps_grow("touched rows", &self->touched, &self->row_capacity, rows, sizeof *self->touched));
     CPS_TRY(cps_grow("gradients", &self->sums, &self->sum_capacity, rows * table->stride, sizeof *self->sums));
-    return cps_grow("kept payloads", &self->kept, &self->kept_capacity, self->kept_count + 1, sizeof *self->kept);
+    return cps_grow("kept payloads", &self->kept, &self->kept_capacity, self->kept_count + 1,
+                    sizeof *self->kept);
 }
 
 /* Modulo 2^64: a peer's nonsense may overflow, but not in an undefined way. */
@@ -113,7 +115,8 @@ static bool add_single(struct cps_gradients *self, const struct cps_table *table
     }
     bool fits = true;
     int64_t *sums = sums_of(self, table, row, &fits);
-    return table->kernels->accumulate(sums, pad(self, table, single), 1.0f, table->stride, &table->fixed) && fits;
+    return table->kernels->accumulate(sums, pad(self, table, single), 1.0f, table->stride, &table->fixed) &&
+           fits;
 }
 
 enum cps_status cps_gradients_add(struct cps_gradients *self, const struct cps_table *table,

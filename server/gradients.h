@@ -18,7 +18,7 @@ struct cps_gradients {
     struct cps_touched_row {
         uint32_t row;
         const float *single; /* [width], in a kept payload; NULL: the row has sums */
-    } *touched;              /* [count], by slot */
+    } * touched;             /* [count], by slot */
     int64_t *sums;           /* [count][stride], of the rows that have some */
     size_t count, row_capacity, sum_capacity;
     struct cps_buffer **kept; /* payloads, one reference each */

@@ -13,7 +13,7 @@ struct cps_losses {
     struct cps_step_sum {
         cps_int128 sum;
         uint32_t reports; /* workers heard */
-    } *window;            /* of steps first, first + 1, … */
+    } * window;           /* of steps first, first + 1, … */
     size_t count, capacity;
     size_t taken;   /* of the window */
     uint64_t first; /* step of window[0] */

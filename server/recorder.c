@@ -45,7 +45,8 @@ static enum cps_status add_option(void *context, const char *group, const char *
     CPS_TRY(cps_grow("recorded options", &self->options, &self->option_capacity, self->option_count + 1,
                      sizeof *self->options));
     struct cps_record_option *option = &self->options[self->option_count];
-    *option = (struct cps_record_option){.name = strdup(name), .value = value ? strdup(value) : NULL, .source = source};
+    *option = (struct cps_record_option){
+        .name = strdup(name), .value = value ? strdup(value) : NULL, .source = source};
     self->option_count++;
     return option->name && (option->value || !value) ? CPS_OK : cps_fail_memory("a recorded option", 0);
 }
@@ -199,8 +200,9 @@ static enum cps_status open_model(struct cps_recorder *self)
     if (plan->has_range)
         snprintf(range, sizeof range, "%.9g,%.9g", (double)plan->range_low, (double)plan->range_high);
     const struct cps_safetensors_string strings[] = {{"model", model_name(plan)}, {"y_range", range}};
-    return cps_safetensors_writer_create(self->model_path, tensors, plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS,
-                                         strings, 2, &self->model);
+    return cps_safetensors_writer_create(self->model_path, tensors,
+                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings, 2,
+                                         &self->model);
 }
 
 static enum cps_status write_names(const struct cps_recorder *self)
@@ -260,14 +262,14 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
     double seconds = seconds_since(self->epoch_ns);
     self->epoch_ns = cps_clock_ns();
-    const struct cps_epoch_record epoch = {
-        .epoch = result->epoch,
-        .train_loss = result->train_loss,
-        .valid_loss = result->valid_loss,
-        .has_valid = result->has_valid,
-        .time_s = seconds,
-        .steps = per_epoch * (result->epoch + 1),
-        .ratings_per_s = (double)per_epoch * self->setup.plan->batch_size / seconds};
+    const struct cps_epoch_record epoch = {.epoch = result->epoch,
+                                           .train_loss = result->train_loss,
+                                           .valid_loss = result->valid_loss,
+                                           .has_valid = result->has_valid,
+                                           .time_s = seconds,
+                                           .steps = per_epoch * (result->epoch + 1),
+                                           .ratings_per_s =
+                                               (double)per_epoch * self->setup.plan->batch_size / seconds};
     cps_console_epoch(&self->console, result->epoch, result->train_loss, result->has_valid, result->valid_loss,
                       seconds);
     CPS_TRY(cps_history_add(&self->history, &epoch));
@@ -283,8 +285,9 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
 
 /* The part of keys first_key .. first_key + count - 1 that lies in one table, whose keys
  * begin at table_key. */
-static enum cps_status write_table_rows(struct cps_recorder *self, size_t factors, size_t bias, uint32_t table_key,
-                                        uint32_t table_rows, uint32_t first_key, uint32_t count, const float *rows)
+static enum cps_status write_table_rows(struct cps_recorder *self, size_t factors, size_t bias,
+                                        uint32_t table_key, uint32_t table_rows, uint32_t first_key,
+                                        uint32_t count, const float *rows)
 {
     const struct cps_plan *plan = self->setup.plan;
     uint32_t width = cps_plan_row_width(plan);
@@ -296,7 +299,8 @@ static enum cps_status write_table_rows(struct cps_recorder *self, size_t factor
     CPS_TRY(cps_safetensors_writer_rows(self->model, factors, from - table_key, end - from, values, width));
     if (plan->model != CPS_MODEL_BIAS)
         return CPS_OK;
-    return cps_safetensors_writer_rows(self->model, bias, from - table_key, end - from, values + plan->factors, width);
+    return cps_safetensors_writer_rows(self->model, bias, from - table_key, end - from, values + plan->factors,
+                                       width);
 }
 
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
@@ -304,8 +308,8 @@ static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count
     struct cps_recorder *self = context;
     const struct cps_plan *plan = self->setup.plan;
     CPS_TRY(write_table_rows(self, USER_FACTORS, USER_BIAS, 0, plan->user_rows, first_key, count, rows));
-    return write_table_rows(self, MOVIE_FACTORS, MOVIE_BIAS, plan->user_rows, plan->movie_rows, first_key, count,
-                            rows);
+    return write_table_rows(self, MOVIE_FACTORS, MOVIE_BIAS, plan->user_rows, plan->movie_rows, first_key,
+                            count, rows);
 }
 
 static enum cps_status on_complete(void *context)
@@ -334,16 +338,18 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
 static enum cps_status show_summary(struct cps_recorder *self)
 {
     const struct cps_epoch_record *best = cps_history_best(&self->history);
-    const struct cps_console_summary summary = {
-        .has_best = best != NULL,
-        .best_is_valid = best && best->has_valid,
-        .best_epoch = best ? best->epoch : 0,
-        .best_loss = !best ? 0.0 : best->has_valid ? best->valid_loss : best->train_loss,
-        .model_path = self->model_path,
-        .model_sha256 = self->model_hash,
-        .curve_sha256 = self->curve_hash,
-        .seconds = self->train_seconds,
-        .ratings = self->record.result.steps * self->setup.plan->batch_size};
+    const struct cps_console_summary summary = {.has_best = best != NULL,
+                                                .best_is_valid = best && best->has_valid,
+                                                .best_epoch = best ? best->epoch : 0,
+                                                .best_loss = !best             ? 0.0
+                                                             : best->has_valid ? best->valid_loss
+                                                                               : best->train_loss,
+                                                .model_path = self->model_path,
+                                                .model_sha256 = self->model_hash,
+                                                .curve_sha256 = self->curve_hash,
+                                                .seconds = self->train_seconds,
+                                                .ratings =
+                                                    self->record.result.steps * self->setup.plan->batch_size};
     cps_console_summary(&self->console, &summary);
     return cps_console_finish(&self->console);
 }

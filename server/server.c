@@ -102,7 +102,8 @@ static enum cps_status answer(struct cps_server *self, const struct cps_message 
     struct cps_message *reply;
     for (uint32_t i = 0; i < rows; i++)
         CPS_TRY(check_key(self, keys[i], message->from));
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_ROWS, message->from, (size_t)rows * width * sizeof(float), &reply));
+    CPS_TRY(
+        cps_outbox_add(outbox, CPS_MESSAGE_ROWS, message->from, (size_t)rows * width * sizeof(float), &reply));
     reply->rows = (struct cps_rows){.step = self->step, .ticket = exchange->ticket, .rows = rows};
     float *out = rows ? (float *)(void *)reply->payload->data : NULL;
     for (uint32_t i = 0; i < rows; i++, out += width) {
@@ -121,7 +122,8 @@ static enum cps_status answer(struct cps_server *self, const struct cps_message 
  * waited for it. */
 static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
 {
-    if (!self->planned || self->pushed < self->table.plan.workers || cps_table_granted(&self->table) <= self->step)
+    if (!self->planned || self->pushed < self->table.plan.workers ||
+        cps_table_granted(&self->table) <= self->step)
         return CPS_OK;
     CPS_TRY(cps_gradients_apply(&self->gradients, &self->table, self->step + 1));
     self->step++;
@@ -170,7 +172,8 @@ static enum cps_status on_grant(struct cps_server *self, const struct cps_messag
 {
     const struct cps_grant *grant = &message->grant;
     CPS_TRY(cps_message_check(message, 0));
-    if (!self->planned || grant->first_step != cps_table_granted(&self->table) || grant->steps > CPS_BLOCK_STEPS)
+    if (!self->planned || grant->first_step != cps_table_granted(&self->table) ||
+        grant->steps > CPS_BLOCK_STEPS)
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
     const double *lr = (const double *)(const void *)message->payload->data, *momentum = lr + grant->steps;
     struct cps_hyper hyper[CPS_BLOCK_STEPS];

@@ -68,7 +68,8 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
     if (keys <= server)
         self->rows = 0;
     self->row_floats = state_floats(plan, self->stride);
-    CPS_TRY(cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
+    CPS_TRY(
+        cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
     CPS_TRY(cps_alloc("the steps of rows", self->rows, sizeof *self->step, &self->step));
     CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &self->scratch));
     CPS_TRY(cps_alloc("catch-up plans", 1, sizeof *self->cache, &self->cache));
@@ -148,7 +149,8 @@ static const struct cps_catch_up *catch_up_plan(const struct cps_table *self, ui
     return &self->cache->plan[place];
 }
 
-static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from, uint64_t to)
+static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from,
+                                     uint64_t to)
 {
     struct cps_catch_up plan;
     cps_idle_plan(self->bias_idle, from, to, &plan);
@@ -158,7 +160,8 @@ static struct element bias_caught_up(const struct cps_table *self, struct elemen
 
 static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t to)
 {
-    struct element bias = self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
+    struct element bias =
+        self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
     const struct cps_catch_up *plan = catch_up_plan(self, from, to);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
         self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, plan);
@@ -233,7 +236,8 @@ static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int
 {
     float rate = (float)cps_idle_hyper(self->idle, step).lr;
     struct element bias = bias_of(self, w);
-    bool fine = self->kernels->descend(w, sum, self->stride, cps_idle_step(self->idle, step).decay, rate, &self->fixed);
+    bool fine =
+        self->kernels->descend(w, sum, self->stride, cps_idle_step(self->idle, step).decay, rate, &self->fixed);
     if (self->bias_idle) {
         fine &= cps_kernels_scalar.descend(&bias.w, sum + self->plan.factors, 1, bias_decay(self, step), rate,
                                            &self->fixed);

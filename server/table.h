@@ -35,10 +35,10 @@ struct cps_table {
     uint32_t server;
     uint32_t rows; /* owned here */
     uint32_t width, stride, row_floats;
-    float *floats;        /* [rows][row_floats] */
-    uint32_t *step;       /* [rows]: steps the row has seen */
-    float *scratch;        /* [stride] */
-    int64_t *scratch_sums; /* [stride] */
+    float *floats;                     /* [rows][row_floats] */
+    uint32_t *step;                    /* [rows]: steps the row has seen */
+    float *scratch;                    /* [stride] */
+    int64_t *scratch_sums;             /* [stride] */
     struct cps_idle *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
     struct cps_adam_step adam;         /* of step adam_step, the one in training */
     uint64_t adam_step;

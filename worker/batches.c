@@ -19,17 +19,19 @@ static enum cps_status check_replay(const struct cps_plan *plan, const struct cp
     uint64_t count = replay->steps * replay->batch_size;
     for (uint64_t i = 0; i < count; i++)
         if (replay->rows[i] < 0 || (uint64_t)replay->rows[i] >= plan->train_count)
-            return cps_fail(CPS_ERR_DATA,
-                            "the batch order names training sample %d in step %llu, but there are %llu (from 0)",
-                            replay->rows[i], (unsigned long long)(i / replay->batch_size),
-                            (unsigned long long)plan->train_count);
+            return cps_fail(
+                CPS_ERR_DATA,
+                "the batch order names training sample %d in step %llu, but there are %llu (from 0)",
+                replay->rows[i], (unsigned long long)(i / replay->batch_size),
+                (unsigned long long)plan->train_count);
     return CPS_OK;
 }
 
 static enum cps_status init_replay(struct cps_batches *self)
 {
     CPS_TRY(check_replay(&self->plan, &self->replay));
-    CPS_TRY(cps_alloc("the places of samples", self->plan.train_count, sizeof *self->sample_of, &self->sample_of));
+    CPS_TRY(
+        cps_alloc("the places of samples", self->plan.train_count, sizeof *self->sample_of, &self->sample_of));
     for (uint64_t i = 0; i < self->samples->count; i++)
         self->sample_of[self->samples->index[i]] = (uint32_t)i + 1;
     return CPS_OK;

@@ -50,4 +50,10 @@ static inline uint32_t cps_batches_step(const struct cps_batches *self, uint64_t
     return self->first[step + 1] - self->first[step];
 }
 
+/* How many of this worker's samples are in that step and those behind it. */
+static inline uint64_t cps_batches_left(const struct cps_batches *self, uint64_t step)
+{
+    return self->first[cps_plan_steps_per_epoch(&self->plan)] - self->first[step];
+}
+
 #endif

@@ -117,14 +117,17 @@ static enum cps_status share_out(struct cps_gather *self)
     return CPS_OK;
 }
 
-/* A large set's samples and map lie all over memory: asks for those of sample i + 16, and
- * for the map entries of sample i + 8, whose rows are known by now. */
+enum { FAR_AHEAD = 64, AHEAD = 8 };
+
+/* A shuffled batch's samples lie all over memory: asks for that of place i + FAR_AHEAD, be
+ * it of a later batch, and for the map entries of the one at i + AHEAD, which is here by now. */
 static inline void prefetch(const struct cps_gather *self, const struct cps_key_map *map,
-                            const struct cps_samples *samples, const uint32_t *chosen, uint32_t i, uint32_t count)
+                            const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
+                            uint32_t i)
 {
-    if (!chosen || i + 16 >= count)
+    if (!chosen || i + FAR_AHEAD >= known)
         return;
-    uint32_t later = chosen[i + 16], soon = chosen[i + 8];
+    uint32_t later = chosen[i + FAR_AHEAD], soon = chosen[i + AHEAD];
     __builtin_prefetch(&samples->user[later]);
     __builtin_prefetch(&samples->movie[later]);
     __builtin_prefetch(&samples->rating[later]);
@@ -133,7 +136,7 @@ static inline void prefetch(const struct cps_gather *self, const struct cps_key_
 }
 
 enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *map,
-                                   const struct cps_samples *samples, const uint32_t *chosen, uint64_t first,
+                                   const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
                                    uint32_t count)
 {
     size_t most_rows = 2 * (size_t)count, keys = cps_plan_keys(&self->plan);
@@ -143,8 +146,8 @@ enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *
     self->sample_count = count;
     self->row_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t sample = chosen ? chosen[i] : first + i;
-        prefetch(self, map, samples, chosen, i, count);
+        uint64_t sample = chosen ? chosen[i] : i;
+        prefetch(self, map, samples, chosen, known, i);
         self->user[i] = place_of(self, map, samples->user[sample]);
         self->movie[i] = place_of(self, map, cps_plan_movie_key(&self->plan, samples->movie[sample]));
         self->rating[i] = samples->rating[sample];

@@ -20,7 +20,7 @@
 struct cps_key_map {
     struct {
         uint32_t stamp, place;
-    } *entries; /* [keys] */
+    } * entries; /* [keys] */
     uint32_t stamp;
 };
 
@@ -37,9 +37,9 @@ struct cps_gather {
     uint32_t sample_count, row_count;
     uint32_t *user, *movie; /* [sample_count] */
     float *rating;
-    uint32_t *key, *hits; /* [row_count] */
-    float *rows;          /* [row_count][stride] */
-    float *bias;          /* [row_count]; bias model only */
+    uint32_t *key, *hits;     /* [row_count] */
+    float *rows;              /* [row_count][stride] */
+    float *bias;              /* [row_count]; bias model only */
     struct cps_share *shares; /* [servers] */
     size_t sample_capacity, row_capacity;
 };
@@ -50,10 +50,11 @@ void cps_key_map_release(struct cps_key_map *self);
 enum cps_status cps_gather_init(struct cps_gather *self, const struct cps_plan *plan);
 void cps_gather_release(struct cps_gather *self);
 
-/* Takes count samples: those at chosen[0..count-1], or first, first+1, … when chosen is
- * NULL. What was gathered before is forgotten. */
+/* Takes count samples: those at chosen[0..count-1], or the first ones when chosen is NULL.
+ * What was gathered before is forgotten. chosen holds `known` places in all, which are
+ * looked at to ask for memory ahead of its use. */
 enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *map,
-                                   const struct cps_samples *samples, const uint32_t *chosen, uint64_t first,
+                                   const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
                                    uint32_t count);
 
 /* Writes the keys of server's share to out[shares[server].count]. */

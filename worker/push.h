@@ -14,10 +14,10 @@ struct cps_push {
     struct cps_plan plan;
     const struct cps_kernels *kernels;
     struct cps_fixed_point fixed;
-    uint32_t stride;  /* of sums: the row's width, padded */
-    float **single;   /* [rows]: where the gradient of a row hit once goes */
-    int64_t **sum;    /* [rows]: where a row hit more often is summed, NULL for the others */
-    int64_t *sums;    /* [sum rows][stride] */
+    uint32_t stride; /* of sums: the row's width, padded */
+    float **single;  /* [rows]: where the gradient of a row hit once goes */
+    int64_t **sum;   /* [rows]: where a row hit more often is summed, NULL for the others */
+    int64_t *sums;   /* [sum rows][stride] */
     size_t row_capacity, single_capacity, sum_capacity;
 };
 

@@ -39,9 +39,9 @@ struct cps_worker {
     struct cps_key_map map;
     struct cps_gather gathers[2], reads;
     struct cps_push push;
-    uint64_t step;     /* the step whose rows are asked for or here */
-    uint64_t ticket;   /* of the round under way */
-    uint32_t awaited;  /* servers that have not answered it */
+    uint64_t step;       /* the step whose rows are asked for or here */
+    uint64_t ticket;     /* of the round under way */
+    uint32_t awaited;    /* servers that have not answered it */
     bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
     uint64_t read_done;  /* validation ratings dealt with this epoch */
     cps_int128 valid_sum;
@@ -98,14 +98,19 @@ static enum cps_status gather_step(struct cps_worker *self, uint64_t step)
     if (step % per_epoch == 0)
         CPS_TRY(cps_batches_begin(&self->batches, (uint32_t)(step / per_epoch)));
     uint32_t count = cps_batches_step(&self->batches, step % per_epoch, &samples);
-    return cps_gather_samples(gather_of(self, step), &self->map, &self->dataset->train, samples, 0, count);
+    return cps_gather_samples(gather_of(self, step), &self->map, &self->dataset->train, samples,
+                              cps_batches_left(&self->batches, step % per_epoch), count);
 }
 
 static enum cps_status gather_reads(struct cps_worker *self)
 {
     uint64_t left = self->dataset->valid.count - self->read_done;
     uint32_t count = left < READ_SAMPLES ? (uint32_t)left : READ_SAMPLES;
-    return cps_gather_samples(&self->reads, &self->map, &self->dataset->valid, NULL, self->read_done, count);
+    const struct cps_samples *valid = &self->dataset->valid;
+    const struct cps_samples rest = {.user = valid->user + self->read_done,
+                                     .movie = valid->movie + self->read_done,
+                                     .rating = valid->rating + self->read_done};
+    return cps_gather_samples(&self->reads, &self->map, &rest, NULL, 0, count);
 }
 
 /* An exchange for server, its keys written and room for its push in front of them. */
@@ -152,7 +157,8 @@ static enum cps_status ask(struct cps_worker *self, struct cps_outbox *outbox)
 static enum cps_status score_samples(struct cps_worker *self, const struct cps_gather *gather)
 {
     CPS_TRY(cps_grow("scores", &self->score, &self->score_capacity, gather->sample_count, sizeof *self->score));
-    self->kernels->dot(gather->rows, gather->stride, gather->user, gather->movie, gather->sample_count, self->score);
+    self->kernels->dot(gather->rows, gather->stride, gather->user, gather->movie, gather->sample_count,
+                       self->score);
     if (self->plan.model == CPS_MODEL_BIAS)
         for (uint32_t i = 0; i < gather->sample_count; i++)
             self->score[i] += gather->bias[gather->user[i]] + gather->bias[gather->movie[i]];
@@ -162,7 +168,8 @@ static enum cps_status score_samples(struct cps_worker *self, const struct cps_g
 static enum cps_status diverged(const struct cps_worker *self, const struct cps_gather *gather, size_t sample,
                                 const char *what)
 {
-    cps_fail(CPS_ERR_DIVERGED, "training diverged at step %llu: the %s of user row %u and movie row %u is out of range",
+    cps_fail(CPS_ERR_DIVERGED,
+             "training diverged at step %llu: the %s of user row %u and movie row %u is out of range",
              (unsigned long long)self->step, what, gather->key[gather->user[sample]],
              gather->key[gather->movie[sample]] - self->plan.user_rows);
     return cps_hint(CPS_ERR_DIVERGED, "lower --lr-max, or give the predictions a range with --y-range");
@@ -193,7 +200,8 @@ static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outb
 {
     struct cps_gather *reads = &self->reads;
     CPS_TRY(score_samples(self, reads));
-    size_t good = cps_residuals(&self->plan, self->score, reads->rating, reads->sample_count, NULL, &self->valid_sum);
+    size_t good =
+        cps_residuals(&self->plan, self->score, reads->rating, reads->sample_count, NULL, &self->valid_sum);
     if (good < reads->sample_count)
         return diverged(self, reads, good, "validation error");
     self->read_done += reads->sample_count;
@@ -208,7 +216,8 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
     cps_int128 loss = 0;
     CPS_TRY(score_samples(self, gather));
     CPS_TRY(cps_grow("slopes", &self->slope, &self->slope_capacity, gather->sample_count, sizeof *self->slope));
-    size_t good = cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
+    size_t good =
+        cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
     if (good < gather->sample_count)
         return diverged(self, gather, good, "error");
     self->losses[self->step - self->reported] =

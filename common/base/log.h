@@ -17,8 +17,7 @@ void cps_log_set_level(enum cps_log_level level);
 void cps_log_set_speaker(const char *speaker);
 
 /* Writes one line, whole, in one write(2). */
-void cps_log(enum cps_log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void cps_log(enum cps_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define cps_warn(...) cps_log(CPS_LOG_WARN, __VA_ARGS__)
 #define cps_info(...) cps_log(CPS_LOG_INFO, __VA_ARGS__)

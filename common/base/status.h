@@ -15,16 +15,16 @@
 #include <stddef.h>
 
 /* name, exit code, text */
-#define CPS_STATUS_MAP(X)                              \
-    X(OK, 0, "done")                                   \
-    X(ERR_USAGE, 2, "usage error")                     \
-    X(ERR_DATA, 3, "data error")                       \
-    X(ERR_PEER, 4, "a peer was lost")                  \
-    X(ERR_DIVERGED, 5, "training diverged")            \
-    X(ERR_STORAGE, 6, "storage error")                 \
-    X(ERR_INTERNAL, 70, "internal error")              \
-    X(ERR_MEMORY, 71, "out of memory")                 \
-    X(ERR_PREEMPTED, 75, "preempted and saved")        \
+#define CPS_STATUS_MAP(X)                                                                                      \
+    X(OK, 0, "done")                                                                                           \
+    X(ERR_USAGE, 2, "usage error")                                                                             \
+    X(ERR_DATA, 3, "data error")                                                                               \
+    X(ERR_PEER, 4, "a peer was lost")                                                                          \
+    X(ERR_DIVERGED, 5, "training diverged")                                                                    \
+    X(ERR_STORAGE, 6, "storage error")                                                                         \
+    X(ERR_INTERNAL, 70, "internal error")                                                                      \
+    X(ERR_MEMORY, 71, "out of memory")                                                                         \
+    X(ERR_PREEMPTED, 75, "preempted and saved")                                                                \
     X(ERR_INTERRUPTED, 125, "interrupted")
 
 enum cps_status {
@@ -43,13 +43,11 @@ const char *cps_status_text(enum cps_status status);
 
 /* Records the sentence of an error (cause first, lower case, subject in quotes,
  * no full stop) in place of any earlier one of this thread, and returns status. */
-enum cps_status cps_fail(enum cps_status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+enum cps_status cps_fail(enum cps_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds how to mend it to the current error: shown as a 'hint:' line. Returns status
  * so that it can end a return statement. */
-enum cps_status cps_hint(enum cps_status status, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+enum cps_status cps_hint(enum cps_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Records that bytes of memory for what could not be had. */
 enum cps_status cps_fail_memory(const char *what, size_t bytes);
@@ -62,11 +60,11 @@ const char *cps_error_hint(void);
 void cps_error_clear(void);
 
 /* Propagates anything but CPS_OK to the caller. */
-#define CPS_TRY(call)                             \
-    do {                                          \
-        enum cps_status try_status_ = (call);     \
-        if (try_status_ != CPS_OK)                \
-            return try_status_;                   \
+#define CPS_TRY(call)                                                                                          \
+    do {                                                                                                       \
+        enum cps_status try_status_ = (call);                                                                  \
+        if (try_status_ != CPS_OK)                                                                             \
+            return try_status_;                                                                                \
     } while (0)
 
 #endif

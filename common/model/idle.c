@@ -43,10 +43,10 @@ struct block {
  * time the nodes are for each gap. */
 struct rule {
     uint32_t nodes;
-    double node[MOMENTS];                                /* in [-1, 1] */
-    double from_moments[MOMENTS][MOMENTS];               /* weight_i = sum_p M[i][p]·moment_p */
-    double time[CPS_IDLE_HORIZON + 1][MOMENTS];          /* steps after s */
-    double square_root[CPS_IDLE_HORIZON + 1][MOMENTS];   /* q^time */
+    double node[MOMENTS];                              /* in [-1, 1] */
+    double from_moments[MOMENTS][MOMENTS];             /* weight_i = sum_p M[i][p]·moment_p */
+    double time[CPS_IDLE_HORIZON + 1][MOMENTS];        /* steps after s */
+    double square_root[CPS_IDLE_HORIZON + 1][MOMENTS]; /* q^time */
 };
 
 /* What every schedule shares: computed once a process, constant from then on. */
@@ -162,7 +162,8 @@ void cps_idle_destroy(struct cps_idle **self)
     *self = NULL;
 }
 
-static void block_fill(const struct cps_idle *self, struct block *block, const struct cps_hyper *hyper, uint32_t steps)
+static void block_fill(const struct cps_idle *self, struct block *block, const struct cps_hyper *hyper,
+                       uint32_t steps)
 {
     block->line[0].decay = block->line[0].momentum = 1.0;
     for (uint32_t i = 0; i < steps; i++) {
@@ -268,7 +269,8 @@ static void moments_within(const struct block *block, uint32_t from, uint32_t to
 }
 
 /* Moments about `from` of steps from+1..to, to - from <= HORIZON < BLOCK. */
-static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t to, uint32_t count, double *out)
+static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t to, uint32_t count,
+                            double *out)
 {
     uint64_t first = from / BLOCK, last = (to - 1) / BLOCK;
     const struct block *block = &self->blocks[first];

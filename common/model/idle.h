@@ -50,11 +50,11 @@ struct cps_catch_up {
 
 /* Coefficients of one dense step, as floats. */
 struct cps_adam_step {
-    float decay;         /* 1 - lr·wd */
-    float momentum;      /* mom */
-    float one_minus;     /* 1 - mom */
-    float rate;          /* lr / (1 - mom^t) */
-    float square_scale;  /* 1 / sqrt(1 - 0.99^t) */
+    float decay;        /* 1 - lr·wd */
+    float momentum;     /* mom */
+    float one_minus;    /* 1 - mom */
+    float rate;         /* lr / (1 - mom^t) */
+    float square_scale; /* 1 / sqrt(1 - 0.99^t) */
 };
 
 struct cps_idle; /* opaque: the hyper-parameters granted so far and their tables */

@@ -18,7 +18,7 @@ typedef int64_t words __attribute__((vector_size(64)));
 #define vec_sqrt(x) _mm512_sqrt_ps(x)
 #define vec_low(x) _mm512_cvtps_pd(_mm512_castps512_ps256(x))
 #define vec_high(x) _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))
-#define vec_join(low, high) \
+#define vec_join(low, high)                                                                                    \
     _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1)
 #define any_bit(x) (_mm512_test_epi64_mask((__m512i)(x), (__m512i)(x)) != 0)
 #include "common/model/kernels_vector.h"

@@ -58,7 +58,7 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
         wide halves[2] = {vec_low(product), vec_high(product)};
         for (int part = 0; part < 2; part++) {
             wide units = halves[part] * fixed->scale;
-            bad |= (words)~((units < limit) & (units > -limit));
+            bad |= (words) ~((units < limit) & (units > -limit));
             words total;
             memcpy(&total, sum + j + part * HALF, sizeof total);
             total = total + ((words)(units + magic) - magic_bits);
@@ -97,7 +97,7 @@ static inline vec single_of(vec x, const struct cps_fixed_point *fixed, words *b
     wide halves[2] = {vec_low(x), vec_high(x)};
     for (int part = 0; part < 2; part++) {
         wide units = halves[part] * fixed->scale;
-        *bad |= (words)~((units < limit) & (units > -limit));
+        *bad |= (words) ~((units < limit) & (units > -limit));
         halves[part] = ((units + magic) - magic) * fixed->inverse;
     }
     return vec_join(halves[0], halves[1]);
@@ -157,8 +157,8 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
 }
 
 /* Four vectors at a time, so that their divisions overlap. */
-static inline void caught_up_four(const float *w, const float *m, const float *v, const struct cps_catch_up *plan,
-                                  vec out[4])
+static inline void caught_up_four(const float *w, const float *m, const float *v,
+                                  const struct cps_catch_up *plan, vec out[4])
 {
     const vec epsilon = vec_set(CPS_ADAM_EPSILON);
     vec root[4], sum[4];

@@ -106,7 +106,8 @@ static enum cps_status simulate(uint64_t schedule, enum cps_optimizer_kind optim
 
 static bool same(const struct cps_simulation_result *a, const struct cps_simulation_result *b)
 {
-    return memcmp(a->model, b->model, sizeof a->model) == 0 && memcmp(a->losses, b->losses, sizeof a->losses) == 0;
+    return memcmp(a->model, b->model, sizeof a->model) == 0 &&
+           memcmp(a->losses, b->losses, sizeof a->losses) == 0;
 }
 
 static int complain(uint64_t schedule, const char *what)
@@ -119,7 +120,8 @@ static int complain(uint64_t schedule, const char *what)
 int main(int argc, char **argv)
 {
     uint64_t schedules = 10000, first = 1, deliveries = 0, dropped = 0, started = cps_clock_ns();
-    if ((argc > 1 && !cps_text_to_u64(argv[1], &schedules)) || (argc > 2 && !cps_text_to_u64(argv[2], &first))) {
+    if ((argc > 1 && !cps_text_to_u64(argv[1], &schedules)) ||
+        (argc > 2 && !cps_text_to_u64(argv[2], &first))) {
         fprintf(stderr, "usage: simulate_schedules [SCHEDULES [FIRST_SEED]]\n");
         return EXIT_FAILURE;
     }
@@ -136,7 +138,8 @@ int main(int argc, char **argv)
         deliveries += got.deliveries;
         dropped += got.dropped;
     }
-    printf("%llu schedules, %llu deliveries, %llu duplicates dropped: one hash each for adam, sgd and adagrad (%.1f s)\n",
+    printf("%llu schedules, %llu deliveries, %llu duplicates dropped: one hash each for adam, sgd and adagrad "
+           "(%.1f s)\n",
            (unsigned long long)schedules, (unsigned long long)deliveries, (unsigned long long)dropped,
            (double)(cps_clock_ns() - started) * 1e-9);
     return EXIT_SUCCESS;

@@ -70,7 +70,8 @@ static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count
 {
     struct job *self = context;
     (void)first_key;
-    cps_sha256_add(self->model, rows, (size_t)count * cps_plan_row_width(&self->simulation->plan) * sizeof *rows);
+    cps_sha256_add(self->model, rows,
+                   (size_t)count * cps_plan_row_width(&self->simulation->plan) * sizeof *rows);
     return CPS_OK;
 }
 
@@ -84,8 +85,12 @@ static enum cps_status create_roles(struct job *self)
 {
     const struct cps_simulation *simulation = self->simulation;
     const struct cps_plan *plan = &simulation->plan;
-    const struct cps_observer observer = {.context = self, .on_start = on_start, .on_step = on_step,
-                                          .on_epoch = on_epoch, .on_rows = on_rows, .on_complete = on_complete};
+    const struct cps_observer observer = {.context = self,
+                                          .on_start = on_start,
+                                          .on_step = on_step,
+                                          .on_epoch = on_epoch,
+                                          .on_rows = on_rows,
+                                          .on_complete = on_complete};
     CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->servers, &self->servers));
     CPS_TRY(cps_alloc("workers", plan->workers, sizeof *self->workers, &self->workers));
     CPS_TRY(cps_coordinator_create(plan, simulation->shards[0].fingerprint, &observer, 0, &self->coordinator));
@@ -217,7 +222,8 @@ static enum cps_status run(struct job *self)
 
 enum cps_status cps_simulate(const struct cps_simulation *simulation, struct cps_simulation_result *out)
 {
-    struct job job = {.simulation = simulation, .nodes = 1 + simulation->plan.servers + simulation->plan.workers};
+    struct job job = {.simulation = simulation,
+                      .nodes = 1 + simulation->plan.servers + simulation->plan.workers};
     enum cps_status status = create(&job);
     if (status == CPS_OK)
         status = run(&job);

@@ -14,11 +14,11 @@
 #include "worker/batches.h"
 
 struct cps_simulation {
-    struct cps_plan plan; /* servers and workers included */
+    struct cps_plan plan;             /* servers and workers included */
     const struct cps_dataset *shards; /* [workers], as loaded for each worker */
     const struct cps_kernels *kernels;
-    uint64_t schedule;  /* seed of the schedule; 0: deliver in the order of sending */
-    double duplicates;  /* chance that a delivered message is delivered again later */
+    uint64_t schedule;       /* seed of the schedule; 0: deliver in the order of sending */
+    double duplicates;       /* chance that a delivered message is delivered again later */
     uint64_t max_deliveries; /* CPS_ERR_PEER beyond: nothing may hang */
 };
 

@@ -173,7 +173,8 @@ static void many_names_are_all_written(void **state)
 static const struct cps_record_version versions[] = {{"collab-ps", "0.1.0"}, {"Open MPI", "4.1.4"}};
 static const struct cps_record_option options[] = {{"epochs", "5", "default"},
                                                    {"data", "d\xe9j\xe0 vu", "command line"}};
-static const struct cps_record_rank ranks[] = {{"coordinator", 0, "a", 10}, {"server", 0, "b", 11}};
+static const struct cps_record_rank ranks[] = {
+    {"coordinator", 0, "a", 10, 0.5, 1.25, 4096}, {"server", 0, "b", 11, 0.25, 1.5, 8192}};
 static const struct cps_record_counter counters[] = {{"exchange", 1250, 1u << 30}};
 static const struct cps_record_timing timings[] = {{"train", 1.25}, {"total", INFINITY}};
 
@@ -237,7 +238,8 @@ static void record_holds_what_it_was_given(void **state)
         {"versions", "{\"collab-ps\":\"0.1.0\",\"Open MPI\":\"4.1.4\"}"},
         {"options/epochs", "{\"value\":\"5\",\"source\":\"default\"}"},
         {"options/data/value", "\"d?j? vu\""},
-        {"cluster/ranks/1", "{\"rank\":1,\"role\":\"server\",\"index\":0,\"host\":\"b\",\"process\":11}"},
+        {"cluster/ranks/1", "{\"rank\":1,\"role\":\"server\",\"index\":0,\"host\":\"b\",\"process\":11,"
+         "\"busy_s\":0.25,\"idle_s\":1.5,\"peak_memory_bytes\":8192}"},
         {"cluster/transport", "null"},
         {"counters/exchange", "{\"messages\":1250,\"bytes\":1073741824}"},
         {"timings_s", "{\"train\":1.25,\"total\":null}"},

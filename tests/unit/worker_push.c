@@ -119,6 +119,12 @@ static void check_shares(const struct cps_gather *gather)
     check_int(total, gather->row_count, "rows of all shares");
 }
 
+/* The samples from place first on. */
+static struct cps_samples samples_from(const struct cps_samples *all, uint64_t first)
+{
+    return (struct cps_samples){.user = all->user + first, .movie = all->movie + first, .rating = all->rating + first};
+}
+
 static void a_gather_has_each_row_once(void **state)
 {
     (void)state;
@@ -131,11 +137,12 @@ static void a_gather_has_each_row_once(void **state)
             uint32_t count = (uint32_t)test_below(5, round, SAMPLES + 1);
             for (uint64_t i = 0; i < count; i++)
                 chosen[i] = (uint32_t)test_below(6, round * SAMPLES + i, SAMPLES);
-            check_ok(cps_gather_samples(&rig.gather, &rig.map, &rig.shard.samples, chosen, 0, count));
+            check_ok(cps_gather_samples(&rig.gather, &rig.map, &rig.shard.samples, chosen, count, count));
             check_gather(&rig.gather, &rig.shard, chosen, 0, count);
             check_shares(&rig.gather);
             uint64_t first = SAMPLES - count;
-            check_ok(cps_gather_samples(&rig.gather, &rig.map, &rig.shard.samples, NULL, first, count));
+            struct cps_samples rest = samples_from(&rig.shard.samples, first);
+            check_ok(cps_gather_samples(&rig.gather, &rig.map, &rest, NULL, 0, count));
             check_gather(&rig.gather, &rig.shard, NULL, first, count);
             check_shares(&rig.gather);
         }
@@ -154,8 +161,10 @@ static void gathers_share_a_map(void **state)
     check_ok(cps_gather_init(&other, &plan));
     rig.map.stamp = UINT32_MAX - 2; /* and over the end of the stamps */
     for (uint32_t round = 0; round < 6; round++) {
-        check_ok(cps_gather_samples(&rig.gather, &rig.map, &rig.shard.samples, NULL, round, 20));
-        check_ok(cps_gather_samples(&other, &rig.map, &rig.shard.samples, NULL, round + 30, 20));
+        struct cps_samples some = samples_from(&rig.shard.samples, round);
+        struct cps_samples others = samples_from(&rig.shard.samples, round + 30);
+        check_ok(cps_gather_samples(&rig.gather, &rig.map, &some, NULL, 0, 20));
+        check_ok(cps_gather_samples(&other, &rig.map, &others, NULL, 0, 20));
         check_gather(&rig.gather, &rig.shard, NULL, round, 20);
         check_gather(&other, &rig.shard, NULL, round + 30, 20);
     }
