@@ -261,15 +261,24 @@ static void messages_for_others_are_refused(void **state)
     rig_release(&rig);
 }
 
+static enum cps_status hand_all(struct rig *rig, struct cps_message *push)
+{
+    for (uint32_t node = 2; node < 5; node++)
+        CPS_TRY(hand(&rig->role, &rig->post, push[node]));
+    return CPS_OK;
+}
+
 static void divergence_is_told(void **state)
 {
     (void)state;
     struct rig rig;
-    rig_begin(&rig);
-    struct cps_message push = push_message(&rig, 3, 1, 0);
+    struct cps_message push[5];
     float wild = INFINITY;
-    memcpy(push.payload->data + 8, &wild, sizeof wild);
-    check_fails(hand(&rig.role, &rig.post, push), CPS_ERR_DIVERGED, "user row 3 ");
+    rig_begin(&rig);
+    for (uint32_t node = 2; node < 5; node++)
+        push[node] = push_message(&rig, node, 1, 0);
+    memcpy(push[3].payload->data + 8, &wild, sizeof wild);
+    check_fails(hand_all(&rig, push), CPS_ERR_DIVERGED, "user row 3 ");
     rig_release(&rig);
 }
 
