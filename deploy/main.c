@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/cluster/cluster.h"
 #include "common/data/synth.h"
@@ -16,10 +17,14 @@ static bool speaks(void)
     return cps_cluster_launch_rank() == 0;
 }
 
+/* A launcher ends all ranks when the first of them fails, so the others leave rank 0 the time to speak;
+ * one that is still there after it met an error of its own. */
 static int fail(enum cps_status status)
 {
-    if (speaks())
-        cps_log_error(cps_error_text(), cps_error_hint());
+    static const uint64_t patience_ns = 3000000000u;
+    if (!speaks())
+        cps_sleep_ns(patience_ns);
+    cps_log_error(cps_error_text(), cps_error_hint());
     return cps_status_exit_code(status);
 }
 
