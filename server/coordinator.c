@@ -91,6 +91,12 @@ void cps_coordinator_destroy(struct cps_coordinator **out)
     *out = NULL;
 }
 
+static enum cps_status stray(const struct cps_message *message)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u sent the coordinator a '%s'", message->from,
+                    cps_message_kind_name(message->kind));
+}
+
 static enum cps_status check_data(struct cps_coordinator *self, const struct cps_message *message)
 {
     const struct cps_hello *hello = &message->hello;
@@ -111,6 +117,8 @@ static enum cps_status on_hello(struct cps_coordinator *self, const struct cps_m
                                 struct cps_outbox *outbox)
 {
     struct cps_message *plan;
+    if (self->greeted == self->nodes - 1)
+        return stray(message);
     CPS_TRY(check_data(self, message));
     if (++self->greeted < self->nodes - 1)
         return CPS_OK;
@@ -154,8 +162,11 @@ static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outb
     return CPS_OK;
 }
 
-static enum cps_status on_ready(struct cps_coordinator *self, struct cps_outbox *outbox)
+static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
 {
+    if (self->ready == self->nodes - 1)
+        return stray(message);
     if (++self->ready < self->nodes - 1)
         return CPS_OK;
     CPS_TRY(self->observer.on_start(self->observer.context, &self->start));
@@ -198,6 +209,8 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
                                struct cps_outbox *outbox)
 {
     uint32_t servers = self->plan.servers, server = message->from - 1, width = cps_plan_row_width(&self->plan);
+    if (server >= servers)
+        return stray(message);
     CPS_TRY(cps_message_check(message, width));
     uint32_t first = (server + servers - self->read_key % servers) % servers;
     uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
@@ -256,7 +269,9 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
 {
     const struct cps_report *report = &message->report;
     CPS_TRY(cps_message_check(message, 0));
-    if (report->first_step + report->steps > self->granted ||
+    if (message->from <= self->plan.servers)
+        return stray(message);
+    if (report->steps > self->granted || report->first_step > self->granted - report->steps ||
         (report->has_valid && (report->epoch < self->epoch || report->epoch >= self->plan.epochs)))
         return cps_fail(CPS_ERR_PEER, "node %u reported steps it was not granted", message->from);
     if (report->steps)
@@ -264,7 +279,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
                                (const struct cps_loss_sum *)(const void *)message->payload->data));
     if (report->has_valid) {
         struct epoch_sum *sum = &self->epoch_sum[report->epoch];
-        sum->valid_sum += cps_loss_sum_value(report->valid_sum);
+        sum->valid_sum = cps_loss_add(sum->valid_sum, cps_loss_sum_value(report->valid_sum));
         sum->valid_count += report->valid_count;
         sum->reports++;
     }
@@ -286,7 +301,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_HELLO:
         return on_hello(self, message, outbox);
     case CPS_MESSAGE_READY:
-        return on_ready(self, outbox);
+        return on_ready(self, message, outbox);
     case CPS_MESSAGE_REPORT:
         return on_report(self, message, outbox);
     case CPS_MESSAGE_ROWS:
@@ -296,8 +311,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_HEARTBEAT:
         return CPS_OK;
     default:
-        return cps_fail(CPS_ERR_PEER, "node %u sent the coordinator a '%s'", message->from,
-                        cps_message_kind_name(message->kind));
+        return stray(message);
     }
 }
 

@@ -39,7 +39,7 @@ enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uin
     for (; self->count < end; self->count++)
         self->window[self->count] = (struct cps_step_sum){0};
     for (uint32_t i = 0; i < steps; i++) {
-        self->window[start + i].sum += cps_loss_sum_value(sums[i]);
+        self->window[start + i].sum = cps_loss_add(self->window[start + i].sum, cps_loss_sum_value(sums[i]));
         self->window[start + i].reports++;
     }
     return CPS_OK;

@@ -65,6 +65,8 @@ void cps_server_destroy(struct cps_server **out)
 static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
     struct cps_message *ready;
+    if (self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
     if (self->start)
         CPS_TRY(self->start->check(self->start->context, plan));
     CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
@@ -156,6 +158,8 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
         return message->exchange.step == self->step ? answer(self, message, outbox)
                                                     : out_of_step(self, message);
     struct pending *pending = &self->pending[message->from];
+    if (message->from <= self->table.plan.servers)
+        return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
     if (message->exchange.step != self->step + 1 || pending->waits)
         return out_of_step(self, message);
     CPS_TRY(cps_gradients_add(&self->gradients, &self->table, message));

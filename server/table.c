@@ -235,7 +235,7 @@ static float bias_decay(const struct cps_table *self, uint64_t step)
 static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
 {
     float rate = (float)cps_idle_hyper(self->idle, step).lr;
-    struct element bias = bias_of(self, w);
+    struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
     bool fine =
         self->kernels->descend(w, sum, self->stride, cps_idle_step(self->idle, step).decay, rate, &self->fixed);
     if (self->bias_idle) {

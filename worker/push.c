@@ -47,7 +47,8 @@ enum cps_status cps_push_begin(struct cps_push *self, const struct cps_gather *g
         sum_rows += gather->shares[s].sums;
     CPS_TRY(cps_grow("sums of gradients", &self->sums, &self->sum_capacity, sum_rows * self->stride,
                      sizeof *self->sums));
-    memset(self->sums, 0, sum_rows * self->stride * sizeof *self->sums);
+    if (sum_rows)
+        memset(self->sums, 0, sum_rows * self->stride * sizeof *self->sums);
     int64_t *next = self->sums;
     for (uint32_t row = 0; row < gather->row_count; row++) {
         self->sum[row] = gather->hits[row] > 1 ? next : NULL;

@@ -268,6 +268,8 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
 static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
     struct cps_message *ready;
+    if (self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
     self->plan = *plan;
     CPS_TRY(cps_batches_init(&self->batches, plan, &self->dataset->train, self->replay));
     CPS_TRY(cps_key_map_init(&self->map, plan));
@@ -283,6 +285,8 @@ static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *p
 /* The first leave to train begins the run. */
 static enum cps_status on_grant(struct cps_worker *self, struct cps_outbox *outbox)
 {
+    if (!self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator granted steps before the plan");
     if (self->begun)
         return CPS_OK;
     self->begun = true;
@@ -291,9 +295,17 @@ static enum cps_status on_grant(struct cps_worker *self, struct cps_outbox *outb
     return gather_step(self, 1);
 }
 
+static enum cps_status stray(const struct cps_worker *self, const struct cps_message *message)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
+                    cps_message_kind_name(message->kind));
+}
+
 static enum cps_status on_rows(struct cps_worker *self, struct cps_message *message, struct cps_outbox *outbox)
 {
     uint32_t server = message->from - 1, width = cps_plan_row_width(&self->plan);
+    if (!self->planned || server >= self->plan.servers)
+        return stray(self, message);
     const struct cps_gather *pulled = self->pulls ? gather_of(self, self->step) : NULL;
     uint32_t pull_rows = pulled ? pulled->shares[server].count : 0;
     uint32_t read_rows = self->reading ? self->reads.shares[server].count : 0;
@@ -327,8 +339,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_HEARTBEAT:
         return CPS_OK;
     default:
-        return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
-                        cps_message_kind_name(message->kind));
+        return stray(self, message);
     }
 }
 

@@ -11,7 +11,7 @@
 /* c[0] + c[1]·x + … + c[count-1]·x^(count-1), by Horner's rule. */
 double cps_polynomial(const double *c, int count, double x);
 
-/* Natural logarithm of x > 0, normal; within 2 ulp. */
+/* Natural logarithm of x > 0, normal; within 3 ulp. */
 double cps_ln(double x);
 
 /* Exponential; 0 below -708, +inf above 709; within 2 ulp. */

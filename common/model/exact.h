@@ -34,6 +34,12 @@ static inline cps_int128 cps_loss_of(float error)
     return shift > -48 && field ? (cps_int128)(digits * digits >> -shift) : 0;
 }
 
+/* a + b modulo 2^128: a peer's nonsense may overflow, but not in an undefined way. */
+static inline cps_int128 cps_loss_add(cps_int128 a, cps_int128 b)
+{
+    return (cps_int128)((unsigned __int128)a + (unsigned __int128)b);
+}
+
 /* A sum of such losses as a number. */
 double cps_loss_value(cps_int128 sum);
 

@@ -12,6 +12,7 @@ typedef __m256 vec;
 typedef int32_t vec_flags __attribute__((vector_size(32)));
 typedef __m256d wide;
 typedef int64_t words __attribute__((vector_size(32)));
+typedef uint64_t bits __attribute__((vector_size(32)));
 #define vec_load(p) _mm256_loadu_ps(p)
 #define vec_store(p, x) _mm256_storeu_ps(p, x)
 #define vec_set(x) _mm256_set1_ps(x)

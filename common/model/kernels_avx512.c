@@ -12,6 +12,7 @@ typedef __m512 vec;
 typedef int32_t vec_flags __attribute__((vector_size(64)));
 typedef __m512d wide;
 typedef int64_t words __attribute__((vector_size(64)));
+typedef uint64_t bits __attribute__((vector_size(64)));
 #define vec_load(p) _mm512_loadu_ps(p)
 #define vec_store(p, x) _mm512_storeu_ps(p, x)
 #define vec_set(x) _mm512_set1_ps(x)

@@ -84,8 +84,10 @@ static bool adam(float *restrict w, float *restrict m, float *restrict v, const 
                  size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed)
 {
     bool fits = true;
-    for (size_t j = 0; j < stride; j++)
-        fits &= adam_element(&w[j], &m[j], &v[j], gradient_of(sum[j], fixed, &fits), step);
+    for (size_t j = 0; j < stride; j++) {
+        float g = gradient_of(sum[j], fixed, &fits);
+        fits &= adam_element(&w[j], &m[j], &v[j], g, step);
+    }
     return fits;
 }
 
@@ -94,8 +96,8 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
 {
     bool fits = true;
     for (size_t j = 0; j < stride; j++) {
-        int64_t units = units_of(x[j], 1.0f, fixed, &fits);
-        fits &= adam_element(&w[j], &m[j], &v[j], gradient_of(units, fixed, &fits), step);
+        float g = gradient_of(units_of(x[j], 1.0f, fixed, &fits), fixed, &fits);
+        fits &= adam_element(&w[j], &m[j], &v[j], g, step);
     }
     return fits;
 }

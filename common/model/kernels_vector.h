@@ -3,7 +3,8 @@
  *
  *   WIDTH           floats in a vector (8 or 16)
  *   vec, wide       vectors of WIDTH floats and of WIDTH/2 doubles
- *   vec_flags, words   of WIDTH int32 and of WIDTH/2 int64
+ *   vec_flags, words, bits   of WIDTH int32, WIDTH/2 int64 and WIDTH/2 uint64; sums are
+ *                   added as bits, where overflow is defined
  *   vec_load, vec_store, vec_set, vec_sqrt
  *   vec_low(x), vec_high(x)   half of a vec as doubles; vec_join(low, high) back to floats
  *   any_bit(x)      whether a bit of a vec_flags or words is set
@@ -52,7 +53,7 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
 {
     words bad = {0};
     const wide limit = (wide){0} + fixed->limit, magic = (wide){0} + MAGIC;
-    const words magic_bits = (words){0} + MAGIC_BITS;
+    const bits magic_bits = (bits){0} + (uint64_t)MAGIC_BITS;
     for (size_t j = 0; j < count; j += WIDTH) {
         vec product = vec_load(x + j) * vec_set(scale);
         wide halves[2] = {vec_low(product), vec_high(product)};
@@ -61,7 +62,7 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
             bad |= (words) ~((units < limit) & (units > -limit));
             words total;
             memcpy(&total, sum + j + part * HALF, sizeof total);
-            total = total + ((words)(units + magic) - magic_bits);
+            total = (words)((bits)total + ((bits)(units + magic) - magic_bits));
             memcpy(sum + j + part * HALF, &total, sizeof total);
         }
     }
@@ -72,13 +73,14 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
 static inline vec gradient_of(const int64_t *sum, const struct cps_fixed_point *fixed, words *bad)
 {
     const wide magic = (wide){0} + MAGIC;
-    const words magic_bits = (words){0} + MAGIC_BITS, top = (words){0} + ((int64_t)1 << 51);
+    const bits magic_bits = (bits){0} + (uint64_t)MAGIC_BITS;
+    const words top = (words){0} + ((int64_t)1 << 51);
     wide halves[2];
     for (int part = 0; part < 2; part++) {
         words units;
         memcpy(&units, sum + part * HALF, sizeof units);
         *bad |= (units >= top) | (units < -top);
-        halves[part] = ((wide)(units + magic_bits) - magic) * fixed->inverse;
+        halves[part] = ((wide)((bits)units + magic_bits) - magic) * fixed->inverse;
     }
     return vec_join(halves[0], halves[1]);
 }

@@ -7,7 +7,7 @@
 #include "common/model/exact.h"
 #include "common/model/plan.h"
 
-/* 1 / (1 + e^-x) in float, within 2 ulp; from IEEE operations alone. */
+/* 1 / (1 + e^-x) in float, within 2.5 ulp; from IEEE operations alone. */
 float cps_sigmoid(float x);
 
 /* The model's prediction for a raw score <u, m> (+ bu + bm). */

@@ -442,6 +442,7 @@ static void what_was_not_granted_is_refused(void **state)
     rig_begin(&rig, 0);
     check_fails(say(&rig, report_of(&rig, 1, STEPS * EPOCHS - 1, 2, -1)), CPS_ERR_PEER, "node 4");
     check_fails(say(&rig, report_of(&rig, 1, 0, 1, EPOCHS)), CPS_ERR_PEER, "node 4");
+    check_fails(say(&rig, report_of(&rig, 1, UINT64_MAX - 1, 4, -1)), CPS_ERR_PEER, "node 4");
     struct cps_message report = report_of(&rig, 1, 0, 3, -1);
     report.report.steps = 4;
     check_fails(say(&rig, report), CPS_ERR_PEER, "payload");
