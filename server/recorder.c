@@ -13,6 +13,10 @@
 #include "common/store/safetensors.h"
 #include "common/store/step_log.h"
 
+/* Bringing the records to the disk takes as long as a hundred small steps: epochs that end
+ * sooner than this after the last time are written with a later one. */
+static const uint64_t WRITE_EVERY_NS = 200000000;
+
 enum { USER_FACTORS, MOVIE_FACTORS, USER_BIAS, MOVIE_BIAS, TENSORS };
 
 struct cps_recorder {
@@ -29,6 +33,8 @@ struct cps_recorder {
     double train_seconds, load_seconds, save_seconds;
     char fingerprint[CPS_SHA256_HEX_BYTES], model_hash[CPS_SHA256_HEX_BYTES], curve_hash[CPS_SHA256_HEX_BYTES];
     char model_path[CPS_RUN_FILE_BYTES], state[CPS_ERROR_BYTES + 16];
+    uint64_t written_ns;   /* when the records were last written */
+    size_t written_epochs; /* and how many epochs they held */
     bool started, complete;
 };
 
@@ -256,6 +262,18 @@ static void note_result(struct cps_recorder *self, const struct cps_epoch_record
     record->result.best_valid_loss = best->has_valid ? best->valid_loss : (double)NAN;
 }
 
+/* What is known by the last epoch, on the disk. */
+static enum cps_status write_progress(struct cps_recorder *self)
+{
+    CPS_TRY(cps_history_write(&self->history, self->setup.folder));
+    if (self->setup.options->log_steps)
+        CPS_TRY(cps_step_log_flush(&self->steps));
+    CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
+    self->written_epochs = self->history.count;
+    self->written_ns = cps_clock_ns();
+    return CPS_OK;
+}
+
 static enum cps_status on_epoch(void *context, const struct cps_epoch_result *result)
 {
     struct cps_recorder *self = context;
@@ -273,12 +291,10 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     cps_console_epoch(&self->console, result->epoch, result->train_loss, result->has_valid, result->valid_loss,
                       seconds);
     CPS_TRY(cps_history_add(&self->history, &epoch));
-    CPS_TRY(cps_history_write(&self->history, self->setup.folder));
-    if (self->setup.options->log_steps)
-        CPS_TRY(cps_step_log_flush(&self->steps));
     note_result(self, &epoch);
-    CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
     self->train_seconds = seconds_since(self->train_ns);
+    if (self->epoch_ns - self->written_ns >= WRITE_EVERY_NS || result->epoch + 1 == self->setup.plan->epochs)
+        CPS_TRY(write_progress(self));
     self->save_ns = cps_clock_ns();
     return CPS_OK;
 }
@@ -384,7 +400,10 @@ enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status s
         char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
         snprintf(text, sizeof text, "%s", cps_error_text());
         snprintf(hint, sizeof hint, "%s", cps_error_hint());
-        cps_run_record_write(&self->record, self->setup.folder);
+        if (self->written_epochs < self->history.count)
+            write_progress(self);
+        else
+            cps_run_record_write(&self->record, self->setup.folder);
         cps_fail(status, "%s", text);
         return hint[0] ? cps_hint(status, "%s", hint) : status;
     }
