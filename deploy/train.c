@@ -407,11 +407,16 @@ static void release(struct rank *self)
 /* Trains, and on the coordinator's rank completes the record. */
 static enum cps_status run(struct rank *self)
 {
-    enum cps_status status = cps_cluster_agree(self->cluster, cps_driver_run(self->driver));
+    enum cps_status status = cps_driver_run(self->driver);
+    bool recorded = self->recorder && status != CPS_OK;
+    /* An interrupted job may be killed within a second: the record comes first. */
+    if (recorded)
+        status = cps_recorder_finish(self->recorder, status, NULL, 0);
+    status = cps_cluster_agree(self->cluster, status);
     bool went_well = status == CPS_OK;
     if (went_well)
         status = gather_accounts(self);
-    if (self->recorder)
+    if (self->recorder && !recorded)
         status = cps_recorder_finish(self->recorder, status, self->counters, went_well ? CPS_MESSAGE_KINDS : 0);
     return status;
 }

@@ -401,9 +401,8 @@ enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status s
         snprintf(text, sizeof text, "%s", cps_error_text());
         snprintf(hint, sizeof hint, "%s", cps_error_hint());
         if (self->written_epochs < self->history.count)
-            write_progress(self);
-        else
-            cps_run_record_write(&self->record, self->setup.folder);
+            cps_history_write(&self->history, self->setup.folder);
+        cps_run_record_write(&self->record, self->setup.folder);
         cps_fail(status, "%s", text);
         return hint[0] ? cps_hint(status, "%s", hint) : status;
     }
