@@ -107,6 +107,9 @@ static enum cps_status gather_reads(struct cps_worker *self)
     uint64_t left = self->dataset->valid.count - self->read_done;
     uint32_t count = left < READ_SAMPLES ? (uint32_t)left : READ_SAMPLES;
     const struct cps_samples *valid = &self->dataset->valid;
+    /* A small set is one round, the same in every epoch. */
+    if (self->read_done == 0 && count == valid->count && self->reads.sample_count == count)
+        return CPS_OK;
     const struct cps_samples rest = {.user = valid->user + self->read_done,
                                      .movie = valid->movie + self->read_done,
                                      .rating = valid->rating + self->read_done};

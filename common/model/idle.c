@@ -4,8 +4,8 @@
  * Per granted step s (0-based here: "after s steps") one cache line holds what a gap
  * that begins or ends there needs:
  *
- *     | moment[0..5]: suffix sums from s to the end of its block | decay | momentum |
- *                                                   products from the block's start
+ *     | moment[0..5]: suffix sums from s to the end of its block | decay | ratio |
+ *                        products of A and of mom/A from the block's start
  *
  * With b_k = lr_k/(1-mom_k^k) · prod_{s<j<=k} mom_j/A_j and time in units of 64 steps,
  * moment[p] = sum_{k=s+1..block end} b_k ((k-s)/64)^p, all terms positive; it is built
@@ -26,12 +26,13 @@ static const double TIME_UNIT = 64.0;
 
 struct step_line {
     double moment[MOMENTS];
-    double decay, momentum;
+    double decay, ratio;
 };
 
 struct step_terms {
     double rate; /* lr / (1 - mom^t) */
     double momentum, decay, lr;
+    double ratio; /* momentum / decay */
 };
 
 struct block {
@@ -45,6 +46,8 @@ struct rule {
     uint32_t nodes;
     double node[MOMENTS];                              /* in [-1, 1] */
     double from_moments[MOMENTS][MOMENTS];             /* weight_i = sum_p M[i][p]·moment_p */
+    double stretch[CPS_IDLE_HORIZON + 1];              /* u = stretch·time/TIME_UNIT + offset */
+    double offset[CPS_IDLE_HORIZON + 1];               /* runs over [-1, 1] */
     double time[CPS_IDLE_HORIZON + 1][MOMENTS];        /* steps after s */
     double square_root[CPS_IDLE_HORIZON + 1][MOMENTS]; /* q^time */
 };
@@ -110,11 +113,14 @@ static void rule_init(struct rule *self, uint32_t nodes)
     for (uint32_t i = 0; i < nodes; i++)
         self->node[i] = cps_cospi((2.0 * i + 1.0) / (2.0 * nodes));
     rule_invert(self);
-    for (uint32_t gap = 2; gap <= CPS_IDLE_HORIZON; gap++)
+    for (uint32_t gap = 2; gap <= CPS_IDLE_HORIZON; gap++) {
+        self->stretch[gap] = 2.0 * TIME_UNIT / (gap - 1.0);
+        self->offset[gap] = -(gap + 1.0) / (gap - 1.0);
         for (uint32_t i = 0; i < nodes; i++) {
             self->time[gap][i] = 1.0 + (gap - 1.0) * (self->node[i] + 1.0) / 2.0;
             self->square_root[gap][i] = cps_exp(log_root * self->time[gap][i]);
         }
+    }
 }
 
 static void init_constants(void)
@@ -165,22 +171,25 @@ void cps_idle_destroy(struct cps_idle **self)
 static void block_fill(const struct cps_idle *self, struct block *block, const struct cps_hyper *hyper,
                        uint32_t steps)
 {
-    block->line[0].decay = block->line[0].momentum = 1.0;
+    block->line[0].decay = block->line[0].ratio = 1.0;
     for (uint32_t i = 0; i < steps; i++) {
         double momentum = hyper[i].momentum, decay = 1.0 - hyper[i].lr * self->wd;
         double unbiased = 1.0 - cps_power(momentum, self->granted + i + 1);
-        block->terms[i] = (struct step_terms){
-            .rate = hyper[i].lr / unbiased, .momentum = momentum, .decay = decay, .lr = hyper[i].lr};
+        block->terms[i] = (struct step_terms){.rate = hyper[i].lr / unbiased,
+                                              .momentum = momentum,
+                                              .decay = decay,
+                                              .lr = hyper[i].lr,
+                                              .ratio = momentum / decay};
         block->line[i + 1].decay = block->line[i].decay * decay;
-        block->line[i + 1].momentum = block->line[i].momentum * momentum;
+        block->line[i + 1].ratio = block->line[i].ratio * block->terms[i].ratio;
     }
     for (uint32_t i = steps; self->adam && i-- > 0;) {
         const struct step_terms *terms = &block->terms[i];
-        double later[MOMENTS], ratio = terms->momentum / terms->decay;
+        double later[MOMENTS];
         shift_moments(block->line[i + 1].moment, 1.0 / TIME_UNIT, MOMENTS, later);
         double power = 1.0;
         for (uint32_t p = 0; p < MOMENTS; p++) {
-            block->line[i].moment[p] = ratio * (terms->rate * power + later[p]);
+            block->line[i].moment[p] = terms->ratio * (terms->rate * power + later[p]);
             power /= TIME_UNIT;
         }
     }
@@ -238,7 +247,7 @@ struct cps_hyper cps_idle_hyper(const struct cps_idle *self, uint64_t step)
 }
 
 struct products {
-    double decay, momentum;
+    double decay, ratio; /* ratio: of momentum / decay */
 };
 
 /* Products over steps from+1..to, from < to. */
@@ -246,14 +255,14 @@ static struct products products_between(const struct cps_idle *self, uint64_t fr
 {
     uint64_t block = from / BLOCK, last = (to - 1) / BLOCK;
     const struct step_line *start = &self->blocks[block].line[from % BLOCK];
-    struct products all = {1.0 / start->decay, 1.0 / start->momentum};
+    struct products all = {1.0, 1.0};
     for (; block < last; block++) {
         all.decay *= self->blocks[block].line[BLOCK].decay;
-        all.momentum *= self->blocks[block].line[BLOCK].momentum;
+        all.ratio *= self->blocks[block].line[BLOCK].ratio;
     }
     const struct step_line *end = &self->blocks[last].line[to - last * BLOCK];
-    all.decay *= end->decay;
-    all.momentum *= end->momentum;
+    all.decay = all.decay * end->decay / start->decay;
+    all.ratio = all.ratio * end->ratio / start->ratio;
     return all;
 }
 
@@ -261,7 +270,7 @@ static struct products products_between(const struct cps_idle *self, uint64_t fr
 static void moments_within(const struct block *block, uint32_t from, uint32_t to, uint32_t count, double *out)
 {
     const struct step_line *start = &block->line[from], *end = &block->line[to];
-    double ratio = (end->momentum / start->momentum) / (end->decay / start->decay);
+    double ratio = end->ratio / start->ratio;
     double beyond[MOMENTS];
     shift_moments(end->moment, (to - from) / TIME_UNIT, count, beyond);
     for (uint32_t p = 0; p < count; p++)
@@ -279,7 +288,7 @@ static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t
         return;
     }
     const struct step_line *start = &block->line[from % BLOCK], *end = &block->line[BLOCK];
-    double ratio = (end->momentum / start->momentum) / (end->decay / start->decay);
+    double ratio = end->ratio / start->ratio;
     double next[MOMENTS], shifted[MOMENTS];
     moments_within(&self->blocks[last], 0, (uint32_t)(to - last * BLOCK), count, next);
     shift_moments(next, (double)(BLOCK - from % BLOCK) / TIME_UNIT, count, shifted);
@@ -287,17 +296,16 @@ static void moments_between(const struct cps_idle *self, uint64_t from, uint64_t
         out[p] = start->moment[p] + ratio * shifted[p];
 }
 
-/* Moments in u = 2(time - 1)/(gap - 1) - 1, which runs over [-1, 1], from those in time. */
-static void normalise_moments(double *moments, uint64_t gap, uint32_t count)
+/* Moments in u, which runs over [-1, 1], from those in time. */
+static void normalise_moments(const struct rule *rule, uint64_t gap, double *moments)
 {
-    double stretch = 2.0 * TIME_UNIT / ((double)gap - 1.0), power = stretch;
-    for (uint32_t p = 1; p < count; p++) {
+    double power = rule->stretch[gap], shifted[MOMENTS];
+    for (uint32_t p = 1; p < rule->nodes; p++) {
         moments[p] *= power;
-        power *= stretch;
+        power *= rule->stretch[gap];
     }
-    double shifted[MOMENTS];
-    shift_moments(moments, -((double)gap + 1.0) / ((double)gap - 1.0), count, shifted);
-    for (uint32_t p = 0; p < count; p++)
+    shift_moments(moments, rule->offset[gap], rule->nodes, shifted);
+    for (uint32_t p = 0; p < rule->nodes; p++)
         moments[p] = shifted[p];
 }
 
@@ -307,7 +315,7 @@ static void plan_by_rule(const struct cps_idle *self, uint64_t from, uint64_t ga
     const struct rule *rule = gap <= FEW_NODES_GAP ? &constants.few : &constants.many;
     double moments[MOMENTS] = {0};
     moments_between(self, from, from + gap, rule->nodes, moments);
-    normalise_moments(moments, gap, rule->nodes);
+    normalise_moments(rule, gap, moments);
     out->terms = rule->nodes;
     for (uint32_t i = 0; i < rule->nodes; i++) {
         double weight = 0.0;
@@ -329,7 +337,7 @@ static void plan_by_term(const struct cps_idle *self, uint64_t from, uint64_t ga
     out->terms = (uint32_t)gap;
     for (uint32_t i = 0; i < gap; i++) {
         const struct step_terms *terms = terms_of(self, from + i + 1);
-        weight *= terms->momentum / terms->decay;
+        weight *= terms->ratio;
         out->weight[i] = (float)(weight * terms->rate);
         out->ratio[i] = (float)(constants.root[i + 1] * correction_of(from + i + 1));
     }
@@ -345,7 +353,7 @@ static struct products plan_products(const struct cps_idle *self, uint64_t from,
 {
     struct products products = products_between(self, from, to);
     out->decay = (float)products.decay;
-    out->momentum = (float)products.momentum;
+    out->momentum = (float)(products.ratio * products.decay);
     out->square = (float)square_decay(to - from);
     out->terms = 0;
     return products;

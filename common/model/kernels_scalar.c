@@ -102,10 +102,16 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
     return fits;
 }
 
+/* Two terms share a division: a/x + b/y = (a·y + b·x)/(x·y). */
 static float caught_up(float w, float m, float v, const struct cps_catch_up *plan)
 {
     float root = sqrtf(v), sum = 0.0f;
-    for (uint32_t i = 0; i < plan->terms; i++)
+    uint32_t i = 0;
+    for (; i + 2 <= plan->terms; i += 2) {
+        float x = root * plan->ratio[i] + CPS_ADAM_EPSILON, y = root * plan->ratio[i + 1] + CPS_ADAM_EPSILON;
+        sum += (plan->weight[i] * y + plan->weight[i + 1] * x) / (x * y);
+    }
+    if (i < plan->terms)
         sum += plan->weight[i] / (root * plan->ratio[i] + CPS_ADAM_EPSILON);
     return w * plan->decay - m * sum;
 }

@@ -158,46 +158,41 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
     return !any_bit(bad) && !any_bit(wild);
 }
 
-/* Four vectors at a time, so that their divisions overlap. */
-static inline void caught_up_four(const float *w, const float *m, const float *v,
-                                  const struct cps_catch_up *plan, vec out[4])
+/* `blocks` vectors at a time, so that their divisions overlap. */
+static inline __attribute__((always_inline)) void caught_up(const float *w, const float *m, const float *v,
+                                                            const struct cps_catch_up *plan, int blocks,
+                                                            float *out)
 {
     const vec epsilon = vec_set(CPS_ADAM_EPSILON);
     vec root[4], sum[4];
-    for (int b = 0; b < 4; b++) {
+    for (int b = 0; b < blocks; b++) {
         root[b] = vec_sqrt(vec_load(v + b * WIDTH));
         sum[b] = vec_set(0.0f);
     }
-    for (uint32_t i = 0; i < plan->terms; i++) {
-        const vec ratio = vec_set(plan->ratio[i]), weight = vec_set(plan->weight[i]);
-        for (int b = 0; b < 4; b++)
-            sum[b] = sum[b] + weight / (root[b] * ratio + epsilon);
+    uint32_t i = 0;
+    for (; i + 2 <= plan->terms; i += 2) {
+        const vec first_ratio = vec_set(plan->ratio[i]), second_ratio = vec_set(plan->ratio[i + 1]);
+        const vec first = vec_set(plan->weight[i]), second = vec_set(plan->weight[i + 1]);
+        for (int b = 0; b < blocks; b++) {
+            vec x = root[b] * first_ratio + epsilon, y = root[b] * second_ratio + epsilon;
+            sum[b] = sum[b] + (first * y + second * x) / (x * y);
+        }
     }
-    for (int b = 0; b < 4; b++)
-        out[b] = vec_load(w + b * WIDTH) * vec_set(plan->decay) - vec_load(m + b * WIDTH) * sum[b];
-}
-
-static inline vec caught_up(const float *w, const float *m, const float *v, const struct cps_catch_up *plan)
-{
-    const vec epsilon = vec_set(CPS_ADAM_EPSILON);
-    vec root = vec_sqrt(vec_load(v)), sum = vec_set(0.0f);
-    for (uint32_t i = 0; i < plan->terms; i++)
-        sum = sum + vec_set(plan->weight[i]) / (root * vec_set(plan->ratio[i]) + epsilon);
-    return vec_load(w) * vec_set(plan->decay) - vec_load(m) * sum;
+    for (int b = 0; b < blocks && i < plan->terms; b++)
+        sum[b] = sum[b] + vec_set(plan->weight[i]) / (root[b] * vec_set(plan->ratio[i]) + epsilon);
+    for (int b = 0; b < blocks; b++)
+        vec_store(out + b * WIDTH,
+                  vec_load(w + b * WIDTH) * vec_set(plan->decay) - vec_load(m + b * WIDTH) * sum[b]);
 }
 
 static inline void peek_into(const float *w, const float *m, const float *v, size_t stride,
                              const struct cps_catch_up *plan, float *out)
 {
     size_t j = 0;
-    for (; j + 4 * WIDTH <= stride; j += 4 * WIDTH) {
-        vec four[4];
-        caught_up_four(w + j, m + j, v + j, plan, four);
-        for (int b = 0; b < 4; b++)
-            vec_store(out + j + b * WIDTH, four[b]);
-    }
+    for (; j + 4 * WIDTH <= stride; j += 4 * WIDTH)
+        caught_up(w + j, m + j, v + j, plan, 4, out + j);
     for (; j < stride; j += WIDTH)
-        vec_store(out + j, caught_up(w + j, m + j, v + j, plan));
+        caught_up(w + j, m + j, v + j, plan, 1, out + j);
 }
 
 static void peek(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,

@@ -22,33 +22,62 @@ static float exp_in_range(float x)
     return power * scale;
 }
 
+/* Without branches, so that a loop over it becomes vector code; a NaN passes through. */
+static inline float sigmoid(float x)
+{
+    float bounded = x > -87.0f ? x : -87.0f;
+    bounded = bounded > 87.0f ? 87.0f : bounded;
+    float share = 1.0f / (1.0f + exp_in_range(-bounded));
+    return x == x ? share : x;
+}
+
 float cps_sigmoid(float x)
 {
-    /* Written so that a NaN passes through both comparisons. */
-    float bounded = x < -87.0f ? -87.0f : x > 87.0f ? 87.0f : x;
-    return isnan(x) ? x : 1.0f / (1.0f + exp_in_range(-bounded));
+    return sigmoid(x);
 }
 
 float cps_predict(const struct cps_plan *plan, float score)
 {
     if (!plan->has_range)
         return score;
-    return plan->range_low + (plan->range_high - plan->range_low) * cps_sigmoid(score);
+    return plan->range_low + (plan->range_high - plan->range_low) * sigmoid(score);
+}
+
+enum { CHUNK = 256 };
+
+/* error[i] of the prediction, and slope[i] = twice_mean·error·d(prediction)/d(score). */
+static void errors_and_slopes(const struct cps_plan *plan, const float *restrict score,
+                              const float *restrict rating, size_t count, float *restrict error,
+                              float *restrict slope)
+{
+    const float low = plan->range_low, span = plan->range_high - low;
+    const float twice_mean = 2.0f / (float)plan->batch_size;
+    if (!plan->has_range) {
+        for (size_t i = 0; i < count; i++) {
+            error[i] = score[i] - rating[i];
+            slope[i] = twice_mean * error[i];
+        }
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        float share = sigmoid(score[i]);
+        error[i] = (low + span * share) - rating[i];
+        slope[i] = twice_mean * error[i] * (span * (share * (1.0f - share)));
+    }
 }
 
 size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, const float *restrict rating,
                      size_t count, float *restrict slope, cps_int128 *sum)
 {
-    const float span = plan->range_high - plan->range_low, twice_mean = 2.0f / (float)plan->batch_size;
-    for (size_t i = 0; i < count; i++) {
-        float share = plan->has_range ? cps_sigmoid(score[i]) : 0.0f;
-        float prediction = plan->has_range ? plan->range_low + span * share : score[i];
-        float error = prediction - rating[i];
-        if (!(fabsf(error) < 0x1p20f))
-            return i;
-        *sum += cps_loss_of(error);
-        if (slope)
-            slope[i] = twice_mean * error * (plan->has_range ? span * (share * (1.0f - share)) : 1.0f);
+    float error[CHUNK], unused[CHUNK];
+    for (size_t first = 0; first < count; first += CHUNK) {
+        size_t chunk = count - first < CHUNK ? count - first : CHUNK;
+        errors_and_slopes(plan, score + first, rating + first, chunk, error, slope ? slope + first : unused);
+        for (size_t i = 0; i < chunk; i++) {
+            if (!(fabsf(error[i]) < 0x1p20f))
+                return first + i;
+            *sum += cps_loss_of(error[i]);
+        }
     }
     return count;
 }

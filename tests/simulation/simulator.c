@@ -147,6 +147,8 @@ static void destroy(struct job *self)
 static enum cps_status collect(struct job *self, struct node *node)
 {
     struct cps_outbox *outbox = &node->outbox;
+    if (outbox->count == 0)
+        return CPS_OK;
     CPS_TRY(cps_grow("messages", &self->flight, &self->flight_capacity, self->flight_count + outbox->count,
                      sizeof *self->flight));
     memcpy(self->flight + self->flight_count, outbox->messages, outbox->count * sizeof *self->flight);
