@@ -19,16 +19,9 @@ build_program() {
     build release "${tests[@]}" -- --target collab-ps pages
 }
 
-# Does the command line name its own data, or ask for something that needs none?
+# Does the command line bring its own ratings?
 data_is_named() {
-    local argument
-    for argument in "$@"; do
-        case $argument in
-        --data | --data=* | --train | --train=* | --resume | --resume=* | --config | --config=* | \
-            help | --help | -h | version | --version | -V | synth) return 0 ;;
-        esac
-    done
-    return 1
+    [[ " $* " =~ \ --(data|train|resume|config)[=\ ] ]]
 }
 
 find_data() {
@@ -48,8 +41,12 @@ find_data() {
 need_for_build
 install_missing
 build_program
+case "${1:-}" in
+help | version | synth | -h | --help | -V | --version) exec "$program" "$@" ;;
+esac
 data_is_named "$@" || find_data
 if [ "$(nproc)" -lt "$ranks" ]; then
     say "$ranks ranks on $(nproc) cores: they take turns, so this shows the result and not the speed"
 fi
-exec mpirun -n "$ranks" --bind-to none "$program" "$@"
+# Quiet is mpirun, which would follow the program's own line on a failure with a page of its own.
+exec mpirun --quiet -n "$ranks" --bind-to none "$program" "$@"
