@@ -23,6 +23,7 @@ struct epoch_sum {
     cps_int128 valid_sum;
     uint64_t valid_count;
     uint32_t reports;
+    uint64_t spent_ns[CPS_PHASES]; /* over the workers */
 };
 
 struct cps_coordinator {
@@ -37,6 +38,7 @@ struct cps_coordinator {
     double average;                         /* of step losses, not debiased */
     struct epoch_sum *epoch_sum;            /* [epochs] */
     uint32_t epoch;                         /* the one under way */
+    uint64_t optimizer_ns;                  /* over the servers, not yet in an epoch */
     uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
@@ -169,7 +171,11 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
         return stray(message);
     if (++self->ready < self->nodes - 1)
         return CPS_OK;
+    uint64_t before[CPS_PHASES];
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_start(self->observer.context, &self->start));
+    cps_outbox_spent(outbox, before); /* is no epoch's */
+    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     return grant_ahead(self, outbox);
 }
 
@@ -221,6 +227,7 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
                message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
     if (--self->awaited > 0)
         return CPS_OK;
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_rows(self->observer.context, self->read_key, self->read_count, self->rows));
     self->read_key += self->read_count;
     if (self->read_key < cps_plan_keys(&self->plan))
@@ -253,15 +260,37 @@ static bool epoch_is_complete(const struct cps_coordinator *self)
            self->epoch_sum[self->epoch].reports == self->plan.workers;
 }
 
-static enum cps_status finish_epoch(struct cps_coordinator *self)
+/* Where the time of the epoch went. A server's word that comes late counts for the next. */
+static void add_up_times(struct cps_coordinator *self, struct cps_outbox *outbox, double spent_s[CPS_PHASES])
+{
+    uint64_t own_ns[CPS_PHASES];
+    cps_outbox_spent(outbox, own_ns);
+    for (int phase = 0; phase < CPS_PHASES; phase++)
+        spent_s[phase] = (double)self->epoch_sum[self->epoch].spent_ns[phase] * 1e-9 / self->plan.workers;
+    spent_s[CPS_PHASE_OPTIMIZER] = (double)self->optimizer_ns * 1e-9 / self->plan.servers;
+    spent_s[CPS_PHASE_SAVE] = (double)own_ns[CPS_PHASE_SAVE] * 1e-9;
+    self->optimizer_ns = 0;
+}
+
+static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     const struct epoch_sum *sum = &self->epoch_sum[self->epoch];
     struct cps_epoch_result result = {.epoch = self->epoch, .has_valid = sum->valid_count > 0};
     result.train_loss = self->average / (1.0 - cps_power(SMOOTHING, self->finished));
     if (result.has_valid)
         result.valid_loss = cps_loss_value(sum->valid_sum) / (double)sum->valid_count;
+    add_up_times(self, outbox, result.spent_s);
     self->epoch++;
     return self->observer.on_epoch(self->observer.context, &result);
+}
+
+/* A server's report: times, and nothing that could be mistaken for a loss. */
+static enum cps_status on_server_report(struct cps_coordinator *self, const struct cps_message *message)
+{
+    if (message->report.steps || message->report.has_valid)
+        return stray(message);
+    self->optimizer_ns += message->report.spent_ns[CPS_PHASE_OPTIMIZER];
+    return CPS_OK;
 }
 
 static enum cps_status on_report(struct cps_coordinator *self, const struct cps_message *message,
@@ -270,7 +299,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     const struct cps_report *report = &message->report;
     CPS_TRY(cps_message_check(message, 0));
     if (message->from <= self->plan.servers)
-        return stray(message);
+        return on_server_report(self, message);
     if (report->steps > self->granted || report->first_step > self->granted - report->steps ||
         (report->has_valid && (report->epoch < self->epoch || report->epoch >= self->plan.epochs)))
         return cps_fail(CPS_ERR_PEER, "node %u reported steps it was not granted", message->from);
@@ -282,14 +311,18 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
         sum->valid_sum = cps_loss_add(sum->valid_sum, cps_loss_sum_value(report->valid_sum));
         sum->valid_count += report->valid_count;
         sum->reports++;
+        for (int phase = 0; phase < CPS_PHASES; phase++)
+            sum->spent_ns[phase] += report->spent_ns[phase];
     }
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(finish_steps(self));
     while (epoch_is_complete(self)) {
-        CPS_TRY(finish_epoch(self));
+        CPS_TRY(finish_epoch(self, outbox));
         CPS_TRY(finish_steps(self));
         if (self->epoch == self->plan.epochs)
             return read_model(self, outbox);
     }
+    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     return grant_ahead(self, outbox);
 }
 

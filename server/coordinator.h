@@ -27,6 +27,11 @@ struct cps_epoch_result {
     double train_loss; /* exponential average of step losses, beta 0.98, debiased */
     bool has_valid;
     double valid_loss; /* mean squared error over the validation ratings */
+    /* Where its time went (zeroes where none is measured): WAIT, COMPUTE and VALIDATION are
+     * means over the workers, OPTIMIZER is that over the servers, SAVE is the coordinator's
+     * own since the last epoch was handed out. Ranks work side by side, so the parts may
+     * add up to more than the epoch took. */
+    double spent_s[CPS_PHASES];
 };
 
 /* What the workers said at the start, over all of them. */

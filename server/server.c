@@ -120,6 +120,15 @@ static enum cps_status answer(struct cps_server *self, const struct cps_message 
     return CPS_OK;
 }
 
+/* Tells the coordinator what the epoch's steps took. */
+static enum cps_status report_time(struct cps_outbox *outbox)
+{
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_REPORT, 0, 0, &message));
+    cps_outbox_spent(outbox, message->report.spent_ns);
+    return CPS_OK;
+}
+
 /* Trains the step in flight if all have pushed and it is granted, and answers those who
  * waited for it. */
 static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
@@ -138,7 +147,7 @@ static enum cps_status train_if_complete(struct cps_server *self, struct cps_out
         CPS_TRY(answer(self, &pending->exchange, outbox));
         cps_message_release(&pending->exchange);
     }
-    return CPS_OK;
+    return self->step % cps_plan_steps_per_epoch(&self->table.plan) == 0 ? report_time(outbox) : CPS_OK;
 }
 
 static enum cps_status out_of_step(const struct cps_server *self, const struct cps_message *message)
@@ -154,6 +163,7 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
     if (!self->planned)
         return cps_fail(CPS_ERR_PEER, "node %u sent an exchange before the plan", message->from);
     CPS_TRY(cps_message_check(message, self->table.width));
+    cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
     if (!message->exchange.has_push)
         return message->exchange.step == self->step ? answer(self, message, outbox)
                                                     : out_of_step(self, message);
@@ -179,6 +189,7 @@ static enum cps_status on_grant(struct cps_server *self, const struct cps_messag
     if (!self->planned || grant->first_step != cps_table_granted(&self->table) ||
         grant->steps > CPS_BLOCK_STEPS)
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
+    cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
     const double *lr = (const double *)(const void *)message->payload->data, *momentum = lr + grant->steps;
     struct cps_hyper hyper[CPS_BLOCK_STEPS];
     for (uint32_t i = 0; i < grant->steps; i++)

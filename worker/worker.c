@@ -190,6 +190,7 @@ static enum cps_status report(struct cps_worker *self, bool has_valid, struct cp
         message->report.valid_sum =
             (struct cps_loss_sum){.low = (uint64_t)self->valid_sum, .high = (uint64_t)(self->valid_sum >> 64)};
         message->report.valid_count = self->dataset->valid.count;
+        cps_outbox_spent(outbox, message->report.spent_ns);
     }
     if (steps)
         memcpy(message->payload->data, self->losses, steps * sizeof self->losses[0]);
@@ -258,6 +259,7 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
 {
     if (self->reading) {
         bool finished;
+        cps_outbox_enter(outbox, CPS_PHASE_VALIDATION);
         CPS_TRY(validate(self, outbox, &finished));
         if (!finished) {
             CPS_TRY(gather_reads(self));
@@ -265,6 +267,7 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
             return ask(self, outbox);
         }
     }
+    cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
     return self->step < cps_plan_steps(&self->plan) ? train(self, outbox) : CPS_OK;
 }
 
@@ -293,6 +296,9 @@ static enum cps_status on_grant(struct cps_worker *self, struct cps_outbox *outb
     if (self->begun)
         return CPS_OK;
     self->begun = true;
+    uint64_t before[CPS_PHASES];
+    cps_outbox_spent(outbox, before); /* is no epoch's */
+    cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
     begin_round(self, true, false);
     CPS_TRY(ask(self, outbox));
     return gather_step(self, 1);
@@ -316,6 +322,7 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
     if (message->rows.step != self->step || message->rows.ticket != self->ticket || self->awaited == 0 ||
         message->rows.rows != pull_rows + read_rows)
         return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+    cps_outbox_enter(outbox, self->reading ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
     if (message->payload) {
         const float *rows = (const float *)(const void *)message->payload->data;
         if (pull_rows)

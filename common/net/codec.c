@@ -166,6 +166,10 @@ static void report_to_wire(const struct cps_report *report, Cps__Report *wire)
     wire->valid_sum_low = report->valid_sum.low;
     wire->valid_sum_high = report->valid_sum.high;
     wire->valid_count = report->valid_count;
+    wire->wait_ns = report->spent_ns[CPS_PHASE_WAIT];
+    wire->compute_ns = report->spent_ns[CPS_PHASE_COMPUTE];
+    wire->validation_ns = report->spent_ns[CPS_PHASE_VALIDATION];
+    wire->optimizer_ns = report->spent_ns[CPS_PHASE_OPTIMIZER];
 }
 
 static void report_from_wire(const Cps__Report *wire, struct cps_report *report)
@@ -177,6 +181,10 @@ static void report_from_wire(const Cps__Report *wire, struct cps_report *report)
         .epoch = wire->epoch,
         .valid_sum = {.low = wire->valid_sum_low, .high = wire->valid_sum_high},
         .valid_count = wire->valid_count,
+        .spent_ns = {[CPS_PHASE_WAIT] = wire->wait_ns,
+                     [CPS_PHASE_COMPUTE] = wire->compute_ns,
+                     [CPS_PHASE_VALIDATION] = wire->validation_ns,
+                     [CPS_PHASE_OPTIMIZER] = wire->optimizer_ns},
     };
 }
 

@@ -15,7 +15,7 @@
 #include "common/net/message.h"
 
 /* Raised with every change that an older build would misread. */
-#define CPS_PROTOCOL_VERSION 1u
+#define CPS_PROTOCOL_VERSION 2u
 
 enum {
     CPS_CODEC_HEADER_BYTES = 256, /* no header is longer */

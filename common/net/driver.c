@@ -63,9 +63,9 @@ struct cps_driver {
     bool interrupt_told;
     bool quiet; /* only the coordinator lives here */
     uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
-    uint64_t awake_ns, heard_ns;           /* silence is measured in time this process ran */
-    uint64_t spin_ns;                      /* how long after the last message to wait awake */
-    uint64_t busy_ns, idle_ns, counted_ns; /* counted_ns: up to when they are booked */
+    uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
+    uint64_t spin_ns;            /* how long after the last message to wait awake */
+    struct cps_stopwatch watch;
     uint32_t turns;
     enum cps_status status; /* the first error, with what was said of it */
     char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
@@ -221,7 +221,7 @@ static enum cps_status deliver_local(struct cps_driver *self, uint32_t *handled)
     struct cps_message message;
     uint64_t until_ns = self->now_ns + TICK_NS;
     for (uint32_t i = 0; i < BATCH && self->now_ns < until_ns && cps_queue_take(&self->queue, &message); i++) {
-        self->now_ns = cps_clock_ns();
+        self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
         self->counters.received[message.kind]++;
         self->counters.received_bytes[message.kind] += cps_message_payload_bytes(&message);
         CPS_TRY(deliver(self, &message));
@@ -238,6 +238,7 @@ static enum cps_status deliver_from(struct cps_driver *self, struct cps_transpor
         CPS_TRY(transport->ops->receive(transport, &message, &received));
         if (!received)
             break;
+        cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
         CPS_TRY(deliver(self, &message));
         ++*handled;
     }
@@ -366,14 +367,6 @@ static void rest(struct cps_driver *self)
     }
 }
 
-/* Books the time since the last call. */
-static void count_time(struct cps_driver *self, uint64_t *account)
-{
-    self->now_ns = cps_clock_ns();
-    *account += self->now_ns - self->counted_ns;
-    self->counted_ns = self->now_ns;
-}
-
 /* One turn of the loop. An error is the coordinator's loss. */
 static enum cps_status turn(struct cps_driver *self)
 {
@@ -385,16 +378,20 @@ static enum cps_status turn(struct cps_driver *self)
         status = deliver_from(self, self->options.control, &handled);
     if (status != CPS_OK)
         fail_all(self, status);
-    count_time(self, handled ? &self->busy_ns : &self->idle_ns);
+    self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
     if (handled) {
         self->active_ns = self->now_ns;
         self->nap_ns = NAP_NS;
     }
-    if (self->now_ns - self->tick_ns >= TICK_NS)
-        return tick(self);
+    if (self->now_ns - self->tick_ns >= TICK_NS) {
+        cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
+        status = tick(self);
+        cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
+        return status;
+    }
     if (!handled && self->queue.count == 0) {
         rest(self);
-        count_time(self, &self->idle_ns);
+        self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
     }
     return CPS_OK;
 }
@@ -423,7 +420,7 @@ enum cps_status cps_driver_run(struct cps_driver *self)
 {
     self->now_ns = self->tick_ns = self->active_ns = cps_clock_ns();
     self->awake_ns = self->heard_ns = self->now_ns;
-    self->counted_ns = self->now_ns;
+    cps_stopwatch_start(&self->watch);
     self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
     self->nap_ns = NAP_NS;
     enum cps_status status = tick(self);
@@ -450,6 +447,7 @@ static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role
         CPS_TRY(cps_inbox_init(&node->inbox, options->route.nodes, options->run_id));
         CPS_TRY(cps_outbox_init(&node->outbox, options->pool, roles[i].node, options->route.nodes,
                                 options->run_id));
+        node->outbox.watch = &self->watch;
     }
     self->quiet = self->node_count == 1 && roles[0].node == 0;
     return CPS_OK;
@@ -498,6 +496,9 @@ const struct cps_transport_counters *cps_driver_local_counters(const struct cps_
 
 void cps_driver_times(const struct cps_driver *self, uint64_t *busy_ns, uint64_t *idle_ns)
 {
-    *busy_ns = self->busy_ns;
-    *idle_ns = self->idle_ns;
+    const uint64_t *spent_ns = self->watch.spent_ns;
+    *idle_ns = spent_ns[CPS_PHASE_WAIT];
+    *busy_ns = 0;
+    for (int phase = 0; phase < CPS_PHASES; phase++)
+        *busy_ns += phase == CPS_PHASE_WAIT ? 0 : spent_ns[phase];
 }

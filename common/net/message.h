@@ -9,7 +9,7 @@
  *
  *   coordinator -> all      PLAN, GRANT, STOP, HEARTBEAT
  *   all -> coordinator      HELLO, READY, FAIL, HEARTBEAT
- *   worker -> coordinator   REPORT
+ *   worker, server -> coordinator   REPORT
  *   worker -> server        EXCHANGE     push of step t-1 and pull for step t, in one
  *   server -> worker        ROWS         its answer
  *
@@ -29,6 +29,7 @@
 #include "common/base/status.h"
 #include "common/model/plan.h"
 #include "common/net/buffer.h"
+#include "common/net/stopwatch.h"
 
 #define CPS_MESSAGE_MAP(X) \
     X(HELLO, "hello")      \
@@ -99,7 +100,8 @@ struct cps_loss_sum {
 
 /* A worker's squared errors. Payload: struct cps_loss_sum of its part of the batch of each
  * of steps first_step .. first_step + steps - 1; has_valid: and, after the epoch's last
- * step, of its validation ratings. */
+ * step, of its validation ratings. The report that ends an epoch also says where the time
+ * of its rank went since the last such one. A server reports that alone, with steps 0. */
 struct cps_report {
     uint64_t first_step;
     uint32_t steps;
@@ -107,6 +109,7 @@ struct cps_report {
     uint32_t epoch;
     struct cps_loss_sum valid_sum;
     uint64_t valid_count;
+    uint64_t spent_ns[CPS_PHASES]; /* of a worker COMPUTE, WAIT, VALIDATION; of a server OPTIMIZER; else 0 */
 };
 
 /* An error (FAIL, from where it was met) or the end of the run (STOP, from the

@@ -45,3 +45,14 @@ enum cps_status cps_outbox_add(struct cps_outbox *self, enum cps_message_kind ki
     *out = message;
     return CPS_OK;
 }
+
+void cps_outbox_spent(struct cps_outbox *self, uint64_t spent_ns[CPS_PHASES])
+{
+    if (self->watch)
+        cps_stopwatch_book(self->watch, self->watch->phase);
+    for (int phase = 0; phase < CPS_PHASES; phase++) {
+        uint64_t spent = self->watch ? self->watch->spent_ns[phase] : 0;
+        spent_ns[phase] = spent - self->told_ns[phase];
+        self->told_ns[phase] = spent;
+    }
+}

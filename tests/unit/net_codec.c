@@ -112,6 +112,8 @@ static void fill_body(struct source *source, struct cps_message *message)
         message->report.valid_sum.low = word(source);
         message->report.valid_sum.high = word(source);
         message->report.valid_count = word(source);
+        for (int phase = CPS_PHASE_WAIT; phase < CPS_PHASE_SAVE; phase++)
+            message->report.spent_ns[phase] = word(source);
         break;
     case CPS_MESSAGE_FAIL:
     case CPS_MESSAGE_STOP:
@@ -216,7 +218,9 @@ static void every_field_travels(void **state)
     struct cps_message report = {
         .kind = CPS_MESSAGE_REPORT,
         .report = {
-            .first_step = 1, .steps = 2, .has_valid = true, .epoch = 3, .valid_sum = {4, 5}, .valid_count = 6}};
+            .first_step = 1, .steps = 2, .has_valid = true, .epoch = 3, .valid_sum = {4, 5}, .valid_count = 6,
+            .spent_ns = {[CPS_PHASE_WAIT] = 7, [CPS_PHASE_COMPUTE] = 8, [CPS_PHASE_VALIDATION] = 9,
+                         [CPS_PHASE_OPTIMIZER] = 10}}};
     check_ok(cps_codec_decode(bytes, cps_codec_encode(&report, bytes), &back));
     check_int(back.report.first_step, 1, "first step");
     check_int(back.report.steps, 2, "steps");
@@ -225,6 +229,7 @@ static void every_field_travels(void **state)
     check_int(back.report.valid_sum.low, 4, "low");
     check_int(back.report.valid_sum.high, 5, "high");
     check_int(back.report.valid_count, 6, "count");
+    assert_memory_equal(back.report.spent_ns, report.report.spent_ns, sizeof report.report.spent_ns);
 }
 
 static void broken_headers_are_refused(void **state)

@@ -335,6 +335,56 @@ static void an_epoch_ends_before_the_next_begins(void **state)
     rig_release(&rig);
 }
 
+static struct cps_message times_of(struct rig *rig, uint32_t server, uint64_t optimizer_ns)
+{
+    struct cps_message report = message_from(&rig->post, CPS_MESSAGE_REPORT, 1 + server, 0);
+    report.report.spent_ns[CPS_PHASE_OPTIMIZER] = optimizer_ns;
+    return report;
+}
+
+/* A worker's times go with the epoch it names, a server's with the one that ends next. */
+static void times_are_means_over_a_role(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    for (uint32_t server = 0; server < SERVERS; server++)
+        check_ok(say(&rig, times_of(&rig, server, 1000000000)));
+    for (uint32_t worker = 0; worker < WORKERS; worker++) {
+        struct cps_message report = report_of(&rig, worker, 0, STEPS, 0);
+        report.report.spent_ns[CPS_PHASE_COMPUTE] = (worker + 1) * 1000000000ull;
+        report.report.spent_ns[CPS_PHASE_WAIT] = 500000000;
+        report.report.spent_ns[CPS_PHASE_VALIDATION] = 250000000;
+        check_ok(say(&rig, report));
+    }
+    check_int(rig.told.epochs, 1, "epochs");
+    const double *spent_s = rig.told.epoch[0].spent_s;
+    check_near(spent_s[CPS_PHASE_COMPUTE], (WORKERS + 1) / 2.0, 1e-12, "compute");
+    check_near(spent_s[CPS_PHASE_WAIT], 0.5, 1e-12, "wait");
+    check_near(spent_s[CPS_PHASE_VALIDATION], 0.25, 1e-12, "validation");
+    check_near(spent_s[CPS_PHASE_OPTIMIZER], 1.0, 1e-12, "optimizer");
+    check_ok(say(&rig, times_of(&rig, 0, SERVERS * 1000000ull)));
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, STEPS, STEPS, 1)));
+    check_near(rig.told.epoch[1].spent_s[CPS_PHASE_COMPUTE], 0.0, 0.0, "compute");
+    check_near(rig.told.epoch[1].spent_s[CPS_PHASE_OPTIMIZER], 1e-3, 1e-12, "optimizer");
+    rig_release(&rig);
+}
+
+static void a_server_reports_no_losses(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    struct cps_message report = message_from(&rig.post, CPS_MESSAGE_REPORT, 1, sizeof(struct cps_loss_sum));
+    report.report.steps = 1;
+    check_fails(say(&rig, report), CPS_ERR_PEER, "node 1 sent the coordinator");
+    report = times_of(&rig, 0, 1);
+    report.report.has_valid = true;
+    check_fails(say(&rig, report), CPS_ERR_PEER, "node 1 sent the coordinator");
+    rig_release(&rig);
+}
+
 /* Server's answer to the question in message: row of key is key·100 + column. */
 static struct cps_message answer_to(struct rig *rig, const struct cps_message *question)
 {
@@ -491,6 +541,8 @@ int main(void)
         cmocka_unit_test(losses_come_out_in_order),
         cmocka_unit_test(an_epoch_waits_for_all_of_it),
         cmocka_unit_test(an_epoch_ends_before_the_next_begins),
+        cmocka_unit_test(times_are_means_over_a_role),
+        cmocka_unit_test(a_server_reports_no_losses),
         cmocka_unit_test(the_end_reads_the_model_and_stops_all),
         cmocka_unit_test(wrong_answers_are_refused),
         cmocka_unit_test(the_silent_are_missed),

@@ -177,12 +177,39 @@ static void a_push_waits_for_its_grant(void **state)
     post_clear(&rig.post);
     for (uint64_t step = 1; step <= CPS_BLOCK_STEPS; step++)
         check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, step, step)));
-    check_int(rig.post.outbox.count, CPS_BLOCK_STEPS, "answers");
+    check_int(rig.post.outbox.count, CPS_BLOCK_STEPS + 3, "answers, and a report an epoch");
     post_clear(&rig.post);
     check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, CPS_BLOCK_STEPS + 1, 0)));
     check_int(rig.post.outbox.count, 0, "answers before the grant");
     check_ok(hand(&rig.role, &rig.post, grant_message(&rig, CPS_BLOCK_STEPS, 1)));
     check_int(rig.post.outbox.count, 1, "answers after the grant");
+    rig_release(&rig);
+}
+
+/* After the answers, so that nobody waits for it. */
+static void an_epochs_end_is_reported(void **state)
+{
+    (void)state;
+    enum { EPOCH = 300 };
+    struct rig rig;
+    struct cps_stopwatch watch;
+    rig_init(&rig);
+    rig.plan.workers = 1;
+    check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, EPOCH)));
+    cps_stopwatch_start(&watch);
+    rig.post.outbox.watch = &watch;
+    post_clear(&rig.post);
+    for (uint64_t step = 1; step <= EPOCH; step++)
+        check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, step, step)));
+    check_int(rig.post.outbox.count, EPOCH + 1, "answers and a report");
+    const struct cps_message *report = &rig.post.outbox.messages[EPOCH];
+    check_int(report->kind, CPS_MESSAGE_REPORT, "kind");
+    check_int(report->to, 0, "to");
+    check_int(report->report.steps, 0, "steps");
+    assert_false(report->report.has_valid);
+    assert_true(report->report.spent_ns[CPS_PHASE_OPTIMIZER] > 0);
+    check_int(report->report.spent_ns[CPS_PHASE_OPTIMIZER], watch.spent_ns[CPS_PHASE_OPTIMIZER], "time");
     rig_release(&rig);
 }
 
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(a_question_is_answered_at_once),
         cmocka_unit_test(a_push_waits_for_all_workers),
         cmocka_unit_test(a_push_waits_for_its_grant),
+        cmocka_unit_test(an_epochs_end_is_reported),
         cmocka_unit_test(the_order_of_workers_leaves_no_trace),
         cmocka_unit_test(exchanges_out_of_step_are_refused),
         cmocka_unit_test(wrong_sizes_and_keys_are_refused),
