@@ -180,6 +180,7 @@ static json_t *record_value(const struct cps_run_record *record)
 {
     bool ended = record->ended != 0;
     json_t *object = json_object();
+    put(object, "format", json_integer(CPS_RUN_RECORD_FORMAT));
     put(object, "run_id", json_sprintf("%016llx", (unsigned long long)record->run_id));
     put(object, "state", text_value(record->state));
     put(object, "exit_code", ended ? json_integer(record->exit_code) : NULL);

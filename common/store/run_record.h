@@ -19,9 +19,12 @@
 
 struct cps_run_folder;
 
+/* Written as "format"; another number when a reader of this one would misunderstand. */
+#define CPS_RUN_RECORD_FORMAT 1
+
 struct cps_record_option {
     const char *name, *value; /* as it would be given on the command line */
-    const char *source;       /* "default", "file", "environment", "command line" */
+    const char *source;       /* "default", "config file", "environment", "recorded run", "command line" */
 };
 
 struct cps_record_version {
