@@ -7,6 +7,7 @@
 #include "common/cluster/cluster.h"
 #include "common/data/synth.h"
 #include "common/options/options.h"
+#include "deploy/replay.h"
 #include "deploy/train.h"
 
 extern char **environ;
@@ -75,10 +76,12 @@ static int run_command(struct cps_options *options)
         return 0;
     case CPS_COMMAND_SYNTH:
         return write_synthetic(options);
+    case CPS_COMMAND_REPLAY:
+        return cps_replay(options);
     case CPS_COMMAND_TRAIN:
         break;
     }
-    return cps_train(options);
+    return cps_train(options, NULL);
 }
 
 int main(int argc, char **argv)

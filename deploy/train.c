@@ -31,6 +31,7 @@
 
 struct rank {
     struct cps_options *options;
+    const struct cps_train_director *director; /* of every rank, or NULL */
     uint64_t started_ns;
     struct cps_cluster *cluster;
     struct cps_layout layout;
@@ -82,6 +83,21 @@ static bool is_here(const struct rank *self, uint32_t node)
 static uint64_t nanoseconds(double seconds)
 {
     return (uint64_t)(seconds * 1e9);
+}
+
+/* Does a director speak here? */
+static bool is_directed(const struct rank *self)
+{
+    return self->director && self->cluster->rank == 0;
+}
+
+static enum cps_status settle_options(struct rank *self)
+{
+    if (!self->director)
+        return CPS_OK;
+    enum cps_status status =
+        is_directed(self) ? self->director->settle(self->director->context, self->options) : CPS_OK;
+    return cps_cluster_agree(self->cluster, status);
 }
 
 /* Rank 0's options hold on every host. */
@@ -161,6 +177,8 @@ static enum cps_status load(struct rank *self)
     CPS_TRY(load_data(self));
     if (!is_here(self, 0))
         return CPS_OK;
+    if (is_directed(self))
+        CPS_TRY(self->director->on_data(self->director->context, overview(self)));
     return cps_settings_plan(options, overview(self), &self->layout, options->init ? &self->start_file : NULL,
                              &self->plan);
 }
@@ -308,6 +326,7 @@ static enum cps_status create_roles(struct rank *self)
 /* Everything up to the point where messages flow. The ranks agree after each part. */
 static enum cps_status prepare(struct rank *self)
 {
+    CPS_TRY(settle_options(self));
     CPS_TRY(share_options(self));
     CPS_TRY(
         cps_layout_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
@@ -402,6 +421,21 @@ static void release(struct rank *self)
     free(self->roles);
     free(self->rank_records);
     free(self->hosts);
+    if (is_directed(self))
+        self->director->release(self->director->context);
+}
+
+/* The director's word on a run that all ranks know to have ended with agreed; status is this rank's. */
+static enum cps_status judge(struct rank *self, enum cps_status agreed, enum cps_status status)
+{
+    bool ended = agreed == CPS_OK || agreed == CPS_ERR_DIVERGED;
+    if (!self->director || !ended)
+        return status;
+    if (is_directed(self))
+        status = self->director->judge(self->director->context, status);
+    else if (status == agreed)
+        status = CPS_OK; /* rank 0 has the last word on it */
+    return cps_cluster_agree(self->cluster, status);
 }
 
 /* Trains, and on the coordinator's rank completes the record. */
@@ -413,24 +447,26 @@ static enum cps_status run(struct rank *self)
     if (recorded)
         status = cps_recorder_finish(self->recorder, status, NULL, 0);
     status = cps_cluster_agree(self->cluster, status);
-    bool went_well = status == CPS_OK;
+    enum cps_status agreed = status;
+    bool went_well = agreed == CPS_OK;
     if (went_well)
         status = gather_accounts(self);
     if (self->recorder && !recorded)
         status = cps_recorder_finish(self->recorder, status, self->counters, went_well ? CPS_MESSAGE_KINDS : 0);
-    return status;
+    return judge(self, agreed, status);
 }
 
 /* One rank speaks for all: the first, or whoever lost it. */
 static void report_error(const struct rank *self, enum cps_status status)
 {
-    if (self->cluster->rank == 0 || status == CPS_ERR_PEER)
+    if (status != CPS_DIFFERS && (self->cluster->rank == 0 || status == CPS_ERR_PEER))
         cps_log_error(cps_error_text(), cps_error_hint());
 }
 
-int cps_train(struct cps_options *options)
+int cps_train(struct cps_options *options, const struct cps_train_director *director)
 {
-    struct rank self = {.options = options, .started_ns = cps_clock_ns(), .folder = {.lock = -1}};
+    struct rank self = {
+        .options = options, .director = director, .started_ns = cps_clock_ns(), .folder = {.lock = -1}};
     enum cps_status status = cps_cluster_start(nanoseconds(options->load_timeout), &self.cluster);
     if (status != CPS_OK) {
         cps_log_error(cps_error_text(), cps_error_hint());

@@ -25,13 +25,16 @@
     X(ERR_INTERNAL, 70, "internal error")                                                                      \
     X(ERR_MEMORY, 71, "out of memory")                                                                         \
     X(ERR_PREEMPTED, 75, "preempted and saved")                                                                \
-    X(ERR_INTERRUPTED, 125, "interrupted")
+    X(ERR_INTERRUPTED, 125, "interrupted")                                                                     \
+    X(DIFFERS, 1, "not the same losses or model")
 
 enum cps_status {
 #define X(name, code, text) CPS_##name,
     CPS_STATUS_MAP(X)
 #undef X
 };
+
+/* CPS_DIFFERS is a result and no error: no sentence goes with it, and no message carries it. */
 
 #define CPS_ERROR_BYTES 1024
 

@@ -28,6 +28,8 @@ static enum cps_status blame(const struct cps_options *self, const char *name)
         return cps_hint(CPS_ERR_USAGE, "'--%s' comes from an option file", name);
     if (source == CPS_SOURCE_ENVIRONMENT)
         return cps_hint(CPS_ERR_USAGE, "'--%s' comes from the environment", name);
+    if (source == CPS_SOURCE_RECORD)
+        return cps_hint(CPS_ERR_USAGE, "'--%s' comes from the recorded run", name);
     return CPS_ERR_USAGE;
 }
 
@@ -99,7 +101,23 @@ static enum cps_status check_synth(const struct cps_options *self)
     return CPS_OK;
 }
 
+/* The rest is checked once the record has had its say. */
+static enum cps_status check_replay(const struct cps_options *self)
+{
+    if (self->replayed)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'collab-ps replay' needs the folder of a run");
+    return cps_hint(CPS_ERR_USAGE, "it goes first: 'collab-ps replay RUN [--option VALUE]'");
+}
+
 enum cps_status cps_options_check(struct cps_options *self)
 {
-    return self->command == CPS_COMMAND_SYNTH ? check_synth(self) : check_train(self);
+    switch (self->command) {
+    case CPS_COMMAND_SYNTH:
+        return check_synth(self);
+    case CPS_COMMAND_REPLAY:
+        return check_replay(self);
+    default:
+        return check_train(self);
+    }
 }

@@ -21,9 +21,16 @@ const char cps_page_sources[] =
     "environment, the environment over option files. --no-NAME turns a flag off. Defaults stand in square "
     "brackets.";
 
+static const char replay_text[] =
+    "Trains again with the data, the model and the training options that RUN/run.json has, with the ranks it is "
+    "started with, and says whether losses and model are the same, or at which step they part (exit code 1). "
+    "An option on the command line takes the place of the recorded one. Relative paths in the record start at "
+    "the current folder. Nothing is kept unless --out is given.";
+
 const struct cps_page_line cps_page_commands[] = {
     {"train", "Train a model; what is done when no command is named"},
     {"synth", "Write a synthetic set of ratings"},
+    {"replay RUN", "Train again as RUN/run.json says and compare the losses, step by step"},
     {"help [COMMAND]", "Show this text, or the part of one command"},
     {"version", "Show the version"},
     {NULL, NULL},
@@ -38,6 +45,8 @@ const struct cps_page_line cps_page_examples[] = {
      "Replay the run of another framework"},
     {"collab-ps synth --users 138000 --items 27000 --ratings 20000000 --out data/big",
      "Write a large set to train on"},
+    {"mpirun -n 8 collab-ps replay runs/a", "See that eight ranks give the losses of a recorded run"},
+    {"collab-ps replay runs/a --wd 0.2", "See from which step on another weight decay tells"},
     {NULL, NULL},
 };
 
@@ -168,23 +177,27 @@ static enum cps_status add_exit_codes(struct cps_text *out)
 
 static enum cps_status add_page(struct cps_text *out, enum cps_help_page page)
 {
-    bool synth = page == CPS_HELP_SYNTH;
-    const char *command = page == CPS_HELP_ALL ? "[COMMAND]" : synth ? "synth" : "train";
-    unsigned commands = CPS_FOR(TRAIN) | CPS_FOR(SYNTH);
-    if (page != CPS_HELP_ALL)
-        commands = synth ? CPS_FOR(SYNTH) : CPS_FOR(TRAIN);
+    static const struct {
+        const char *command, *text, *examples;
+        unsigned commands;
+    } pages[] = {
+        [CPS_HELP_ALL] = {"[COMMAND]", cps_page_promise, "collab-ps", CPS_FOR(TRAIN) | CPS_FOR(SYNTH)},
+        [CPS_HELP_TRAIN] = {"train", cps_page_promise, "collab-ps", CPS_FOR(TRAIN)},
+        [CPS_HELP_SYNTH] = {"synth", "Write a synthetic set of ratings", " synth ", CPS_FOR(SYNTH)},
+        [CPS_HELP_REPLAY] = {"replay RUN", replay_text, " replay ", CPS_FOR(REPLAY)},
+    };
     CPS_TRY(cps_text_add(out, "collab-ps %s: %s\n\nUsage: collab-ps %s [--option VALUE]...\n\n", cps_version(),
-                         cps_page_summary, command));
-    CPS_TRY(add_wrapped(out, synth ? cps_page_commands[1].meaning : cps_page_promise, 0, 0));
+                         cps_page_summary, pages[page].command));
+    CPS_TRY(add_wrapped(out, pages[page].text, 0, 0));
     if (page == CPS_HELP_ALL)
         CPS_TRY(add_commands(out));
     for (int group = 0; group < CPS_GROUP_COUNT; group++)
-        CPS_TRY(add_group(out, (enum cps_option_group)group, commands));
-    if (!synth) {
+        CPS_TRY(add_group(out, (enum cps_option_group)group, pages[page].commands));
+    if (page != CPS_HELP_SYNTH) {
         CPS_TRY(cps_text_add(out, "\n"));
         CPS_TRY(add_wrapped(out, cps_page_sources, 0, 0));
     }
-    CPS_TRY(add_examples(out, synth ? " synth " : "collab-ps"));
+    CPS_TRY(add_examples(out, pages[page].examples));
     return add_exit_codes(out);
 }
 

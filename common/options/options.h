@@ -19,13 +19,20 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
-enum cps_command { CPS_COMMAND_TRAIN, CPS_COMMAND_SYNTH, CPS_COMMAND_HELP, CPS_COMMAND_VERSION };
+enum cps_command {
+    CPS_COMMAND_TRAIN,
+    CPS_COMMAND_SYNTH,
+    CPS_COMMAND_REPLAY,
+    CPS_COMMAND_HELP,
+    CPS_COMMAND_VERSION
+};
 
 /* Where a value came from, weakest first. */
 enum cps_option_source {
     CPS_SOURCE_DEFAULT,
     CPS_SOURCE_CONFIG,
     CPS_SOURCE_ENVIRONMENT,
+    CPS_SOURCE_RECORD, /* the run that is replayed */
     CPS_SOURCE_COMMAND_LINE
 };
 
@@ -33,6 +40,7 @@ enum cps_help_page {
     CPS_HELP_ALL,
     CPS_HELP_TRAIN,
     CPS_HELP_SYNTH,
+    CPS_HELP_REPLAY,
     CPS_HELP_MAN,       /* the manual page, troff */
     CPS_HELP_COMPLETION /* a script for bash */
 };
@@ -122,6 +130,9 @@ struct cps_options {
     uint32_t users, movies;
     uint64_t ratings;
 
+    /* replay, beside all of train's */
+    char *replayed; /* the folder of the run */
+
     uint8_t sources[CPS_OPTIONS_MAX]; /* enum cps_option_source, by row of the table */
     struct cps_text warnings;         /* one a line; for the caller to show */
 };
@@ -136,7 +147,7 @@ void cps_options_release(struct cps_options *self);
 /* The source of the option called name ("lr-max"), of self's command. */
 enum cps_option_source cps_options_source(const struct cps_options *self, const char *name);
 
-/* "default", "config file", "environment" or "command line". */
+/* "default", "config file", "environment", "recorded run" or "command line". */
 const char *cps_option_source_text(enum cps_option_source source);
 
 /* Called with one effective option: group and source as texts, value NULL where the
@@ -155,6 +166,21 @@ enum cps_status cps_options_write(const struct cps_options *self, struct cps_tex
 /* The options that cps_options_write put into length bytes of text, with their
  * sources; one that is not there has its default. *out is set only on success. */
 enum cps_status cps_options_read(const char *text, size_t length, struct cps_options *out);
+
+/* An option as a run's record has it. */
+struct cps_option_setting {
+    const char *name, *value; /* value NULL: it had none */
+    bool given;               /* and not the default of its day */
+};
+
+/* Makes the options of 'replay' those of 'train': what decides a loss curve (data, model and
+ * training) is as in settings, but for what the command line gave; the rest stays. Adds to
+ * differing a line for each option where the two say something else, and sets *other_data when one
+ * of those may change what is read. where names the record in errors: CPS_ERR_DATA for a setting
+ * that is not understood, CPS_ERR_USAGE for what does not go together with the command line. */
+enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
+                                  const struct cps_option_setting *settings, size_t count,
+                                  struct cps_text *differing, bool *other_data);
 
 /* Adds the text of a help page, ready to print. */
 enum cps_status cps_options_help(enum cps_help_page page, struct cps_text *out);

@@ -297,7 +297,7 @@ static enum cps_status read_options(struct cps_options *self, char *const *argv,
 /* 'help' and 'version' take a page at most. */
 static enum cps_status read_help_page(struct cps_options *self, char *const *argv)
 {
-    static const char *const pages[] = {"--all", "train", "synth", "--man", "--completion", NULL};
+    static const char *const pages[] = {"--all", "train", "synth", "replay", "--man", "--completion", NULL};
     if (!argv[0])
         return CPS_OK;
     if (argv[1] || self->command == CPS_COMMAND_VERSION)
@@ -309,7 +309,7 @@ static enum cps_status read_help_page(struct cps_options *self, char *const *arg
         }
     }
     cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
-    return cps_hint(CPS_ERR_USAGE, "there is help on 'train' and 'synth', and all of it at 'collab-ps help'");
+    return cps_hint(CPS_ERR_USAGE, "there is help on 'train', 'synth' and 'replay', and all of it at 'collab-ps help'");
 }
 
 static enum cps_status read_command(struct cps_options *self, const char *name)
@@ -326,16 +326,29 @@ static enum cps_status read_command(struct cps_options *self, const char *name)
         return cps_hint(CPS_ERR_USAGE, "did you mean '%s'?", nearest);
     if (strpbrk(name, "./"))
         return cps_hint(CPS_ERR_USAGE, "to train on it: 'collab-ps --data %.200s'", name);
-    return cps_hint(CPS_ERR_USAGE, "the commands are train, synth, help and version");
+    return cps_hint(CPS_ERR_USAGE, "the commands are train, synth, replay, help and version");
+}
+
+/* 'replay' takes the folder of a run before its options. */
+static enum cps_status read_replayed(struct cps_options *self, const char *path)
+{
+    self->replayed = strdup(path);
+    return self->replayed ? CPS_OK : cps_fail_memory("the path of a run", strlen(path));
 }
 
 static enum cps_status parse(struct cps_options *self, char *const *argv, char *const *envp)
 {
+    static const enum cps_help_page pages[] = {[CPS_COMMAND_TRAIN] = CPS_HELP_TRAIN,
+                                               [CPS_COMMAND_SYNTH] = CPS_HELP_SYNTH,
+                                               [CPS_COMMAND_REPLAY] = CPS_HELP_REPLAY,
+                                               [CPS_COMMAND_HELP] = CPS_HELP_ALL,
+                                               [CPS_COMMAND_VERSION] = CPS_HELP_ALL};
     if (argv[0] && argv[0][0] != '-') {
         CPS_TRY(read_command(self, *argv++));
-        if (self->command == CPS_COMMAND_TRAIN || self->command == CPS_COMMAND_SYNTH)
-            self->help_page = self->command == CPS_COMMAND_SYNTH ? CPS_HELP_SYNTH : CPS_HELP_TRAIN;
+        self->help_page = pages[self->command];
     }
+    if (self->command == CPS_COMMAND_REPLAY && argv[0] && argv[0][0] != '-')
+        CPS_TRY(read_replayed(self, *argv++));
     if (self->command == CPS_COMMAND_HELP || self->command == CPS_COMMAND_VERSION)
         return read_help_page(self, argv);
     return read_options(self, argv, envp);

@@ -14,7 +14,8 @@
 #include "common/options/config.h"
 #include "common/options/value.h"
 
-static const char *const source_texts[] = {"default", "config file", "environment", "command line", NULL};
+static const char *const source_texts[] = {"default",      "config file",  "environment",
+                                          "recorded run", "command line", NULL};
 
 const char *cps_option_source_text(enum cps_option_source source)
 {
@@ -38,6 +39,7 @@ void cps_options_release(struct cps_options *self)
         free(*field);
         *field = NULL; /* two rows may share a field */
     }
+    free(self->replayed);
     cps_text_release(&self->warnings);
     *self = (struct cps_options){0};
 }

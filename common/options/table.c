@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-const char *const cps_command_names[] = {"train", "synth", "help", "version", NULL};
+const char *const cps_command_names[] = {"train", "synth", "replay", "help", "version", NULL};
 
 static const char *const item_keys[] = {"auto", "title", "id", NULL};
 static const char *const models[] = {"dot", "bias", NULL};
@@ -21,7 +21,7 @@ static const char *const progresses[] = {"auto", "plain", "none", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
-#define TRAIN(in) .commands = CPS_FOR(TRAIN), .group = CPS_GROUP_##in
+#define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
 #define SYNTH .commands = CPS_FOR(SYNTH), .group = CPS_GROUP_SYNTH
 #define MANY 4294967295.0
 #define LATER(name) (1u << CPS_OPTION_##name)

@@ -34,7 +34,7 @@ enum cps_option_group {
 
 /* The commands an option belongs to, as bits. */
 #define CPS_FOR(command) (1u << CPS_COMMAND_##command)
-#define CPS_FOR_ALL (CPS_FOR(TRAIN) | CPS_FOR(SYNTH) | CPS_FOR(HELP) | CPS_FOR(VERSION))
+#define CPS_FOR_ALL (CPS_FOR(TRAIN) | CPS_FOR(SYNTH) | CPS_FOR(REPLAY) | CPS_FOR(HELP) | CPS_FOR(VERSION))
 
 struct cps_option {
     const char *name;     /* without the dashes */

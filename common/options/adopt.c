@@ -1,0 +1,99 @@
+/*
+ * The options of a replay: those of the recorded run where they decide its losses, those of
+ * this command line where it speaks, and for ranks and records what holds here.
+ *
+ *   argv, environment, option files -> options of 'replay' --+
+ *   run.json -> settings ------------------------------------+-> options of 'train' -> checks
+ *
+ * Environment and option files say how this place trains as a rule; a replay wants what was,
+ * so only the command line stands above the record.
+ */
+#include <string.h>
+
+#include "common/options/check.h"
+#include "common/options/value.h"
+
+static bool decides_the_curve(const struct cps_option *option)
+{
+    return option->group == CPS_GROUP_DATA || option->group == CPS_GROUP_MODEL ||
+           option->group == CPS_GROUP_TRAINING;
+}
+
+/* Of the options that decide the curve: may this one change what is read, or how it is split
+ * and numbered? */
+static bool decides_the_data(const struct cps_option *option)
+{
+    return option->group == CPS_GROUP_DATA || strcmp(option->name, "seed") == 0 ||
+           strcmp(option->name, "init") == 0;
+}
+
+static enum cps_status take_over(struct cps_options *self, const char *where, const struct cps_option *option,
+                                 const struct cps_option_setting *setting)
+{
+    const struct cps_option_origin origin = {setting->given ? CPS_SOURCE_RECORD : CPS_SOURCE_DEFAULT, where,
+                                             setting->name};
+    if (!setting->value)
+        return cps_option_reset(self, option);
+    enum cps_status status = cps_option_set(self, option, setting->value, &origin);
+    return status == CPS_ERR_USAGE ? CPS_ERR_DATA : status;
+}
+
+/* Adds a line to differing if option, which the command line gave, is not as recorded. */
+static enum cps_status compare(const struct cps_options *self, const struct cps_option *option,
+                               const struct cps_option_setting *setting, struct cps_text *differing,
+                               bool *differs)
+{
+    static const char none[] = "none";
+    struct cps_text now = {0};
+    enum cps_status status = cps_option_format(self, option, &now);
+    const char *recorded = setting->value ? setting->value : none;
+    *differs = status == CPS_OK && strcmp(recorded, now.data ? now.data : none) != 0;
+    if (*differs)
+        status = cps_text_add(differing, "--%s: recorded %s, now %s\n", option->name, recorded,
+                              now.data ? now.data : none);
+    cps_text_release(&now);
+    return status;
+}
+
+static enum cps_status adopt_one(struct cps_options *self, const char *where,
+                                 const struct cps_option_setting *setting, struct cps_text *differing,
+                                 bool *other_data)
+{
+    bool differs;
+    const struct cps_option *option = cps_option_find(setting->name, strlen(setting->name), CPS_FOR(REPLAY));
+    if (!option)
+        return cps_fail(CPS_ERR_DATA, "%sthe recorded option '%.200s' is unknown to collab-ps %s", where,
+                        setting->name, cps_version());
+    if (!decides_the_curve(option))
+        return CPS_OK;
+    if (self->sources[cps_option_index(option)] != CPS_SOURCE_COMMAND_LINE)
+        return take_over(self, where, option, setting);
+    CPS_TRY(compare(self, option, setting, differing, &differs));
+    *other_data = *other_data || (differs && decides_the_data(option));
+    return CPS_OK;
+}
+
+/* An option that was not there when the run was recorded has its default, whatever the
+ * environment here says. */
+static enum cps_status forget_what_is_not_recorded(struct cps_options *self)
+{
+    for (size_t i = 0; i < cps_option_count; i++) {
+        const struct cps_option *option = &cps_option_table[i];
+        bool ours = option->commands & CPS_FOR(REPLAY) && decides_the_curve(option);
+        if (ours && self->sources[i] != CPS_SOURCE_COMMAND_LINE)
+            CPS_TRY(cps_option_reset(self, option));
+    }
+    return CPS_OK;
+}
+
+enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
+                                  const struct cps_option_setting *settings, size_t count,
+                                  struct cps_text *differing, bool *other_data)
+{
+    *other_data = false;
+    CPS_TRY(forget_what_is_not_recorded(self));
+    for (size_t i = 0; i < count; i++)
+        CPS_TRY(adopt_one(self, where, &settings[i], differing, other_data));
+    self->command = CPS_COMMAND_TRAIN;
+    return cps_options_check(self);
+}
