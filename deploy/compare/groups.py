@@ -1,0 +1,199 @@
+"""Puts runs of one configuration together, and tells what belongs to the configuration from what
+does not: ranks, hosts, transport, instruction set, version and time.
+
+    runs -> equal options that matter -> group: one run a seed, mean and range over them
+         -> equal options, seed and data, but another hash: the promise is broken, which is said
+"""
+
+import stats
+from files import USAGE, Failure
+
+SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
+
+
+class Group:
+    """Runs of equal options; curves has one of them for each seed."""
+
+    def __init__(self, runs):
+        self.runs, self.label, self.reference = runs, None, runs[0].reference
+        self.curves = {}
+        for run in runs:
+            self.curves.setdefault(run.share(), run)
+        self.partner = None  # the group a reference belongs to, or the reference of a group
+
+    @property
+    def options(self):
+        return self.runs[0].options
+
+    def values(self, metric):
+        """{what a run shares: its value}, runs without one left out."""
+        found = {share: value_of(run, metric) for share, run in self.curves.items()}
+        return {share: value for share, value in found.items() if value is not None}
+
+    def epochs(self):
+        return min(len(run.curve) for run in self.curves.values())
+
+    def band(self, column):
+        """Mean, least and largest over the runs, epoch by epoch; None where one has no value."""
+        result = {"mean": [], "low": [], "high": [], "sd": []}
+        for epoch in range(self.epochs()):
+            values = [run.curve[epoch][column] for run in self.curves.values()]
+            values = [] if None in values else values
+            result["mean"].append(stats.mean(values))
+            result["low"].append(min(values, default=None))
+            result["high"].append(max(values, default=None))
+            result["sd"].append(stats.deviation(values))
+        return result
+
+    def clock(self):
+        """Mean seconds from the start to the end of each epoch, over all runs; None when unknown."""
+        totals, passed = [], 0.0
+        for epoch in range(self.epochs()):
+            times = [run.curve[epoch]["time"] for run in self.runs]
+            if None in times:
+                return None
+            passed += stats.mean(times)
+            totals.append(passed)
+        return totals
+
+
+def value_of(run, metric):
+    """'last' and 'best' speak of valid_loss, 'train' of train_loss, 'seconds' of the whole run."""
+    if metric == "seconds":
+        return run.seconds
+    column = "train_loss" if metric == "train" else "valid_loss"
+    values = [epoch[column] for epoch in run.curve if epoch[column] is not None]
+    if not values:
+        return None
+    return min(values) if metric == "best" else values[-1]
+
+
+def fill_defaults(runs):
+    """Gives runs that do not know an option, being of an older version, its default."""
+    defaults = {}
+    for run in runs:
+        defaults.update(run.defaults)
+    for run in (run for run in runs if not run.foreign):
+        for name, value in defaults.items():
+            run.options.setdefault(name, run.options.get("wd") if name == "wd-bias" else value)
+
+
+def split_values(run, names):
+    return tuple(run.name if name == "name" else run.machine.get(name) for name in names)
+
+
+def gather(runs, split=()):
+    """Groups in the order of their first runs; split names more that runs of a group must agree in."""
+    for name in split:
+        if name not in SPLITS:
+            raise Failure(USAGE, f"cannot split by '{name}'", f"one of {', '.join(SPLITS)}")
+    fill_defaults(runs)
+    found = {}
+    for run in runs:
+        key = (run.reference, run.origin, tuple(sorted(run.options.items(), key=str)), split_values(run, split))
+        found.setdefault(key, []).append(run)
+    groups = [Group(members) for members in found.values()]
+    label(groups, split)
+    pair_references(groups)
+    return groups
+
+
+def sort_key(value):
+    """Numbers before words, in their order."""
+    try:
+        return (0, float(value), "")
+    except (TypeError, ValueError):
+        return (1, 0.0, str(value))
+
+
+def differing(groups):
+    """Names of the options in which groups of this program differ."""
+    own = [group.options for group in groups if not group.runs[0].foreign]
+    names = list(dict.fromkeys(name for options in own for name in options))
+    differ = [name for name in names if len({options.get(name) for options in own}) > 1]
+    if "wd-bias" in differ and all(options.get("wd-bias") == options.get("wd") for options in own):
+        differ.remove("wd-bias")
+    return differ
+
+
+def describe(group, names, split):
+    """'wd 0.1, factors 20', or the model where there is nothing to tell apart."""
+    parts = [f"{name} {group.options.get(name) or 'none'}" for name in names]
+    parts += [f"{name} {value}" for name, value in zip(split, split_values(group.runs[0], split)) if name != "name"]
+    return ", ".join(parts) or group.options.get("model") or "all runs"
+
+
+def label(groups, split):
+    """A name for each group: that of its runs if they have one in common, else what makes it differ."""
+    names, taken = differing(groups), set()
+    for group in groups:
+        given = {run.name for run in group.runs}
+        shown = given.pop() if len(given) == 1 and None not in given else describe(group, names, split)
+        if group.reference:
+            shown = f"{group.runs[0].origin or 'reference'}: {shown}"
+        if shown in taken and not group.runs[0].foreign:
+            shown = f"{shown} ({describe(group, names, split)})"
+        plain, count = shown, 2
+        while shown in taken:
+            shown, count = f"{plain} #{count}", count + 1
+        taken.add(shown)
+        group.label = shown
+
+
+def pair_references(groups):
+    """Joins each reference to the group of its name, or to the only one of its model's name."""
+    own = {group.label: group for group in groups if not group.reference}
+    for group in (group for group in groups if group.reference):
+        partner = own.get(group.runs[0].name)
+        if partner:
+            group.partner, partner.partner = partner, group
+
+
+def drop_strangers(groups):
+    """References that have a partner, and how many have none; all of them where none has."""
+    strangers = [group for group in groups if group.reference and not group.partner]
+    if not any(group.partner for group in groups):
+        return groups, 0
+    return [group for group in groups if group not in strangers], len(strangers)
+
+
+def broken_promises(groups):
+    """Runs of equal options, seed and data whose curves differ: [(label, seed, [(hash, runs)], in what else)]."""
+    found, together = [], {}
+    for run, name in ((run, group.label) for group in groups for run in group.runs if run.curve_hash):
+        key = (tuple(sorted(run.options.items(), key=str)), run.share())
+        together.setdefault(key, (name, []))[1].append(run)
+    for (_, (seed, _)), (name, runs) in together.items():
+        hashes = {}
+        for run in runs:
+            hashes.setdefault(run.curve_hash, []).append(run)
+        if len(hashes) > 1:
+            found.append((name, seed, list(hashes.items()), machine_differences(runs)))
+    return found
+
+
+def machine_differences(runs):
+    """Names of what else the runs differ in."""
+    return [name for name in runs[0].machine if len({run.machine.get(name) for run in runs}) > 1]
+
+
+def other_data(groups):
+    """Equal options and seed, yet other ratings: [(label, seed)]."""
+    found = []
+    for group in groups:
+        prints = {}
+        for run in group.runs:
+            if not run.foreign:
+                prints.setdefault(run.seed, set()).add(run.fingerprint)
+        found += [(group.label, seed) for seed, kinds in prints.items() if len(kinds) > 1]
+    return found
+
+
+def machines(groups):
+    """One row for each way runs of a group were spread: [(label, names, machine, runs)]."""
+    rows = {}
+    for group in groups:
+        for run in (run for run in group.runs if not run.foreign):
+            rows.setdefault((group.label, tuple(run.machine.items())), []).append(run)
+    return [(name, sorted({run.name for run in runs if run.name}), dict(machine), runs)
+            for (name, machine), runs in rows.items()]

@@ -1,0 +1,182 @@
+"""What there is to say, as plain data: the one source of the table, the JSON, the CSV, the picture and
+the page."""
+
+import csv
+import io
+
+import groups as grouping
+import stats
+from files import DATA, Failure
+
+
+def moments(values):
+    """{mean, sd, low, high} of a list."""
+    return {"mean": stats.mean(values), "sd": stats.deviation(values), "low": min(values, default=None),
+            "high": max(values, default=None)}
+
+
+def best_epochs(group):
+    """'3', or '2-4' where the seeds differ in their best epoch."""
+    found = set()
+    for run in group.curves.values():
+        values = [epoch["valid_loss"] for epoch in run.curve]
+        known = [value for value in values if value is not None]
+        if known:
+            found.add(values.index(min(known)))
+    return "-".join(str(epoch) for epoch in sorted({min(found), max(found)})) if found else "-"
+
+
+def beside(group, metric):
+    """How a group stands to its reference: difference, and is its mean within the other's range?"""
+    partner = group.partner
+    if not partner or group.reference:
+        return None
+    own, other = group.band("valid_loss"), partner.band("valid_loss")
+    both = list(zip(own["mean"], other["low"], other["high"]))
+    outside = [epoch for epoch, (mean, low, high) in enumerate(both)
+               if None not in (mean, low, high) and not low <= mean <= high]
+    values, others = group.values(metric), partner.values(metric)
+    gap = stats.unpaired(list(values.values()), list(others.values())) if values and others else None
+    return {"label": partner.label, "seeds": len(partner.curves), "difference": gap, "outside": outside}
+
+
+def describe_group(group, baseline, metric, differing):
+    values, base = group.values(metric), baseline.values(metric)
+    known = group is not baseline and not group.reference and values and base
+    return {
+        "label": group.label, "reference": group.reference, "foreign": group.runs[0].foreign,
+        "partner": group.partner.label if group.partner else None,
+        "runs": len(group.runs), "seeds": len(group.curves),
+        "options": {name: group.options.get(name) for name in differing},
+        "valid": group.band("valid_loss"), "train": group.band("train_loss"), "clock": group.clock(),
+        "last": moments(list(group.values("last").values())),
+        "best": {**moments(list(group.values("best").values())), "at": best_epochs(group)},
+        "train_last": moments(list(group.values("train").values())),
+        "seconds": moments([run.seconds for run in group.runs if run.seconds is not None]),
+        "difference": stats.difference(values, base) if known else None,
+        "beside": beside(group, metric),
+    }
+
+
+def describe_run(run, group):
+    return {"path": run.path, "label": group.label, "seed": run.seed, "last": grouping.value_of(run, "last"),
+            "best": grouping.value_of(run, "best"), "seconds": run.seconds, "curve_sha256": run.curve_hash,
+            "model_sha256": run.model_hash, "machine": run.machine}
+
+
+def describe_machine(label, names, machine, runs, broken):
+    times = [run.seconds for run in runs if run.seconds]
+    trained = stats.mean(times)
+    ratings = [len(run.curve) * int(run.train_ratings) / run.seconds for run in runs if run.seconds]
+    shown = f"{label} ({', '.join(names)})" if names and names != [label] else label
+    return {"label": shown, "machine": machine, "runs": len(runs), "seconds": trained,
+            "ratings_per_s": stats.mean(ratings), "curves": "differ" if label in broken else "same"}
+
+
+def common_options(groups, differing):
+    """Options all groups agree in, unset ones left out."""
+    own = [group.options for group in groups if not group.runs[0].foreign]
+    return {name: value for name, value in (own[0] if own else {}).items()
+            if value and name not in differing and all(options.get(name) == value for options in own)}
+
+
+def promise_warnings(broken):
+    lines = []
+    for label, seed, hashes, differing in broken:
+        shown = "; ".join(f"{digest[:12]} in {', '.join(run.path for run in runs[:3])}" +
+                          (" …" if len(runs) > 3 else "") for digest, runs in hashes)
+        also = f", which differ in {', '.join(differing)}" if differing else ""
+        lines.append(f"the promise is broken: equal options and seed {seed} of '{label}' gave "
+                     f"{len(hashes)} curves{also}: {shown}")
+    return lines
+
+
+def lowest_verdict(report):
+    """Which group is lowest, and is that more than chance?"""
+    rivals = [group for group in report["groups"] if not group["reference"]
+              and group[report["metric"]]["mean"] is not None]
+    if len(rivals) < 2:
+        return []
+    best = min(rivals, key=lambda group: group[report["metric"]]["mean"])
+    value = best[report["metric"]]
+    text = f"lowest valid_loss: '{best['label']}' with {value['mean']:.6f}"
+    text += f" ± {value['sd']:.6f} over {best['seeds']} seeds" if value["sd"] is not None else ""
+    gap = best["difference"]
+    if best["label"] == report["baseline"]:
+        return [text + ", the baseline itself"]
+    if gap["low"] is None:
+        return [f"{text}, {-gap['mean']:.6f} below '{report['baseline']}', on too few seeds for an interval"]
+    within = f"95 % interval {-gap['high']:.6f} to {-gap['low']:.6f}"
+    if gap["high"] >= 0:
+        return [f"{text}, not told apart from '{report['baseline']}' (difference {gap['mean']:+.6f}, {within})"]
+    return [f"{text}, {-gap['mean']:.6f} below '{report['baseline']}' ({within})"]
+
+
+def reference_verdict(report):
+    lines = []
+    known = [group for group in report["groups"] if group["beside"]]
+    inside = [group for group in known if not group["beside"]["outside"]]
+    if inside:
+        seeds = min(group["beside"]["seeds"] for group in inside)
+        lines.append(f"within the range of the reference's {seeds} seeds at every epoch: "
+                     f"the mean curve{'s' if len(inside) > 1 else ''} of {', '.join(g['label'] for g in inside)}")
+    for group in known:
+        if group["beside"]["outside"]:
+            epochs = ", ".join(map(str, group["beside"]["outside"]))
+            lines.append(f"outside the range of '{group['beside']['label']}' at epoch {epochs}: {group['label']}")
+    return lines
+
+
+def find_baseline(groups, wanted):
+    """The group called wanted, or that of the run at that path; the first one when nothing is asked for."""
+    own = [group for group in groups if not group.reference]
+    if not own:
+        raise Failure(DATA, "no finished run among those named")
+    if wanted is None:
+        return own[0]
+    for group in own:
+        if group.label == wanted or any(run.path == wanted.rstrip("/") for run in group.runs):
+            return group
+    labels = ", ".join(f"'{group.label}'" for group in own)
+    raise Failure(DATA, f"no finished run is called '{wanted}', which should be the baseline", f"there are {labels}")
+
+
+def build(groups, skipped, settings):
+    """The report; settings has title, metric, baseline and command."""
+    baseline = find_baseline(groups, settings["baseline"])
+    groups, left_out = grouping.drop_strangers(groups)
+    differing = grouping.differing(groups)
+    broken = grouping.broken_promises(groups)
+    torn = {label for label, *_ in broken}
+    report = {
+        "title": settings["title"], "metric": settings["metric"], "baseline": baseline.label,
+        "command": settings["command"], "differing": differing, "common": common_options(groups, differing),
+        "groups": [describe_group(group, baseline, settings["metric"], differing) for group in groups],
+        "machines": [describe_machine(*row, torn) for row in grouping.machines(groups)],
+        "runs": [describe_run(run, group) for group in groups for run in group.runs],
+        "skipped": [{"path": path, "why": why} for path, why in skipped],
+        "broken": len(broken), "warnings": promise_warnings(broken),
+    }
+    report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: set apart"
+                           for label, seed in grouping.other_data(groups)]
+    report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
+    if left_out:
+        report["verdicts"].append(f"{left_out} reference curve{'s' if left_out > 1 else ''} of other names left out")
+    return report
+
+
+def to_csv(report):
+    """One line an epoch and group, with the summary of the group repeated."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["group", "reference", *report["differing"], "epoch", "seconds", "train_loss", "valid_loss",
+                     "valid_sd", "valid_low", "valid_high", "runs", "seeds", "difference", "interval_low",
+                     "interval_high"])
+    for group in report["groups"]:
+        gap = group["difference"] or {"mean": None, "low": None, "high": None}
+        for epoch in range(len(group["valid"]["mean"])):
+            band = [group["valid"][column][epoch] for column in ("mean", "sd", "low", "high")]
+            writer.writerow([group["label"], int(group["reference"]), *group["options"].values(), epoch,
+                             group["clock"][epoch] if group["clock"] else None, group["train"]["mean"][epoch], *band,
+                             group["runs"], group["seeds"], gap["mean"], gap["low"], gap["high"]])
+    return text.getvalue()

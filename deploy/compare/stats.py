@@ -1,0 +1,98 @@
+"""Means, deviations and the intervals that say whether a difference is real.
+
+Runs of equal seed share split, start and order, so most of what moves their losses moves both
+alike: the difference is taken seed by seed, and its interval is Student's over those differences.
+Runs that share nothing are set against each other by Welch's interval, which is wider.
+
+Only the standard library: the quantile of Student's t is found by halving, on the regularised
+incomplete beta function (Press et al., Numerical Recipes, section 6.4).
+"""
+
+import math
+
+LEVEL = 0.95
+
+
+def mean(values):
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values):
+    """Standard deviation of the population the values are drawn from; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    middle = mean(values)
+    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+
+
+def _fraction(a, b, x):
+    """The continued fraction of the incomplete beta function, by Lentz's method."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 / max(1.0 - (a + b) * x / (a + 1.0), tiny)
+    result = d
+    for m in range(1, 400):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1.0 / (1.0 + term * d or tiny)
+            c = 1.0 + term / c or tiny
+            result *= c * d
+        if abs(c * d - 1.0) < 1e-15:
+            break
+    return result
+
+
+def _incomplete_beta(a, b, x):
+    if x <= 0.0 or x >= 1.0:
+        return min(max(x, 0.0), 1.0)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    if x < (a + 1.0) / (a + b + 2.0):
+        return front * _fraction(a, b, x) / a
+    return 1.0 - front * _fraction(b, a, 1.0 - x) / b
+
+
+def t_quantile(freedom, level=LEVEL):
+    """t that a Student variable stays within, on both sides, with probability level."""
+    low, high = 0.0, 1e6
+    for _ in range(200):
+        t = (low + high) / 2
+        outside = _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+        low, high = (low, t) if outside < 1 - level else (t, high)
+        if high - low <= 1e-12 * high:
+            break
+    return (low + high) / 2
+
+
+def _interval(difference, error, freedom, pairs, kind):
+    half = t_quantile(freedom) * error
+    return {"mean": difference, "low": difference - half, "high": difference + half, "pairs": pairs, "kind": kind}
+
+
+def paired(differences):
+    """The mean of differences with its interval; without one where there is but one."""
+    count = len(differences)
+    if count < 2:
+        return {"mean": differences[0], "low": None, "high": None, "pairs": 1, "kind": "paired"}
+    return _interval(mean(differences), deviation(differences) / math.sqrt(count), count - 1, count, "paired")
+
+
+def unpaired(values, others):
+    """mean(values) - mean(others) with Welch's interval; without one where either has but one."""
+    difference = mean(values) - mean(others)
+    bare = {"mean": difference, "low": None, "high": None, "pairs": 0, "kind": "unpaired"}
+    if len(values) < 2 or len(others) < 2:
+        return bare
+    a, b = deviation(values) ** 2 / len(values), deviation(others) ** 2 / len(others)
+    if a + b == 0.0:
+        return {**bare, "low": difference, "high": difference}
+    freedom = (a + b) ** 2 / (a * a / (len(values) - 1) + b * b / (len(others) - 1))
+    return _interval(difference, math.sqrt(a + b), freedom, 0, "unpaired")
+
+
+def difference(values, others):
+    """values - others, each {what the run shares: value}: seed by seed where two or more agree in
+    what they share, else as two samples."""
+    shared = [key for key in values if key in others and key[0] is not None]
+    if len(shared) >= 2 or (shared and (len(values) < 2 or len(others) < 2)):
+        return paired([values[key] - others[key] for key in shared])
+    return unpaired(list(values.values()), list(others.values()))
