@@ -41,6 +41,7 @@ def render(report):
     """The bytes of a PNG."""
     import matplotlib
     matplotlib.use("agg")
+    matplotlib.rcParams["text.parse_math"] = False
     from matplotlib import pyplot
     colours = dict(zip([group["label"] for group in report["groups"]], page.colours(report)))
     differences = any(group["difference"] for group in report["groups"])
