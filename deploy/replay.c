@@ -21,6 +21,7 @@
 
 #include "common/base/memory.h"
 #include "common/store/run_reader.h"
+#include "deploy/limit.h"
 #include "deploy/parting.h"
 #include "deploy/train.h"
 
@@ -29,8 +30,9 @@ struct replay {
     struct cps_text differing; /* a line for each option that is not as recorded */
     bool may_read_other_data;  /* because of one of them */
     bool has_other_data;
-    const char *out;    /* where the new run goes */
-    char scratch[4096]; /* the folder made for it, or "" */
+    struct cps_limit limit; /* a run that was cut is replayed as far as it went */
+    const char *out;        /* where the new run goes */
+    char scratch[4096];     /* the folder made for it, or "" */
 };
 
 /* ---- before the run ---- */
@@ -108,12 +110,31 @@ static enum cps_status choose_folder(struct replay *self, struct cps_options *op
     return CPS_OK;
 }
 
+/* "failed: training diverged at step 9: …", or such a sentence alone. */
+static bool diverged_at(const char *sentence, unsigned long long *step)
+{
+    const char *found = strstr(sentence, "training diverged at step ");
+    return found && sscanf(found, "training diverged at step %llu", step) == 1;
+}
+
+/* How many epochs there are to compare; that in which the run was cut or diverged among them. */
+static uint32_t epochs_to_see(const struct cps_run_reader *run)
+{
+    unsigned long long step;
+    uint64_t epochs = run->history.count;
+    uint64_t whole_steps = epochs ? run->history.epochs[epochs - 1].steps : 0;
+    if (strcmp(run->state, "done") == 0)
+        return 0;
+    return (uint32_t)(epochs + (run->loss_count > whole_steps || diverged_at(run->state, &step)));
+}
+
 static enum cps_status settle(void *context, struct cps_options *options)
 {
     struct replay *self = context;
     const struct cps_run_reader *run = &self->recorded;
     CPS_TRY(cps_run_reader_open(&self->recorded, options->replayed));
-    if (run->loss_count == 0 && run->history.count == 0)
+    self->limit.epochs = epochs_to_see(run);
+    if (run->history.count == 0 && run->loss_count == 0 && self->limit.epochs == 0)
         return cps_fail(CPS_ERR_DATA, "'%s' has no losses to compare with; its state is '%.200s'",
                         options->replayed, run->state);
     CPS_TRY(adopt_options(self, options));
@@ -132,6 +153,12 @@ static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
         return CPS_OK;
     cps_fail(CPS_ERR_DATA, "the ratings are not those of the recorded run: %s", dataset->description);
     return cps_hint(CPS_ERR_DATA, "their fingerprint was %.16s…, and is %.16s…", recorded, hex);
+}
+
+static struct cps_observer observe(void *context, const struct cps_observer *next)
+{
+    struct replay *self = context;
+    return cps_limit_observer(&self->limit, next);
 }
 
 /* ---- after the run ---- */
@@ -231,10 +258,31 @@ static void print_difference(const struct replay *self, const struct cps_run_rea
         printf("  no losses of steps were recorded: --log-steps would have told the step\n");
 }
 
-/* A run that diverged where the recorded one did is as good as any. */
+/* Steps that a run has recorded, in one file or the other. */
+static uint64_t recorded_steps(const struct cps_run_reader *run)
+{
+    uint64_t by_epoch = run->history.count ? run->history.epochs[run->history.count - 1].steps : 0;
+    return run->loss_count > by_epoch ? run->loss_count : by_epoch;
+}
+
+/* Whether the runs ended in the same way. One that was cut says nothing of how it would have gone on. */
 static bool ended_alike(const struct replay *self, enum cps_status status)
 {
-    return status == CPS_OK || strcmp(self->recorded.state, "done") != 0;
+    const struct cps_run_reader *recorded = &self->recorded;
+    unsigned long long then, now;
+    bool now_diverged = status == CPS_ERR_DIVERGED && diverged_at(cps_error_text(), &now);
+    if (diverged_at(recorded->state, &then))
+        return now_diverged && then == now;
+    if (status != CPS_ERR_DIVERGED)
+        return true;
+    return now_diverged && now >= recorded_steps(recorded) && strcmp(recorded->state, "done") != 0;
+}
+
+static void print_ends(const struct replay *self, enum cps_status status)
+{
+    printf("differs: in no loss that both runs have, but in their end: recorded '%s', now '%s'\n",
+           self->recorded.state, status == CPS_ERR_DIVERGED ? cps_error_text() : "training went on");
+    print_reasons(self);
 }
 
 static enum cps_status print_verdict(const struct replay *self, enum cps_status status,
@@ -242,22 +290,24 @@ static enum cps_status print_verdict(const struct replay *self, enum cps_status 
 {
     struct cps_parting parting;
     cps_parting_find(&self->recorded, now, &parting);
-    if (parting.kind == CPS_PARTING_NONE)
-        CPS_TRY(print_same(self, now, &parting));
-    else
+    bool alike = parting.kind == CPS_PARTING_NONE && ended_alike(self, status);
+    if (parting.kind != CPS_PARTING_NONE)
         print_difference(self, now, &parting);
+    else if (!alike)
+        print_ends(self, status);
+    else
+        CPS_TRY(print_same(self, now, &parting));
     if (fflush(stdout) != 0 || ferror(stdout))
         return cps_fail(CPS_ERR_STORAGE, "cannot write to standard output: %s", strerror(errno));
-    if (!ended_alike(self, status))
-        return status;
-    return parting.kind == CPS_PARTING_NONE ? CPS_OK : CPS_DIFFERS;
+    return alike ? CPS_OK : CPS_DIFFERS;
 }
 
 static enum cps_status judge(void *context, enum cps_status status)
 {
     struct replay *self = context;
     struct cps_run_reader now;
-    if (status != CPS_OK && status != CPS_ERR_DIVERGED)
+    bool interrupted = status == CPS_ERR_INTERRUPTED && !self->limit.reached;
+    if (interrupted || (status != CPS_OK && status != CPS_ERR_DIVERGED && status != CPS_ERR_INTERRUPTED))
         return status;
     CPS_TRY(cps_run_reader_open(&now, self->out));
     enum cps_status verdict = print_verdict(self, status, &now);
@@ -283,7 +333,11 @@ static void release(void *context)
 int cps_replay(struct cps_options *options)
 {
     struct replay self = {.out = NULL};
-    const struct cps_train_director director = {
-        .context = &self, .settle = settle, .on_data = on_data, .judge = judge, .release = release};
+    const struct cps_train_director director = {.context = &self,
+                                                .settle = settle,
+                                                .on_data = on_data,
+                                                .observe = observe,
+                                                .judge = judge,
+                                                .release = release};
     return cps_train(options, &director);
 }

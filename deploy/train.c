@@ -274,6 +274,8 @@ static enum cps_status create_coordinator(struct rank *self)
 {
     CPS_TRY(create_recorder(self));
     struct cps_observer observer = cps_recorder_observer(self->recorder);
+    if (is_directed(self))
+        observer = self->director->observe(self->director->context, &observer);
     CPS_TRY(cps_coordinator_create(&self->plan, overview(self)->fingerprint, &observer,
                                    nanoseconds(self->options->peer_timeout), &self->coordinator));
     self->roles[self->role_count++] = cps_coordinator_role(self->coordinator);
@@ -428,9 +430,10 @@ static void release(struct rank *self)
 /* The director's word on a run that all ranks know to have ended with agreed; status is this rank's. */
 static enum cps_status judge(struct rank *self, enum cps_status agreed, enum cps_status status)
 {
-    bool ended = agreed == CPS_OK || agreed == CPS_ERR_DIVERGED;
+    bool ended = agreed == CPS_OK || agreed == CPS_ERR_DIVERGED || agreed == CPS_ERR_INTERRUPTED;
     if (!self->director || !ended)
         return status;
+    cps_recorder_destroy(&self->recorder); /* what it still holds goes to its files */
     if (is_directed(self))
         status = self->director->judge(self->director->context, status);
     else if (status == agreed)

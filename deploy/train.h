@@ -4,6 +4,7 @@
 
 #include "common/data/dataset.h"
 #include "common/options/options.h"
+#include "server/coordinator.h"
 
 /* Whoever has a say in how a run begins and ends. Every rank has it, or none; its functions are
  * called on the first rank alone, and an error of theirs is that of all ranks. */
@@ -13,6 +14,8 @@ struct cps_train_director {
     enum cps_status (*settle)(void *context, struct cps_options *options);
     /* The data is read, the first step not yet done. */
     enum cps_status (*on_data)(void *context, const struct cps_dataset *dataset);
+    /* Who sees the run in place of its recorder; next is the recorder's observer. */
+    struct cps_observer (*observe)(void *context, const struct cps_observer *next);
     /* The run is over, with status, and its folder written; returns the status to end with. */
     enum cps_status (*judge)(void *context, enum cps_status status);
     /* Whatever happened: the run's folder is no longer in use. */

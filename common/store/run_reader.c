@@ -19,7 +19,7 @@
 
 enum { LINE_BYTES = 1024, FIELDS = 64 };
 
-static const char STEP_LOSS[] = "loss"; /* its name in metrics.jsonl */
+static const char STEP_LOSS[] = "step/loss"; /* its name in metrics.jsonl */
 
 /* ---- whole lines of a file ---- */
 
