@@ -12,6 +12,7 @@
 #include "common/store/names.h"
 #include "common/store/safetensors.h"
 #include "common/store/step_log.h"
+#include "server/events.h"
 
 /* Bringing the records to the disk takes as long as a hundred small steps: epochs that end
  * sooner than this after the last time are written with a later one. */
@@ -24,11 +25,15 @@ struct cps_recorder {
     struct cps_console console;
     struct cps_history history;
     struct cps_step_log steps;
+    struct cps_events events;
     struct cps_safetensors_writer *model;
     struct cps_run_record record;
     struct cps_record_option *options;
     size_t option_count, option_capacity;
-    struct cps_record_timing timings[4];
+    struct cps_tensorboard_option *curve_options; /* those of them that decide the curve; borrow their texts */
+    size_t curve_option_count, curve_option_capacity;
+    struct cps_record_timing timings[8];
+    struct cps_epoch_times spent;         /* over the epochs */
     uint64_t train_ns, epoch_ns, save_ns; /* when each began */
     double train_seconds, load_seconds, save_seconds;
     char fingerprint[CPS_SHA256_HEX_BYTES], model_hash[CPS_SHA256_HEX_BYTES], curve_hash[CPS_SHA256_HEX_BYTES];
@@ -43,18 +48,33 @@ static double seconds_since(uint64_t then_ns)
     return (double)(cps_clock_ns() - then_ns) * 1e-9;
 }
 
+static bool decides_curve(const char *group)
+{
+    return strcmp(group, "Model") == 0 || strcmp(group, "Training") == 0;
+}
+
+static enum cps_status add_curve_option(struct cps_recorder *self, const struct cps_record_option *option)
+{
+    CPS_TRY(cps_grow("recorded options", &self->curve_options, &self->curve_option_capacity,
+                     self->curve_option_count + 1, sizeof *self->curve_options));
+    self->curve_options[self->curve_option_count++] =
+        (struct cps_tensorboard_option){option->name, option->value};
+    return CPS_OK;
+}
+
 static enum cps_status add_option(void *context, const char *group, const char *name, const char *value,
                                   const char *source)
 {
     struct cps_recorder *self = context;
-    (void)group;
     CPS_TRY(cps_grow("recorded options", &self->options, &self->option_capacity, self->option_count + 1,
                      sizeof *self->options));
     struct cps_record_option *option = &self->options[self->option_count];
     *option = (struct cps_record_option){
         .name = strdup(name), .value = value ? strdup(value) : NULL, .source = source};
     self->option_count++;
-    return option->name && (option->value || !value) ? CPS_OK : cps_fail_memory("a recorded option", 0);
+    if (!option->name || (value && !option->value))
+        return cps_fail_memory("a recorded option", 0);
+    return decides_curve(group) && value ? add_curve_option(self, option) : CPS_OK;
 }
 
 static const char *model_name(const struct cps_plan *plan)
@@ -105,7 +125,8 @@ enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, stru
     struct cps_recorder *self;
     CPS_TRY(cps_alloc("the recorder", 1, sizeof *self, &self));
     self->setup = *setup;
-    self->steps.fd = -1;
+    self->steps.file.fd = -1;
+    cps_events_init(&self->events);
     enum cps_status status = cps_options_each(setup->options, add_option, self);
     if (status != CPS_OK) {
         cps_recorder_destroy(&self);
@@ -124,12 +145,14 @@ void cps_recorder_destroy(struct cps_recorder **out)
         return;
     cps_safetensors_writer_destroy(&self->model);
     cps_step_log_close(&self->steps);
+    cps_events_close(&self->events);
     cps_history_release(&self->history);
     for (size_t i = 0; i < self->option_count; i++) {
         free((void *)(uintptr_t)self->options[i].name);
         free((void *)(uintptr_t)self->options[i].value);
     }
     free(self->options);
+    free(self->curve_options);
     free(self);
     *out = NULL;
 }
@@ -219,6 +242,17 @@ static enum cps_status write_names(const struct cps_recorder *self)
                         : cps_names_write_movies(self->setup.folder, &data->movies, NULL);
 }
 
+static enum cps_status open_events(struct cps_recorder *self)
+{
+    const struct cps_events_setup setup = {.folder = self->setup.folder,
+                                           .run_id = self->setup.run_id,
+                                           .steps_per_epoch = cps_plan_steps_per_epoch(self->setup.plan),
+                                           .hyper = self->setup.options->log_steps,
+                                           .options = self->curve_options,
+                                           .option_count = self->curve_option_count};
+    return cps_events_open(&self->events, &setup);
+}
+
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
 {
     struct cps_recorder *self = context;
@@ -233,6 +267,7 @@ static enum cps_status on_start(void *context, const struct cps_start_result *st
     CPS_TRY(write_names(self));
     if (self->setup.options->log_steps)
         CPS_TRY(cps_step_log_open(&self->steps, self->setup.folder));
+    CPS_TRY(open_events(self));
     cps_console_table_header(&self->console);
     self->train_ns = self->epoch_ns = cps_clock_ns();
     return CPS_OK;
@@ -245,6 +280,7 @@ static enum cps_status on_step(void *context, const struct cps_step_result *step
     if (step->step % 64 == 0)
         cps_console_step(&self->console, (uint32_t)(step->step / per_epoch), step->step % per_epoch + 1,
                          step->smoothed, cps_clock_ns());
+    CPS_TRY(cps_events_step(&self->events, step));
     if (!self->setup.options->log_steps)
         return CPS_OK;
     return cps_step_log_add(&self->steps, step->step, step->hyper.lr, step->hyper.momentum, step->loss);
@@ -260,6 +296,15 @@ static void note_result(struct cps_recorder *self, const struct cps_epoch_record
     record->result.train_loss = epoch->train_loss;
     record->result.valid_loss = epoch->has_valid ? epoch->valid_loss : (double)NAN;
     record->result.best_valid_loss = best->has_valid ? best->valid_loss : (double)NAN;
+}
+
+static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times *more)
+{
+    self->compute += more->compute;
+    self->wait += more->wait;
+    self->optimizer += more->optimizer;
+    self->validation += more->validation;
+    self->save += more->save;
 }
 
 /* What is known by the last epoch, on the disk. */
@@ -287,11 +332,18 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
                                            .time_s = seconds,
                                            .steps = per_epoch * (result->epoch + 1),
                                            .ratings_per_s =
-                                               (double)per_epoch * self->setup.plan->batch_size / seconds};
+                                               (double)per_epoch * self->setup.plan->batch_size / seconds,
+                                           .spent = {.compute = result->spent_s[CPS_PHASE_COMPUTE],
+                                                     .wait = result->spent_s[CPS_PHASE_WAIT],
+                                                     .optimizer = result->spent_s[CPS_PHASE_OPTIMIZER],
+                                                     .validation = result->spent_s[CPS_PHASE_VALIDATION],
+                                                     .save = result->spent_s[CPS_PHASE_SAVE]}};
     cps_console_epoch(&self->console, result->epoch, result->train_loss, result->has_valid, result->valid_loss,
                       seconds);
     CPS_TRY(cps_history_add(&self->history, &epoch));
+    add_times(&self->spent, &epoch.spent);
     note_result(self, &epoch);
+    CPS_TRY(cps_events_epoch(&self->events, &epoch));
     self->train_seconds = seconds_since(self->train_ns);
     if (self->epoch_ns - self->written_ns >= WRITE_EVERY_NS || result->epoch + 1 == self->setup.plan->epochs)
         CPS_TRY(write_progress(self));
@@ -379,11 +431,32 @@ static void note_end(struct cps_recorder *self, enum cps_status status)
     self->record.state = self->state;
     self->record.exit_code = cps_status_exit_code(status);
     self->record.ended = time(NULL);
-    self->timings[0] = (struct cps_record_timing){"load", self->load_seconds};
-    self->timings[1] = (struct cps_record_timing){"train", self->train_seconds};
-    self->timings[2] = (struct cps_record_timing){"save", self->save_seconds};
-    self->timings[3] = (struct cps_record_timing){"total", seconds_since(self->setup.started_ns)};
-    self->record.timing_count = 4;
+    const struct cps_record_timing timings[] = {{"load", self->load_seconds},
+                                                {"train", self->train_seconds},
+                                                {"compute", self->spent.compute},
+                                                {"wait", self->spent.wait},
+                                                {"optimizer", self->spent.optimizer},
+                                                {"validation", self->spent.validation},
+                                                {"save", self->spent.save + self->save_seconds},
+                                                {"total", seconds_since(self->setup.started_ns)}};
+    _Static_assert(sizeof timings == sizeof self->timings, "a timing has no place");
+    memcpy(self->timings, timings, sizeof timings);
+    self->record.timing_count = sizeof timings / sizeof timings[0];
+}
+
+/* The record of a run that failed. The error to report is the run's, not one of writing about it. */
+static enum cps_status finish_failed(struct cps_recorder *self, enum cps_status status)
+{
+    char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+    snprintf(text, sizeof text, "%s", cps_error_text());
+    snprintf(hint, sizeof hint, "%s", cps_error_hint());
+    note_end(self, status);
+    if (self->written_epochs < self->history.count)
+        cps_history_write(&self->history, self->setup.folder);
+    cps_run_record_write(&self->record, self->setup.folder);
+    cps_events_end(&self->events, false);
+    cps_fail(status, "%s", text);
+    return hint[0] ? cps_hint(status, "%s", hint) : status;
 }
 
 enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status status,
@@ -392,20 +465,13 @@ enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status s
     if (!self->started)
         return status;
     cps_console_clear(&self->console);
-    note_end(self, status);
     self->record.counters = counters;
     self->record.counter_count = counter_count;
-    if (status != CPS_OK) {
-        /* The error to report is the run's, not one of writing about it. */
-        char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
-        snprintf(text, sizeof text, "%s", cps_error_text());
-        snprintf(hint, sizeof hint, "%s", cps_error_hint());
-        if (self->written_epochs < self->history.count)
-            cps_history_write(&self->history, self->setup.folder);
-        cps_run_record_write(&self->record, self->setup.folder);
-        cps_fail(status, "%s", text);
-        return hint[0] ? cps_hint(status, "%s", hint) : status;
-    }
+    if (status == CPS_OK)
+        status = cps_events_end(&self->events, true);
+    if (status != CPS_OK)
+        return finish_failed(self, status);
+    note_end(self, status);
     CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
     return show_summary(self);
 }

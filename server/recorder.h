@@ -2,11 +2,11 @@
  * The coordinator's observer: shows a run on the console and writes its folder.
  *
  *   on_start     banner, users.tsv, movies.tsv, run.json ("running"), room for the model
- *   on_step      progress, steps.csv
- *   on_epoch     a row of the table, history.csv, run.json
+ *   on_step      progress, steps.csv, metrics.jsonl, tb/
+ *   on_epoch     a row of the table, history.csv, metrics.jsonl, tb/, run.json
  *   on_rows      model.safetensors
  *   on_complete  model.safetensors under its name
- *   finish       run.json with its end, summary
+ *   finish       tb/ and run.json with its end, summary
  */
 #ifndef CPS_SERVER_RECORDER_H
 #define CPS_SERVER_RECORDER_H

@@ -7,6 +7,10 @@
 /* Monotonic nanoseconds since some fixed moment. */
 uint64_t cps_clock_ns(void);
 
+/* Microseconds since 1970 by the wall clock, some milliseconds coarse: cheap enough for
+ * every step. It may jump. */
+uint64_t cps_wall_us(void);
+
 /* Sleeps for about ns nanoseconds. */
 void cps_sleep_ns(uint64_t ns);
 

@@ -16,6 +16,7 @@
 #include "common/store/run_folder.h"
 
 #define CURVE_COLUMNS "epoch,train_loss,valid_loss"
+#define TIME_COLUMNS "compute_s,wait_s,optimizer_s,validation_s,save_s"
 
 void cps_history_release(struct cps_history *self)
 {
@@ -59,12 +60,14 @@ static enum cps_status add_curve_columns(struct cps_text *text, const struct cps
 
 static enum cps_status add_file(struct cps_text *text, const struct cps_history *self)
 {
-    CPS_TRY(cps_text_add(text, CURVE_COLUMNS ",time_s,steps,ratings_per_s\n"));
+    CPS_TRY(cps_text_add(text, CURVE_COLUMNS ",time_s,steps,ratings_per_s," TIME_COLUMNS "\n"));
     for (size_t i = 0; i < self->count; i++) {
         const struct cps_epoch_record *epoch = &self->epochs[i];
         CPS_TRY(add_curve_columns(text, epoch));
-        CPS_TRY(cps_text_add(text, ",%.6f,%llu,%.0f\n", epoch->time_s, (unsigned long long)epoch->steps,
+        CPS_TRY(cps_text_add(text, ",%.6f,%llu,%.0f,", epoch->time_s, (unsigned long long)epoch->steps,
                              epoch->ratings_per_s));
+        CPS_TRY(cps_text_add(text, "%.6f,%.6f,%.6f,%.6f,%.6f\n", epoch->spent.compute, epoch->spent.wait,
+                             epoch->spent.optimizer, epoch->spent.validation, epoch->spent.save));
     }
     return CPS_OK;
 }

@@ -2,7 +2,7 @@
  * history.csv: the loss curve, a line an epoch, rewritten whole after each so that a
  * run cut at any moment leaves the last complete one.
  *
- *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s
+ *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,compute_s,wait_s,optimizer_s,validation_s,save_s
  *
  * Losses have nine digits, which tell any two floats apart. The first three columns
  * are the curve that the promise is about, and its hash is what
@@ -20,6 +20,19 @@
 
 struct cps_run_folder;
 
+/*
+ * Where the time of an epoch went, in seconds, zero where it was not measured. Ranks work
+ * side by side: the parts of one process add up to nearly time_s, those of several may
+ * come to more.
+ */
+struct cps_epoch_times {
+    double compute;    /* training steps of a worker, without its waits; mean over the workers */
+    double wait;       /* a worker waiting for rows, of steps and of the validation; likewise */
+    double optimizer;  /* a server at work on gradients, rows and their state; mean over the servers */
+    double validation; /* errors of the validation ratings; mean over the workers */
+    double save;       /* writing records of the run, since the line before */
+};
+
 struct cps_epoch_record {
     uint32_t epoch;    /* 0-based */
     double train_loss; /* smoothed, as printed */
@@ -28,6 +41,7 @@ struct cps_epoch_record {
     double time_s;  /* training and validation */
     uint64_t steps; /* done since the start of the run */
     double ratings_per_s;
+    struct cps_epoch_times spent;
 };
 
 /* All zeroes is a valid empty history. */

@@ -13,19 +13,15 @@
 
 #include <stdint.h>
 
-#include "common/base/status.h"
-#include "common/base/text.h"
+#include "common/base/append.h"
 
 struct cps_run_folder;
 
 struct cps_step_log {
-    int fd;               /* -1 when not open */
-    uint64_t kept_bytes;  /* of whole epochs */
-    struct cps_text tail; /* lines since the last flush */
-    char path[4096];
+    struct cps_append_file file;
 };
 
-/* Replaces steps.csv in folder by its header line. CPS_ERR_STORAGE, as below. */
+/* Makes steps.csv in folder its header line. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_step_log_open(struct cps_step_log *self, const struct cps_run_folder *folder);
 
 /* Adds the line of a step (0-based); kept in memory until flush. */

@@ -27,7 +27,7 @@ MAY_SEE = {
     "common/options": LOWEST,
     "common/model": LOWEST,
     "common/data": MIDDLE,
-    "common/store": MIDDLE | {"common/data"},
+    "common/store": MIDDLE | {"common/data", "proto"},
     "common/net": MIDDLE | {"proto"},
     "common/cluster": COMMON,
     "server": COMMON,
@@ -40,7 +40,7 @@ CARRIERS = r"common/(net|cluster)/|deploy/train\.c"
 ONLY_IN = {
     "mpi.h": CARRIERS,
     "zmq.h": CARRIERS,
-    "common/base/clock.h": r"common/|deploy/|server/(recorder|console)\.",
+    "common/base/clock.h": r"common/|deploy/|server/(recorder|events|console)\.",
     "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
     "sys/socket.h": r"common/net/|common/cluster/",
     "pthread.h": r"common/",

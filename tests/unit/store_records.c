@@ -36,13 +36,17 @@ static void assert_file(const char *name, const char *expected)
 
 /* ---- history ---- */
 
+#define HISTORY_COLUMNS                                                                                        \
+    "epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,"                                                  \
+    "compute_s,wait_s,optimizer_s,validation_s,save_s\n"
+
 static void fill(struct cps_history *history)
 {
     static const struct cps_epoch_record epochs[] = {
-        {0, 0.931412345678, 0.94, true, 1.25, 1250, 64000.4},
-        {1, 1.0 / 3, 0.8, true, 1.5, 2500, 64000},
-        {2, 0.1, 0, false, 0.5, 3750, 1e6},
-        {3, NAN, 0.8, true, 0.5, 5000, 0},
+        {0, 0.931412345678, 0.94, true, 1.25, 1250, 64000.4, {0.5, 0.25, 0.125, 0.0625, 1e-6}},
+        {1, 1.0 / 3, 0.8, true, 1.5, 2500, 64000, {.wait = 0}},
+        {2, 0.1, 0, false, 0.5, 3750, 1e6, {.wait = 0}},
+        {3, NAN, 0.8, true, 0.5, 5000, 0, {.wait = 0}},
     };
     for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++)
         assert_int_equal(cps_history_add(history, &epochs[i]), CPS_OK);
@@ -53,14 +57,15 @@ static void history_is_text(void **state)
     (void)state;
     struct cps_history history = {0};
     assert_int_equal(cps_history_write(&history, &folder), CPS_OK);
-    assert_file("history.csv", "epoch,train_loss,valid_loss,time_s,steps,ratings_per_s\n");
+    assert_file("history.csv", HISTORY_COLUMNS);
     fill(&history);
     assert_int_equal(cps_history_write(&history, &folder), CPS_OK);
-    assert_file("history.csv", "epoch,train_loss,valid_loss,time_s,steps,ratings_per_s\n"
-                               "0,0.931412346,0.94,1.250000,1250,64000\n"
-                               "1,0.333333333,0.8,1.500000,2500,64000\n"
-                               "2,0.1,,0.500000,3750,1000000\n"
-                               "3,nan,0.8,0.500000,5000,0\n");
+    assert_file("history.csv",
+                HISTORY_COLUMNS
+                "0,0.931412346,0.94,1.250000,1250,64000,0.500000,0.250000,0.125000,0.062500,0.000001\n"
+                "1,0.333333333,0.8,1.500000,2500,64000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
+                "2,0.1,,0.500000,3750,1000000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
+                "3,nan,0.8,0.500000,5000,0,0.000000,0.000000,0.000000,0.000000,0.000000\n");
     assert_int_equal(count_entries(test_folder), 1);
     cps_history_release(&history);
 }
@@ -126,12 +131,12 @@ static void full_disk_is_told_and_lines_are_kept(void **state)
     struct cps_step_log log;
     assert_int_equal(cps_step_log_open(&log, &folder), CPS_OK);
     assert_int_equal(cps_step_log_add(&log, 0, 1, 1, 1), CPS_OK);
-    int file = log.fd;
-    log.fd = open("/dev/full", O_WRONLY);
+    int file = log.file.fd;
+    log.file.fd = open("/dev/full", O_WRONLY);
     assert_int_equal(cps_step_log_flush(&log), CPS_ERR_STORAGE);
     assert_contains(cps_error_text(), "steps.csv");
-    close(log.fd);
-    log.fd = file;
+    close(log.file.fd);
+    log.file.fd = file;
     assert_int_equal(cps_step_log_close(&log), CPS_OK);
     assert_file("steps.csv", "step,lr,mom,loss\n0,1,1,1\n");
 }

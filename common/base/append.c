@@ -1,0 +1,72 @@
+/*
+ * Files that grow by whole pieces; see append.h. The step log, metrics.jsonl and the
+ * TensorBoard events of a run are such files.
+ *
+ *     | kept_bytes: in the file, never touched again | tail: in memory |
+ */
+#include "common/base/append.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum cps_status append_error(const struct cps_append_file *self, int error)
+{
+    return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': %s", self->path, strerror(error));
+}
+
+/* Writes the tail after the kept bytes; gives errno, or 0. */
+static int write_tail(const struct cps_append_file *self)
+{
+    for (size_t done = 0; done < self->tail.length;) {
+        ssize_t count = pwrite(self->fd, self->tail.data + done, self->tail.length - done,
+                               (off_t)(self->kept_bytes + done));
+        if (count < 0 && errno != EINTR)
+            return errno;
+        done += count < 0 ? 0 : (size_t)count;
+    }
+    return 0;
+}
+
+enum cps_status cps_append_file_flush(struct cps_append_file *self)
+{
+    int error = write_tail(self);
+    if (error == 0) {
+        self->kept_bytes += self->tail.length;
+        cps_text_clear(&self->tail);
+        return CPS_OK;
+    }
+    if (ftruncate(self->fd, (off_t)self->kept_bytes) != 0)
+        return append_error(self, errno);
+    return append_error(self, error);
+}
+
+enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
+                                     size_t count)
+{
+    *self = (struct cps_append_file){.fd = -1};
+    int length = snprintf(self->path, sizeof self->path, "%s", path);
+    if (length < 0 || (size_t)length >= sizeof self->path)
+        return append_error(self, ENAMETOOLONG);
+    self->fd = open(self->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (self->fd < 0)
+        return append_error(self, errno);
+    CPS_TRY(cps_text_add_bytes(&self->tail, start, count));
+    return cps_append_file_flush(self);
+}
+
+enum cps_status cps_append_file_close(struct cps_append_file *self)
+{
+    if (self->fd < 0)
+        return CPS_OK;
+    enum cps_status status = cps_append_file_flush(self);
+    if (status == CPS_OK && fsync(self->fd) != 0)
+        status = append_error(self, errno);
+    if (close(self->fd) != 0 && status == CPS_OK)
+        status = append_error(self, errno);
+    self->fd = -1;
+    cps_text_release(&self->tail);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* CRC-32C (Castagnoli; RFC 3720, appendix B.4), the checksum of TensorBoard's records. */
+#ifndef CPS_STORE_CRC32C_H
+#define CPS_STORE_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* That of count bytes; 0xe3069283 for "123456789". */
+uint32_t cps_crc32c(const void *bytes, size_t count);
+
+#endif
