@@ -16,6 +16,7 @@ need_for_tests() {
     need libcmocka-dev pkg-config --exists cmocka
     need python3 /usr/bin/python3 --version
     need python3-numpy /usr/bin/python3 -c 'import numpy'
+    need python3-protobuf /usr/bin/python3 -c 'import google.protobuf'
 }
 
 can_fuzz() {
