@@ -88,9 +88,19 @@ def small_disk(folder, size):
             subprocess.run(["umount", disk], check=True)
 
 
+def ends_with_a_frame(raw):
+    """Whether TensorBoard's frames (length, checksum, data, checksum) fill all of raw."""
+    place = 0
+    while place < len(raw):
+        place += 12 + int.from_bytes(raw[place:place + 8], "little") + 4
+    return place == len(raw)
+
+
 def is_whole(path):
-    """Whether a record ends where one of its lines does; a model should not be there at all."""
-    return path.suffix in (".json", ".csv", ".tsv") and path.read_bytes().endswith(b"\n")
+    """Whether a record ends where one of its lines or frames does; a model should not be there at all."""
+    if "tfevents" in path.name:
+        return ends_with_a_frame(path.read_bytes())
+    return path.suffix in (".json", ".jsonl", ".csv", ".tsv") and path.read_bytes().endswith(b"\n")
 
 
 def full_disk(check, folder, name, size, arguments):
