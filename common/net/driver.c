@@ -353,9 +353,12 @@ static void rest(struct cps_driver *self)
 {
     struct cps_transport *control = self->options.control, *rows = self->options.rows;
     bool awake = !self->quiet || rows_under_way(self);
+    /* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece
+     * made an epoch of large batches five times as long. */
+    bool crossing = rows && !rows->ops->idle(rows);
     if (!control) {
         cps_sleep_ns(NAP_NS);
-    } else if (awake && spinning(self)) {
+    } else if (crossing || (awake && spinning(self))) {
         sched_yield();
     } else if (!rows || !awake) {
         control->ops->wait(control, TICK_NS);
