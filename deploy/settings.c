@@ -72,8 +72,3 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
     set_range(options, dataset, out);
     return start ? cps_start_file_check(start, out) : CPS_OK;
 }
-
-enum cps_isa cps_settings_isa(const struct cps_options *options)
-{
-    return (enum cps_isa)options->isa;
-}

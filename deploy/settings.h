@@ -6,7 +6,6 @@
 
 #include "common/cluster/layout.h"
 #include "common/data/dataset.h"
-#include "common/model/kernels.h"
 #include "common/model/plan.h"
 #include "common/options/options.h"
 #include "deploy/start.h"
@@ -20,7 +19,5 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_layout *layout, const struct cps_start_file *start,
                                   struct cps_plan *out);
-
-enum cps_isa cps_settings_isa(const struct cps_options *options);
 
 #endif

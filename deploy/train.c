@@ -167,7 +167,7 @@ static const struct cps_dataset *overview(const struct rank *self)
 static enum cps_status load(struct rank *self)
 {
     const struct cps_options *options = self->options;
-    CPS_TRY(cps_kernels_select(cps_settings_isa(options), &self->kernels));
+    CPS_TRY(cps_kernels_select((enum cps_isa)options->isa, &self->kernels));
     if (is_here(self, 0))
         CPS_TRY(cps_run_folder_open(&self->folder, options->out, time(NULL), self->cluster->run_id));
     if (options->init)

@@ -81,8 +81,9 @@ static void shuffle(struct cps_batches *self, uint32_t epoch)
     uint32_t batch_size = self->plan.batch_size;
     struct cps_permutation permutation;
     cps_permutation_init(&permutation, self->plan.seed, CPS_RANDOM_SHUFFLE, epoch, self->plan.train_count);
+    cps_permutation_forward_all(&permutation, samples->index, samples->count, self->step_of);
     for (uint64_t i = 0; i < samples->count; i++) {
-        uint32_t step = (uint32_t)cps_permutation_forward(&permutation, samples->index[i]) / batch_size;
+        uint32_t step = self->step_of[i] / batch_size;
         self->step_of[i] = step;
         if (step < steps)
             self->first[step + 1]++;

@@ -1,6 +1,8 @@
 /* The Feistel permutation; see permutation.h. */
 #include "common/base/permutation.h"
 
+#include <stdbool.h>
+
 #include "common/base/random.h"
 
 /* The finaliser of MurmurHash3: every bit of the result depends on every bit of x. */
@@ -27,6 +29,7 @@ void cps_permutation_init(struct cps_permutation *self, uint64_t seed, uint32_t 
     while ((uint64_t)a * a < n)
         a++;
     *self = (struct cps_permutation){.n = n, .a = a, .b = (uint32_t)((n + a - 1) / a)};
+    self->inverse = UINT32_MAX / self->b;
     for (uint32_t r = 0; r < CPS_PERMUTATION_ROUNDS; r++) {
         uint32_t words[4];
         cps_random_block(seed, purpose, index << 8 | r, words);
@@ -66,6 +69,59 @@ uint64_t cps_permutation_forward(const struct cps_permutation *self, uint64_t i)
         i = encrypt(self, i);
     while (i >= self->n);
     return i;
+}
+
+/* One pass of the network over count places, not walked back into the range. */
+static inline __attribute__((always_inline)) void encrypt_all(const struct cps_permutation *self,
+                                                              const uint32_t *restrict in, uint64_t count,
+                                                              uint32_t *restrict out)
+{
+    const struct cps_permutation p = *self;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t left = (uint32_t)((uint64_t)in[i] * p.inverse >> 32), right = in[i] - left * p.b;
+        uint32_t over = right >= p.b; /* the quotient was one short */
+        left += over;
+        right -= over * p.b;
+        for (int r = 0; r < CPS_PERMUTATION_ROUNDS; r += 2) {
+            left = add_modulo(left, round_value(right, p.keys[r], p.a), p.a);
+            right = add_modulo(right, round_value(left, p.keys[r + 1], p.b), p.b);
+        }
+        out[i] = left * p.b + right;
+    }
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void encrypt_all_avx2(const struct cps_permutation *self,
+                                                             const uint32_t *restrict in, uint64_t count,
+                                                             uint32_t *restrict out)
+{
+    encrypt_all(self, in, count, out);
+}
+#endif
+
+/* One pass in the widest vector code there is. */
+static void encrypt_fast(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
+                         uint32_t *restrict out)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) {
+        encrypt_all_avx2(self, in, count, out);
+        return;
+    }
+#endif
+    encrypt_all(self, in, count, out);
+}
+
+void cps_permutation_forward_all(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
+                                 uint32_t *restrict out)
+{
+    bool narrow = (uint64_t)self->a * self->b <= UINT32_MAX; /* all places fit 32 bits */
+    if (narrow)
+        encrypt_fast(self, in, count, out);
+    for (uint64_t i = 0; i < count; i++)
+        if (!narrow || out[i] >= self->n)
+            out[i] = (uint32_t)cps_permutation_forward(self, narrow ? out[i] : in[i]);
 }
 
 uint64_t cps_permutation_inverse(const struct cps_permutation *self, uint64_t j)

@@ -18,8 +18,6 @@
 
 typedef __int128 cps_int128;
 
-#define CPS_LOSS_MAX 0x1p40
-
 /* error² in units of 2^-64; bits below that are cut off. |error| < 2^20. From the float's
  * own bits: a conversion from double to 128 bits is a slow call. */
 static inline cps_int128 cps_loss_of(float error)

@@ -30,7 +30,7 @@
 #define CPS_IDLE_MOMENTS 6
 #define CPS_IDLE_EARLY 256
 #define CPS_IDLE_HORIZON 256
-#define CPS_IDLE_TERMS (CPS_IDLE_HORIZON + CPS_IDLE_MOMENTS)
+#define CPS_IDLE_TERMS CPS_IDLE_HORIZON
 
 /* Steps are granted in blocks aligned to this many, and the tables built by block: their
  * bits depend on where blocks begin, so it is part of the promise. */
@@ -77,9 +77,5 @@ struct cps_hyper cps_idle_hyper(const struct cps_idle *self, uint64_t step);
 /* Plans the catch-up from after step `from` to after step `to`, from < to <= granted.
  * from 0 means a row that never had a gradient: it only decays. */
 void cps_idle_plan(const struct cps_idle *self, uint64_t from, uint64_t to, struct cps_catch_up *out);
-
-/* As above, but term by term however long the gap: what the short rule approximates.
- * terms is at most CPS_IDLE_TERMS, so to - from must be too. For tests. */
-void cps_idle_plan_exact(const struct cps_idle *self, uint64_t from, uint64_t to, struct cps_catch_up *out);
 
 #endif

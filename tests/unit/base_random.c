@@ -173,6 +173,26 @@ static void huge_permutations_invert(void **state)
     }
 }
 
+/* Many at once go where each goes alone, at every size and up to the largest. */
+static void many_go_where_each_goes(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    static const uint64_t large[] = {80000, 16000000, 4294836225u, 4294836226u, UINT32_MAX, (uint64_t)1 << 32};
+    uint32_t in[COUNT], out[COUNT];
+    for (uint64_t k = 1; k <= 300 + sizeof large / sizeof large[0]; k++) {
+        uint64_t n = k <= 300 ? k : large[k - 301];
+        struct cps_permutation permutation;
+        cps_permutation_init(&permutation, 42, CPS_RANDOM_SHUFFLE, k, n);
+        for (uint64_t i = 0; i < COUNT; i++)
+            in[i] = (uint32_t)(i % 2 ? n - 1 - i % n : cps_random_u64(1, CPS_RANDOM_TEST, k * COUNT + i) % n);
+        cps_permutation_forward_all(&permutation, in, COUNT, out);
+        for (uint64_t i = 0; i < COUNT; i++)
+            check_int(out[i], cps_permutation_forward(&permutation, in[i]), "where %lu goes in n %lu",
+                      (unsigned long)in[i], (unsigned long)n);
+    }
+}
+
 static uint64_t agreements(const struct cps_permutation *a, const struct cps_permutation *b)
 {
     uint64_t equal = 0;
@@ -267,6 +287,7 @@ int main(void)
         cmocka_unit_test(normal_is_the_quantile_of_uniform),
         cmocka_unit_test(permutations_are_bijections),
         cmocka_unit_test(huge_permutations_invert),
+        cmocka_unit_test(many_go_where_each_goes),
         cmocka_unit_test(other_keys_give_other_permutations),
         cmocka_unit_test(an_element_goes_anywhere),
         cmocka_unit_test(neighbours_are_uncorrelated),
