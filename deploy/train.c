@@ -333,6 +333,7 @@ static enum cps_status prepare(struct rank *self)
     CPS_TRY(
         cps_layout_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
     CPS_TRY(cps_cluster_agree(self->cluster, load(self)));
+    cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
     CPS_TRY(connect_ranks(self));
     return cps_cluster_agree(self->cluster, create_roles(self));
 }

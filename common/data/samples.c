@@ -116,6 +116,8 @@ static enum cps_status deal_index(const struct cps_samples *from, uint64_t valid
     return CPS_OK;
 }
 
+enum { PLACES = 1024 }; /* of the split at a time */
+
 enum cps_status cps_samples_split(struct cps_sample_buffer *self, uint64_t seed, uint64_t valid_count,
                                   struct cps_samples *train, struct cps_samples *valid)
 {
@@ -123,9 +125,13 @@ enum cps_status cps_samples_split(struct cps_sample_buffer *self, uint64_t seed,
     struct cps_permutation permutation;
     cps_permutation_init(&permutation, seed, CPS_RANDOM_SPLIT, 0, self->seen);
     uint64_t valid_kept = 0;
-    for (uint64_t i = 0; i < kept->count; i++) {
-        kept->index[i] = (uint32_t)cps_permutation_forward(&permutation, kept->index[i]);
-        valid_kept += kept->index[i] < valid_count;
+    for (uint64_t first = 0; first < kept->count; first += PLACES) {
+        uint32_t places[PLACES];
+        uint64_t count = kept->count - first < PLACES ? kept->count - first : PLACES;
+        cps_permutation_forward_all(&permutation, kept->index + first, count, places);
+        memcpy(kept->index + first, places, count * sizeof *places);
+        for (uint64_t i = 0; i < count; i++)
+            valid_kept += places[i] < valid_count;
     }
     CPS_TRY(deal_columns(kept, valid_count, valid_kept, train, valid));
     CPS_TRY(deal_index(kept, valid_count, train));
