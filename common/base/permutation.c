@@ -113,8 +113,8 @@ static void encrypt_fast(const struct cps_permutation *self, const uint32_t *res
     encrypt_all(self, in, count, out);
 }
 
-void cps_permutation_forward_all(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
-                                 uint32_t *restrict out)
+void cps_permutation_forward_all(const struct cps_permutation *self, const uint32_t *restrict in,
+                                 uint64_t count, uint32_t *restrict out)
 {
     bool narrow = (uint64_t)self->a * self->b <= UINT32_MAX; /* all places fit 32 bits */
     if (narrow)

@@ -31,16 +31,16 @@
 #include "common/net/buffer.h"
 #include "common/net/stopwatch.h"
 
-#define CPS_MESSAGE_MAP(X) \
-    X(HELLO, "hello")      \
-    X(PLAN, "plan")        \
-    X(READY, "ready")      \
-    X(GRANT, "grant")      \
-    X(EXCHANGE, "exchange") \
-    X(ROWS, "rows")        \
-    X(REPORT, "report")    \
-    X(FAIL, "fail")        \
-    X(STOP, "stop")        \
+#define CPS_MESSAGE_MAP(X)                                                                                     \
+    X(HELLO, "hello")                                                                                          \
+    X(PLAN, "plan")                                                                                            \
+    X(READY, "ready")                                                                                          \
+    X(GRANT, "grant")                                                                                          \
+    X(EXCHANGE, "exchange")                                                                                    \
+    X(ROWS, "rows")                                                                                            \
+    X(REPORT, "report")                                                                                        \
+    X(FAIL, "fail")                                                                                            \
+    X(STOP, "stop")                                                                                            \
     X(HEARTBEAT, "heartbeat")
 
 enum cps_message_kind {

@@ -22,7 +22,8 @@ const char cps_page_sources[] =
     "brackets.";
 
 static const char replay_text[] =
-    "Trains again with the data, the model and the training options that RUN/run.json has, with the ranks it is "
+    "Trains again with the data, the model and the training options that RUN/run.json has, with the ranks it "
+    "is "
     "started with, and says whether losses and model are the same, or at which step they part (exit code 1). "
     "An option on the command line takes the place of the recorded one. Relative paths in the record start at "
     "the current folder. Nothing is kept unless --out is given.";

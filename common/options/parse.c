@@ -309,7 +309,8 @@ static enum cps_status read_help_page(struct cps_options *self, char *const *arg
         }
     }
     cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
-    return cps_hint(CPS_ERR_USAGE, "there is help on 'train', 'synth' and 'replay', and all of it at 'collab-ps help'");
+    return cps_hint(CPS_ERR_USAGE,
+                    "there is help on 'train', 'synth' and 'replay', and all of it at 'collab-ps help'");
 }
 
 static enum cps_status read_command(struct cps_options *self, const char *name)

@@ -35,7 +35,7 @@ struct cps_record_rank {
     const char *role; /* "coordinator", "server", "worker", or "all" */
     uint32_t index;   /* among those of its role */
     const char *host;
-    int64_t process; /* id on its host; 0 and below: not known yet, and so are the others */
+    int64_t process;       /* id on its host; 0 and below: not known yet, and so are the others */
     double busy_s, idle_s; /* in its loop: handling messages, waiting for them */
     uint64_t peak_memory_bytes;
 };
@@ -69,7 +69,7 @@ struct cps_run_record {
     struct {
         const char *description, *fingerprint; /* hex */
         uint64_t ratings, train, valid;
-        uint64_t sample_bytes; /* memory the ratings take, over all workers */
+        uint64_t sample_bytes;  /* memory the ratings take, over all workers */
         uint32_t users, movies; /* rows, '#na#' among them */
         double rating_min, rating_max;
     } data;
