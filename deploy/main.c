@@ -8,6 +8,7 @@
 #include "common/data/synth.h"
 #include "common/options/options.h"
 #include "deploy/replay.h"
+#include "deploy/script.h"
 #include "deploy/train.h"
 
 extern char **environ;
@@ -56,6 +57,12 @@ static int write_synthetic(const struct cps_options *options)
     return 0;
 }
 
+/* Returns only when there is no such program to become. */
+static int run_script(const struct cps_options *options)
+{
+    return speaks() ? fail(cps_script(options)) : 0;
+}
+
 static void show_warnings(const struct cps_options *options)
 {
     for (const char *line = options->warnings.data; speaks() && line && *line;) {
@@ -78,6 +85,9 @@ static int run_command(struct cps_options *options)
         return write_synthetic(options);
     case CPS_COMMAND_REPLAY:
         return cps_replay(options);
+    case CPS_COMMAND_COMPARE:
+    case CPS_COMMAND_EXPERIMENT:
+        return run_script(options);
     case CPS_COMMAND_TRAIN:
         break;
     }

@@ -2,6 +2,7 @@
 # Installs what is missing, builds, finds MovieLens-100k and trains on eight ranks.
 #
 #   deploy/run.sh [--option VALUE...]      options of 'collab-ps train'; see 'build/release/collab-ps --help'
+#   deploy/run.sh experiment NAME          or another command of collab-ps, with what it needs
 #
 # May be started from any folder, which is where a run's folder goes, and as often as one likes.
 set -u
@@ -39,12 +40,16 @@ find_data() {
 }
 
 need_for_build
+case "${1:-}" in
+compare | experiment) need_for_compare ;;
+esac
 install_missing
 build_program
 case "${1:-}" in
-help | version | synth | -h | --help | -V | --version) exec "$program" "$@" ;;
+help | version | synth | compare | -h | --help | -V | --version) exec "$program" "$@" ;;
 esac
 data_is_named "$@" || find_data
+[ "${1:-}" != experiment ] || exec "$program" "$@"
 if [ "$(nproc)" -lt "$ranks" ]; then
     say "$ranks ranks on $(nproc) cores: they take turns, so this shows the result and not the speed"
 fi

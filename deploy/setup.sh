@@ -45,6 +45,11 @@ need_for_build() {
     need libssl-dev pkg-config --exists libcrypto
 }
 
+need_for_compare() {
+    need python3 /usr/bin/python3 --version
+    need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
+}
+
 # as_root COMMAND...: as it is for root, through sudo for others; without a terminal sudo may not ask.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then

@@ -55,6 +55,8 @@ enum cps_status cps_page_completion(struct cps_text *out)
     CPS_TRY(cps_text_add(out, "    [[ ${COMP_WORDS[1]} == synth ]] && names=$synth_names\n"
                               "    [[ $before == replay && $word != -* ]] && "
                               "{ COMPREPLY=($(compgen -d -- \"$word\")); return; }\n"
+                              "    [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == @(compare|experiment) ]] && "
+                              "{ COMPREPLY=($(compgen -f -- \"$word\")); return; }\n"
                               "    case $before in\n"));
     for (size_t i = 0; i < cps_option_count; i++)
         CPS_TRY(add_values(out, &cps_option_table[i]));

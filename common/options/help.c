@@ -32,6 +32,8 @@ const struct cps_page_line cps_page_commands[] = {
     {"train", "Train a model; what is done when no command is named"},
     {"synth", "Write a synthetic set of ratings"},
     {"replay RUN", "Train again as RUN/run.json says and compare the losses, step by step"},
+    {"compare RUN...", "Say which loss is lower and whether the difference is real: table, page, exit code"},
+    {"experiment NAME", "Train what an experiment's file asks for and is missing, then compare"},
     {"help [COMMAND]", "Show this text, or the part of one command"},
     {"version", "Show the version"},
     {NULL, NULL},
@@ -48,6 +50,8 @@ const struct cps_page_line cps_page_examples[] = {
      "Write a large set to train on"},
     {"mpirun -n 8 collab-ps replay runs/a", "See that eight ranks give the losses of a recorded run"},
     {"collab-ps replay runs/a --wd 0.2", "See from which step on another weight decay tells"},
+    {"collab-ps compare runs/* --out report", "Put runs side by side"},
+    {"collab-ps experiment notebook", "The four models of fastai's notebook, beside fastai's own losses"},
     {NULL, NULL},
 };
 

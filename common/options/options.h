@@ -23,6 +23,8 @@ enum cps_command {
     CPS_COMMAND_TRAIN,
     CPS_COMMAND_SYNTH,
     CPS_COMMAND_REPLAY,
+    CPS_COMMAND_COMPARE,
+    CPS_COMMAND_EXPERIMENT,
     CPS_COMMAND_HELP,
     CPS_COMMAND_VERSION
 };
@@ -132,6 +134,9 @@ struct cps_options {
 
     /* replay, beside all of train's */
     char *replayed; /* the folder of the run */
+
+    /* compare, experiment: what they read themselves, a part of argv; ends with NULL */
+    const char *const *arguments;
 
     uint8_t sources[CPS_OPTIONS_MAX]; /* enum cps_option_source, by row of the table */
     struct cps_text warnings;         /* one a line; for the caller to show */

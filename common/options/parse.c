@@ -19,6 +19,9 @@
 
 static const char env_prefix[] = "COLLAB_PS_";
 
+/* Variables with the prefix that are no options: read by deploy/script.c and by what it starts. */
+static const char *const other_variables[] = {"python", "program", NULL};
+
 static unsigned command_bit(const struct cps_options *self)
 {
     return 1u << self->command;
@@ -211,6 +214,13 @@ static enum cps_status warn_unknown_variable(struct cps_options *self, const cha
     return cps_text_add(&self->warnings, "\n");
 }
 
+static bool is_among(const char *name, const char *const *names)
+{
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
 /* entry is "COLLAB_PS_LR_MAX=5e-3". An empty value counts as unset, a variable of
  * another command is none of ours. */
 static enum cps_status set_from_variable(struct cps_options *self, const char *entry, bool want_config)
@@ -226,7 +236,8 @@ static enum cps_status set_from_variable(struct cps_options *self, const char *e
     const struct cps_option_origin origin = {CPS_SOURCE_ENVIRONMENT, "", variable};
     const struct cps_option *option = cps_option_find(name, length - prefix, command_bit(self));
     if (!option) {
-        if (want_config || cps_option_find(name, length - prefix, CPS_FOR_ALL))
+        if (want_config || cps_option_find(name, length - prefix, CPS_FOR_ALL) ||
+            is_among(name, other_variables))
             return CPS_OK;
         return warn_unknown_variable(self, entry, length, name);
     }
@@ -294,6 +305,25 @@ static enum cps_status read_options(struct cps_options *self, char *const *argv,
     return cps_options_check(self);
 }
 
+static bool is_script(enum cps_command command)
+{
+    return command == CPS_COMMAND_COMPARE || command == CPS_COMMAND_EXPERIMENT;
+}
+
+/* 'help compare' is 'compare --help', which has a page of its own. */
+static bool read_script_help(struct cps_options *self, const char *name)
+{
+    static const char *const ask[] = {"--help", NULL};
+    for (int command = CPS_COMMAND_COMPARE; command <= CPS_COMMAND_EXPERIMENT; command++) {
+        if (strcmp(name, cps_command_names[command]) == 0) {
+            self->command = (enum cps_command)command;
+            self->arguments = ask;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 'help' and 'version' take a page at most. */
 static enum cps_status read_help_page(struct cps_options *self, char *const *argv)
 {
@@ -308,9 +338,11 @@ static enum cps_status read_help_page(struct cps_options *self, char *const *arg
             return CPS_OK;
         }
     }
+    if (read_script_help(self, argv[0]))
+        return CPS_OK;
     cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
-    return cps_hint(CPS_ERR_USAGE,
-                    "there is help on 'train', 'synth' and 'replay', and all of it at 'collab-ps help'");
+    return cps_hint(CPS_ERR_USAGE, "there is help on train, synth, replay, compare and experiment, and on "
+                                   "the whole at 'collab-ps help'");
 }
 
 static enum cps_status read_command(struct cps_options *self, const char *name)
@@ -327,7 +359,8 @@ static enum cps_status read_command(struct cps_options *self, const char *name)
         return cps_hint(CPS_ERR_USAGE, "did you mean '%s'?", nearest);
     if (strpbrk(name, "./"))
         return cps_hint(CPS_ERR_USAGE, "to train on it: 'collab-ps --data %.200s'", name);
-    return cps_hint(CPS_ERR_USAGE, "the commands are train, synth, replay, help and version");
+    return cps_hint(CPS_ERR_USAGE,
+                    "the commands are train, synth, replay, compare, experiment, help and version");
 }
 
 /* 'replay' takes the folder of a run before its options. */
@@ -347,6 +380,10 @@ static enum cps_status parse(struct cps_options *self, char *const *argv, char *
     if (argv[0] && argv[0][0] != '-') {
         CPS_TRY(read_command(self, *argv++));
         self->help_page = pages[self->command];
+    }
+    if (is_script(self->command)) {
+        self->arguments = (const char *const *)argv;
+        return CPS_OK;
     }
     if (self->command == CPS_COMMAND_REPLAY && argv[0] && argv[0][0] != '-')
         CPS_TRY(read_replayed(self, *argv++));

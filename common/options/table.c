@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-const char *const cps_command_names[] = {"train", "synth", "replay", "help", "version", NULL};
+const char *const cps_command_names[] = {"train",      "synth", "replay",  "compare",
+                                         "experiment", "help",  "version", NULL};
 
 static const char *const item_keys[] = {"auto", "title", "id", NULL};
 static const char *const models[] = {"dot", "bias", NULL};

@@ -143,6 +143,38 @@ static void test_commands(void **state)
     }
 }
 
+/* What goes to a script is passed on as it stands, even what is an option here. */
+static void test_scripts(void **state)
+{
+    static const struct {
+        const char *arguments;
+        enum cps_command command;
+        const char *passed[4];
+    } cases[] = {
+        {"compare", CPS_COMMAND_COMPARE, {NULL}},
+        {"compare runs/a --out x", CPS_COMMAND_COMPARE, {"runs/a", "--out", "x", NULL}},
+        {"compare --help", CPS_COMMAND_COMPARE, {"--help", NULL}},
+        {"experiment notebook --version", CPS_COMMAND_EXPERIMENT, {"notebook", "--version", NULL}},
+        {"help compare", CPS_COMMAND_COMPARE, {"--help", NULL}},
+        {"help experiment", CPS_COMMAND_EXPERIMENT, {"--help", NULL}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *argv[WORDS], line[200];
+        struct cps_options o;
+        snprintf(line, sizeof line, "collab-ps %s", cases[i].arguments);
+        char *words = split(line, argv);
+        assert_int_equal(cps_options_parse(3, argv, NULL, &o), CPS_OK);
+        assert_int_equal(o.command, cases[i].command);
+        size_t told = 0;
+        for (; cases[i].passed[told]; told++)
+            assert_string_equal(o.arguments[told], cases[i].passed[told]);
+        assert_null(o.arguments[told]);
+        cps_options_release(&o);
+        free(words);
+    }
+}
+
 static void test_synth(void **state)
 {
     (void)state;
@@ -177,6 +209,7 @@ static const struct refusal refusals[] = {
     {"data/u.data", NULL, "unknown command 'data/u.data'", "--data data/u.data"},
     {"frobnicate", NULL, "unknown command 'frobnicate'", "the commands are"},
     {"help epochs", NULL, "no help on 'epochs'", ""},
+    {"help compare runs", NULL, "unexpected argument 'runs'", NULL},
     {"version 3", NULL, "unexpected argument '3'", NULL},
     {"--seed 3 synth", NULL, "unexpected argument 'synth'", "the command goes first"},
     {"--seed 3 4", NULL, "unexpected argument '4'", "--name VALUE"},
@@ -413,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_typed_values),
         cmocka_unit_test(test_flags_and_repeats),
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_synth),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_environment),
