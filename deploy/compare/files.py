@@ -14,25 +14,59 @@ class Failure(Exception):
         self.code, self.cause, self.hint = code, cause, hint
 
 
+def printable(text):
+    """Text that moves no cursor: names come from files and folders of anybody's."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)
+
+
 def say(kind, text, hint=""):
     """One line on standard error, and a second one for the hint."""
-    sys.stderr.write(f"collab-ps: {kind}: {text}\n" + (f"           hint: {hint}\n" if hint else ""))
+    if sys.stderr is None:
+        return
+    lines = [f"collab-ps: {kind}: {printable(text)}"] + ([f"           hint: {printable(hint)}"] if hint else [])
+    sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 
 
+def to_bytes(content):
+    """Text as UTF-8; a name that is no text, as file names may be, shows its odd bytes as \\udcXX."""
+    return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+
+
+def show(content):
+    """Puts content on standard output. A reader that went away has what it wanted."""
+    try:
+        sys.stdout.buffer.write(to_bytes(content))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except (OSError, AttributeError) as error:
+        why = getattr(error, "strerror", None) or "it is closed"
+        sys.stdout = None
+        raise Failure(STORAGE, f"cannot write to standard output: {why}") from None
+
+
 def write(path, content):
-    """Puts content (text or bytes) at path; a reader sees the old file or the new one."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """Puts content (text or bytes) at path; a reader sees the old file or the new one. What is no file, such
+    as a pipe, is written to as it is."""
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        return put(target, target, content, path)
+    return put(f"{target}.{os.getpid()}.tmp", target, content, path)
+
+
+def put(temporary, target, content, shown):
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            file.write(to_bytes(content))
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+            if temporary != target:
+                os.fsync(file.fileno())
+                os.replace(temporary, target)
     except OSError as error:
-        remove(temporary)
-        raise Failure(STORAGE, f"cannot write '{path}': {error.strerror}") from None
+        if temporary != target:
+            remove(temporary)
+        raise Failure(STORAGE, f"cannot write '{shown}': {error.strerror}") from None
 
 
 def make_folder(path):

@@ -9,6 +9,7 @@ import stats
 from files import USAGE, Failure
 
 SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
+DATA = ("ratings", "valid-pct", "train", "valid")  # options that say what is trained on and validated
 
 
 class Group:
@@ -82,11 +83,17 @@ def split_values(run, names):
     return tuple(run.name if name == "name" else run.machine.get(name) for name in names)
 
 
+def read_splits(text):
+    """The names in --by."""
+    names = tuple(filter(None, text.split(",")))
+    for name in names:
+        if name not in SPLITS:
+            raise Failure(USAGE, f"--by: cannot split by '{name}'", f"names are {', '.join(SPLITS)}")
+    return names
+
+
 def gather(runs, split=()):
     """Groups in the order of their first runs; split names more that runs of a group must agree in."""
-    for name in split:
-        if name not in SPLITS:
-            raise Failure(USAGE, f"cannot split by '{name}'", f"one of {', '.join(SPLITS)}")
     fill_defaults(runs)
     found = {}
     for run in runs:
@@ -123,28 +130,52 @@ def describe(group, names, split):
     return ", ".join(parts) or group.options.get("model") or "all runs"
 
 
+def given_name(group):
+    """The name all runs of a group have in common, or None."""
+    names = {run.name for run in group.runs}
+    return names.pop() if len(names) == 1 else None
+
+
+def detail(group, alike, split):
+    """What tells a group from those that are called alike: its file, or options; '' where nothing does."""
+    if group.runs[0].foreign:
+        return group.runs[0].path
+    names = differing(alike)
+    return describe(group, names, split) if names or split else ""
+
+
 def label(groups, split):
-    """A name for each group: that of its runs if they have one in common, else what makes it differ."""
-    names, taken = differing(groups), set()
+    """A name for each group, which no other has: that of its runs, else what makes it differ; then more
+    for those called alike, and a number where nothing else helps."""
+    names, taken, called = differing(groups), set(), {}
     for group in groups:
-        given = {run.name for run in group.runs}
-        shown = given.pop() if len(given) == 1 and None not in given else describe(group, names, split)
+        shown = given_name(group) or describe(group, names, split)
         if group.reference:
             shown = f"{group.runs[0].origin or 'reference'}: {shown}"
-        if shown in taken and not group.runs[0].foreign:
-            shown = f"{shown} ({describe(group, names, split)})"
-        plain, count = shown, 2
-        while shown in taken:
-            shown, count = f"{plain} #{count}", count + 1
-        taken.add(shown)
-        group.label = shown
+        called.setdefault(shown, []).append(group)
+    for shown, alike in called.items():
+        for group in alike:
+            more = detail(group, alike, split) if len(alike) > 1 else ""
+            group.label = unique(f"{shown} ({more})" if more else shown, taken)
+
+
+def unique(text, taken):
+    """text, with a number where it is taken; takes it."""
+    found, count = text, 2
+    while found in taken:
+        found, count = f"{text} #{count}", count + 1
+    taken.add(found)
+    return found
 
 
 def pair_references(groups):
-    """Joins each reference to the group of its name, or to the only one of its model's name."""
+    """Joins each reference to the group of its name; a single one to a single group, whatever their names."""
     own = {group.label: group for group in groups if not group.reference}
-    for group in (group for group in groups if group.reference):
+    references = [group for group in groups if group.reference]
+    for group in references:
         partner = own.get(group.runs[0].name)
+        if not partner and len(own) == len(references) == 1:
+            partner = next(iter(own.values()))
         if partner:
             group.partner, partner.partner = partner, group
 
@@ -187,6 +218,21 @@ def other_data(groups):
                 prints.setdefault(run.seed, set()).add(run.fingerprint)
         found += [(group.label, seed) for seed, kinds in prints.items() if len(kinds) > 1]
     return found
+
+
+def same_ratings(group, other):
+    """Do both speak of the same ratings? By the fingerprints at equal seeds, since a seed draws the split;
+    without one in common by what the options say."""
+    prints = [{(run.seed, run.fingerprint) for run in one.runs} for one in (group, other)]
+    if {seed for seed, _ in prints[0]} & {seed for seed, _ in prints[1]}:
+        return bool(prints[0] & prints[1])
+    return all(group.options.get(name) == other.options.get(name) for name in DATA)
+
+
+def on_other_ratings(groups, baseline):
+    """Labels of groups whose losses answer another question than the baseline's."""
+    own = [group for group in [baseline, *groups] if not group.runs[0].foreign]
+    return [group.label for group in own[1:] if own[0] is baseline and not same_ratings(group, baseline)]
 
 
 def machines(groups):

@@ -42,11 +42,11 @@ def render(report):
     import matplotlib
     matplotlib.use("agg")
     matplotlib.rcParams["text.parse_math"] = False
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
     colours = dict(zip([group["label"] for group in report["groups"]], page.colours(report)))
     differences = any(group["difference"] for group in report["groups"])
-    figure, axes = pyplot.subplots(1, 1 + differences, figsize=(12 if differences else 7, 5), squeeze=False,
-                                   layout="constrained")
+    figure = Figure(figsize=(12 if differences else 7, 5), layout="constrained")
+    axes = figure.subplots(1, 1 + differences, squeeze=False)
     draw_curves(axes[0][0], report, colours)
     if differences:
         draw_differences(axes[0][1], report, colours)
@@ -54,5 +54,4 @@ def render(report):
         figure.suptitle(report["title"])
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
-    pyplot.close(figure)
     return picture.getvalue()

@@ -3,6 +3,7 @@ the page."""
 
 import csv
 import io
+import os
 
 import groups as grouping
 import stats
@@ -91,30 +92,73 @@ def promise_warnings(broken):
     return lines
 
 
+def add_joint_intervals(report, groups, baseline):
+    """Gives every difference the interval that holds for all of them at once, and says of how many it is one."""
+    by_label = {group.label: group for group in groups}
+    compared = [entry for entry in report["groups"] if entry["difference"]]
+    known = [entry for entry in compared if entry["difference"]["low"] is not None]
+    report["compared"] = len(known)
+    level = stats.joint_level(len(known))
+    base = baseline.values(report["metric"])
+    for entry in compared:
+        wide = stats.difference(by_label[entry["label"]].values(report["metric"]), base, level)
+        entry["difference"].update(joint_low=wide["low"], joint_high=wide["high"])
+
+
+def joint_words(report, gap):
+    """'95 % interval 0.001 to 0.002', of how far below the baseline; and of how many comparisons it is the best."""
+    many = f", for the best of {report['compared']}" if report["compared"] > 1 else ""
+    return f"95 % interval {-gap['joint_high']:.6f} to {-gap['joint_low']:.6f}{many}"
+
+
+def lowest_baseline(report):
+    """What is to be said when the baseline is lowest: which others are not told apart from it."""
+    gaps = [(group["label"], group["difference"]) for group in report["groups"] if group["difference"]]
+    near = [label for label, gap in gaps if gap["joint_low"] is not None and gap["joint_low"] <= 0]
+    if not report["compared"]:
+        return ", the baseline itself, on too few seeds to be told from the others"
+    if not near:
+        return ", the baseline itself, told apart from all others"
+    shown = ", ".join(f"'{label}'" for label in near[:4]) + (f" and {len(near) - 4} more" if len(near) > 4 else "")
+    return f", the baseline itself, not told apart from {shown}"
+
+
+def lowest_standing(report, group):
+    """How the lowest group stands to the baseline, in words."""
+    gap, baseline = group["difference"], report["baseline"]
+    if group["label"] == baseline:
+        return lowest_baseline(report)
+    if gap is None:
+        return f", and '{baseline}' has no valid_loss to set it against"
+    if gap["joint_low"] is None:
+        return f", difference {gap['mean']:+.6f} to '{baseline}', on too few seeds for an interval"
+    if gap["joint_high"] >= 0:
+        return f", not told apart from '{baseline}' (by {-gap['mean']:.6f}, {joint_words(report, gap)})"
+    return f", {-gap['mean']:.6f} below '{baseline}' ({joint_words(report, gap)})"
+
+
 def lowest_verdict(report):
-    """Which group is lowest, and is that more than chance?"""
-    rivals = [group for group in report["groups"] if not group["reference"]
-              and group[report["metric"]]["mean"] is not None]
+    """Which group is lowest, and is that more than chance? The lowest of many was picked for being low,
+    so that its interval is the one that holds for all of them at once."""
+    metric = report["metric"]
+    rivals = [group for group in report["groups"] if not group["reference"] and group[metric]["mean"] is not None]
     if len(rivals) < 2:
         return []
-    best = min(rivals, key=lambda group: group[report["metric"]]["mean"])
-    value = best[report["metric"]]
-    text = f"lowest valid_loss: '{best['label']}' with {value['mean']:.6f}"
-    text += f" ± {value['sd']:.6f} over {best['seeds']} seeds" if value["sd"] is not None else ""
-    gap = best["difference"]
-    if best["label"] == report["baseline"]:
-        return [text + ", the baseline itself"]
-    if gap["low"] is None:
-        return [f"{text}, {-gap['mean']:.6f} below '{report['baseline']}', on too few seeds for an interval"]
-    within = f"95 % interval {-gap['high']:.6f} to {-gap['low']:.6f}"
-    if gap["high"] >= 0:
-        return [f"{text}, not told apart from '{report['baseline']}' (difference {gap['mean']:+.6f}, {within})"]
-    return [f"{text}, {-gap['mean']:.6f} below '{report['baseline']}' ({within})"]
+    what = "lowest best valid_loss" if metric == "best" else "lowest valid_loss"
+    lowest = min(group[metric]["mean"] for group in rivals)
+    equal = [group for group in rivals if group[metric]["mean"] == lowest]
+    if len(equal) == len(rivals):
+        return [f"{what}: none, all {len(rivals)} have {lowest:.6f}"]
+    best = next((group for group in equal if group["label"] == report["baseline"]), equal[0])
+    spread = best[metric]["sd"]
+    text = f"{what}: '{best['label']}' with {lowest:.6f}"
+    text += f" ± {spread:.6f} over {best['seeds']} seeds" if spread is not None else ""
+    return [text + lowest_standing(report, best)]
 
 
 def reference_verdict(report):
     lines = []
-    known = [group for group in report["groups"] if group["beside"]]
+    known = [group for group in report["groups"] if group["beside"] and group["beside"]["seeds"] > 1]
     inside = [group for group in known if not group["beside"]["outside"]]
     if inside:
         seeds = min(group["beside"]["seeds"] for group in inside)
@@ -128,14 +172,18 @@ def reference_verdict(report):
 
 
 def find_baseline(groups, wanted):
-    """The group called wanted, or that of the run at that path; the first one when nothing is asked for."""
+    """The group called wanted, or else that of the run at that path; the first one when nothing is asked for."""
     own = [group for group in groups if not group.reference]
     if not own:
         raise Failure(DATA, "no finished run among those named")
     if wanted is None:
         return own[0]
     for group in own:
-        if group.label == wanted or any(run.path == wanted.rstrip("/") for run in group.runs):
+        if group.label == wanted:
+            return group
+    place = os.path.realpath(wanted)
+    for group in own:
+        if any(os.path.realpath(run.path) == place for run in group.runs):
             return group
     labels = ", ".join(f"'{group.label}'" for group in own)
     raise Failure(DATA, f"no finished run is called '{wanted}', which should be the baseline", f"there are {labels}")
@@ -159,6 +207,11 @@ def build(groups, skipped, settings):
     }
     report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: set apart"
                            for label, seed in grouping.other_data(groups)]
+    strangers = grouping.on_other_ratings(groups, baseline)
+    if strangers:
+        report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that is "
+                                  f"none of options: {', '.join(strangers)}")
+    add_joint_intervals(report, groups, baseline)
     report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
     if left_out:
         report["verdicts"].append(f"{left_out} reference curve{'s' if left_out > 1 else ''} of other names left out")

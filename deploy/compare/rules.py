@@ -9,6 +9,7 @@ Nothing else can be said, so a rule from anywhere is safe to judge. A rule is re
 with a function that finds the value of a name.
 """
 
+import math
 import operator
 import re
 
@@ -51,7 +52,7 @@ class Rule:
         try:
             return self.judge_with(find)
         except (ZeroDivisionError, OverflowError):
-            raise Failure(USAGE, f"--fail-if '{self.text}': it divides by zero or grows beyond numbers") from None
+            raise Failure(USAGE, f"--fail-if '{self.text}': divides by zero, or grows beyond numbers") from None
 
     def refuse(self):
         found = f"'{self.tokens[self.at][1]}'" if self.at < len(self.tokens) else "its end"
@@ -118,6 +119,8 @@ class Rule:
             total = first(find)
             for apply, other in rest:
                 total = apply(total, other(find))
+            if not math.isfinite(total):
+                raise OverflowError
             return total
         return compute
 

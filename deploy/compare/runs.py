@@ -8,16 +8,33 @@
 What cannot be used is never an error of the whole: it is put on a list with the reason.
 """
 
-import csv
-import glob
+import hashlib
 import json
 import os
+
+import histories
+import paths
+from histories import Unusable
+
+FORMAT = 1  # of run.json
 
 # What changes no bit of a curve. An option that is not here is taken to matter, so that one that
 # is new to this list shows as a difference and cannot hide. The data stands for itself by its counts
 # and, run against run, by its fingerprint.
 ASIDE = {"data", "seed", "servers", "workers", "transport", "interface", "encrypt", "port", "isa", "peer-timeout",
          "load-timeout", "out", "resume", "save-every", "log-steps", "progress", "log-level", "config", "threads"}
+
+NOTHING = type(None)
+# What of a finished run's run.json is used: types, dicts of shapes, or [shape of each element].
+SHAPE = {
+    "seed": int,
+    "result": {"epochs": int, "steps": int, "curve_sha256": str, "model_sha256": (str, NOTHING)},
+    "data": {"fingerprint": str, "ratings": int, "train": int, "users": int, "movies": int},
+    "model": {"y_range": (list, NOTHING)},
+    "cluster": {"transport": str, "isa": str, "ranks": [{"role": str, "host": str}]},
+    "versions": {"collab-ps": str},
+}
+OPTION = {"value": (str, int, float, NOTHING), "source": str}
 
 
 class Run:
@@ -28,10 +45,9 @@ class Run:
         self.options, self.defaults = {}, {}  # those that matter to the curve; those of them that were defaults
         self.machine = {}  # what should not matter
         self.fingerprint = self.curve_hash = self.model_hash = None
-        self.train_ratings = None
+        self.train_ratings = self.step_count = None
         self.foreign = True
         self.reference, self.origin = False, None  # drawn beside the groups; who ran it
-        self.steps = None
 
     @property
     def seconds(self):
@@ -44,87 +60,72 @@ class Run:
         return (self.seed, self.fingerprint) if not self.foreign else (None, self.path)
 
 
-class Unusable(Exception):
-    """Why a path is left out."""
-
-
-def number(text):
-    """A float, or None for an empty field or one that is not finite."""
-    text = (text or "").strip()
-    if not text:
-        return None
-    value = float(text)
-    return value if value - value == 0.0 else None
-
-
-def clock(text):
-    """Seconds of '12.5', '00:12' or '1:02:03'."""
-    seconds = 0.0
-    for part in (text or "").strip().split(":"):
-        if not part:
-            return None
-        seconds = seconds * 60 + float(part)
-    return seconds
-
-
-def read_rows(path):
-    try:
-        with open(path, newline="", encoding="utf-8", errors="strict") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise Unusable(f"cannot read '{os.path.basename(path)}': {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise Unusable("not a csv file") from None
-    if not rows:
-        raise Unusable(f"'{os.path.basename(path)}' has no epochs")
-    return rows
-
-
-def read_epoch(row):
-    return {"epoch": int(row["epoch"]), "train_loss": number(row.get("train_loss")),
-            "valid_loss": number(row.get("valid_loss")), "time": clock(row.get("time_s") or row.get("time"))}
-
-
-def read_curve(rows, what):
-    """The epochs of rows, which must follow each other from 0."""
-    try:
-        curve = [read_epoch(row) for row in rows]
-    except (KeyError, TypeError, ValueError):
-        raise Unusable(f"{what} is not a history of epochs") from None
-    if [epoch["epoch"] for epoch in curve] != list(range(len(curve))):
-        raise Unusable(f"{what} lacks epochs")
-    return curve
+def refuse_constant(name):
+    raise ValueError(name)  # NaN and Infinity, which are no JSON
 
 
 def read_record(folder):
-    """run.json, or why the folder is no finished run."""
+    """run.json, or why the folder is no run's."""
     try:
         with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
-            record = json.load(file)
+            record = json.load(file, parse_constant=refuse_constant)
     except FileNotFoundError:
         raise Unusable("not a run's folder: it has no 'run.json'") from None
-    except (OSError, ValueError):
-        raise Unusable("'run.json' cannot be read, or is cut short") from None
+    except OSError as error:
+        raise Unusable(f"cannot read 'run.json': {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise Unusable("'run.json' is cut short, or not JSON") from None
     if not isinstance(record, dict) or not isinstance(record.get("options"), dict) or "result" not in record:
         raise Unusable("'run.json' is not one of collab-ps")
+    if record.get("format") != FORMAT:
+        raise Unusable(f"'run.json' has format {record.get('format')}, and {FORMAT} is what can be read")
     return record
+
+
+def conform(value, shape, name):
+    """Refuses a value that is not of shape, which is a type, a dict of shapes or a list of one."""
+    wanted = type(shape) if isinstance(shape, (dict, list)) else shape
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise Unusable(f"'run.json' has no usable '{name}'")
+    if isinstance(shape, dict):
+        for key, part in shape.items():
+            conform(value.get(key), part, f"{name}.{key}".lstrip("."))
+    elif isinstance(shape, list):
+        for part in value:
+            conform(part, shape[0], name)
+
+
+def check_finished(record):
+    """Refuses the record of a run that did not end well, or that lacks what is used of it."""
+    if record.get("state") == "running":
+        raise Unusable("not finished: it still runs, or was killed")
+    if record.get("state") != "done":
+        raise Unusable(f"not finished: {record.get('state')}")
+    conform(record, SHAPE, "")
+    for name, option in record["options"].items():
+        conform(option, OPTION, f"options.{name}")
+    limits = record["model"]["y_range"]
+    if limits is not None:
+        conform(limits, [(int, float)], "model.y_range")
+        if len(limits) != 2:
+            raise Unusable("'run.json' has no usable 'model.y_range'")
 
 
 def plain(value):
     """An option's value so that 0.10 and 1e-1 are one."""
     try:
         return f"{float(value):.9g}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
 
 
 def matter(record):
     """({option: value} of what the curve is a function of, {those left at their default})."""
-    options = {name: plain(entry.get("value")) for name, entry in record["options"].items() if name not in ASIDE}
+    options = {name: plain(entry["value"]) for name, entry in record["options"].items() if name not in ASIDE}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
     if options.get("wd-bias") == "same":
         options["wd-bias"] = options.get("wd")
-    y_range = record["model"].get("y_range")
+    y_range = record["model"]["y_range"]
     options["y-range"] = f"{y_range[0]:g},{y_range[1]:g}" if y_range else "none"
     data = record["data"]
     options["ratings"] = f"{data['ratings']} by {data['users'] - 1} of {data['movies'] - 1}"
@@ -137,97 +138,91 @@ def describe_machine(record):
     roles = [rank["role"] for rank in ranks]
     return {"ranks": len(ranks), "servers": roles.count("server"), "workers": roles.count("worker"),
             "hosts": len({rank["host"] for rank in ranks}), "transport": record["cluster"]["transport"],
-            "isa": record["cluster"]["isa"], "version": record["versions"].get("collab-ps")}
+            "isa": record["cluster"]["isa"], "version": record["versions"]["collab-ps"]}
+
+
+def hash_of(rows):
+    """SHA-256 of a history's losses as they are written, which is what run.json calls curve_sha256."""
+    columns = ("epoch", "train_loss", "valid_loss")
+    lines = [",".join(columns)] + [",".join(row.get(name, "") for name in columns) for row in rows]
+    return hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest()
+
+
+def read_history(folder, result):
+    """The curve of a run's folder, which must be the very one that its record speaks of."""
+    fits = histories.read_fits(os.path.join(folder, "history.csv"), whole_lines=True)
+    rows = fits[0]
+    curve = histories.curve_of(rows, "'history.csv'")
+    if len(fits) > 1 or len(curve) != result["epochs"]:
+        raise Unusable(f"'history.csv' has {sum(map(len, fits))} epochs, 'run.json' {result['epochs']}")
+    if hash_of(rows) != result["curve_sha256"]:
+        raise Unusable("'history.csv' was changed: its losses do not have the hash that 'run.json' gives")
+    return curve
 
 
 def read_folder(folder, name):
-    """The run that folder holds."""
+    """The finished run that folder holds."""
     record = read_record(folder)
-    if record.get("state") != "done":
-        raise Unusable(f"not finished: {record.get('state')}")
-    run = Run(folder, name, read_curve(read_rows(os.path.join(folder, "history.csv")), "'history.csv'"))
-    try:
-        if len(run.curve) != record["result"]["epochs"]:
-            raise Unusable(f"'history.csv' has {len(run.curve)} epochs, 'run.json' {record['result']['epochs']}")
-        run.options, run.defaults = matter(record)
-        run.machine = describe_machine(record)
-        run.seed, run.fingerprint = record["seed"], record["data"]["fingerprint"]
-        run.train_ratings = record["data"]["train"]
-        run.curve_hash, run.model_hash = record["result"]["curve_sha256"], record["result"]["model_sha256"]
-    except (KeyError, TypeError, AttributeError):
-        raise Unusable("'run.json' lacks what this version of compare needs") from None
+    check_finished(record)
+    run = Run(folder, name, read_history(folder, record["result"]), record["seed"])
+    run.options, run.defaults = matter(record)
+    run.machine = describe_machine(record)
+    run.fingerprint, run.train_ratings = record["data"]["fingerprint"], record["data"]["train"]
+    run.curve_hash, run.model_hash = record["result"]["curve_sha256"], record["result"]["model_sha256"]
+    run.step_count = record["result"]["steps"]
     run.foreign = False
     return run
 
 
-def read_csv(path, name):
-    """The runs of a csv file: one, or one for each model and seed."""
-    rows = read_rows(path)
-    if not {"epoch", "valid_loss"} <= set(rows[0]):
-        raise Unusable("it has no columns epoch and valid_loss")
+def stem_of(path):
+    """What to call a file: history.csv, CSVLogger's own name for it, says less than its folder."""
     stem = os.path.splitext(os.path.basename(path))[0]
+    return os.path.basename(os.path.dirname(os.path.abspath(path))) or stem if stem == "history" else stem
+
+
+def read_csv(path, name):
+    """The runs of a csv file: one, or one for each model, seed and fit. Files of one NAME are one
+    configuration; a file without a name stands for itself."""
+    fits = histories.read_fits(path)
     several = {}
-    for row in rows:
-        several.setdefault((row.get("model") or name or stem, row.get("seed")), []).append(row)
+    for fit, rows in enumerate(fits):
+        for row in rows:
+            several.setdefault((row.get("model"), row.get("seed"), fit), []).append(row)
     found = []
-    for (model, seed), part in several.items():
-        run = Run(path if seed is None else f"{path}:{model}:{seed}", model, read_curve(part, "the file"), seed)
-        run.options = {"source": "csv", "model": model}
+    for (model, seed, fit), rows in several.items():
+        parts = [path] + [part for part in (model, seed) if part] + ([f"fit {fit + 1}"] if len(fits) > 1 else [])
+        shown = model or name or stem_of(path)
+        run = Run(":".join(parts), shown, histories.curve_of(rows, f"'{os.path.basename(path)}'"), seed)
+        run.options = {"source": "csv", "model": shown, "file": None if model or name else path}
         found.append(run)
     return found
 
 
-def split_name(argument):
-    """('NAME', 'PATH') of NAME=PATH; the name is None where '=' belongs to the path."""
-    name, equals, path = argument.partition("=")
-    if not equals or not name or "/" in name or os.path.lexists(argument):
-        return None, argument
-    return name, path
-
-
-def expand(pattern):
-    """The paths that pattern stands for; a folder of runs stands for its runs."""
-    paths = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern))
-    found = []
-    for path in paths:
-        inside = sorted(glob.glob(os.path.join(glob.escape(path), "*", "run.json")))
-        is_run = os.path.exists(os.path.join(path, "run.json"))
-        found += [path] if is_run or not inside else sorted(
-            entry.path for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
-    return [os.path.normpath(path) for path in found]
+def read_path(path, name, reference):
+    """The runs at path. The name of a reference says whose it is; its file, or a column, what of."""
+    found = [read_folder(path, name)] if os.path.isdir(path) else read_csv(path, None if reference else name)
+    for run in found:
+        run.reference, run.origin = reference, name if reference else None
+    return found
 
 
 def read(arguments, reference=False):
     """(runs, [(path, why it is left out)]) of all arguments, in their order; each path once."""
     found, skipped, seen = [], [], set()
     for argument in arguments:
-        name, pattern = split_name(argument)
-        paths = expand(pattern)
-        if not paths:
+        name, pattern = paths.split_name(argument)
+        expanded = paths.expand(pattern)
+        if not expanded:
             skipped.append((pattern, "there is nothing of that name"))
-        for path in (path for path in paths if path not in seen):
-            seen.add(path)
+        for path in expanded:
+            place = os.path.realpath(path)
+            if place in seen:
+                continue
+            seen.add(place)
             try:
-                new = [read_folder(path, name)] if os.path.isdir(path) else read_csv(path, None if reference else name)
+                new = read_path(path, name, reference)
             except Unusable as error:
                 skipped.append((path, str(error)))
-                continue
-            for run in new:
-                run.reference = reference
-                run.origin = name if reference else None
-            found += new
+            else:
+                found += new
     return found, skipped
-
-
-def read_steps(run, points=150):
-    """The losses of steps.csv as means over stretches: [(epoch, loss)], or None without the file."""
-    try:
-        with open(os.path.join(run.path, "steps.csv"), encoding="ascii") as file:
-            next(file)
-            losses = [float(line.rsplit(",", 1)[1]) for line in file]
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
-    stretch = max(1, -(-len(losses) // points))
-    per_epoch = len(losses) / len(run.curve)
-    return [((start + stretch / 2) / per_epoch, sum(losses[start:start + stretch]) / len(losses[start:start + stretch]))
-            for start in range(0, len(losses), stretch)]

@@ -4,8 +4,11 @@ Runs of equal seed share split, start and order, so most of what moves their los
 alike: the difference is taken seed by seed, and its interval is Student's over those differences.
 Runs that share nothing are set against each other by Welch's interval, which is wider.
 
-Only the standard library: the quantile of Student's t is found by halving, on the regularised
-incomplete beta function (Press et al., Numerical Recipes, section 6.4).
+Each interval is for one look at one difference. Whoever picks the lowest of many groups has looked at
+all of them, and takes intervals that hold all at once (joint_level). compare.md says what none of them covers.
+
+Only the standard library, since loading scipy takes longer than a whole comparison: the quantile of Student's
+t is found by halving, on the regularised incomplete beta function (Press et al., Numerical Recipes, section 6.4).
 """
 
 import math
@@ -63,20 +66,20 @@ def t_quantile(freedom, level=LEVEL):
     return (low + high) / 2
 
 
-def _interval(difference, error, freedom, pairs, kind):
-    half = t_quantile(freedom) * error
+def _interval(difference, error, freedom, pairs, kind, level):
+    half = t_quantile(freedom, level) * error
     return {"mean": difference, "low": difference - half, "high": difference + half, "pairs": pairs, "kind": kind}
 
 
-def paired(differences):
+def paired(differences, level=LEVEL):
     """The mean of differences with its interval; without one where there is but one."""
     count = len(differences)
     if count < 2:
         return {"mean": differences[0], "low": None, "high": None, "pairs": 1, "kind": "paired"}
-    return _interval(mean(differences), deviation(differences) / math.sqrt(count), count - 1, count, "paired")
+    return _interval(mean(differences), deviation(differences) / math.sqrt(count), count - 1, count, "paired", level)
 
 
-def unpaired(values, others):
+def unpaired(values, others, level=LEVEL):
     """mean(values) - mean(others) with Welch's interval; without one where either has but one."""
     difference = mean(values) - mean(others)
     bare = {"mean": difference, "low": None, "high": None, "pairs": 0, "kind": "unpaired"}
@@ -86,13 +89,18 @@ def unpaired(values, others):
     if a + b == 0.0:
         return {**bare, "low": difference, "high": difference}
     freedom = (a + b) ** 2 / (a * a / (len(values) - 1) + b * b / (len(others) - 1))
-    return _interval(difference, math.sqrt(a + b), freedom, 0, "unpaired")
+    return _interval(difference, math.sqrt(a + b), freedom, 0, "unpaired", level)
 
 
-def difference(values, others):
+def joint_level(count, level=LEVEL):
+    """The level of each of count intervals that are to hold all at once with probability level: Bonferroni's."""
+    return 1 - (1 - level) / max(count, 1)
+
+
+def difference(values, others, level=LEVEL):
     """values - others, each {what the run shares: value}: seed by seed where two or more agree in
     what they share, else as two samples."""
     shared = [key for key in values if key in others and key[0] is not None]
     if len(shared) >= 2 or (shared and (len(values) < 2 or len(others) < 2)):
-        return paired([values[key] - others[key] for key in shared])
-    return unpaired(list(values.values()), list(others.values()))
+        return paired([values[key] - others[key] for key in shared], level)
+    return unpaired(list(values.values()), list(others.values()), level)

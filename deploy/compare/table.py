@@ -1,5 +1,7 @@
 """The report as aligned text for a terminal."""
 
+import files
+
 COLUMNS = 8  # of losses, at most
 
 
@@ -71,11 +73,15 @@ def by_time(report):
 
 
 def summary(report):
-    rows = [["", "runs", "seeds", "valid_loss", "sd", "best", "at", "seconds", "difference", "95 % interval"]]
+    """The deviation stands behind the loss that is compared."""
+    best = report["metric"] == "best"
+    rows = [["", "runs", "seeds", "valid_loss", *(["best", "sd"] if best else ["sd", "best"]), "at", "seconds",
+             "difference", "95 % interval"]]
     for group in report["groups"]:
         label = group["label"] + (" (baseline)" if group["label"] == report["baseline"] else "")
+        pair = [loss(group[report["metric"]]["sd"]), loss(group["best"]["mean"])]
         rows.append([label, str(group["runs"]), str(group["seeds"]), loss(group["last"]["mean"]),
-                     loss(group["last"]["sd"]), loss(group["best"]["mean"]), group["best"]["at"],
+                     *(reversed(pair) if best else pair), group["best"]["at"],
                      seconds(group["seconds"]["mean"])] + interval(group["difference"]))
     head = f"of each run's {report['metric']} valid_loss; difference of it to '{report['baseline']}'"
     return ["", head] + align(rows)
@@ -85,7 +91,7 @@ def options(report):
     """Which options differ, group by group, and those all have in common in one line."""
     names, lines = report["differing"], []
     if names:
-        rows = [[""] + names] + [[group["label"]] + [str(group["options"].get(name)) for name in names]
+        rows = [[""] + names] + [[group["label"]] + [group["options"].get(name) or "none" for name in names]
                                  for group in report["groups"] if not group["foreign"]]
         lines = ["", "options that differ"] + align(rows)
     if report["common"]:
@@ -110,4 +116,4 @@ def render(report):
     lines = [report["title"], ""] if report["title"] else []
     lines += by_epoch(report) + by_time(report) + summary(report) + options(report) + machines(report)
     lines += [""] + report["verdicts"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(files.printable, lines)) + "\n"

@@ -1,0 +1,78 @@
+"""Judges the rules of --fail-if on a report.
+
+    rule + group -> the values its names stand for -> true or not -> exit status
+
+A rule that speaks of the baseline is judged for every group beside it, one that speaks of groups alone for
+every group, one of neither (broken, skipped) once.
+"""
+
+from files import DATA, USAGE, Failure
+
+FIELDS = ("valid_loss", "last", "best", "train_loss", "sd", "seconds", "seeds", "epochs", "difference", "low",
+          "high")
+OWNERS = ("baseline", "reference")  # alone: their valid_loss; with a dot: any field of theirs
+WHOLE = ("broken", "skipped")
+RELATIVE = {"baseline", "difference", "low", "high"}
+
+
+def check_names(rule):
+    """Refuses a rule with a name that stands for nothing."""
+    for name in sorted(rule.names):
+        owner, dot, field = name.partition(".")
+        known = (owner in OWNERS and field in FIELDS) if dot else name in FIELDS + OWNERS + WHOLE
+        if not known:
+            raise Failure(USAGE, f"--fail-if '{rule.text}': there is no '{name}'",
+                          f"names are {', '.join(FIELDS + OWNERS + WHOLE)}, and those of a group after 'baseline.'")
+
+
+def values_of(group, metric):
+    """What a rule may ask of a group; valid_loss is the one that --metric compares."""
+    gap = group["difference"] or {"mean": None, "low": None, "high": None}
+    values = (group[metric]["mean"], group["last"]["mean"], group["best"]["mean"], group["train_last"]["mean"],
+              group[metric]["sd"], group["seconds"]["mean"], group["seeds"], len(group["valid"]["mean"]),
+              gap["mean"], gap["low"], gap["high"])
+    return dict(zip(FIELDS, values))
+
+
+def finder(report, group):
+    """The function that gives a rule the value of a name, for one group (None: for the whole)."""
+    by_label = {entry["label"]: entry for entry in report["groups"]}
+
+    def find(name):
+        if name in WHOLE:
+            return len(report["skipped"]) if name == "skipped" else report["broken"]
+        owner, _, field = name.partition(".")
+        source = group
+        if owner in OWNERS:
+            source = by_label.get(report["baseline"] if owner == "baseline" else group["partner"])
+        else:
+            field = name
+        value = values_of(source, report["metric"])[field or "valid_loss"] if source else None
+        if value is None:
+            raise Failure(DATA, f"--fail-if: '{group['label']}' has no '{name}' to judge")
+        return value
+    return find
+
+
+def subjects(report, rule):
+    """The groups a rule is judged for; [None] when it speaks of none."""
+    owners = {name.split(".")[0] for name in rule.names}
+    if owners <= set(WHOLE):
+        return [None]
+    own = [group for group in report["groups"] if not group["reference"]]
+    if not owners & RELATIVE:
+        return own
+    others = [group for group in own if group["label"] != report["baseline"]]
+    if not others:
+        raise Failure(DATA, f"--fail-if '{rule.text}': there is no group beside the baseline")
+    return others
+
+
+def judge(report, rules):
+    """Lines that say which rule is true, and of which group."""
+    found = []
+    for rule in rules:
+        for group in subjects(report, rule):
+            if rule.judge(finder(report, group)):
+                found.append(f"'{rule.text}' is true" + (f" of '{group['label']}'" if group else ""))
+    return found
