@@ -23,6 +23,7 @@
 #include "common/store/run_reader.h"
 #include "deploy/limit.h"
 #include "deploy/parting.h"
+#include "deploy/settings.h"
 #include "deploy/train.h"
 
 struct replay {
@@ -37,43 +38,72 @@ struct replay {
 
 /* ---- before the run ---- */
 
+/* The options that name files and folders to read. */
+static const char *const path_options[] = {"data", "train", "valid", "init", "batch-order"};
+
+static bool names_path(const char *option)
+{
+    for (size_t i = 0; i < sizeof path_options / sizeof path_options[0]; i++)
+        if (strcmp(option, path_options[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A path of the record is relative to the folder that the run was started in, where that is still
+ * there; of a run that came from elsewhere it is relative to this one. */
+static const char *find_path(const struct cps_run_reader *run, const char *path, char out[4096])
+{
+    char here[4096];
+    struct stat info;
+    if (path[0] == '/' || !run->folder || (getcwd(here, sizeof here) && strcmp(here, run->folder) == 0))
+        return path;
+    int length = snprintf(out, 4096, "%s/%s", run->folder, path);
+    return length > 0 && length < 4096 && stat(out, &info) == 0 ? out : path;
+}
+
 static enum cps_status adopt_options(struct replay *self, struct cps_options *options)
 {
     const struct cps_run_reader *run = &self->recorded;
     struct cps_option_setting *settings;
-    char where[sizeof run->path + 8];
+    char where[sizeof run->path + 8], paths[sizeof path_options / sizeof path_options[0]][4096];
+    size_t path_count = 0;
     CPS_TRY(cps_alloc("recorded options", run->option_count, sizeof *settings, &settings));
-    for (size_t i = 0; i < run->option_count; i++)
-        settings[i] =
-            (struct cps_option_setting){run->options[i].name, run->options[i].value, run->options[i].given};
+    for (size_t i = 0; i < run->option_count; i++) {
+        const struct cps_run_option *option = &run->options[i];
+        settings[i] = (struct cps_option_setting){option->name, option->value, option->given};
+        if (option->value && names_path(option->name))
+            settings[i].value = find_path(run, option->value, paths[path_count++]);
+    }
     snprintf(where, sizeof where, "'%s': ", run->path);
     enum cps_status status = cps_options_adopt(options, where, settings, run->option_count, &self->differing,
                                                &self->may_read_other_data);
     free(settings);
-    return status;
+    /* The first runs did not say whether they found ratings that nobody had named. */
+    return status == CPS_OK && !run->names_inputs ? cps_settings_find_data(options) : status;
 }
 
-/* A path of the record may be relative, and to another folder than this one. */
-static enum cps_status check_input(const struct cps_options *options, const char *name, const char *path)
+static enum cps_status check_path(const struct replay *self, const struct cps_options *options,
+                                  const char *name, const char *path)
 {
+    const char *folder = self->recorded.folder;
     struct stat info;
-    if (!path || cps_options_source(options, name) != CPS_SOURCE_RECORD || stat(path, &info) == 0)
+    if (!path || cps_options_source(options, name) == CPS_SOURCE_COMMAND_LINE || stat(path, &info) == 0)
         return CPS_OK;
     cps_fail(CPS_ERR_DATA, "cannot read '%s', the recorded '--%s': %s", path, name, strerror(errno));
-    return cps_hint(CPS_ERR_DATA,
-                    path[0] == '/' ? "if it was moved, say where to with '--%s'"
-                                   : "go to the folder of the recorded run, or say where it is "
-                                     "with '--%s'",
-                    name);
+    if (path[0] == '/')
+        return cps_hint(CPS_ERR_DATA, "if it was moved, say where to with '--%s'", name);
+    return cps_hint(CPS_ERR_DATA, "the run was started in '%.200s'; say where it is now with '--%s'",
+                    folder ? folder : "another folder", name);
 }
 
-static enum cps_status check_inputs(const struct cps_options *options)
+static enum cps_status check_paths(const struct replay *self, const struct cps_options *options)
 {
-    CPS_TRY(check_input(options, "data", options->data));
-    CPS_TRY(check_input(options, "train", options->train));
-    CPS_TRY(check_input(options, "valid", options->valid));
-    CPS_TRY(check_input(options, "init", options->init));
-    return check_input(options, "batch-order", options->batch_order);
+    const char *const paths[] = {options->data, options->train, options->valid, options->init,
+                                 options->batch_order};
+    _Static_assert(sizeof paths == sizeof path_options, "a path for each of the names");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        CPS_TRY(check_path(self, options, path_options[i], paths[i]));
+    return CPS_OK;
 }
 
 static enum cps_status make_scratch(struct replay *self, struct cps_options *options)
@@ -138,8 +168,22 @@ static enum cps_status settle(void *context, struct cps_options *options)
         return cps_fail(CPS_ERR_DATA, "'%s' has no losses to compare with; its state is '%.200s'",
                         options->replayed, run->state);
     CPS_TRY(adopt_options(self, options));
-    CPS_TRY(check_inputs(options));
+    CPS_TRY(check_paths(self, options));
     return choose_folder(self, options);
+}
+
+static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
+                                 const struct cps_options *options)
+{
+    struct replay *self = context;
+    return cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count,
+                            &self->differing);
+}
+
+static bool keeps_folder(void *context)
+{
+    const struct replay *self = context;
+    return self->scratch[0] == '\0';
 }
 
 static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
@@ -335,7 +379,9 @@ int cps_replay(struct cps_options *options)
     struct replay self = {.out = NULL};
     const struct cps_train_director director = {.context = &self,
                                                 .settle = settle,
+                                                .on_inputs = on_inputs,
                                                 .on_data = on_data,
+                                                .keeps_folder = keeps_folder,
                                                 .observe = observe,
                                                 .judge = judge,
                                                 .release = release};

@@ -2,32 +2,33 @@
 #include "deploy/settings.h"
 
 #include <math.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/model/exact.h"
 
 static const char DEFAULT_DATA[] = "data/ml-100k";
 
-static const char *data_path(const struct cps_options *options)
+enum cps_status cps_settings_find_data(struct cps_options *options)
 {
     struct stat info;
-    if (options->data || options->train)
-        return options->data;
-    return stat(DEFAULT_DATA, &info) == 0 ? DEFAULT_DATA : NULL;
+    if (options->data || options->train || stat(DEFAULT_DATA, &info) != 0)
+        return CPS_OK;
+    options->data = strdup(DEFAULT_DATA);
+    return options->data ? CPS_OK : cps_fail_memory("a path", sizeof DEFAULT_DATA);
 }
 
 struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
                                                 const struct cps_start_file *start)
 {
-    const char *path = data_path(options);
-    return (struct cps_dataset_request){.path = path,
+    return (struct cps_dataset_request){.path = options->data,
                                         .train_path = options->train,
                                         .valid_path = options->valid,
                                         .item_key = (enum cps_item_key)options->item_key,
                                         .user_column = options->user_column,
                                         .item_column = options->item_column,
                                         .rating_column = options->rating_column,
-                                        .synthetic = !path && !options->train,
+                                        .synthetic = !options->data && !options->train,
                                         .valid_pct = options->valid_pct,
                                         .seed = options->seed,
                                         .user_rows = start ? start->user_rows : 0,

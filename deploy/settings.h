@@ -11,7 +11,10 @@
 #include "deploy/start.h"
 
 /* Where the ratings come from when --data is not given: $COLLAB_PS_DATA is an option's
- * environment and thus --data; else data/ml-100k if it is there, else the built-in set. */
+ * environment and thus --data; else data/ml-100k if it is there, which becomes the value
+ * of --data; else the built-in set. */
+enum cps_status cps_settings_find_data(struct cps_options *options);
+
 struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
                                                 const struct cps_start_file *start);
 

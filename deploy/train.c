@@ -10,7 +10,6 @@
 #include "deploy/train.h"
 
 #include <mpi.h>
-#include <protobuf-c/protobuf-c.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 #include "common/cluster/cluster.h"
 #include "common/net/driver.h"
 #include "common/store/npy.h"
+#include "deploy/origin.h"
 #include "deploy/settings.h"
 #include "server/recorder.h"
 #include "server/server.h"
@@ -36,6 +36,7 @@ struct rank {
     struct cps_cluster *cluster;
     struct cps_layout layout;
     const struct cps_kernels *kernels;
+    struct cps_origin origin; /* of the coordinator's rank; of the others the input files alone */
     struct cps_start_file start_file;
     struct cps_npy npy;
     int32_t *order;               /* of --batch-order */
@@ -93,10 +94,9 @@ static bool is_directed(const struct rank *self)
 
 static enum cps_status settle_options(struct rank *self)
 {
-    if (!self->director)
-        return CPS_OK;
-    enum cps_status status =
-        is_directed(self) ? self->director->settle(self->director->context, self->options) : CPS_OK;
+    enum cps_status status = self->cluster->rank == 0 ? cps_settings_find_data(self->options) : CPS_OK;
+    if (status == CPS_OK && is_directed(self))
+        status = self->director->settle(self->director->context, self->options);
     return cps_cluster_agree(self->cluster, status);
 }
 
@@ -164,12 +164,25 @@ static const struct cps_dataset *overview(const struct rank *self)
     return &self->datasets[is_here(self, first_worker) ? first_worker : 0];
 }
 
+/* The files behind the options, for the record and the director; of the ratings the coordinator
+ * compares fingerprints, so that the other ranks leave these out. */
+static enum cps_status read_inputs(struct rank *self)
+{
+    CPS_TRY(cps_inputs_read(self->options, is_here(self, 0), &self->origin.inputs));
+    if (!is_directed(self))
+        return CPS_OK;
+    return self->director->on_inputs(self->director->context, &self->origin.inputs, self->options);
+}
+
 static enum cps_status load(struct rank *self)
 {
     const struct cps_options *options = self->options;
     CPS_TRY(cps_kernels_select((enum cps_isa)options->isa, &self->kernels));
-    if (is_here(self, 0))
+    if (is_here(self, 0)) {
         CPS_TRY(cps_run_folder_open(&self->folder, options->out, time(NULL), self->cluster->run_id));
+        CPS_TRY(cps_origin_init(&self->origin));
+    }
+    CPS_TRY(read_inputs(self));
     if (options->init)
         CPS_TRY(cps_start_file_open(&self->start_file, options->init));
     if (options->batch_order)
@@ -239,7 +252,7 @@ static enum cps_status describe_ranks(struct rank *self)
     return CPS_OK;
 }
 
-static enum cps_status create_recorder(struct rank *self)
+static void add_versions(struct rank *self)
 {
     static char zmq_text[32], mpi_text[MPI_MAX_LIBRARY_VERSION_STRING];
     int major, minor, patch;
@@ -247,18 +260,21 @@ static enum cps_status create_recorder(struct rank *self)
     snprintf(zmq_text, sizeof zmq_text, "%d.%d.%d", major, minor, patch);
     MPI_Get_library_version(mpi_text, &major);
     mpi_text[strcspn(mpi_text, ",\n")] = '\0';
-    static struct cps_record_version versions[4];
-    versions[0] = (struct cps_record_version){"collab-ps", cps_version()};
-    versions[1] = (struct cps_record_version){"MPI", mpi_text};
-    versions[2] = (struct cps_record_version){"ZeroMQ", zmq_text};
-    versions[3] = (struct cps_record_version){"protobuf-c", protobuf_c_version()};
+    cps_origin_add_version(&self->origin, "MPI", mpi_text);
+    cps_origin_add_version(&self->origin, "ZeroMQ", zmq_text);
+}
+
+static enum cps_status create_recorder(struct rank *self)
+{
+    add_versions(self);
     CPS_TRY(describe_ranks(self));
     const struct cps_recorder_setup setup = {.options = self->options,
                                              .plan = &self->plan,
                                              .dataset = overview(self),
                                              .folder = &self->folder,
-                                             .versions = versions,
-                                             .version_count = 4,
+                                             .kept = !is_directed(self) ||
+                                                     self->director->keeps_folder(self->director->context),
+                                             .origin = cps_origin_record(&self->origin),
                                              .ranks = self->rank_records,
                                              .rank_count = self->cluster->ranks,
                                              .hosts = self->hosts,
@@ -325,6 +341,23 @@ static enum cps_status create_roles(struct rank *self)
     return cps_driver_create(&driver, self->roles, self->role_count, &self->driver);
 }
 
+/* Servers and workers each open --init and --batch-order for themselves, on hosts of their own perhaps. */
+static enum cps_status compare_inputs(struct rank *self)
+{
+    uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES];
+    CPS_TRY(cps_inputs_digest(&self->origin.inputs, own));
+    CPS_TRY(cps_alloc("digests", self->cluster->ranks, sizeof own, &all));
+    enum cps_status status = cps_cluster_gather(self->cluster, own, sizeof own, all);
+    for (uint32_t rank = 1; status == CPS_OK && rank < self->cluster->ranks; rank++)
+        if (memcmp(all[0], all[rank], sizeof own) != 0)
+            status = cps_fail(CPS_ERR_DATA,
+                              "rank %u on '%s' reads another file of '--init' or '--batch-order' "
+                              "than rank 0 on '%s'",
+                              rank, self->cluster->hosts[rank], self->cluster->hosts[0]);
+    free(all);
+    return status;
+}
+
 /* Everything up to the point where messages flow. The ranks agree after each part. */
 static enum cps_status prepare(struct rank *self)
 {
@@ -333,6 +366,7 @@ static enum cps_status prepare(struct rank *self)
     CPS_TRY(
         cps_layout_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
     CPS_TRY(cps_cluster_agree(self->cluster, load(self)));
+    CPS_TRY(compare_inputs(self));
     cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
     CPS_TRY(connect_ranks(self));
     return cps_cluster_agree(self->cluster, create_roles(self));
@@ -414,6 +448,7 @@ static void release(struct rank *self)
     cps_cluster_disconnect(&self->control, &self->rows);
     if (self->pool)
         cps_buffer_pool_destroy(&self->pool);
+    cps_origin_release(&self->origin);
     cps_start_file_close(&self->start_file);
     cps_npy_release(&self->npy);
     cps_layout_release(&self->layout);

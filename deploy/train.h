@@ -4,6 +4,7 @@
 
 #include "common/data/dataset.h"
 #include "common/options/options.h"
+#include "deploy/inputs.h"
 #include "server/coordinator.h"
 
 /* Whoever has a say in how a run begins and ends. Every rank has it, or none; its functions are
@@ -12,8 +13,13 @@ struct cps_train_director {
     void *context;
     /* Settles the options before the other ranks hear of them. */
     enum cps_status (*settle)(void *context, struct cps_options *options);
+    /* The files that the options name were read, once, and are inputs; nothing else was done with them. */
+    enum cps_status (*on_inputs)(void *context, const struct cps_inputs *inputs,
+                                 const struct cps_options *options);
     /* The data is read, the first step not yet done. */
     enum cps_status (*on_data)(void *context, const struct cps_dataset *dataset);
+    /* Whether the run's folder is there after the end, so that its path is worth telling. */
+    bool (*keeps_folder)(void *context);
     /* Who sees the run in place of its recorder; next is the recorder's observer. */
     struct cps_observer (*observe)(void *context, const struct cps_observer *next);
     /* The run is over, with status, and its folder written; returns the status to end with. */

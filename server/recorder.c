@@ -91,8 +91,7 @@ static void fill_record(struct cps_recorder *self)
     *record = (struct cps_run_record){.run_id = setup->run_id,
                                       .state = "running",
                                       .started = time(NULL),
-                                      .versions = setup->versions,
-                                      .version_count = setup->version_count,
+                                      .origin = *setup->origin,
                                       .options = self->options,
                                       .option_count = self->option_count,
                                       .transport = setup->transport,
@@ -200,7 +199,7 @@ static void show_banner(const struct cps_recorder *self)
                                               .host_count = setup->host_count,
                                               .transport = setup->transport,
                                               .isa = setup->isa,
-                                              .run_folder = setup->folder->path};
+                                              .run_folder = setup->kept ? setup->folder->path : NULL};
     cps_console_banner(&self->console, &banner);
 }
 
@@ -412,7 +411,7 @@ static enum cps_status show_summary(struct cps_recorder *self)
                                                 .best_loss = !best             ? 0.0
                                                              : best->has_valid ? best->valid_loss
                                                                                : best->train_loss,
-                                                .model_path = self->model_path,
+                                                .model_path = self->setup.kept ? self->model_path : NULL,
                                                 .model_sha256 = self->model_hash,
                                                 .curve_sha256 = self->curve_hash,
                                                 .seconds = self->train_seconds,
@@ -451,6 +450,7 @@ static enum cps_status finish_failed(struct cps_recorder *self, enum cps_status 
     snprintf(text, sizeof text, "%s", cps_error_text());
     snprintf(hint, sizeof hint, "%s", cps_error_hint());
     note_end(self, status);
+    cps_safetensors_writer_destroy(&self->model); /* on a full disk its room is what the record needs */
     if (self->written_epochs < self->history.count)
         cps_history_write(&self->history, self->setup.folder);
     cps_run_record_write(&self->record, self->setup.folder);

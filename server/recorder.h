@@ -26,8 +26,8 @@ struct cps_recorder_setup {
     const struct cps_plan *plan;
     const struct cps_dataset *dataset;
     struct cps_run_folder *folder; /* open, not started */
-    const struct cps_record_version *versions;
-    size_t version_count;
+    bool kept;                     /* it is there when the program has ended */
+    const struct cps_record_origin *origin;
     const struct cps_record_rank *ranks;
     size_t rank_count;
     const struct cps_console_host *hosts;

@@ -19,6 +19,11 @@ void cps_sha256_add(struct cps_sha256 *self, const void *bytes, size_t count);
 /* The digest of all that was added; the object may only be destroyed afterwards. */
 void cps_sha256_finish(struct cps_sha256 *self, uint8_t digest[CPS_SHA256_BYTES]);
 
+/* The digest, as hex, of all of the file at path, and how long it is. Read in pieces, so that a file larger
+ * than memory will do. fail_as is the status of any error; what is no regular file is one. */
+enum cps_status cps_sha256_file(const char *path, enum cps_status fail_as, uint64_t *bytes,
+                                char hex[CPS_SHA256_HEX_BYTES]);
+
 /* digest as lower-case hex. */
 void cps_sha256_to_hex(const uint8_t digest[CPS_SHA256_BYTES], char hex[CPS_SHA256_HEX_BYTES]);
 

@@ -13,18 +13,24 @@
 #include "common/options/check.h"
 #include "common/options/value.h"
 
+static bool is_called(const struct cps_option *option, const char *name)
+{
+    return strcmp(option->name, name) == 0;
+}
+
+/* Of the options about ranks two say what a worker may see of the others' steps. */
 static bool decides_the_curve(const struct cps_option *option)
 {
     return option->group == CPS_GROUP_DATA || option->group == CPS_GROUP_MODEL ||
-           option->group == CPS_GROUP_TRAINING;
+           option->group == CPS_GROUP_TRAINING || is_called(option, "consistency") ||
+           is_called(option, "staleness");
 }
 
 /* Of the options that decide the curve: may this one change what is read, or how it is split
  * and numbered? */
 static bool decides_the_data(const struct cps_option *option)
 {
-    return option->group == CPS_GROUP_DATA || strcmp(option->name, "seed") == 0 ||
-           strcmp(option->name, "init") == 0;
+    return option->group == CPS_GROUP_DATA || is_called(option, "seed") || is_called(option, "init");
 }
 
 static enum cps_status take_over(struct cps_options *self, const char *where, const struct cps_option *option,
@@ -55,6 +61,18 @@ static enum cps_status compare(const struct cps_options *self, const struct cps_
     return status;
 }
 
+/* An option of another version. At its default it asks for nothing, but may be why the losses differ. */
+static enum cps_status meet_unknown(const char *where, const struct cps_option_setting *setting,
+                                    struct cps_text *differing)
+{
+    if (!setting->given)
+        return cps_text_add(differing, "--%.200s: recorded %.200s, its default, now unknown\n", setting->name,
+                            setting->value ? setting->value : "none");
+    cps_fail(CPS_ERR_DATA, "%sthe recorded option '%.200s' is unknown to collab-ps %s", where, setting->name,
+             cps_version());
+    return cps_hint(CPS_ERR_DATA, "replay it with the version of collab-ps that recorded it");
+}
+
 static enum cps_status adopt_one(struct cps_options *self, const char *where,
                                  const struct cps_option_setting *setting, struct cps_text *differing,
                                  bool *other_data)
@@ -62,8 +80,7 @@ static enum cps_status adopt_one(struct cps_options *self, const char *where,
     bool differs;
     const struct cps_option *option = cps_option_find(setting->name, strlen(setting->name), CPS_FOR(REPLAY));
     if (!option)
-        return cps_fail(CPS_ERR_DATA, "%sthe recorded option '%.200s' is unknown to collab-ps %s", where,
-                        setting->name, cps_version());
+        return meet_unknown(where, setting, differing);
     if (!decides_the_curve(option))
         return CPS_OK;
     if (self->sources[cps_option_index(option)] != CPS_SOURCE_COMMAND_LINE)
@@ -86,6 +103,14 @@ static enum cps_status forget_what_is_not_recorded(struct cps_options *self)
     return CPS_OK;
 }
 
+/* Ratings that were found, not named, give way to those that the command line names. */
+static enum cps_status forget_what_was_found(struct cps_options *self)
+{
+    const struct cps_option *data = cps_option_find("data", 4, CPS_FOR(REPLAY));
+    bool found = self->sources[cps_option_index(data)] == CPS_SOURCE_DEFAULT;
+    return found && self->train ? cps_option_reset(self, data) : CPS_OK;
+}
+
 enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
                                   const struct cps_option_setting *settings, size_t count,
                                   struct cps_text *differing, bool *other_data)
@@ -94,6 +119,7 @@ enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
     CPS_TRY(forget_what_is_not_recorded(self));
     for (size_t i = 0; i < count; i++)
         CPS_TRY(adopt_one(self, where, &settings[i], differing, other_data));
+    CPS_TRY(forget_what_was_found(self));
     self->command = CPS_COMMAND_TRAIN;
     return cps_options_check(self);
 }

@@ -61,12 +61,57 @@ static json_t *time_value(time_t moment)
     return json_string(text);
 }
 
-static json_t *versions_value(const struct cps_run_record *record)
+static json_t *versions_value(const struct cps_record_origin *origin)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < record->version_count; i++)
-        put(object, record->versions[i].name, text_value(record->versions[i].version));
+    for (size_t i = 0; i < origin->version_count; i++)
+        put(object, origin->versions[i].name, text_value(origin->versions[i].version));
     return object;
+}
+
+static json_t *command_value(const struct cps_record_origin *origin)
+{
+    json_t *object = json_object(), *arguments = json_array();
+    for (size_t i = 0; i < origin->argument_count; i++)
+        json_array_append_new(arguments, text_value(origin->arguments[i]));
+    put(object, "arguments", arguments);
+    put(object, "folder", text_value(origin->folder));
+    return object;
+}
+
+static json_t *build_value(const struct cps_record_origin *origin)
+{
+    json_t *object = json_object();
+    put(object, "revision", text_value(origin->revision));
+    put(object, "compiler", text_value(origin->compiler));
+    put(object, "type", text_value(origin->build_type));
+    return object;
+}
+
+static json_t *machine_value(const struct cps_record_origin *origin)
+{
+    json_t *object = json_object();
+    put(object, "host", text_value(origin->host));
+    put(object, "system", text_value(origin->system));
+    put(object, "processor", text_value(origin->processor));
+    put(object, "cores", origin->cores ? count_value(origin->cores) : NULL);
+    put(object, "memory_bytes", origin->memory_bytes ? count_value(origin->memory_bytes) : NULL);
+    return object;
+}
+
+static json_t *inputs_value(const struct cps_record_origin *origin)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < origin->input_count; i++) {
+        const struct cps_record_input *source = &origin->inputs[i];
+        json_t *input = json_object();
+        put(input, "option", text_value(source->option));
+        put(input, "path", text_value(source->path));
+        put(input, "bytes", count_value(source->bytes));
+        put(input, "sha256", text_value(source->sha256));
+        json_array_append_new(list, input);
+    }
+    return list;
 }
 
 static json_t *options_value(const struct cps_run_record *record)
@@ -189,12 +234,16 @@ static json_t *record_value(const struct cps_run_record *record)
     put(object, "seed", count_value(record->seed));
     put(object, "result", result_value(record));
     put(object, "data", data_value(record));
+    put(object, "inputs", inputs_value(&record->origin));
     put(object, "model", model_value(record));
     put(object, "options", options_value(record));
     put(object, "cluster", cluster_value(record));
     put(object, "timings_s", timings_value(record));
     put(object, "counters", counters_value(record));
-    put(object, "versions", versions_value(record));
+    put(object, "command", command_value(&record->origin));
+    put(object, "machine", machine_value(&record->origin));
+    put(object, "build", build_value(&record->origin));
+    put(object, "versions", versions_value(&record->origin));
     return object;
 }
 

@@ -28,7 +28,7 @@ struct cps_record_option {
 };
 
 struct cps_record_version {
-    const char *name, *version; /* {"Open MPI", "4.1.4"} */
+    const char *name, *version; /* {"ZeroMQ", "4.3.4"} */
 };
 
 struct cps_record_rank {
@@ -45,6 +45,29 @@ struct cps_record_counter {
     uint64_t messages, bytes;
 };
 
+/* A file that decides the curve, as it was when it was read. */
+struct cps_record_input {
+    const char *option; /* that named it: "init" */
+    const char *path;   /* as it was opened */
+    uint64_t bytes;
+    const char *sha256; /* hex, as sha256sum prints it */
+};
+
+/* What was started, from which source, on what: all that is not an option. */
+struct cps_record_origin {
+    const char *const *arguments; /* the command line, the program's own name first */
+    size_t argument_count;
+    const char *folder;                    /* it was started in; relative paths are relative to it */
+    const char *revision;                  /* of the source; "1a2b3c4d5e6f-dirty" when it was edited since */
+    const char *compiler, *build_type;     /* "gcc 12.2.0", "Release" */
+    const char *host, *system, *processor; /* of the coordinator's rank; "Linux 6.1.0", "AMD EPYC …" */
+    uint64_t cores, memory_bytes;          /* of that host, 0 where not known */
+    const struct cps_record_version *versions; /* of the program and of what it stands on */
+    size_t version_count;
+    const struct cps_record_input *inputs;
+    size_t input_count;
+};
+
 struct cps_record_timing {
     const char *name; /* "load", "train", "validate", "save", "total", … */
     double seconds;
@@ -56,8 +79,7 @@ struct cps_run_record {
     int exit_code;         /* written once ended is not 0 */
     time_t started, ended; /* wall clock */
 
-    const struct cps_record_version *versions;
-    size_t version_count;
+    struct cps_record_origin origin;
     const struct cps_record_option *options; /* effective ones, in the order of the option table */
     size_t option_count;
 

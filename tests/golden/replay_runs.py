@@ -174,8 +174,8 @@ def check_refusals(check, scratch, run):
         refusal.refuses(check, "the data is gone", ["replay", own], refusal.DATA, "the recorded '--data'", scratch)
         replays(check, "the data was moved", [own, "--data", moved], 0, "^same")
         ratings.write_text(moved.read_text().replace("1,1,2", "1,1,3"))
-        refusal.refuses(check, "other data", ["replay", own], refusal.DATA, "not those of the recorded run", scratch)
-        refusal.refuses(check, "other data", ["replay", own], refusal.DATA, "not those of the recorded run", scratch, ranks=3)
+        refusal.refuses(check, "other data", ["replay", own], refusal.DATA, "is not the file that the recorded '--data' named", scratch)
+        refusal.refuses(check, "other data", ["replay", own], refusal.DATA, "is not the file that the recorded '--data' named", scratch, ranks=3)
 
 
 def check_movielens(check, scratch):

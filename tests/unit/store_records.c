@@ -60,8 +60,7 @@ static void history_is_text(void **state)
     assert_file("history.csv", HISTORY_COLUMNS);
     fill(&history);
     assert_int_equal(cps_history_write(&history, &folder), CPS_OK);
-    assert_file("history.csv",
-                HISTORY_COLUMNS
+    assert_file("history.csv", HISTORY_COLUMNS
                 "0,0.931412346,0.94,1.250000,1250,64000,0.500000,0.250000,0.125000,0.062500,0.000001\n"
                 "1,0.333333333,0.8,1.500000,2500,64000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
                 "2,0.1,,0.500000,3750,1000000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
@@ -176,17 +175,30 @@ static void many_names_are_all_written(void **state)
 /* ---- run.json ---- */
 
 static const struct cps_record_version versions[] = {{"collab-ps", "0.1.0"}, {"Open MPI", "4.1.4"}};
+static const char *const arguments[] = {"collab-ps", "--out", "r\xff"};
+static const struct cps_record_input inputs[] = {{"data", "d/u.data", UINT64_MAX, "aa"},
+                                                 {"init", "start", 0, "bb"}};
 static const struct cps_record_option options[] = {{"epochs", "5", "default"},
                                                    {"data", "d\xe9j\xe0 vu", "command line"}};
-static const struct cps_record_rank ranks[] = {
-    {"coordinator", 0, "a", 10, 0.5, 1.25, 4096}, {"server", 0, "b", 11, 0.25, 1.5, 8192}};
+static const struct cps_record_rank ranks[] = {{"coordinator", 0, "a", 10, 0.5, 1.25, 4096},
+                                               {"server", 0, "b", 11, 0.25, 1.5, 8192}};
 static const struct cps_record_counter counters[] = {{"exchange", 1250, 1u << 30}};
 static const struct cps_record_timing timings[] = {{"train", 1.25}, {"total", INFINITY}};
 
 static struct cps_run_record full_record(void)
 {
     struct cps_run_record record = {.run_id = 0xabc, .state = "done", .started = 1, .ended = 61};
-    record.versions = versions, record.version_count = 2;
+    record.origin = (struct cps_record_origin){.versions = versions,
+                                               .version_count = 2,
+                                               .arguments = arguments,
+                                               .argument_count = 3,
+                                               .folder = "/home/a",
+                                               .revision = "1a2b",
+                                               .compiler = "gcc 12.2.0",
+                                               .host = "a",
+                                               .cores = 2,
+                                               .inputs = inputs,
+                                               .input_count = 2};
     record.options = options, record.option_count = 2;
     record.ranks = ranks, record.rank_count = 2;
     record.counters = counters, record.counter_count = 1;
@@ -241,10 +253,16 @@ static void record_holds_what_it_was_given(void **state)
         {"ended", "\"1970-01-01T00:01:01Z\""},
         {"seed", "\"18446744073709551615\""},
         {"versions", "{\"collab-ps\":\"0.1.0\",\"Open MPI\":\"4.1.4\"}"},
+        {"command", "{\"arguments\":[\"collab-ps\",\"--out\",\"r?\"],\"folder\":\"/home/a\"}"},
+        {"build", "{\"revision\":\"1a2b\",\"compiler\":\"gcc 12.2.0\",\"type\":null}"},
+        {"machine", "{\"host\":\"a\",\"system\":null,\"processor\":null,\"cores\":2,\"memory_bytes\":null}"},
+        {"inputs", "[{\"option\":\"data\",\"path\":\"d/u.data\",\"bytes\":\"18446744073709551615\","
+                   "\"sha256\":\"aa\"},{\"option\":\"init\",\"path\":\"start\",\"bytes\":0,"
+                   "\"sha256\":\"bb\"}]"},
         {"options/epochs", "{\"value\":\"5\",\"source\":\"default\"}"},
         {"options/data/value", "\"d?j? vu\""},
         {"cluster/ranks/1", "{\"rank\":1,\"role\":\"server\",\"index\":0,\"host\":\"b\",\"process\":11,"
-         "\"busy_s\":0.25,\"idle_s\":1.5,\"peak_memory_bytes\":8192}"},
+                            "\"busy_s\":0.25,\"idle_s\":1.5,\"peak_memory_bytes\":8192}"},
         {"cluster/transport", "null"},
         {"counters/exchange", "{\"messages\":1250,\"bytes\":1073741824}"},
         {"timings_s", "{\"train\":1.25,\"total\":null}"},
@@ -273,6 +291,8 @@ static void empty_record_is_written(void **state)
     assert_member(value, "ended", "null");
     assert_member(value, "result/best_epoch", "null");
     assert_member(value, "cluster/ranks", "[]");
+    assert_member(value, "command", "{\"arguments\":[],\"folder\":null}");
+    assert_member(value, "inputs", "[]");
     json_decref(value);
 }
 
