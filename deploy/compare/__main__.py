@@ -84,12 +84,15 @@ def parse(arguments):
     return settings
 
 
-def can_draw():
-    """Is matplotlib there? A picture nobody asked for by name is left out without it."""
-    there = importlib.util.find_spec("matplotlib") is not None
-    if not there:
-        files.say("warning", "no picture: Python's matplotlib is missing", "apt-get install python3-matplotlib")
-    return there
+def can_draw(settings):
+    """Is matplotlib there? Without it a picture that was asked for by name is refused, and any other left out."""
+    if importlib.util.find_spec("matplotlib"):
+        return True
+    told = "no picture: Python's matplotlib is missing", "apt-get install python3-matplotlib"
+    if settings.png:
+        raise files.Failure(files.USAGE, *told)
+    files.say("warning", *told)
+    return False
 
 
 def content_of(report, kind):
@@ -113,7 +116,7 @@ def write_files(report, settings):
             files.show(content_of(report, kind))
         elif path:
             files.write(path, content_of(report, kind))
-        elif settings.out and (kind != "png" or can_draw()):
+        elif settings.out and (kind != "png" or settings.draws):
             files.write(os.path.join(settings.out, f"compare.{kind}"), content_of(report, kind))
 
 
@@ -134,6 +137,7 @@ def compare(settings):
     for rule in checks:
         judge.check_names(rule)
     split = groups.read_splits(settings.by)
+    settings.draws = bool(settings.png or settings.out) and can_draw(settings)
     found, references, skipped = read(settings)
     if settings.baseline in {run.name for run in found} - {None}:
         split += ("name",)

@@ -27,6 +27,8 @@ def read_text(path):
         with open(path, newline="", encoding="utf-8-sig") as file:
             header = next(csv.reader([file.readline(LONGEST_HEADER)]), [])
             header = [name.strip() for name in header]
+            if not header:
+                raise Unusable(f"{what} is empty, or has no header")
             if OWN_TABLE <= set(header):
                 raise Unusable("a table that compare wrote, not a run")
             missing = [name for name in ("epoch", "valid_loss") if name not in header]

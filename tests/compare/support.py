@@ -13,6 +13,7 @@ its own and spoils copies of them.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,9 +71,10 @@ class Scratch(unittest.TestCase):
         cls.folder = Path(tempfile.mkdtemp(prefix="compare-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
 
-    def file(self, name, content):
+    @classmethod
+    def file(cls, name, content):
         """The path of a new file, below the class's folder."""
-        path = self.folder / name
+        path = cls.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
@@ -119,8 +121,9 @@ class Trained(Scratch):
         program("--data", cls.data, *TINY, "--out", folder, *options, ranks=ranks)
         return folder
 
-    def run_folder(self, name):
-        return self.folder / "runs" / name
+    @classmethod
+    def run_folder(cls, name):
+        return cls.folder / "runs" / name
 
     def run_folders(self, name):
         return [self.run_folder(f"{name}-{seed}") for seed in self.SEEDS]
@@ -128,11 +131,12 @@ class Trained(Scratch):
     def record(self, name):
         return json.loads((self.run_folder(name) / "run.json").read_text())
 
-    def copy(self, source, name, record=None, history=None, steps=None):
+    @classmethod
+    def copy(cls, source, name, record=None, history=None, steps=None):
         """A copy of a run, below the class's folder. record changes the dict of run.json in place or
         returns a text to put in its place; history and steps return the new text of their files."""
-        folder = self.folder / name
-        shutil.copytree(self.run_folder(source), folder)
+        folder = cls.folder / name
+        shutil.copytree(cls.run_folder(source), folder)
         if record:
             content = json.loads((folder / "run.json").read_text())
             text = record(content)

@@ -1,0 +1,224 @@
+"""What belongs together: options that matter part runs, seeds and machines do not, and a promise that
+is broken is said."""
+
+import json
+import unittest
+
+import support
+import groups
+import runs
+from support import put
+
+
+class Run(runs.Run):
+    """A run of this program for tests of names and order alone, where nothing is trained."""
+
+    def __init__(self, name=None, seed=1, **options):
+        super().__init__(f"runs/{name}-{seed}-{options}", name, [{"epoch": 0, "train_loss": 1.0, "valid_loss": 1.0,
+                                                                   "time": 1.0}], seed)
+        self.foreign = False
+        self.options = {"model": "bias", "wd": "0.1", "wd-bias": "0.1",
+                        **{key.replace("_", "-"): value for key, value in options.items()}}
+        self.machine = dict.fromkeys(groups.SPLITS[1:], "1")
+
+
+def labels(*made, split=()):
+    return [group.label for group in groups.gather(list(made), split)]
+
+
+def set_option(name, value, source="command line"):
+    return put("options", name, value={"value": value, "source": source})
+
+
+class Labels(unittest.TestCase):
+    def test_by_what_differs(self):
+        self.assertEqual(labels(Run()), ["bias"])
+        self.assertEqual(labels(Run(wd="0.1"), Run(wd="0.2", wd_bias="0.2")), ["wd 0.1", "wd 0.2"])
+        self.assertEqual(labels(Run(), Run(wd_bias="0")), ["wd-bias 0.1", "wd-bias 0"])
+        self.assertEqual(labels(Run(factors="5"), Run()), ["factors 5", "factors none"])
+        self.assertEqual(labels(Run(wd="0.2", factors="5"), Run(factors="6")),
+                         ["wd 0.2, factors 5", "wd 0.1, factors 6"])
+
+    def test_by_name(self):
+        self.assertEqual(labels(Run("a"), Run("b", wd="0.2")), ["a", "b"])
+        self.assertEqual(labels(Run("a"), Run("b")), ["bias"])
+        self.assertEqual(labels(Run("a"), Run("b"), split=("name",)), ["a", "b"])
+        self.assertEqual(labels(Run("a"), Run("a", seed=2)), ["a"])
+
+    def test_no_two_are_alike(self):
+        self.assertEqual(labels(Run("a"), Run("a", wd="0.2", wd_bias="0.2"), Run("b", factors="5")),
+                         ["a (wd 0.1)", "a (wd 0.2)", "b"])
+        self.assertEqual(labels(Run("a (wd 0.1)"), Run("a", factors="4"), Run("a", factors="5")),
+                         ["a (wd 0.1)", "a (factors 4)", "a (factors 5)"])
+        many = labels(Run("a", wd="0.1"), Run("a", wd="0.2"), Run("a (wd 0.1)", factors="6"))
+        self.assertEqual(len(set(many)), 3, many)
+
+    def test_by_machine(self):
+        one, two = Run(), Run(seed=2)
+        two.machine = {**two.machine, "ranks": "8"}
+        self.assertEqual(labels(one, two), ["bias"])
+        self.assertEqual(labels(one, two, split=("ranks",)), ["ranks 1", "ranks 8"])
+        self.assertEqual(labels(one, two, split=("ranks", "isa")), ["ranks 1, isa 1", "ranks 8, isa 1"])
+
+    def test_order_is_that_of_the_first_runs(self):
+        found = groups.gather([Run(wd="0.3"), Run(wd="0.1"), Run(wd="0.3", seed=2), Run(wd="0.2")])
+        self.assertEqual([group.options["wd"] for group in found], ["0.3", "0.1", "0.2"])
+
+
+class Trained(support.Trained):
+    WANTED = {"a": ["--epochs", "2", "--wd", "0.1"], "b": ["--epochs", "2", "--wd", "0.3"]}
+    SEEDS = (1, 2)
+
+    def groups(self, *arguments):
+        return {group["label"]: group for group in self.report(*arguments)["groups"]}
+
+    def one_group(self, *arguments):
+        found = self.groups(*arguments)
+        self.assertEqual(len(found), 1, list(found))
+        return next(iter(found.values()))
+
+    def two_groups(self, *arguments):
+        self.assertEqual(len(self.groups(*arguments)), 2)
+
+    def test_seeds_belong_together(self):
+        found = self.groups(self.folder / "runs")
+        self.assertEqual({label: group["seeds"] for label, group in found.items()}, {"wd 0.1": 2, "wd 0.3": 2})
+        losses = [self.record(f"a-{seed}")["result"]["valid_loss"] for seed in self.SEEDS]
+        self.assertAlmostEqual(found["wd 0.1"]["last"]["mean"], sum(losses) / 2, delta=1e-12)
+        self.assertEqual(found["wd 0.3"]["difference"]["pairs"], 2)
+
+    def test_equal_numbers_written_otherwise(self):
+        self.one_group(self.run_folder("a-1"), self.copy("a-2", "written", set_option("wd", "1e-1")))
+
+    def test_wd_bias_same(self):
+        same = self.run_folder("a-1")
+        self.one_group(same, self.copy("a-2", "spelt", set_option("wd-bias", "0.1")))
+        self.two_groups(same, self.copy("a-2", "apart", set_option("wd-bias", "0.05")))
+
+    def test_run_of_an_older_version(self):
+        """One that does not know an option had what became its default."""
+        def older(record):
+            del record["options"]["wd-bias"]
+            del record["options"]["schedule"]
+        self.one_group(self.copy("a-1", "older", older), self.run_folder("a-2"))
+        changed = self.copy("a-2", "changed", set_option("schedule", "cosine"))
+        self.assertEqual(list(self.groups(self.folder / "older", changed, self.run_folder("a-2"))),
+                         ["schedule one-cycle", "schedule cosine"])
+
+    def test_option_of_a_newer_version_shows(self):
+        newer = self.copy("a-2", "newer", set_option("dropout", "0.5"))
+        self.assertEqual(list(self.groups(self.run_folder("a-1"), newer)), ["dropout none", "dropout 0.5"])
+
+    def test_what_matters(self):
+        for name, value in (("lr-max", "0.01"), ("batch-size", "64"), ("epochs", "3"), ("optimizer", "sgd"),
+                            ("init", "start.safetensors"), ("valid-pct", "0.1"), ("factors", "5"), ("model", "dot")):
+            with self.subTest(name):
+                self.two_groups(self.run_folder("a-1"), self.copy("a-2", f"matters-{name}", set_option(name, value)))
+
+    def test_what_does_not(self):
+        """Really trained otherwise: ranks, transport, instruction set, place and time."""
+        plain = ["--epochs", "2", "--wd", "0.1"]
+        other = [self.train("scalar", *plain, "--seed", "1", "--isa", "scalar", "--log-steps"),
+                 self.train("spread", *plain, "--seed", "1", "--transport", "tcp", ranks=3)]
+        done = self.compare(self.run_folder("a-1"), *other, "--fail-if", "broken > 0")
+        self.assertEqual(done.stderr, "")
+        self.assertIn("the rest, which should move no curve", done.stdout)
+        group = self.one_group(self.run_folder("a-1"), *other)
+        self.assertEqual((group["runs"], group["seeds"]), (3, 1))
+        found = self.groups(self.run_folder("a-1"), *other, "--by", "ranks,isa")
+        self.assertEqual(len(found), 3, list(found))
+        for group in list(found.values())[1:]:
+            self.assertEqual(group["difference"]["mean"], 0.0)
+        report = self.report(self.run_folder("a-1"), *other)
+        self.assertEqual([row["machine"]["ranks"] for row in report["machines"]], [1, 1, 3])
+        self.assertEqual([row["curves"] for row in report["machines"]], ["same"] * 3)
+
+    def test_broken_promise(self):
+        """Equal options, seed and data, another curve: a run of another seed that says it is this one."""
+        def pretend(record):
+            record["seed"] = 1
+            record["data"]["fingerprint"] = self.record("a-1")["data"]["fingerprint"]
+            record["cluster"]["isa"] = "made-up"
+        liar = self.copy("a-2", "liar", pretend)
+        done = self.compare(self.run_folder("a-1"), liar, "--fail-if", "broken > 0", code=1)
+        hashes = [self.record(name)["result"]["curve_sha256"][:12] for name in ("a-1", "a-2")]
+        self.assertIn("the promise is broken: equal options and seed 1 of 'bias' gave 2 curves, which differ in isa: "
+                      f"{hashes[0]} in {self.run_folder('a-1')}; {hashes[1]} in {liar}", done.stderr)
+        self.assertIn("'broken > 0' is true\n", done.stderr)
+        report = self.report(self.run_folder("a-1"), liar)
+        self.assertEqual((report["broken"], {row["curves"] for row in report["machines"]}), (1, {"differ"}))
+        apart = self.report(f"old={self.run_folder('a-1')}", f"new={liar}", "--by", "name")
+        self.assertEqual((apart["broken"], len(apart["groups"])), (1, 2))
+
+    def test_same_seed_on_other_ratings(self):
+        moved = self.copy("a-1", "moved", put("data", "fingerprint", value="0" * 64))
+        done = self.compare(self.run_folder("a-1"), moved, "--fail-if", "broken > 0")
+        self.assertIn("equal options and seed 1 of 'bias', but other ratings: set apart", done.stderr)
+        self.assertEqual(self.one_group(self.run_folder("a-1"), moved)["seeds"], 2)
+
+    def test_other_ratings_are_said(self):
+        support.program("synth", "--users", "50", "--items", "90", "--ratings", "2500", "--out", self.folder / "less")
+        other = self.folder / "on-less"
+        support.program("--data", self.folder / "less", *support.TINY, "--epochs", "2", "--out", other)
+        done = self.compare(self.run_folder("a-1"), other)
+        self.assertIn("trained or validated on other ratings than 'ratings 3000 by 60 of 90'", done.stderr)
+        self.assertEqual(self.compare(self.folder / "runs").stderr, "")
+
+    def test_a_copied_folder_counts_once(self):
+        group = self.one_group(self.run_folder("a-1"), self.copy("a-1", "copied"))
+        self.assertEqual((group["runs"], group["seeds"]), (2, 1))
+
+    def test_names_of_options_are_known_to_the_program(self):
+        """What is set aside is either an option of the program or one that is yet to come."""
+        self.assertEqual(runs.ASIDE - set(self.record("a-1")["options"]), {"resume", "save-every", "threads"})
+
+
+class References(support.Trained):
+    WANTED = {"a": ["--epochs", "3", "--wd", "0.1"], "b": ["--epochs", "3", "--wd", "0.3"]}
+
+    def curves(self, **models):
+        """A table of fastai's, with two seeds a model, a little above and below the losses given."""
+        lines = ["model,seed,epoch,train_loss,valid_loss"]
+        for model, losses in models.items():
+            lines += [f"{model},{seed},{epoch},1.0,{loss + sign * 0.01}" for seed, sign in ((1, -1), (2, 1))
+                      for epoch, loss in enumerate(losses)]
+        return self.file(f"{'-'.join(models)}.csv", "\n".join(lines) + "\n")
+
+    def losses(self, name):
+        return [epoch["valid_loss"] for epoch in runs.read_folder(str(self.run_folder(name)), None).curve]
+
+    def test_goes_with_the_group_of_its_name(self):
+        reference = self.curves(small=self.losses("a-1"), large=[9.0, 9.0, 9.0], unknown=[1.0, 1.0, 1.0])
+        report = self.report(f"small={self.run_folder('a-1')}", f"large={self.run_folder('b-1')}",
+                             "--reference", f"fastai={reference}")
+        self.assertEqual({group["label"]: group["partner"] for group in report["groups"]},
+                         {"small": "fastai: small", "large": "fastai: large", "fastai: small": "small",
+                          "fastai: large": "large"})
+        self.assertEqual(report["groups"][0]["beside"]["outside"], [])
+        self.assertEqual(report["groups"][1]["beside"]["outside"], [0, 1, 2])
+        self.assertIn("within the range of the reference's 2 seeds at every epoch: the mean curve of small",
+                      report["verdicts"])
+        self.assertIn("outside the range of 'fastai: large' at epoch 0, 1, 2: large", report["verdicts"])
+        self.assertIn("1 reference curve of other names left out", report["verdicts"])
+
+    def test_one_goes_with_the_only_group(self):
+        mine = self.file("mine/history.csv", support.FASTAI)
+        report = self.report(self.run_folder("a-1"), "--reference", f"fastai={mine}")
+        self.assertEqual([(group["label"], group["partner"]) for group in report["groups"]],
+                         [("bias", "fastai: mine"), ("fastai: mine", "bias")])
+        self.assertFalse([line for line in report["verdicts"] if "range" in line], "a single curve has no range")
+
+    def test_many_beside_no_namesake_are_all_shown(self):
+        report = self.report(self.folder / "runs", "--reference", str(support.CURVES))
+        shown = [group["label"] for group in report["groups"] if group["reference"]]
+        self.assertEqual(shown[:2], ["reference: dot", "reference: dot-range"])
+        self.assertEqual(len(shown), len({run["label"] for run in report["runs"]} - {"wd 0.1", "wd 0.3"}))
+
+    def test_is_no_baseline(self):
+        said = self.errors(self.run_folder("a-1"), "--reference", f"fastai={support.CURVES}", "--baseline", "fastai: dot",
+                           code=3)
+        self.assertIn("no finished run is called 'fastai: dot'", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
