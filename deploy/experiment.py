@@ -114,12 +114,13 @@ def compare(plan, found, out, fail_if):
         say("warning", f"no run of the baseline '{plan.get('baseline')}' is done: comparing with the first that is")
     command += [f"--reference={name}={plan.path.parent / file}" for name, file in plan.get("references", {}).items()]
     command += [f"--fail-if={rule}" for rule in fail_if]
-    return subprocess.run([*command, "--", *(f"{run.cell.label}={run.folder}" for run in shown)], check=False).returncode
+    return subprocess.run([*command, *(f"{run.cell.label}={run.folder}" for run in shown)], check=False).returncode
 
 
 def list_runs(found):
     for run in found:
-        print(f"{run.state()[0]:10} {run.folder} {shlex.join(run.option_arguments())}")
+        ranks = [f"ranks={run.cell.ranks}"] if run.cell.ranks > 1 else []
+        print(f"{run.state()[0]:10} {shlex.join([str(run.folder), *ranks, *run.option_arguments()])}")
     return 0
 
 
@@ -128,7 +129,6 @@ def train(plan, found, settings, out, held):
     done = [run for run in found if run.is_done()]
     todo = sorted((run for run in found if run not in done), key=lambda run: plan.seeds.index(run.seed))
     say("note", f"{plan.get('name')}: {len(found)} runs in '{out}', {len(done)} of them done")
-    experiment_runs.warn_of_newer_inputs(done)
     if not todo:
         return []
     program = find_program(settings.program)
@@ -162,7 +162,7 @@ def run(settings):
     if settings.list:
         return list_runs(found)
     make_folder(out)
-    held = lock(out)
+    held = lock(out, found)
     clean(out, found)
     failed = train(plan, found, settings, out, held)
     code = compare(plan, found, out, settings.fail_if)

@@ -165,7 +165,7 @@ def read_seeds(plan, given):
     if is_whole(value) and value >= 1:
         return list(range(1, value + 1))
     if not isinstance(value, list) or not value or not all(is_whole(seed) and 0 <= seed < 2**64 for seed in value):
-        raise Failure(USAGE, f"{where}: '{given if given is not None else value}' is neither a number of seeds, "
+        raise Failure(USAGE, f"{where}: '{given or show(value)}' is neither a number of seeds, "
                              "1 or more, nor a list of seeds")
     if len(set(value)) < len(value):
         raise Failure(USAGE, f"{where}: a seed is listed twice")
@@ -220,7 +220,7 @@ def read_overrides(texts):
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise Failure(USAGE, f"--set '{text}' is not OPTION=VALUE")
-        found[name.removeprefix("--")] = {"true": True, "false": False}.get(value, value)
+        found[name] = {"true": True, "false": False}.get(value, value)
     return found
 
 
@@ -293,7 +293,9 @@ def check_labels(plan, cells):
     labels = [cell.label for cell in cells]
     for label in labels:
         if not is_text(label):
-            plan.refuse("in an axis", f"{label!r} is not a line of text")
+            plan.refuse("in its axes", f"the label {label!r} is not a line of text")
+        if label.startswith("-"):
+            plan.refuse("in its axes", f"the label '{label}' looks like an option of compare")
         if labels.count(label) > 1:
             plan.refuse("in its axes", f"two different sets of options are both called '{label}'")
 

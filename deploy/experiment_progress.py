@@ -36,20 +36,15 @@ class Progress:
         self.done, self.drawn_at = 0, 0.0
         self.seconds = {}  # of the runs that ended well, by cell
 
-    def tell(self, text, kind="run", hint=""):
-        """A line that stays."""
-        if self.shows_status:
-            self.stream.write(CLEAR)
-        files.say(kind, text, hint)
-        self.drawn_at = 0.0
-
-    def ended(self, run, text, seconds):
-        """One run more is through."""
+    def ended(self, run, seconds, text):
+        """One run more is through, after so long."""
         self.done += 1
         if run.code == 0:
             self.seconds.setdefault(run.cell, []).append(seconds)
-        self.tell(f"[{self.done:{len(str(self.total))}}/{self.total}] {run.label}: {text}, {seconds:.1f} s",
-                  "error" if run.code else "run")
+        self.clear()
+        self.drawn_at = 0.0
+        files.say("error" if run.code else "run",
+                  f"[{self.done:{len(str(self.total))}}/{self.total}] {run.label}: {text}")
 
     def expected(self, run):
         """Seconds that run will take by those before it, of its cell if there were any; None at the start."""

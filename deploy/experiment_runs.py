@@ -3,14 +3,17 @@
     plan (experiment_file.py) × seeds -> runs, each with its state: what is not done is trained
                                          (experiment_train.py)
 
-A run is done when its folder holds a finished run of these very options. Nothing else is written down,
-so that whatever ends an experiment, its next start sees what there is.
+A run is done when its folder holds a finished run of these very options on these very files. Nothing else is
+written down, so that whatever ends an experiment, its next start sees what there is.
 """
 
+import functools
+import hashlib
 import os
 from pathlib import Path
 
 import runs as records
+from experiment_file import PATHS
 from files import DATA, Failure, say
 
 MISSING, UNFINISHED, CHANGED, DONE = "missing", "unfinished", "changed", "done"
@@ -52,6 +55,10 @@ class Run:
         for name in [*self.options, *record["options"]]:
             if not self.agrees(name, record["options"].get(name)):
                 return CHANGED, f"trained with another '{name}'"
+        ended = os.stat(self.folder / "run.json").st_mtime
+        for entry in record.get("inputs", []):
+            if is_changed(entry, ended):
+                return CHANGED, f"trained on another '{entry['path']}'"
         return DONE, ""
 
     def is_done(self):
@@ -91,35 +98,31 @@ def make_runs(plan, folder):
     return found
 
 
-def inputs(run, names):
-    return [(name, run.options[name]) for name in names if isinstance(run.options.get(name), str)]
-
-
 def check_inputs(plan, run):
     """Names a file that is not there once, and not run by run."""
-    for name, path in inputs(run, ("data", "train", "valid", "init", "batch-order")):
-        if not os.path.exists(path):
+    for name in PATHS:
+        path = run.options.get(name)
+        if isinstance(path, str) and not os.path.exists(path):
             raise Failure(DATA, f"'{plan.path}', '{run.cell.label}', '{name}': there is no '{path}'")
 
 
-def newest(path):
-    """Time of the last change of a file, or of the files in a folder."""
-    entries = list(os.scandir(path)) if os.path.isdir(path) else []
-    return max([entry.stat().st_mtime for entry in entries if entry.is_file()] or [os.stat(path).st_mtime])
+def is_changed(entry, since):
+    """Is a file of run.json's inputs another one than at that time (seconds since 1970)? One that was not
+    touched since and has its size is taken to be the same; else its hash tells."""
+    try:
+        now = os.stat(entry["path"])
+        if now.st_size != entry["bytes"]:
+            return True
+        return now.st_mtime > since and sha256(entry["path"], now.st_mtime) != entry["sha256"]
+    except OSError:
+        return True
 
 
-def warn_of_newer_inputs(found):
-    """Says which finished runs may have seen other ratings than those that are there now: a path and a name
-    are all that tells whether a run is done."""
-    older, times = {}, {}
-    for run in found:
-        for _, path in inputs(run, ("data", "train", "valid", "init", "batch-order")):
-            times.setdefault(path, newest(path))
-            if times[path] > os.stat(run.folder / "run.json").st_mtime:
-                older[path] = older.get(path, 0) + 1
-    for path, count in older.items():
-        say("warning", f"'{path}' was changed after {count} of the runs were trained",
-            "remove their folders to train them anew")
+@functools.cache
+def sha256(path, _changed):
+    """Of a file as it was last changed."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def out_folder(plan, given):

@@ -43,18 +43,19 @@ def die_with(parent):
         os._exit(INTERRUPTED)
 
 
-def lock(folder):
+def lock(folder, found):
     """Holds the experiment for this process and its trainers, which inherit the file: its descriptor."""
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    if try_lock(descriptor):
-        return descriptor
-    say("note", f"'{folder}' is in use: waiting up to {LOCK_S} s for the other to end")
-    until = time.monotonic() + LOCK_S
-    while time.monotonic() < until:
-        if try_lock(descriptor):
-            return descriptor
+    until = None
+    while not (try_lock(descriptor) and not any(is_busy(run.folder) for run in found)):
+        if until is None:
+            say("note", f"'{folder}' is in use: waiting up to {LOCK_S} s for the other to end")
+            until = time.monotonic() + LOCK_S
+        if time.monotonic() > until:
+            raise Failure(STORAGE, f"another experiment is running in '{folder}'",
+                          "wait for its end, or choose another --out")
         time.sleep(0.1)
-    raise Failure(STORAGE, f"another experiment is running in '{folder}'", "wait for its end, or choose another --out")
+    return descriptor
 
 
 def try_lock(descriptor):
@@ -66,6 +67,19 @@ def try_lock(descriptor):
     except OSError:
         pass
     return True
+
+
+def is_busy(folder):
+    """Does a trainer hold this folder? Ranks do not inherit the experiment's lock from mpirun, and outlive one
+    that was killed for a second."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def clean(folder, found):
@@ -125,7 +139,7 @@ class Trainer:
         if code == OK and state == DONE:
             self.run.code = OK
             files.remove(self.run.log)
-            return f"valid_loss {valid_loss(self.run.folder)}"
+            return f"valid_loss {valid_loss(self.run.folder)}, {self.seconds():.1f} s"
         self.run.code = code if 0 < code < 126 else DATA if code == OK else INTERRUPTED
         if code == OK:
             self.run.failure = f"it ended well, but its record is not that of a finished run: {why}"
@@ -164,8 +178,8 @@ class Training:
         """To the end, or to a failure that the next run would share."""
         try:
             while self.waiting or self.trainers:
-                self.start_some()
                 self.take_ended()
+                self.start_some()
                 self.progress.draw(self.waiting, [(trainer.run, trainer.seconds()) for trainer in self.trainers])
                 time.sleep(POLL_S)
         finally:
@@ -183,10 +197,10 @@ class Training:
     def take_ended(self):
         for trainer in [trainer for trainer in self.trainers if trainer.process.poll() is not None]:
             self.trainers.remove(trainer)
-            run, seconds = trainer.run, trainer.seconds()
-            self.progress.ended(run, trainer.finish(), seconds)
+            run, seconds, text = trainer.run, trainer.seconds(), trainer.finish()
             if run.code == STORAGE:
                 raise Failure(STORAGE, f"'{run.label}': {run.failure}", "once that is mended, start again to go on")
+            self.progress.ended(run, seconds, text)
             if run.code in (USAGE, DATA):
                 self.give_up(run)
 
@@ -195,7 +209,7 @@ class Training:
         for run in [run for run in self.waiting if run.cell is failed.cell]:
             self.waiting.remove(run)
             run.code, run.failure = failed.code, failed.failure
-            self.progress.ended(run, "not tried, for the same reason", 0.0)
+            self.progress.ended(run, 0.0, "not tried, for the same reason")
 
     def stop(self):
         """Ends trainers that still run, and waits for them."""

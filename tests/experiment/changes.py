@@ -1,0 +1,87 @@
+"""What makes a run another one, to be trained anew: its options, its ranks, its ratings; and what does not.
+
+    changes.py [NAME ...]
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from refusal import OK, STORAGE, errors_of  # noqa: E402
+from verdict import Verdict  # noqa: E402
+from workbench import CELLS, Workbench, labels, trained  # noqa: E402
+
+
+def changed_options(check, bench):
+    """A run is done for these options alone; what is no longer in the file is left as it is."""
+    bench.write("a.toml", CELLS)
+    check.equal("an experiment", bench.run("a.toml", "--out", "a").code, OK)
+    before = bench.runs("a")
+    bench.write("a.toml", CELLS.replace("wd = 0.2", "wd = 0.25").replace("three = { wd = 0.3 }", "four = { wd = 0.4 }"))
+    listed = bench.run("a.toml", "--out", "a", "--list").stdout
+    check.equal("--list tells changed from missing", [line.split()[0] for line in listed.splitlines()],
+                ["done"] * 2 + ["changed"] * 2 + ["missing"] * 2)
+    run = bench.run("a.toml", "--out", "a")
+    after = bench.runs("a")
+    check.equal("changed and new runs are trained", sorted(trained(run)),
+                ["four, seed 1", "four, seed 2", "two, seed 1", "two, seed 2"])
+    same = sorted(name for name in before if before[name] == after.get(name))
+    check.equal("what is as it was is left alone, in the file or not", same,
+                ["one-seed-1", "one-seed-2", "three-seed-1", "three-seed-2"])
+    check.equal("what is not in the file is not compared", labels(bench, "a"), ["one", "two", "four"])
+    for what, arguments in (("an option more", ["--set", "epochs=2"]), ("steps", ["--set", "log-steps=true"])):
+        check.equal(f"{what}: all anew", len(trained(bench.run("a.toml", "--out", "a", *arguments))), 6)
+    check.equal("steps that were logged unasked will do", trained(bench.run("a.toml", "--out", "a")), [])
+    check.equal("other ways to write the same: none", trained(bench.run("a.toml", "--out", "a", "--set", "factors=2")), [])
+
+
+def changed_ranks(check, bench):
+    bench.write("a.toml", "[options]\nepochs = 1\n[axes.a]\na = { ranks = 2 }\n")
+    bench.run("a.toml", "--out", "a")
+    bench.write("a.toml", "[options]\nepochs = 1\n[axes.a]\na = { ranks = 3 }\n")
+    check.equal("other ranks: anew", trained(bench.run("a.toml", "--out", "a")), ["a, seed 1"])
+
+
+def changed_after_failure(check, bench):
+    """A run of former options is not shown under the label of one that failed since."""
+    bench.write("a.toml", CELLS)
+    bench.run("a.toml", "--out", "a")
+    os.rename(bench.folder / "a" / "two-seed-1", bench.folder / "kept")
+    (bench.folder / "a" / "two-seed-1").mkdir()
+    (bench.folder / "a" / "two-seed-1" / "mine.txt").write_text("mine\n")
+    bench.write("a.toml", CELLS.replace("wd = 0.2", "wd = 0.25"))
+    run = bench.run("a.toml", "--out", "a")
+    check.that(run.code == STORAGE and len(errors_of(run)) == 1 and "'mine.txt'" in errors_of(run)[0],
+               "a folder of other files: exit code 6, and named", f"{run.code}: {errors_of(run)[:1]}")
+    check.equal("a folder of other files: as it was", os.listdir(bench.folder / "a" / "two-seed-1"), ["mine.txt"])
+
+
+def changed_ratings(check, bench):
+    """Other ratings under the same name make other runs; the same ones, touched, do not."""
+    bench.write("a.toml", CELLS)
+    bench.run("a.toml", "--out", "a")
+    ratings = bench.folder / "data" / "ratings.csv"
+    os.utime(ratings)
+    check.equal("ratings touched: none anew", trained(bench.run("a.toml", "--out", "a")), [])
+    lines = ratings.read_text().splitlines(True)
+    ratings.write_text("".join(lines[:1] + lines[2:] + lines[1:2]))
+    check.equal("ratings changed: all anew", len(trained(bench.run("a.toml", "--out", "a"))), 6)
+    ratings.write_text("".join(lines[:-1]))
+    os.utime(ratings, (1e9, 1e9))
+    check.equal("ratings cut, with an old date: all anew", len(trained(bench.run("a.toml", "--out", "a"))), 6)
+
+
+PARTS = (changed_options, changed_ranks, changed_after_failure, changed_ratings)
+
+
+def main():
+    check = Verdict("experiment/changes")
+    for part in PARTS:
+        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+            with Workbench() as bench:
+                part(check, bench)
+    check.finish()
+
+
+main()

@@ -1,0 +1,182 @@
+"""An experiment that was cut short goes on without losing a run or training a finished one again.
+
+    continuation.py [SEED]      of the random moments; printed, so that a failure can be had again
+
+It is killed many times over, by every means there is, and started again each time. In the end all runs are there
+with the hashes of an experiment that nothing disturbed, and nothing else is: no log, no trainer, no half file.
+"""
+
+import os
+import pty
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+from refusal import INTERRUPTED, OK, half_written  # noqa: E402
+from verdict import Verdict  # noqa: E402
+from workbench import LONG, SCRIPT, Workbench, trainers, wait_until  # noqa: E402
+
+SEED = 20261124
+# Runs of a few tenths of a second: long enough for most cuts to fall into training.
+TEXT = """
+seeds = 4
+[options]
+batch-size = 16
+[[grid]]
+options = { epochs = 40 }
+axes.wd = [0.01, 0.1, 0.2]
+[[grid]]
+options = { epochs = 10, ranks = 3 }
+axes.wd = [0.3]
+"""
+RUNS = 16
+GONE_S = 8  # after a cut, until no trainer is left; mpirun gives its ranks time
+
+
+def whole_session(process):
+    """As a terminal or a machine that goes down would: all of its group; trainers are not in it."""
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def cuts():
+    """(name, how) in turn: more of SIGKILL, which leaves no time for anything."""
+    kill = ("SIGKILL", lambda process: process.kill())
+    return [kill, ("SIGTERM", tell(signal.SIGTERM)), kill, ("SIGKILL to mpirun", kill_launcher), kill,
+            ("SIGINT", tell(signal.SIGINT)), kill, ("SIGKILL to the group", whole_session), kill,
+            ("SIGHUP", tell(signal.SIGHUP)), kill, ("SIGKILL to one trainer", kill_trainer), kill]
+
+
+def tell(number):
+    """Sends a signal that is to be heeded, once the script can: when it has a trainer, or is about to end."""
+    def send(process):
+        wait_until(lambda: process.poll() is not None or trainers("a"), 20)
+        process.send_signal(number)
+    return send
+
+
+def kill_trainer(process):
+    """One run dies by itself, the experiment goes on to the end of the others."""
+    kill_one(process, lambda words: "mpirun" not in words[0])
+
+
+def kill_launcher(process):
+    """So that ranks are left without it, and the experiment with it."""
+    kill_one(process, lambda words: "mpirun" in words[0])
+    process.kill()
+
+
+def kill_one(process, fits):
+    wait_until(lambda: process.poll() is not None or any(map(fits, trainers("a").values())), 20)
+    for pid in [pid for pid, words in trainers("a").items() if fits(words)][:1]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def cut(check, bench, number, name, how, delay):
+    """One start that is cut short; what was finished before it must be as it was."""
+    before = bench.runs("a")
+    process = bench.start("a.toml", "--out", "a")
+    time.sleep(delay)
+    how(process)
+    run = launch.finish(process, 60)
+    gone = wait_until(lambda: not trainers("a"), GONE_S)
+    after = bench.runs("a")
+    again = [name for name in before if before[name] != after.get(name)]
+    codes = (-signal.SIGKILL, INTERRUPTED, OK)
+    problem = "" if gone else f"left behind: {trainers('a')}"
+    problem = problem or (f"trained again or lost: {again}" if again else "")
+    problem = problem or ("" if run.code in codes else f"exit code {run.code}: {run.stderr[-300:]}")
+    check.that(not problem, f"cut {number}, {name} after {delay:.2f} s",
+               problem or f"exit code {run.code}, {len(after) - len(before)} more finished, {len(after)} in all")
+
+
+def finish_and_compare(check, bench):
+    before = bench.runs("a")
+    run = bench.run("a.toml", "--out", "a")
+    after = bench.runs("a")
+    check.equal("started once more: exit code", run.code, OK)
+    check.equal("all runs are there", len(after), RUNS)
+    check.equal("none was trained again", [name for name in before if before[name] != after.get(name)], [])
+    last = bench.run("a.toml", "--out", "a")
+    check.that(bench.runs("a") == after and f"{RUNS} runs in 'a', {RUNS} of them done" in last.stderr,
+               "and once more: nothing to do", last.stderr.strip())
+    check.equal("the hashes of one that nothing disturbed", bench.hashes("a") == bench.hashes("whole"), True)
+    left = sorted(path.name for path in (bench.folder / "a").iterdir() if not path.is_dir())
+    check.equal("no log is left", [name for name in left if not name.startswith("compare.")], [".lock"])
+    check.equal("no half file is left", half_written(bench.folder / "a"), [])
+    check.equal("no trainer is left", trainers("a"), {})
+
+
+def undisturbed(check, bench):
+    bench.write("a.toml", TEXT)
+    check.equal("an experiment that nothing disturbs", bench.run("a.toml", "--out", "whole").code, OK)
+    check.equal("its runs", len(bench.runs("whole")), RUNS)
+
+
+def at_random(check, bench, seed):
+    chance = random.Random(seed)
+    for number, (name, how) in enumerate(cuts()):
+        cut(check, bench, number, name, how, chance.uniform(0.1, 0.6))
+
+
+def ranks_left_behind(check, bench):
+    """Ranks outlive an mpirun that was killed for a moment, and hold their run's folder: the next start waits."""
+    bench.write("a.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [3]\n")
+    process = bench.start("a.toml", "--out", "a")
+    wait_until(lambda: len(trainers("a")) == 4, 20)
+    kill_launcher(process)
+    launch.finish(process, 20)
+    bench.write("a.toml", "[options]\nepochs = 1\n[axes]\nranks = [3]\n")
+    run = bench.run("a.toml", "--out", "a")
+    check.that(run.code == OK and not trainers("a"), "started while ranks were left behind", run.stderr[-300:])
+
+
+def from_the_keyboard(check, bench):
+    """Ctrl-C on a terminal: said in a line, and no trainer is left seconds later."""
+    bench.write("long.toml", LONG)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(bench.folder)
+        os.execve(sys.executable, [sys.executable, str(SCRIPT), "long.toml", "--out", "a"], bench.environment())
+    check.that(wait_until(lambda: len(trainers("a")) == 2, 20), "two trainers at work")
+    time.sleep(0.5)
+    began = time.monotonic()
+    os.write(terminal, b"\x03")
+    said = read_end(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    check.that(code == INTERRUPTED and not trainers("a"), "Ctrl-C: all is ended", f"{code} after {time.monotonic() - began:.1f} s")
+    check.at_most("Ctrl-C: within seconds", time.monotonic() - began, 8)
+    check.that("interrupted; started again, it goes on" in said and "Traceback" not in said, "Ctrl-C: said in a line", said[-200:])
+
+
+def read_end(terminal):
+    said = b""
+    while True:
+        try:
+            said += os.read(terminal, 65536)
+        except OSError:
+            os.close(terminal)
+            return said.decode(errors="replace")
+
+
+def main():
+    check = Verdict("experiment/continuation")
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else SEED
+    print(f"moments by seed {seed}", flush=True)
+    with Workbench() as bench:
+        undisturbed(check, bench)
+        at_random(check, bench, seed)
+        finish_and_compare(check, bench)
+    for part in (ranks_left_behind, from_the_keyboard):
+        with Workbench() as bench:
+            part(check, bench)
+    check.finish()
+
+
+main()

@@ -1,0 +1,132 @@
+"""A folder to try experiments in: tiny ratings, files of experiments, and the script run as a user does.
+
+    with Workbench() as bench:
+        bench.write("a.toml", TEXT)
+        run = bench.run("a.toml", "--seeds", 2)      # launch.Finished
+        bench.runs("a")                              # {folder's name: what tells whether it was trained again}
+"""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import places  # noqa: E402
+
+SCRIPT = places.SOURCE / "deploy" / "experiment.py"
+SECONDS = 90
+CELLS = """
+seeds = 2
+baseline = "one"
+[options]
+epochs = 1
+factors = 2
+[axes.cell]
+one = { wd = 0.1 }
+two = { wd = 0.2 }
+three = { wd = 0.3 }
+"""
+LONG = "[options]\nepochs = 1000000\n[axes]\nfactors = [2, 3]\n"
+
+
+class Workbench:
+    def __enter__(self):
+        self.holder = tempfile.TemporaryDirectory(prefix="collab-ps-experiment-")
+        self.folder = Path(self.holder.name)
+        made = launch.launch(["synth", "--users", 60, "--items", 90, "--ratings", 3000, "--seed", 1, "--out",
+                              self.folder / "data"])
+        if made.code:
+            raise RuntimeError(made.stderr)
+        return self
+
+    def __exit__(self, *_):
+        self.holder.cleanup()
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+        return self.folder / name
+
+    def environment(self, **variables):
+        """Of somebody who has the ratings named in COLLAB_PS_DATA; None takes a variable away."""
+        wanted = {**launch.environment(), "COLLAB_PS_PROGRAM": str(places.program()),
+                  "COLLAB_PS_DATA": str(self.folder / "data"), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+    def start(self, *arguments, cwd=None, variables=None, python=(), user=None):
+        """The script as a running process, leader of a group of its own."""
+        return subprocess.Popen([sys.executable, *python, SCRIPT, *map(str, arguments)], cwd=cwd or self.folder,
+                                env=self.environment(**(variables or {})), stdin=subprocess.DEVNULL, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, user=user)
+
+    def run(self, *arguments, **more):
+        return launch.finish(self.start(*arguments, **more), SECONDS)
+
+    def runs(self, out):
+        """{name: its fingerprint} of the finished runs in an experiment's folder, by their records alone."""
+        found = {}
+        for record in sorted((self.folder / out).glob("*/run.json")):
+            try:
+                done = json.loads(record.read_text())["state"] == "done"
+            except ValueError:
+                done = False
+            if done:
+                found[record.parent.name] = fingerprint(record.parent)
+        return found
+
+    def hashes(self, out):
+        """{name: (curve, model)} of the finished runs."""
+        results = {name: json.loads((self.folder / out / name / "run.json").read_text())["result"]
+                   for name in self.runs(out)}
+        return {name: (result["curve_sha256"], result["model_sha256"]) for name, result in results.items()}
+
+
+def fingerprint(folder):
+    """What another training of the same run would change."""
+    files = [folder / name for name in ("run.json", "history.csv", "model.safetensors")]
+    return [(path.name, path.stat().st_ino, path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+            for path in files]
+
+
+def trained(run):
+    """Names of the runs that were tried, in the order they ended."""
+    return re.findall(r"^collab-ps: (?:run|error): \[ *\d+/\d+\] (.*?): ", run.stderr, re.MULTILINE)
+
+
+def labels(bench, out):
+    return [group["label"] for group in json.loads((bench.folder / out / "compare.json").read_text())["groups"]]
+
+
+def trainers(out):
+    """{process id: command line} of processes that name a run's folder below out, launchers and ranks alike."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        try:
+            words = Path("/proc", entry, "cmdline").read_text(errors="replace").split("\0")
+        except OSError:
+            continue
+        if any(word.startswith(f"--out={out}/") for word in words):
+            found[int(entry)] = words
+    return found
+
+
+def wait_until(holds, seconds):
+    """Whether holds() came true within that time."""
+    until = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def kill_all(process):
+    """The process and what it started, at once."""
+    os.killpg(process.pid, signal.SIGKILL)
