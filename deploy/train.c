@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <zmq.h>
 
 #include "common/base/clock.h"
@@ -23,6 +21,7 @@
 #include "common/cluster/cluster.h"
 #include "common/net/driver.h"
 #include "common/store/npy.h"
+#include "deploy/account.h"
 #include "deploy/origin.h"
 #include "deploy/settings.h"
 #include "server/recorder.h"
@@ -372,60 +371,16 @@ static enum cps_status prepare(struct rank *self)
     return cps_cluster_agree(self->cluster, create_roles(self));
 }
 
-/* What every rank tells the coordinator's after the run. */
-struct rank_account {
-    int64_t process;
-    uint64_t busy_ns, idle_ns, peak_memory_bytes;
-    uint64_t messages[CPS_MESSAGE_KINDS], bytes[CPS_MESSAGE_KINDS]; /* sent */
-};
-
-static void add_counters(const struct cps_transport_counters *counters, struct rank_account *account)
-{
-    for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
-        account->messages[kind] += counters->sent[kind];
-        account->bytes[kind] += counters->sent_bytes[kind];
-    }
-}
-
-static struct rank_account own_account(const struct rank *self)
-{
-    struct rank_account account = {.process = getpid()};
-    struct rusage usage;
-    if (getrusage(RUSAGE_SELF, &usage) == 0)
-        account.peak_memory_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    cps_driver_times(self->driver, &account.busy_ns, &account.idle_ns);
-    add_counters(cps_driver_local_counters(self->driver), &account);
-    if (self->control)
-        add_counters(&self->control->counters, &account);
-    if (self->rows)
-        add_counters(&self->rows->counters, &account);
-    return account;
-}
-
-/* Takes one rank's account into the record. */
-static void enter_account(struct rank *self, uint32_t rank, const struct rank_account *account)
-{
-    struct cps_record_rank *record = &self->rank_records[rank];
-    record->process = account->process;
-    record->busy_s = (double)account->busy_ns * 1e-9;
-    record->idle_s = (double)account->idle_ns * 1e-9;
-    record->peak_memory_bytes = account->peak_memory_bytes;
-    for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++) {
-        self->counters[kind].messages += account->messages[kind];
-        self->counters[kind].bytes += account->bytes[kind];
-    }
-}
-
 /* Brings the accounts of all ranks to the coordinator's record. Collective. */
 static enum cps_status gather_accounts(struct rank *self)
 {
-    struct rank_account own = own_account(self), *all;
+    struct cps_account own = cps_account_here(self->driver, self->control, self->rows), *all;
     for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
         self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
     CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof own, &all));
     enum cps_status status = cps_cluster_gather(self->cluster, &own, sizeof own, all);
     for (uint32_t rank = 0; status == CPS_OK && self->recorder && rank < self->cluster->ranks; rank++)
-        enter_account(self, rank, &all[rank]);
+        cps_account_enter(&all[rank], &self->rank_records[rank], self->counters);
     free(all);
     return status;
 }
