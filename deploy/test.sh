@@ -17,6 +17,7 @@ need_for_tests() {
     need python3 /usr/bin/python3 --version
     need python3-numpy /usr/bin/python3 -c 'import numpy'
     need python3-protobuf /usr/bin/python3 -c 'import google.protobuf'
+    need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
 }
 
 can_fuzz() {

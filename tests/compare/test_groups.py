@@ -215,8 +215,8 @@ class References(support.Trained):
         self.assertEqual(len(shown), len({run["label"] for run in report["runs"]} - {"wd 0.1", "wd 0.3"}))
 
     def test_is_no_baseline(self):
-        said = self.errors(self.run_folder("a-1"), "--reference", f"fastai={support.CURVES}", "--baseline", "fastai: dot",
-                           code=3)
+        said = self.errors(self.run_folder("a-1"), "--reference", f"fastai={support.CURVES}",
+                           "--baseline", "fastai: dot", code=3)
         self.assertIn("no finished run is called 'fastai: dot'", said)
 
 

@@ -68,7 +68,8 @@ class Fastai(support.Scratch):
         self.assertEqual((run.seconds, run.seed, run.foreign, run.name), (79, None, True, "plain"))
 
     def test_clocks(self):
-        for text, seconds in (("00:12", 12), ("1:02:03", 3723), ("12.5", 12.5), ("  00:01 ", 1), ("", None), (None, None)):
+        for text, seconds in (("00:12", 12), ("1:02:03", 3723), ("12.5", 12.5), ("  00:01 ", 1), ("", None),
+                              (None, None)):
             with self.subTest(text=text):
                 self.assertEqual(histories.clock(text), seconds)
 
@@ -84,7 +85,8 @@ class Fastai(support.Scratch):
     def test_what_spreadsheets_do(self):
         for name, content in (("mark", "\ufeff" + support.FASTAI), ("returns", support.FASTAI.replace("\n", "\r\n")),
                               ("spaces", support.FASTAI.replace(",", ", ")), ("blank", support.FASTAI + "\n\n"),
-                              ("end", support.FASTAI.rstrip("\n")), ("quotes", support.FASTAI.replace("00:05", '"00:05"'))):
+                              ("end", support.FASTAI.rstrip("\n")),
+                              ("quotes", support.FASTAI.replace("00:05", '"00:05"'))):
             with self.subTest(name):
                 run, = self.read(f"{name}.csv", content)
                 self.assertEqual(run.curve[2]["valid_loss"], 0.828775)

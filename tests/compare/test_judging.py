@@ -77,7 +77,7 @@ class Verdicts(Trained):
         report = self.report(self.named[0], self.named[6])
         self.assertTrue(report["verdicts"][0].endswith("to 'a', on too few seeds for an interval"), report["verdicts"])
         report = self.report(self.named[0], self.named[6], "--baseline", "c")
-        self.assertTrue(report["verdicts"][0].endswith("the baseline itself, on too few seeds to be told from the others"))
+        self.assertTrue(report["verdicts"][0].endswith("on too few seeds to be told from the others"))
 
     def test_alone(self):
         self.assertEqual(self.report(*self.named[:3])["verdicts"], [])
@@ -96,10 +96,12 @@ class Settings(Trained):
         """valid_loss and baseline speak of the same one."""
         best = stats.mean(self.best("c"))
         for rule, code in ((f"valid_loss > {best - 1e-9} and valid_loss < {best + 1e-9}", 1),
-                           ("valid_loss - baseline - difference < 1e-9 and valid_loss - baseline - difference > -1e-9", 1),
+                           ("valid_loss < baseline + difference + 1e-9", 1),
+                           ("valid_loss < baseline + difference - 1e-9", 0),
                            ("valid_loss == best and baseline == baseline.best", 1), ("last < best", 0)):
             with self.subTest(rule):
-                self.compare(*self.named[:3], *self.named[6:], "--metric", "best", "--quiet", "--fail-if", rule, code=code)
+                self.compare(*self.named[:3], *self.named[6:], "--metric", "best", "--quiet", "--fail-if", rule,
+                             code=code)
 
     def test_baseline(self):
         for wanted in ("c", self.run_folder("c-2"), f"{self.run_folder('c-1')}/"):
@@ -143,7 +145,8 @@ class Rules(Trained):
         self.assertEqual(said, "collab-ps: error: 'valid_loss < baseline' is true of 'c'\n")
 
     def test_false_is_zero(self):
-        self.assertEqual(self.fails("valid_loss > baseline + 100", "seeds != 3", "skipped > 0", "broken > 0", code=0), "")
+        said = self.fails("valid_loss > baseline + 100", "seeds != 3", "skipped > 0", "broken > 0", code=0)
+        self.assertEqual(said, "")
 
     def test_every_rule_and_group_is_told(self):
         said = self.fails("seeds == 3", "skipped == 0", "high < 0", code=1)
@@ -154,14 +157,15 @@ class Rules(Trained):
     def test_values(self):
         mean = stats.mean(self.last("a"))
         for rule in (f"valid_loss > {mean - 1e-9} and valid_loss < {mean + 1e-9}", "epochs == 4", "seeds == 3",
-                     f"sd > {stats.deviation(self.last('a')) - 1e-9}", "seconds > 0", "train_loss > 0", "last == valid_loss",
-                     "best <= last", "1 > 0"):
+                     f"sd > {stats.deviation(self.last('a')) - 1e-9}", "seconds > 0", "train_loss > 0",
+                     "last == valid_loss", "best <= last", "1 > 0"):
             with self.subTest(rule):
                 self.fails(rule, code=1, runs=self.named[:3])
 
     def test_wrong_usage_is_two_and_says_nothing_else(self):
         """Before any run is read: not even that one is not there."""
-        for rule in ("valid_loss >", "loss > 1", "baseline.nothing > 1", "", "(" * 60 + "1" + ")" * 60 + " > 0", "1e999x"):
+        deep = "(" * 60 + "1" + ")" * 60 + " > 0"
+        for rule in ("valid_loss >", "loss > 1", "baseline.nothing > 1", "", deep, "1e999x"):
             with self.subTest(rule):
                 said = self.errors("nothing-there", "--fail-if", rule, code=2)
                 self.assertNotIn("warning: ", said)
@@ -194,7 +198,7 @@ class Usage(support.Scratch):
                                  (("x", "--by", "moon"), "--by: cannot split by 'moon'"),
                                  (("x", "--by", "ranks,moon"), "--by: cannot split by 'moon'"),
                                  (("x", "--fail-if"), "expected one argument"),
-                                 (("x", "--csv", "-", "--json", "-"), "--csv and --json cannot both be on standard output")):
+                                 (("x", "--csv", "-", "--json", "-"), "--csv and --json cannot both be on standard")):
             with self.subTest(arguments):
                 said = self.errors(*arguments, code=2)
                 self.assertIn(words, said)

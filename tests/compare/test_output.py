@@ -15,7 +15,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Trained(support.Trained):
-    WANTED = {"a": ["--wd", "0.1", "--epochs", "3", "--log-steps"], "b": ["--wd", "0.5", "--epochs", "4", "--log-steps"]}
+    WANTED = {"a": ["--wd", "0.1", "--epochs", "3", "--log-steps"],
+              "b": ["--wd", "0.5", "--epochs", "4", "--log-steps"]}
     SEEDS = (1, 2, 3)
 
     def setUp(self):
@@ -83,7 +84,8 @@ class Data(Trained):
     def test_csv(self):
         rows = self.rows(self.compare(*self.runs, "--csv", "-").stdout)
         self.assertEqual([(row["group"], row["epoch"]) for row in rows],
-                         [("epochs 3, wd 0.1", str(i)) for i in range(3)] + [("epochs 4, wd 0.5", str(i)) for i in range(4)])
+                         [("epochs 3, wd 0.1", epoch) for epoch in "012"] + [("epochs 4, wd 0.5", epoch)
+                                                                              for epoch in "0123"])
         report = self.report(*self.runs)
         for row, group in zip(rows, [report["groups"][0]] * 3 + [report["groups"][1]] * 4):
             self.assertEqual(float(row["valid_loss"]), group["valid"]["mean"][int(row["epoch"])])
@@ -261,9 +263,9 @@ class Picture(Trained):
         """One group, unvalidated runs, references, many groups, names that matplotlib takes for something else."""
         unvalidated = self.train("u", "--valid-pct", "0", "--epochs", "2")
         many = [f"_{i}={self.file(f'many/{i}.csv', support.FASTAI)}" for i in range(30)]
-        for name, arguments in (("one", self.runs[:1]), ("unvalidated", [unvalidated]),
-                                ("mixed", [unvalidated, *self.runs, "--reference", str(support.CURVES)]), ("many", many),
-                                ("tongues", [f"模型 \\frac={self.runs[0]}"])):
+        mixed = [unvalidated, *self.runs, "--reference", str(support.CURVES)]
+        for name, arguments in (("one", self.runs[:1]), ("unvalidated", [unvalidated]), ("mixed", mixed),
+                                ("many", many), ("tongues", [f"模型 \\frac={self.runs[0]}"])):
             with self.subTest(name):
                 done = self.compare(*arguments, "--png", self.folder / f"{name}.png", "--quiet")
                 self.assertNotIn("matplotlib", done.stderr)

@@ -83,8 +83,9 @@ class Grammar(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
-    KNOWN = ("valid_loss", "last", "best", "train_loss", "sd", "seconds", "seeds", "epochs", "difference", "low", "high",
-             "baseline", "reference", "baseline.best", "reference.sd", "baseline.valid_loss", "broken", "skipped")
+    KNOWN = ("valid_loss", "last", "best", "train_loss", "sd", "seconds", "seeds", "epochs", "difference", "low",
+             "high", "baseline", "reference", "baseline.best", "reference.sd", "baseline.valid_loss", "broken",
+             "skipped")
     UNKNOWN = ("loss", "baseline.loss", "baseline.broken", "other.best", "best.sd", "baseline.baseline", "Valid_loss")
 
     def test_known(self):
