@@ -6,6 +6,7 @@ It is killed many times over, by every means there is, and started again each ti
 with the hashes of an experiment that nothing disturbed, and nothing else is: no log, no trainer, no half file.
 """
 
+import fcntl
 import os
 import pty
 import random
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import INTERRUPTED, OK, half_written  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import LONG, SCRIPT, Workbench, trainers, wait_until  # noqa: E402
+from workbench import LONG, SCRIPT, Workbench, wait_until  # noqa: E402
 
 SEED = 20261124
 # Runs of a few tenths of a second: long enough for most cuts to fall into training.
@@ -37,14 +38,14 @@ RUNS = 16
 GONE_S = 8  # after a cut, until no trainer is left; mpirun gives its ranks time
 
 
-def whole_session(process):
+def whole_session(_bench, process):
     """As a terminal or a machine that goes down would: all of its group; trainers are not in it."""
     os.killpg(process.pid, signal.SIGKILL)
 
 
 def cuts():
     """(name, how) in turn: more of SIGKILL, which leaves no time for anything."""
-    kill = ("SIGKILL", lambda process: process.kill())
+    kill = ("SIGKILL", lambda _bench, process: process.kill())
     return [kill, ("SIGTERM", tell(signal.SIGTERM)), kill, ("SIGKILL to mpirun", kill_launcher), kill,
             ("SIGINT", tell(signal.SIGINT)), kill, ("SIGKILL to the group", whole_session), kill,
             ("SIGHUP", tell(signal.SIGHUP)), kill, ("SIGKILL to one trainer", kill_trainer), kill]
@@ -52,26 +53,26 @@ def cuts():
 
 def tell(number):
     """Sends a signal that is to be heeded, once the script can: when it has a trainer, or is about to end."""
-    def send(process):
-        wait_until(lambda: process.poll() is not None or trainers("a"), 20)
+    def send(bench, process):
+        wait_until(lambda: process.poll() is not None or bench.trainers("a"), 20)
         process.send_signal(number)
     return send
 
 
-def kill_trainer(process):
+def kill_trainer(bench, process):
     """One run dies by itself, the experiment goes on to the end of the others."""
-    kill_one(process, lambda words: "mpirun" not in words[0])
+    kill_one(bench, process, lambda words: "mpirun" not in words[0])
 
 
-def kill_launcher(process):
+def kill_launcher(bench, process):
     """So that ranks are left without it, and the experiment with it."""
-    kill_one(process, lambda words: "mpirun" in words[0])
+    kill_one(bench, process, lambda words: "mpirun" in words[0])
     process.kill()
 
 
-def kill_one(process, fits):
-    wait_until(lambda: process.poll() is not None or any(map(fits, trainers("a").values())), 20)
-    for pid in [pid for pid, words in trainers("a").items() if fits(words)][:1]:
+def kill_one(bench, process, fits):
+    wait_until(lambda: process.poll() is not None or any(map(fits, bench.trainers("a").values())), 20)
+    for pid in [pid for pid, words in bench.trainers("a").items() if fits(words)][:1]:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -83,13 +84,13 @@ def cut(check, bench, number, name, how, delay):
     before = bench.runs("a")
     process = bench.start("a.toml", "--out", "a")
     time.sleep(delay)
-    how(process)
+    how(bench, process)
     run = launch.finish(process, 60)
-    gone = wait_until(lambda: not trainers("a"), GONE_S)
+    gone = wait_until(lambda: not bench.trainers("a"), GONE_S)
     after = bench.runs("a")
     again = [name for name in before if before[name] != after.get(name)]
     codes = (-signal.SIGKILL, INTERRUPTED, OK)
-    problem = "" if gone else f"left behind: {trainers('a')}"
+    problem = "" if gone else f"left behind: {bench.trainers('a')}"
     problem = problem or (f"trained again or lost: {again}" if again else "")
     problem = problem or ("" if run.code in codes else f"exit code {run.code}: {run.stderr[-300:]}")
     check.that(not problem, f"cut {number}, {name} after {delay:.2f} s",
@@ -110,7 +111,7 @@ def finish_and_compare(check, bench):
     left = sorted(path.name for path in (bench.folder / "a").iterdir() if not path.is_dir())
     check.equal("no log is left", [name for name in left if not name.startswith("compare.")], [".lock"])
     check.equal("no half file is left", half_written(bench.folder / "a"), [])
-    check.equal("no trainer is left", trainers("a"), {})
+    check.equal("no trainer is left", bench.trainers("a"), {})
 
 
 def undisturbed(check, bench):
@@ -125,16 +126,36 @@ def at_random(check, bench, seed):
         cut(check, bench, number, name, how, chance.uniform(0.1, 0.6))
 
 
+def killed_outright(check, bench):
+    """Trainers do not outlive an experiment that has no time to end them."""
+    bench.write("long.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [1, 3]\n")
+    for name, runs in (("one process", 1), ("three ranks", 4)):
+        process = bench.start("long.toml", "--out", "a", "--jobs", 1)
+        check.that(wait_until(lambda runs=runs: len(bench.trainers("a")) == runs, 20), f"{name} at work")
+        process.kill()
+        launch.finish(process, 20)
+        check.that(wait_until(lambda: not bench.trainers("a"), GONE_S), f"{name}: gone", str(bench.trainers("a")))
+        bench.write("long.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [3]\n")
+
+
 def ranks_left_behind(check, bench):
     """Ranks outlive an mpirun that was killed for a moment, and hold their run's folder: the next start waits."""
     bench.write("a.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [3]\n")
-    process = bench.start("a.toml", "--out", "a")
-    wait_until(lambda: len(trainers("a")) == 4, 20)
-    kill_launcher(process)
+    process, folder = bench.start("a.toml", "--out", "a"), bench.folder / "a" / "ranks-3-seed-1"
+    wait_until((folder / "run.json").exists, 20)
+    kill_launcher(bench, process)
     launch.finish(process, 20)
     bench.write("a.toml", "[options]\nepochs = 1\n[axes]\nranks = [3]\n")
     run = bench.run("a.toml", "--out", "a")
-    check.that(run.code == OK and not trainers("a"), "started while ranks were left behind", run.stderr[-300:])
+    check.that(run.code == OK and not bench.trainers("a"), "started at once after mpirun was killed", run.stderr[-300:])
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    process = bench.start("a.toml", "--out", "a")
+    time.sleep(1)
+    check.equal("a folder that a rank still holds: it waits", process.poll(), None)
+    os.close(held)
+    run = launch.finish(process, 60)
+    check.that(run.code == OK and "'a' is in use" in run.stderr, "and goes on when it is free", run.stderr[-300:])
 
 
 def from_the_keyboard(check, bench):
@@ -144,13 +165,13 @@ def from_the_keyboard(check, bench):
     if pid == 0:
         os.chdir(bench.folder)
         os.execve(sys.executable, [sys.executable, str(SCRIPT), "long.toml", "--out", "a"], bench.environment())
-    check.that(wait_until(lambda: len(trainers("a")) == 2, 20), "two trainers at work")
+    check.that(wait_until(lambda: len(bench.trainers("a")) == 2, 20), "two trainers at work")
     time.sleep(0.5)
     began = time.monotonic()
     os.write(terminal, b"\x03")
     said = read_end(terminal)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    check.that(code == INTERRUPTED and not trainers("a"), "Ctrl-C: all is ended", f"{code} after {time.monotonic() - began:.1f} s")
+    check.that(code == INTERRUPTED and not bench.trainers("a"), "Ctrl-C: all is ended", f"{code} after {time.monotonic() - began:.1f} s")
     check.at_most("Ctrl-C: within seconds", time.monotonic() - began, 8)
     check.that("interrupted; started again, it goes on" in said and "Traceback" not in said, "Ctrl-C: said in a line", said[-200:])
 
@@ -173,7 +194,7 @@ def main():
         undisturbed(check, bench)
         at_random(check, bench, seed)
         finish_and_compare(check, bench)
-    for part in (ranks_left_behind, from_the_keyboard):
+    for part in (killed_outright, ranks_left_behind, from_the_keyboard):
         with Workbench() as bench:
             part(check, bench)
     check.finish()

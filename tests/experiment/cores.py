@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import OK  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import CELLS, LONG, SCRIPT, Workbench, trained, trainers, wait_until  # noqa: E402
+from workbench import CELLS, LONG, SCRIPT, Workbench, trained, wait_until  # noqa: E402
 
 
 def cores(check, bench):
@@ -24,9 +24,9 @@ def cores(check, bench):
     bench.write("ranks.toml", LONG.replace("[options]", "[options]\nranks = 4"))
     for name, jobs, most in (("long.toml", 1, 1), ("long.toml", 2, 2), ("long.toml", 64, 2), ("ranks.toml", 2, 1)):
         process = bench.start(name, "--out", "a", "--jobs", jobs)
-        wait_until(lambda: len(outs("a")) >= most, 20)
+        wait_until(lambda: len(outs(bench, "a")) >= most, 20)
         time.sleep(0.5)
-        check.equal(f"{name} on {jobs}: runs at once", len(outs("a")), most)
+        check.equal(f"{name} on {jobs}: runs at once", len(outs(bench, "a")), most)
         process.terminate()
         launch.finish(process, 20)
 
@@ -39,9 +39,9 @@ def one_curve(check, bench):
     check.that(len(found) == 3 and len(set(found.values())) == 1, "and one curve", str(len(found)))
 
 
-def outs(out):
+def outs(bench, out):
     """The runs that are being trained below out."""
-    return {word for words in trainers(out).values() for word in words if word.startswith("--out=")}
+    return {word for words in bench.trainers(out).values() for word in words if word.startswith("--out=")}
 
 
 def terminal(check, bench):

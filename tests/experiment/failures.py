@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import DATA, DIVERGED, OK, STORAGE, USAGE, errors_of  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import CELLS, LONG, Workbench, labels, trained, trainers, wait_until  # noqa: E402
+from workbench import CELLS, LONG, Workbench, labels, trained, wait_until  # noqa: E402
 
 
 
@@ -99,12 +99,12 @@ def two_at_once(check, bench):
     bench.write("long.toml", LONG)
     bench.write("a.toml", CELLS)
     first = bench.start("long.toml", "--out", "a")
-    wait_until(lambda: trainers("a"), 20)
+    wait_until(lambda: bench.trainers("a"), 20)
     second = bench.run("a.toml", "--out", "a")
     check.that(second.code == STORAGE and errors_of(second) == ["another experiment is running in 'a'"], "it gives up",
                f"{second.code}: {second.stderr[-300:]}")
     check.that("waiting up to 10 s" in second.stderr and second.seconds >= 10, "after it waited", f"{second.seconds:.0f} s")
-    check.that(len(trainers("a")) == 2 and first.poll() is None, "the first goes on")
+    check.that(len(bench.trainers("a")) == 2 and first.poll() is None, "the first goes on")
     third = bench.start("a.toml", "--out", "a")
     time.sleep(1)
     first.terminate()

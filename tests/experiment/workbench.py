@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +80,19 @@ class Workbench:
                 found[record.parent.name] = fingerprint(record.parent)
         return found
 
+    def trainers(self, out):
+        """{process id: command line} of what trains a run in an experiment's folder, launchers and ranks alike."""
+        found = {}
+        for entry in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                words = Path("/proc", entry, "cmdline").read_text(errors="replace").split("\0")
+                if any(word.startswith(f"--out={out}/") for word in words):
+                    here = os.path.realpath(self.folder) == os.readlink(f"/proc/{entry}/cwd")
+                    found.update({int(entry): words} if here else {})
+            except OSError:
+                continue
+        return found
+
     def hashes(self, out):
         """{name: (curve, model)} of the finished runs."""
         results = {name: json.loads((self.folder / out / name / "run.json").read_text())["result"]
@@ -104,19 +116,6 @@ def labels(bench, out):
     return [group["label"] for group in json.loads((bench.folder / out / "compare.json").read_text())["groups"]]
 
 
-def trainers(out):
-    """{process id: command line} of processes that name a run's folder below out, launchers and ranks alike."""
-    found = {}
-    for entry in os.listdir("/proc"):
-        try:
-            words = Path("/proc", entry, "cmdline").read_text(errors="replace").split("\0")
-        except OSError:
-            continue
-        if any(word.startswith(f"--out={out}/") for word in words):
-            found[int(entry)] = words
-    return found
-
-
 def wait_until(holds, seconds):
     """Whether holds() came true within that time."""
     until = time.monotonic() + seconds
@@ -125,8 +124,3 @@ def wait_until(holds, seconds):
             return False
         time.sleep(0.01)
     return True
-
-
-def kill_all(process):
-    """The process and what it started, at once."""
-    os.killpg(process.pid, signal.SIGKILL)
