@@ -111,7 +111,7 @@ static enum cps_status refuse(const struct cps_record_input *recorded, const str
 
 enum cps_status cps_inputs_check(const struct cps_inputs *self, const struct cps_options *options,
                                  const struct cps_record_input *recorded, size_t recorded_count,
-                                 struct cps_text *differing)
+                                 struct cps_text *differing, bool *others)
 {
     for (size_t i = 0; i < recorded_count; i++) {
         const struct cps_record_input *now = counterpart(self, recorded, i);
@@ -119,6 +119,7 @@ enum cps_status cps_inputs_check(const struct cps_inputs *self, const struct cps
             continue;
         if (cps_options_source(options, now->option) != CPS_SOURCE_COMMAND_LINE)
             return refuse(&recorded[i], now);
+        *others = true;
         CPS_TRY(cps_text_add(differing, "--%s: recorded a file of sha256 %.16s…, now %.16s…\n", now->option,
                              recorded[i].sha256, now->sha256));
     }

@@ -29,9 +29,9 @@ enum cps_status cps_inputs_digest(const struct cps_inputs *self, uint8_t out[CPS
 
 /* Whether self, the files of options, are those that a run recorded. Of an option that came from the
  * record it is CPS_ERR_DATA when they are not; for one that the command line gave, a line is added to
- * differing. */
+ * differing, and *others is set. */
 enum cps_status cps_inputs_check(const struct cps_inputs *self, const struct cps_options *options,
                                  const struct cps_record_input *recorded, size_t recorded_count,
-                                 struct cps_text *differing);
+                                 struct cps_text *differing, bool *others);
 
 #endif

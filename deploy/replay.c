@@ -177,7 +177,7 @@ static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
 {
     struct replay *self = context;
     return cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count,
-                            &self->differing);
+                            &self->differing, &self->may_read_other_data);
 }
 
 static bool keeps_folder(void *context)
