@@ -3,6 +3,7 @@
 import unittest
 
 import support
+import report as reports
 import stats
 from support import put
 
@@ -64,7 +65,7 @@ class Verdicts(Trained):
         """Beside runs that differ from it in nothing but an option that moves no curve."""
         twins = [self.copy(f"c-{seed}", f"twin-{seed}", put("options", "tag", value={"value": "x", "source": "file"}))
                  for seed in self.SEEDS]
-        report = self.report(*self.named, *(f"twin={twin}" for twin in twins), "--baseline", "c")
+        report = self.report(*(f"twin={twin}" for twin in twins), *self.named, "--baseline", "c")
         self.assertTrue(report["verdicts"][0].endswith(", the baseline itself, not told apart from 'twin'"),
                         report["verdicts"])
 
@@ -81,6 +82,30 @@ class Verdicts(Trained):
 
     def test_alone(self):
         self.assertEqual(self.report(*self.named[:3])["verdicts"], [])
+
+
+class Words(unittest.TestCase):
+    """What is said of the lowest group where it is not the baseline."""
+
+    def standing(self, low, high, joint_low, joint_high, compared=5):
+        gap = {"mean": -0.5, "low": low, "high": high, "joint_low": joint_low, "joint_high": joint_high}
+        return reports.lowest_standing({"baseline": "a", "compared": compared, "groups": []},
+                                       {"label": "b", "difference": gap})
+
+    def test_told_apart(self):
+        self.assertEqual(self.standing(-0.7, -0.3, -0.8, -0.25), ", 0.500000 below 'a' (95 % interval 0.250000 to "
+                                                                 "0.800000, for the best of 5)")
+
+    def test_told_apart_alone_but_not_as_the_best_of_five(self):
+        self.assertEqual(self.standing(-0.9, -0.1, -1.1, 0.1), ", not told apart from 'a' (by 0.500000, 95 % interval "
+                                                               "-0.100000 to 1.100000, for the best of 5)")
+
+    def test_only_one_compared(self):
+        self.assertTrue(self.standing(-0.9, -0.1, -0.9, -0.1, compared=1).endswith("(95 % interval 0.100000 to 0.900000)"))
+
+    def test_few_seeds(self):
+        self.assertEqual(self.standing(None, None, None, None),
+                         ", difference -0.500000 to 'a', on too few seeds for an interval")
 
 
 class Settings(Trained):
