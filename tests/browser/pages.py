@@ -86,10 +86,9 @@ class Pages(support.Trained):
         for width, phone in WIDTHS.items():
             with self.subTest(width=width):
                 self.browser.resize(width, phone=phone)
-                self.browser.run("document.querySelectorAll('.wide').forEach((one) => { one.scrollLeft = 0; })")
-                self.assertEqual(self.browser.run(STRAY), [])
+                self.assertEqual(self.browser.run(STRAY, width), [])
                 self.unfold()
-                self.assertEqual(self.browser.run(STRAY), [])
+                self.assertEqual(self.browser.run(STRAY, width), [])
         self.browser.resize(1280)
 
     def can_be_read(self):

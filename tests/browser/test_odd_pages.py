@@ -117,11 +117,12 @@ class OddPages(pages.Pages):
         self.fits()
 
     def test_name_as_title_without_scripts(self):
-        page, _ = self.make("spelled-title", self.run_folder("one-1"), "--title", SPELLS[0])
+        title = "</title>" + SPELLS[0]
+        page, _ = self.make("spelled-title", self.run_folder("one-1"), "--title", title)
         self.browser.allow_scripts(False)
         self.addCleanup(self.browser.allow_scripts, True)
         self.open(page)
-        self.assertEqual(self.browser.driver.title, SPELLS[0])
+        self.assertEqual(self.browser.driver.title, title)
 
     def test_losses_that_are_missing(self):
         lines = ["epoch,train_loss,valid_loss", "0,1.0,0.9", "1,0.9,", "2,0.8,0.7"]

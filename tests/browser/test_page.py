@@ -133,7 +133,7 @@ class Page(pages.Pages):
         self.browser.resize(390, phone=True)
         self.browser.tap(*self.place(2))
         self.assertEqual(self.tip(), ["epoch 2", expected_rows(self.report, "valid", 2)])
-        self.assertEqual(self.browser.run(pages.STRAY), [])
+        self.assertEqual(self.browser.run(pages.STRAY, 390), [])
         self.browser.tap(*self.browser.run("const box = document.querySelector('h2').getBoundingClientRect();"
                                            "return [box.x + 5, box.y + 5]"))
         self.assertIsNone(self.tip())
@@ -225,7 +225,7 @@ class Page(pages.Pages):
         self.browser.look(media="print")
         self.browser.resize(700)
         self.assertEqual(self.texts(".controls, .screen, .tip"), [])
-        self.assertEqual(self.browser.run(pages.STRAY), [])
+        self.assertEqual(self.browser.run(pages.STRAY, 700), [])
         self.assertGreater(len(self.browser.tell("Page.printToPDF")["data"]), 10000)
 
     def test_without_scripts_there_is_the_table(self):

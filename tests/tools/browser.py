@@ -91,10 +91,11 @@ class Browser:
         return self.driver.execute_cdp_cmd(command, parameters)
 
     def resize(self, width, height=900, phone=False):
-        """The window's size in css pixels; a phone also has fingers."""
+        """The window's size in css pixels, which the page has taken note of; a phone also has fingers."""
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                   mobile=phone)
         self.tell("Emulation.setTouchEmulationEnabled", enabled=phone)
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def look(self, scheme="light", media="screen"):
         """Light or dark; on the screen or on paper."""
