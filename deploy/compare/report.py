@@ -209,8 +209,8 @@ def build(groups, skipped, settings):
                            for label, seed in grouping.other_data(groups)]
     strangers = grouping.on_other_ratings(groups, baseline)
     if strangers:
-        report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that is "
-                                  f"none of options: {', '.join(strangers)}")
+        report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that "
+                                  f"is none of options: {', '.join(strangers)}")
     add_joint_intervals(report, groups, baseline)
     report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
     if left_out:

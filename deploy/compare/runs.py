@@ -35,6 +35,8 @@ SHAPE = {
     "versions": {"collab-ps": str},
 }
 OPTION = {"value": (str, int, float, NOTHING), "source": str}
+INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; early runs lack it
+BUILD = {"revision": (str, NOTHING)}
 
 
 class Run:
@@ -104,6 +106,8 @@ def check_finished(record):
     conform(record, SHAPE, "")
     for name, option in record["options"].items():
         conform(option, OPTION, f"options.{name}")
+    conform(record.get("inputs", []), INPUTS, "inputs")
+    conform(record.get("build", {}), BUILD, "build")
     limits = record["model"]["y_range"]
     if limits is not None:
         conform(limits, [(int, float)], "model.y_range")
@@ -120,11 +124,15 @@ def plain(value):
 
 
 def matter(record):
-    """({option: value} of what the curve is a function of, {those left at their default})."""
+    """({option: value} of what the curve is a function of, {those left at their default}). A file is what is in
+    it, wherever it lay."""
     options = {name: plain(entry["value"]) for name, entry in record["options"].items() if name not in ASIDE}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
     if options.get("wd-bias") == "same":
         options["wd-bias"] = options.get("wd")
+    for file in record.get("inputs", []):
+        if file["option"] in options:
+            options[file["option"]] = f"{os.path.basename(file['path'])} {file['sha256'][:8]}"
     y_range = record["model"]["y_range"]
     options["y-range"] = f"{y_range[0]:g},{y_range[1]:g}" if y_range else "none"
     data = record["data"]
@@ -136,9 +144,10 @@ def describe_machine(record):
     """What may differ without moving the curve."""
     ranks = record["cluster"]["ranks"]
     roles = [rank["role"] for rank in ranks]
+    source = [record["versions"]["collab-ps"], record.get("build", {}).get("revision")]
     return {"ranks": len(ranks), "servers": roles.count("server"), "workers": roles.count("worker"),
             "hosts": len({rank["host"] for rank in ranks}), "transport": record["cluster"]["transport"],
-            "isa": record["cluster"]["isa"], "version": record["versions"]["collab-ps"]}
+            "isa": record["cluster"]["isa"], "version": " ".join(filter(None, source))}
 
 
 def hash_of(rows):

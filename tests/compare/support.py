@@ -113,11 +113,12 @@ class Trained(Scratch):
         program("synth", "--users", "60", "--items", "90", "--ratings", "3000", "--out", cls.data)
         for name, options in cls.WANTED.items():
             for seed in cls.SEEDS:
-                cls.train(f"{name}-{seed}", "--seed", seed, *options)
+                cls.train(f"runs/{name}-{seed}", "--seed", seed, *options)
 
     @classmethod
     def train(cls, name, *options, ranks=None):
-        folder = cls.folder / "runs" / name
+        """A run's folder, below the class's."""
+        folder = cls.folder / name
         program("--data", cls.data, *TINY, "--out", folder, *options, ranks=ranks)
         return folder
 

@@ -115,6 +115,19 @@ class Trained(support.Trained):
             with self.subTest(name):
                 self.two_groups(self.run_folder("a-1"), self.copy("a-2", f"matters-{name}", set_option(name, value)))
 
+    def test_files_are_what_is_in_them(self):
+        """Not where they lie: the same start by two paths is one, another in the same place is another."""
+        start, plain = self.run_folder("a-1") / "model.safetensors", ["--epochs", "2"]
+        places = [self.file(name, start.read_bytes()) for name in ("init.safetensors", "beside/init.safetensors")]
+        one, two = (self.train(f"init-{seed}", *plain, "--seed", str(seed), "--init", place)
+                    for seed, place in enumerate(places))
+        self.one_group(one, two)
+        places[0].write_bytes((self.run_folder("b-1") / "model.safetensors").read_bytes())
+        other = self.train("init-other", *plain, "--seed", "0", "--init", places[0])
+        done = self.compare(one, two, other, "--fail-if", "broken > 0")
+        self.assertRegex(done.stdout, r"init init.safetensors [0-9a-f]{8} ")
+        self.two_groups(one, two, other)
+
     def test_what_does_not(self):
         """Really trained otherwise: ranks, transport, instruction set, place and time."""
         plain = ["--epochs", "2", "--wd", "0.1"]

@@ -101,7 +101,8 @@ class Words(unittest.TestCase):
                                                                "-0.100000 to 1.100000, for the best of 5)")
 
     def test_only_one_compared(self):
-        self.assertTrue(self.standing(-0.9, -0.1, -0.9, -0.1, compared=1).endswith("(95 % interval 0.100000 to 0.900000)"))
+        said = self.standing(-0.9, -0.1, -0.9, -0.1, compared=1)
+        self.assertTrue(said.endswith("(95 % interval 0.100000 to 0.900000)"), said)
 
     def test_few_seeds(self):
         self.assertEqual(self.standing(None, None, None, None),

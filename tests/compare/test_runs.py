@@ -47,6 +47,8 @@ SPOILED = {  # folder: (what is done to a good run, why it is left out)
     "no-ranks": ({"record": put("cluster", "ranks", value=[7])}, "'run.json' has no usable 'cluster.ranks'"),
     "odd-option": ({"record": put("options", "wd", value="0.1")}, "'run.json' has no usable 'options.wd'"),
     "odd-value": ({"record": put("options", "wd", "value", value=[])}, "'run.json' has no usable 'options.wd.value'"),
+    "odd-inputs": ({"record": put("inputs", value=[{"option": 7}])}, "'run.json' has no usable 'inputs.option'"),
+    "odd-build": ({"record": put("build", value=[])}, "'run.json' has no usable 'build'"),
     "odd-range": ({"record": put("model", "y_range", value=[1])}, "'run.json' has no usable 'model.y_range'"),
     "odd-limits": ({"record": put("model", "y_range", value=["a", "b"])}, "'run.json' has no usable 'model.y_range'"),
     "cut-line": ({"history": lambda text: text[:-30]}, "is cut short or torn: line 4 has"),
