@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ class Workbench:
         return self
 
     def __exit__(self, *_):
+        for pid in self.trainers("a"):  # of a check that failed
+            os.kill(pid, signal.SIGKILL)
         self.holder.cleanup()
 
     def write(self, name, text):
