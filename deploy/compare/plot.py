@@ -62,7 +62,7 @@ def draw_curves(axes, groups, colours, marks):
         handle = draw_curve(axes, group, colours[group["label"]], mark, many, shift)
         if mark or not many:
             handles.append(handle)
-            names.append(named(group["label"], marks))
+            names.append(textwrap.fill(named(group["label"], marks), NAME_WIDTH + 10))
     if single:
         axes.set_xlim(-0.6, 0.6)
         axes.set_xticks([0])
