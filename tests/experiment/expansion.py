@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from refusal import OK  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import Workbench  # noqa: E402
+from workbench import SCRIPT, Workbench  # noqa: E402
 
 GRIDS = """
 seeds = [3, 5]
@@ -167,15 +167,32 @@ def drew(run):
 
 def check_shipped(check, bench):
     """The files that ship can all be read, whatever the trainer is told of."""
-    folder = Path(__file__).resolve().parents[2] / "deploy" / "experiments"
+    folder = SCRIPT.parent / "experiments"
     for path in sorted(folder.glob("*.toml")):
         listed = list_runs(check, bench, path.stem)
         check.that(len(listed) > 4, f"{path.stem}: {len(listed)} runs")
 
 
+def check_manual(check, bench):
+    """The manual's example is what it says."""
+    text = (SCRIPT.parent / "experiments.md").read_text()
+    example = re.search(r"^(    title = .*?)^\S", text, re.MULTILINE | re.DOTALL).group(1)
+    bench.write("my.toml", re.sub(r"^    ", "", example, flags=re.MULTILINE))
+    bench.write("ratings.csv", "")
+    bench.write("history.csv", "")
+    listed = list_runs(check, bench, "my.toml")
+    check.equal("the manual's example: runs", len(listed), 40)
+    check.equal("the manual's example: an option", options_of(listed, "wd-0.2-long-seed-8"),
+                "epochs=10 factors=100 lr-max=0.003 wd=0.2")
+    keys = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    told = bench.write("unknown.toml", "what = 1\n") and bench.run("unknown.toml").stderr
+    check.that(keys and all(key in told for key in keys), "the manual's keys are those that are known", told.strip())
+
+
 def main():
     check = Verdict("experiment/expansion")
-    for part in (check_grids, check_command_line, check_data, check_labels, check_places, check_shipped):
+    for part in (check_grids, check_command_line, check_data, check_labels, check_places, check_shipped,
+                 check_manual):
         with Workbench() as bench:
             if part is check_command_line:
                 bench.write("grids.toml", GRIDS)
