@@ -72,14 +72,16 @@ test_tsan() {
         TSAN_OPTIONS="halt_on_error=1 die_after_fork=0 suppressions='$root/tests/tsan.supp'" run_tests tsan -L unit -R unit/net
 }
 
-# One training from end to end in one process. valgrind does not know the newest instructions.
+# One training from end to end in one process, and its replay. valgrind does not know the newest instructions.
 test_valgrind() {
     local folder program=$root/build/release/collab-ps code=0
+    local check=(valgrind --quiet --leak-check=full --error-exitcode=9)
     folder=$(mktemp -d)
     build release &&
         "$program" synth --users 60 --items 90 --ratings 3000 --seed 1 --out "$folder/data" &&
-        valgrind --quiet --leak-check=full --error-exitcode=9 "$program" --data "$folder/data" --out "$folder/run" \
-            --epochs 1 --isa scalar --log-steps </dev/null || code=$?
+        "${check[@]}" "$program" --data "$folder/data" --out "$folder/run" --epochs 1 --isa scalar --log-steps \
+            </dev/null &&
+        "${check[@]}" "$program" replay "$folder/run" --isa scalar </dev/null || code=$?
     rm -rf "$folder"
     return "$code"
 }
