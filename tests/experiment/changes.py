@@ -33,7 +33,8 @@ def changed_options(check, bench):
     for what, arguments in (("an option more", ["--set", "epochs=2"]), ("steps", ["--set", "log-steps=true"])):
         check.equal(f"{what}: all anew", len(trained(bench.run("a.toml", "--out", "a", *arguments))), 6)
     check.equal("steps that were logged unasked will do", trained(bench.run("a.toml", "--out", "a")), [])
-    check.equal("other ways to write the same: none", trained(bench.run("a.toml", "--out", "a", "--set", "factors=2")), [])
+    check.equal("other ways to write the same: none",
+                trained(bench.run("a.toml", "--out", "a", "--set", "factors=2")), [])
 
 
 def changed_ranks(check, bench):

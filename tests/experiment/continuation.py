@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import INTERRUPTED, OK, half_written  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import LONG, SCRIPT, Workbench, wait_until  # noqa: E402
+from workbench import LONG, SCRIPT, Workbench, read_terminal, wait_until  # noqa: E402
 
 SEED = 20261124
 # Runs of a few tenths of a second: long enough for most cuts to fall into training.
@@ -169,21 +169,13 @@ def from_the_keyboard(check, bench):
     time.sleep(0.5)
     began = time.monotonic()
     os.write(terminal, b"\x03")
-    said = read_end(terminal)
+    said = read_terminal(terminal)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    check.that(code == INTERRUPTED and not bench.trainers("a"), "Ctrl-C: all is ended", f"{code} after {time.monotonic() - began:.1f} s")
+    check.that(code == INTERRUPTED and not bench.trainers("a"), "Ctrl-C: all is ended",
+               f"{code} after {time.monotonic() - began:.1f} s")
     check.at_most("Ctrl-C: within seconds", time.monotonic() - began, 8)
-    check.that("interrupted; started again, it goes on" in said and "Traceback" not in said, "Ctrl-C: said in a line", said[-200:])
-
-
-def read_end(terminal):
-    said = b""
-    while True:
-        try:
-            said += os.read(terminal, 65536)
-        except OSError:
-            os.close(terminal)
-            return said.decode(errors="replace")
+    check.that("interrupted; started again, it goes on" in said and "Traceback" not in said,
+               "Ctrl-C: said in a line", said[-200:])
 
 
 def main():

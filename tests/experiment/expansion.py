@@ -31,7 +31,8 @@ axes.wd = [0.1]
 EXPANDED = {  # folder: options
     "wd-0": "epochs=2 wd=0", "wd-0.1": "epochs=2 wd=0.1",
     "wd-0.1-plain": "epochs=1 model=dot wd=0.1 y-range=none", "wd-0.1-rich": "epochs=1 log-steps ranks=2 wd=0.1",
-    "wd-1e-07-plain": "epochs=1 model=dot wd=1e-07 y-range=none", "wd-1e-07-rich": "epochs=1 log-steps ranks=2 wd=1e-07",
+    "wd-1e-07-plain": "epochs=1 model=dot wd=1e-07 y-range=none",
+    "wd-1e-07-rich": "epochs=1 log-steps ranks=2 wd=1e-07",
 }
 ODD = """
 seeds = 1
@@ -74,7 +75,8 @@ def check_grids(check, bench):
     check.equal("every cell with every seed, equal ones once", sorted(listed), sorted(want))
     for name, options in EXPANDED.items():
         check.equal(f"options of {name}", options_of(listed, f"{name}-seed-3"), options)
-    check.that(all("seed=5" in words for name, (_, words) in listed.items() if name.endswith("-5")), "seeds are options")
+    check.that(all("seed=5" in words for name, (_, words) in listed.items() if name.endswith("-5")),
+               "seeds are options")
     check.equal("nothing was made", sorted(os.listdir(bench.folder)), ["data", "grids.toml"])
 
 
@@ -87,7 +89,8 @@ def check_command_line(check, bench):
     check.equal("--set is over the file and its grids", options_of(listed, "wd-0.1-plain-seed-3"),
                 "epochs=9 factors=4 model=dot wd=0.1 y-range=none")
     bench.write("flags.toml", "steps = true\n[axes]\nwd = [1]\n")
-    check.equal("steps = true logs them", options_of(list_runs(check, bench, "flags.toml"), "wd-1-seed-1"), "log-steps wd=1")
+    check.equal("steps = true logs them", options_of(list_runs(check, bench, "flags.toml"), "wd-1-seed-1"),
+                "log-steps wd=1")
     listed = list_runs(check, bench, "flags.toml", "--set", "log-steps=false")
     check.equal("--set of a flag", options_of(listed, "wd-1-seed-1"), "no-log-steps wd=1")
     other = list_runs(check, bench, "flags.toml", variables={"COLLAB_PS_WD_BIAS": "0", "COLLAB_PS_SEED": "9"})
@@ -108,14 +111,17 @@ def check_data(check, bench):
     bench.write("files/own.toml", '[options]\ndata = "mine"\n[axes]\nwd = [1]\n')
     bench.write("files/two.toml", '[axes]\ndata = ["mine", "../data"]\n')
     none = {"COLLAB_PS_DATA": None}
-    check.equal("data of the environment", data_of(check, bench, "plain.toml", variables={"COLLAB_PS_DATA": "elsewhere"}),
+    check.equal("data of the environment",
+                data_of(check, bench, "plain.toml", variables={"COLLAB_PS_DATA": "elsewhere"}),
                 [f"data={root}/elsewhere"])
     check.equal("data of the file, seen from it", data_of(check, bench, "../files/own.toml", cwd=elsewhere),
                 [f"data={root}/files/mine"])
     check.equal("data of --set, seen from here", data_of(check, bench, "../files/own.toml", "--set", "data=../data",
                                                         cwd=elsewhere), [f"data={root}/data"])
-    check.equal("data along an axis", data_of(check, bench, "files/two.toml"), [f"data={root}/data", f"data={root}/files/mine"])
-    check.equal("data of nobody, but in its usual place", data_of(check, bench, "../plain.toml", cwd=bench.folder / "there",
+    check.equal("data along an axis", data_of(check, bench, "files/two.toml"),
+                [f"data={root}/data", f"data={root}/files/mine"])
+    check.equal("data of nobody, but in its usual place",
+                data_of(check, bench, "../plain.toml", cwd=bench.folder / "there",
                                                                   variables=none), [f"data={root}/there/data/ml-100k"])
     check.equal("data of nobody", data_of(check, bench, "plain.toml", variables=none), [])
     told = bench.run("plain.toml", "--list", variables=none).stderr
@@ -157,7 +163,8 @@ def check_places(check, bench):
                 [".lock", "compare.csv", "compare.html", "compare.json", *(["compare.png"] if drew(run) else []),
                  "factors-2-seed-1"])
     shipped = bench.run("ranks", "--list", cwd="/")
-    check.that(shipped.code == OK and "runs/ranks/" in shipped.stdout, "a shipped one from the root", shipped.stderr[-200:])
+    check.that(shipped.code == OK and "runs/ranks/" in shipped.stdout, "a shipped one from the root",
+               shipped.stderr[-200:])
 
 
 def drew(run):

@@ -117,7 +117,8 @@ def refuses(check, name, bench, arguments, code, wanted):
     run = bench.run(*arguments, "--out", "out")
     errors = errors_of(run)
     fine = run.code == code and len(errors) == 1 and re.search(wanted, errors[0]) and "Traceback" not in run.stderr
-    check.that(fine and not run.stdout, name, errors[0] if fine else f"{run.code}: {run.stderr[-300:]} {run.stdout[:99]}")
+    check.that(fine and not run.stdout, name,
+               errors[0] if fine else f"{run.code}: {run.stderr[-300:]} {run.stdout[:99]}")
     trained = [path.name for path in (bench.folder / "out").glob("*") if path.is_dir()]
     if trained:
         check.equal(f"{name}: nothing is trained", trained, [])
@@ -144,7 +145,8 @@ def check_commands(check, bench):
     for name, (argument, wanted) in NAMES.items():
         refuses(check, f"name: {name}", bench, [argument], USAGE, wanted)
     hint = bench.run("notebok").stderr
-    check.that("notebook" in hint and "weight-decay" in hint, "an unknown experiment is told which there are", hint[-200:])
+    check.that("notebook" in hint and "weight-decay" in hint, "an unknown experiment is told which there are",
+               hint[-200:])
 
 
 def check_python(check, bench):

@@ -127,3 +127,17 @@ def wait_until(holds, seconds):
             return False
         time.sleep(0.01)
     return True
+
+
+def read_terminal(leader):
+    """What is written to a terminal until its last writer ends."""
+    said = b""
+    while True:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # how Linux tells that nobody is left
+            part = b""
+        if not part:
+            os.close(leader)
+            return said.decode(errors="replace")
+        said += part
