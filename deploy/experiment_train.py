@@ -131,23 +131,17 @@ class Trainer:
 
     def finish(self):
         """Takes the end: sets the run's code, and returns what is to be said of it."""
-        code = self.process.returncode
+        code, run = self.process.returncode, self.run
         self.log.seek(0)
         words = self.log.read()
         self.log.close()
-        state, why = self.run.state()
+        state, why = run.state()
         if code == OK and state == DONE:
-            self.run.code = OK
-            files.remove(self.run.log)
-            return f"valid_loss {valid_loss(self.run.folder)}, {self.seconds():.1f} s"
-        self.run.code = code if 0 < code < 126 else DATA if code == OK else INTERRUPTED
-        if code == OK:
-            self.run.failure = f"it ended well, but its record is not that of a finished run: {why}"
-        elif 0 < code < 126:
-            self.run.failure = words_of(words)[0]
-        else:
-            self.run.failure = f"killed by signal {-code if code < 0 else code - 128}"
-        return f"failed with exit code {self.run.code}: {self.run.failure}"
+            run.code = OK
+            files.remove(run.log)
+            return f"valid_loss {valid_loss(run.folder)}, {self.seconds():.1f} s"
+        run.code, run.failure = explain(code, words, why)
+        return f"failed with exit code {run.code}: {run.failure}"
 
     def stop(self):
         self.process.terminate()
@@ -160,6 +154,15 @@ class Trainer:
             self.process.kill()
             self.process.wait()
         self.log.close()
+
+
+def explain(code, words, why):
+    """(exit code, why) of a trainer's failure; mpirun adds 128 to the signal that ended a rank."""
+    if code == OK:
+        return DATA, f"it ended well, but its record is not that of a finished run: {why}"
+    if 0 < code <= INTERRUPTED:
+        return code, words_of(words)[0]
+    return INTERRUPTED, f"killed by signal {-code if code < 0 else code - 128}"
 
 
 def valid_loss(folder):
