@@ -19,7 +19,7 @@
 #include "common/cluster/cluster.h"
 
 static const char *const file_names[] = {
-    [CPS_COMMAND_COMPARE] = "compare", [CPS_COMMAND_EXPERIMENT] = "experiment.py"};
+    [CPS_COMMAND_COMPARE] = "compare", [CPS_COMMAND_EXPERIMENT] = "experiment"};
 
 /* The path of this executable, or "collab-ps" where the system does not tell. */
 static void find_self(char path[PATH_MAX])

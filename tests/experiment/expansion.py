@@ -182,7 +182,7 @@ def check_shipped(check, bench):
 
 def check_manual(check, bench):
     """The manual's example is what it says."""
-    text = (SCRIPT.parent / "experiments.md").read_text()
+    text = (SCRIPT / "experiment.md").read_text()
     example = re.search(r"^(    title = .*?)^\S", text, re.MULTILINE | re.DOTALL).group(1)
     bench.write("my.toml", re.sub(r"^    ", "", example, flags=re.MULTILINE))
     bench.write("ratings.csv", "")

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 import places  # noqa: E402
 
-SCRIPT = places.SOURCE / "deploy" / "experiment.py"
+SCRIPT = places.SOURCE / "deploy" / "experiment"
 SECONDS = 90
 CELLS = """
 seeds = 2

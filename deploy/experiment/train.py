@@ -1,7 +1,7 @@
 """Trains the runs of an experiment that are not done, several at once.
 
-    runs (experiment_runs.py) -> a trainer each, mpirun before it where it has ranks -> their folders
-                              -> what became of each (experiment_progress.py)
+    runs (planned.py) -> a trainer each, mpirun before it where it has ranks -> their folders
+                              -> what became of each (progress.py)
 
 Trainers end with the experiment, however it ends: those that it stops itself get SIGTERM, and the kernel
 sends one when the experiment was killed. They hold its lock with it, so that a lock that is free means
@@ -17,7 +17,7 @@ import subprocess
 import time
 
 import files
-from experiment_runs import DONE
+from planned import DONE
 from files import DATA, STORAGE, USAGE, Failure, say
 
 OK, INTERRUPTED = 0, 125

@@ -2,13 +2,13 @@
 
     collab-ps experiment NAME|FILE.toml [--out DIR] [--jobs N] [--seeds N|A,B,…] [--set OPTION=VALUE …]
 
-      FILE.toml -> cells (one set of options each)    experiment_file.py
-                -> runs (cells × seeds), each done or not    experiment_runs.py
-                -> those that are not are trained, several at once    experiment_train.py
+      FILE.toml -> cells (one set of options each)    plan.py
+                -> runs (cells × seeds), each done or not    planned.py
+                -> those that are not are trained, several at once    train.py
                 -> 'compare' is called on all of them
 
 Kill it at any moment, by any means, and start it again: what is done stays, what was cut short is
-trained anew. experiments.md is the manual.
+trained anew. experiment.md is the manual.
 """
 
 import sys
@@ -27,14 +27,14 @@ import subprocess
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "compare")]
-import experiment_file as plans  # noqa: E402
-import experiment_runs  # noqa: E402
+SCRIPTS = Path(__file__).resolve().parents[1]  # deploy/, or where it is installed
+sys.path.insert(1, str(SCRIPTS / "compare"))
+import plan as plans  # noqa: E402
+import planned  # noqa: E402
 import rules  # noqa: E402
-from experiment_progress import Progress, duration  # noqa: E402
-from experiment_train import INTERRUPTED, Training, check_options, clean, lock  # noqa: E402
 from files import STORAGE, USAGE, Failure, make_folder, say  # noqa: E402
+from progress import Progress, duration  # noqa: E402
+from train import INTERRUPTED, Training, check_options, clean, lock  # noqa: E402
 
 EPILOG = """
 What is trained stands in the file alone: options in the environment (COLLAB_PS_LR_MAX and the like) are left
@@ -65,7 +65,7 @@ def core_count(text):
 
 
 def parse():
-    shipped = ", ".join(plans.names(HERE / "experiments"))
+    shipped = ", ".join(plans.names(SCRIPTS / "experiments"))
     parser = Parser(prog="collab-ps experiment", allow_abbrev=False, epilog=EPILOG,
                     formatter_class=argparse.RawDescriptionHelpFormatter,
                     description="Trains the runs of an experiment that are missing and compares all of them.")
@@ -87,8 +87,8 @@ def parse():
 
 def find_program(given):
     """The trainer: as told, beside an installed copy of this script, or in the tree's release build."""
-    candidates = [given] if given else [os.environ.get("COLLAB_PS_PROGRAM"), HERE.parents[1] / "bin" / "collab-ps",
-                                        HERE.parent / "build" / "release" / "collab-ps", shutil.which("collab-ps")]
+    candidates = [given] if given else [os.environ.get("COLLAB_PS_PROGRAM"), SCRIPTS.parents[1] / "bin" / "collab-ps",
+                                        SCRIPTS.parent / "build" / "release" / "collab-ps", shutil.which("collab-ps")]
     for candidate in filter(None, candidates):
         if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
             return str(Path(candidate).resolve())
@@ -103,8 +103,9 @@ def find_launcher(todo):
 def compare(plan, found, out, fail_if):
     """Hands over to compare, labels before folders; a folder that holds a run of other options is not shown
     it. Its exit status."""
-    shown = [run for run in found if run.state()[0] != experiment_runs.CHANGED]
-    command = [sys.executable, str(HERE / "compare"), f"--out={out}", f"--title={plan.get('title', plan.get('name'))}"]
+    shown = [run for run in found if run.state()[0] != planned.CHANGED]
+    title = plan.get("title", plan.get("name"))
+    command = [sys.executable, str(SCRIPTS / "compare"), f"--out={out}", f"--title={title}"]
     command += [f"--{key}={plan.get(key)}" for key in ("metric", "by") if key in plan.content]
     command += ["--steps"] if plan.get("steps") else []
     base = [run.folder for run in found if run.cell.label == plan.get("baseline") and run.is_done()]
@@ -155,10 +156,10 @@ def run(settings):
     """Exit status."""
     for rule in settings.fail_if:
         rules.Rule(rule)
-    path = plans.find(settings.experiment, HERE / "experiments")
+    path = plans.find(settings.experiment, SCRIPTS / "experiments")
     plan = plans.load(path, plans.read_overrides(settings.overrides), settings.seeds)
-    out = experiment_runs.out_folder(plan, settings.out)
-    found = experiment_runs.make_runs(plan, out)
+    out = planned.out_folder(plan, settings.out)
+    found = planned.make_runs(plan, out)
     if settings.list:
         return list_runs(found)
     make_folder(out)

@@ -1,7 +1,7 @@
 """Reads the file of an experiment: TOML -> grids of axes -> cells, each one set of options.
 
 All that can be wrong is found here, before anything is trained, and said in one line with the file and
-the key. What an option may be is the trainer's to know; it is asked later. experiments.md is the manual.
+the key. What an option may be is the trainer's to know; it is asked later. experiment.md is the manual.
 """
 
 import difflib

@@ -1,7 +1,7 @@
 """The runs of an experiment: what each is trained with, where it belongs, and whether it is done.
 
-    plan (experiment_file.py) × seeds -> runs, each with its state: what is not done is trained
-                                         (experiment_train.py)
+    plan (plan.py) × seeds -> runs, each with its state: what is not done is trained
+                                         (train.py)
 
 A run is done when its folder holds a finished run of these very options on these very files. Nothing else is
 written down, so that whatever ends an experiment, its next start sees what there is.
@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 import runs as records
-from experiment_file import PATHS
+from plan import PATHS
 from files import DATA, Failure, say
 
 MISSING, UNFINISHED, CHANGED, DONE = "missing", "unfinished", "changed", "done"
