@@ -149,6 +149,8 @@ def compare(settings):
         steps.add(report, gathered)
     for line in report["warnings"]:
         files.say("warning", line)
+    if report["unmatched"]:
+        files.say("note", f"not drawn, for no group has their name: {', '.join(report['unmatched'])}")
     if not settings.quiet and not settings.shown:
         files.show(table.render(report))
     write_files(report, settings)

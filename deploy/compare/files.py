@@ -23,7 +23,7 @@ def say(kind, text, hint=""):
     """One line on standard error, and a second one for the hint."""
     if sys.stderr is None:
         return
-    lines = [f"collab-ps: {kind}: {printable(text)}"] + ([f"           hint: {printable(hint)}"] if hint else [])
+    lines = [f"collab-ps: {kind}: {printable(text)}"] + ([f"  hint: {printable(hint)}"] if hint else [])
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 

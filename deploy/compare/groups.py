@@ -181,11 +181,11 @@ def pair_references(groups):
 
 
 def drop_strangers(groups):
-    """References that have a partner, and how many have none; all of them where none has."""
+    """(groups without the references that have no partner, the labels of those); all stay where none has one."""
     strangers = [group for group in groups if group.reference and not group.partner]
     if not any(group.partner for group in groups):
-        return groups, 0
-    return [group for group in groups if group not in strangers], len(strangers)
+        return groups, []
+    return [group for group in groups if group not in strangers], [group.label for group in strangers]
 
 
 def broken_promises(groups):

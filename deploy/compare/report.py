@@ -192,7 +192,7 @@ def find_baseline(groups, wanted):
 def build(groups, skipped, settings):
     """The report; settings has title, metric, baseline and command."""
     baseline = find_baseline(groups, settings["baseline"])
-    groups, left_out = grouping.drop_strangers(groups)
+    groups, unmatched = grouping.drop_strangers(groups)
     differing = grouping.differing(groups)
     broken = grouping.broken_promises(groups)
     torn = {label for label, *_ in broken}
@@ -203,7 +203,7 @@ def build(groups, skipped, settings):
         "machines": [describe_machine(*row, torn) for row in grouping.machines(groups)],
         "runs": [describe_run(run, group) for group in groups for run in group.runs],
         "skipped": [{"path": path, "why": why} for path, why in skipped],
-        "broken": len(broken), "warnings": promise_warnings(broken),
+        "unmatched": unmatched, "broken": len(broken), "warnings": promise_warnings(broken),
     }
     report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: set apart"
                            for label, seed in grouping.other_data(groups)]
@@ -213,8 +213,6 @@ def build(groups, skipped, settings):
                                   f"is none of options: {', '.join(strangers)}")
     add_joint_intervals(report, groups, baseline)
     report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
-    if left_out:
-        report["verdicts"].append(f"{left_out} reference curve{'s' if left_out > 1 else ''} of other names left out")
     return report
 
 

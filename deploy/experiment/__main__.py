@@ -15,7 +15,7 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.stderr.write("collab-ps: error: 'experiment' needs Python 3.11 or later, this is {}.{}\n"
-                     "           hint: name another one in COLLAB_PS_PYTHON\n".format(*sys.version_info[:2]))
+                     "  hint: name another one in COLLAB_PS_PYTHON\n".format(*sys.version_info[:2]))
     sys.exit(2)
 
 import argparse

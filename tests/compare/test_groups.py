@@ -212,7 +212,7 @@ class References(support.Trained):
         self.assertIn("within the range of the reference's 2 seeds at every epoch: the mean curve of small",
                       report["verdicts"])
         self.assertIn("outside the range of 'fastai: large' at epoch 0, 1, 2: large", report["verdicts"])
-        self.assertIn("1 reference curve of other names left out", report["verdicts"])
+        self.assertEqual(report["unmatched"], ["fastai: unknown"])
 
     def test_one_goes_with_the_only_group(self):
         mine = self.file("mine/history.csv", support.FASTAI)
