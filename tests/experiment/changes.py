@@ -9,8 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from refusal import OK, STORAGE, errors_of  # noqa: E402
-from verdict import Verdict  # noqa: E402
-from workbench import CELLS, Workbench, labels, trained  # noqa: E402
+from workbench import CELLS, check_parts, labels, trained  # noqa: E402
 
 
 def changed_options(check, bench):
@@ -73,16 +72,4 @@ def changed_ratings(check, bench):
     check.equal("ratings cut, with an old date: all anew", len(trained(bench.run("a.toml", "--out", "a"))), 6)
 
 
-PARTS = (changed_options, changed_ranks, changed_after_failure, changed_ratings)
-
-
-def main():
-    check = Verdict("experiment/changes")
-    for part in PARTS:
-        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
-            with Workbench() as bench:
-                part(check, bench)
-    check.finish()
-
-
-main()
+check_parts("experiment/changes", (changed_options, changed_ranks, changed_after_failure, changed_ratings))

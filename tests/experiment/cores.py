@@ -14,8 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import OK  # noqa: E402
-from verdict import Verdict  # noqa: E402
-from workbench import CELLS, LONG, SCRIPT, Workbench, read_terminal, trained, wait_until  # noqa: E402
+from workbench import CELLS, LONG, SCRIPT, check_parts, read_terminal, trained, wait_until  # noqa: E402
 
 
 def cores(check, bench):
@@ -63,13 +62,4 @@ def terminal(check, bench):
     check.equal("all cells have their first seed first", order[:2], ["seed 1"] * 2)
 
 
-def main():
-    check = Verdict("experiment/cores")
-    for part in (cores, one_curve, terminal):
-        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
-            with Workbench() as bench:
-                part(check, bench)
-    check.finish()
-
-
-main()
+check_parts("experiment/cores", (cores, one_curve, terminal))

@@ -14,9 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 from refusal import DATA, DIVERGED, OK, STORAGE, USAGE, errors_of  # noqa: E402
-from verdict import Verdict  # noqa: E402
-from workbench import CELLS, LONG, Workbench, labels, trained, wait_until  # noqa: E402
-
+from workbench import CELLS, LONG, check_parts, labels, trained, wait_until  # noqa: E402
 
 
 def diverging(check, bench):
@@ -128,16 +126,5 @@ def rules(check, bench):
         check.equal(f"--fail-if '{rule}'", bench.run("a.toml", "--out", "a", "--fail-if", rule).code, code)
 
 
-PARTS = (diverging, broken_baseline, no_place, full_disk, two_at_once, without_launcher, rules)
-
-
-def main():
-    check = Verdict("experiment/failures")
-    for part in PARTS:
-        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
-            with Workbench() as bench:
-                part(check, bench)
-    check.finish()
-
-
-main()
+check_parts("experiment/failures",
+            (diverging, broken_baseline, no_place, full_disk, two_at_once, without_launcher, rules))

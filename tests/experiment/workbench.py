@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
 import places  # noqa: E402
+from verdict import Verdict  # noqa: E402
 
 SCRIPT = places.SOURCE / "deploy" / "experiment"
 SECONDS = 90
@@ -101,6 +102,16 @@ class Workbench:
         results = {name: json.loads((self.folder / out / name / "run.json").read_text())["result"]
                    for name in self.runs(out)}
         return {name: (result["curve_sha256"], result["model_sha256"]) for name, result in results.items()}
+
+
+def check_parts(name, parts):
+    """Runs the parts, or those of them that the command line names, each on a bench of its own; ends the process."""
+    check = Verdict(name)
+    for part in parts:
+        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+            with Workbench() as bench:
+                part(check, bench)
+    check.finish()
 
 
 def fingerprint(folder):

@@ -44,10 +44,9 @@ def options():
     found = webdriver.ChromeOptions()
     found.binary_location = shutil.which("chromium")
     found.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    wanted = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
+    wanted = ["--headless=new", "--no-sandbox",  # which root and most containers cannot have; the pages are our own
+              "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
               "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb"]
-    if os.geteuid() == 0:
-        wanted.append("--no-sandbox")  # which Chromium cannot have as root
     for argument in wanted:
         found.add_argument(argument)
     return found
