@@ -1,6 +1,6 @@
 // What every drawing of the page is made of, and the line chart: axes, bands, lines, and a tip with the values.
 //
-//   report -> sections.js -> series {label, colour, kind, mark, x, mean, low, high} -> LineChart -> svg and tip
+//   report -> page.js -> series {label, colour, kind, mark, x, mean, low, high} -> LineChart -> svg and tip
 //
 // Everything is made with createElement and textContent, so that no name in the data can be anything but text.
 "use strict";
