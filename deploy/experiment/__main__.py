@@ -100,6 +100,15 @@ def find_launcher(todo):
         raise Failure(USAGE, "no 'mpirun' to start ranks with", "apt-get install openmpi-bin")
 
 
+def reference_arguments(plan, found):
+    """Somebody's curves are of somebody's ratings, which the built-in set never is."""
+    references = plan.get("references", {})
+    if references and not all(run.has_ratings() for run in found):
+        say("note", f"not drawn, for they are of other ratings than the synthetic set: {', '.join(references)}")
+        return []
+    return [f"--reference={name}={plan.path.parent / file}" for name, file in references.items()]
+
+
 def compare(plan, found, out, fail_if):
     """Hands over to compare, labels before folders; a folder that holds a run of other options is not shown
     it. Its exit status."""
@@ -113,7 +122,7 @@ def compare(plan, found, out, fail_if):
         command.append(f"--baseline={base[0]}")
     elif "baseline" in plan.content:
         say("warning", f"no run of the baseline '{plan.get('baseline')}' is done: comparing with the first that is")
-    command += [f"--reference={name}={plan.path.parent / file}" for name, file in plan.get("references", {}).items()]
+    command += reference_arguments(plan, found)
     command += [f"--fail-if={rule}" for rule in fail_if]
     return subprocess.run([*command, *(f"{run.cell.label}={run.folder}" for run in shown)], check=False).returncode
 

@@ -31,6 +31,10 @@ class Run:
         self.options = {**cell.options, **named, "seed": str(seed)}
         self.code = self.failure = None  # of a run that was tried: its exit code, 0 when done; why it failed
 
+    def has_ratings(self):
+        """Are ratings named, or is it trained on the built-in set?"""
+        return "data" in self.options or "train" in self.options
+
     def option_arguments(self):
         """As the trainer takes them; a flag that is false is --no-NAME."""
         flags = {True: "--{}", False: "--no-{}"}
@@ -92,7 +96,7 @@ def make_runs(plan, folder):
     found = [Run(cell, seed, folder, data) for cell in plan.cells for seed in plan.seeds]
     for run in found:
         check_inputs(plan, run)
-    if any("data" not in run.options and "train" not in run.options for run in found):
+    if not all(run.has_ratings() for run in found):
         say("note", "no ratings are named: training on the built-in synthetic set",
             "name some with --set data=PATH, or in COLLAB_PS_DATA")
     return found

@@ -126,6 +126,9 @@ def check_data(check, bench):
     check.equal("data of nobody", data_of(check, bench, "plain.toml", variables=none), [])
     told = bench.run("plain.toml", "--list", variables=none).stderr
     check.that("built-in synthetic set" in told, "data of nobody: it is said", told.strip())
+    drawn = bench.run("notebook", "--seeds", "1", "--set", "epochs=1", "--out", "made-up", variables=none)
+    check.that(drawn.code == OK and "fastai: bias" not in drawn.stdout and "not drawn" in drawn.stderr,
+               "data of nobody: no reference beside it", drawn.stderr[-300:])
 
 
 def check_labels(check, bench):
