@@ -124,15 +124,15 @@ static void power_at_its_ends(void **state)
         uint64_t exponent;
         double want;
     } cases[] = {
-        {0.5, 0, 1.0},       {0.0, 0, 1.0},           {0.0, 5, 0.0},           {2.0, 1023, 0x1p1023},
-        {0.5, 1074, 0x1p-1074}, {0.5, 1076, 0.0},     {-2.0, 3, -8.0},         {1.0, UINT64_MAX, 1.0},
-        {0.9, 1000000, 0.0}, {3.0, 20, 3486784401.0}, {2.0, 1024, INFINITY},
+        {0.5, 0, 1.0},          {0.0, 0, 1.0},           {0.0, 5, 0.0},         {2.0, 1023, 0x1p1023},
+        {0.5, 1074, 0x1p-1074}, {0.5, 1076, 0.0},        {-2.0, 3, -8.0},       {1.0, UINT64_MAX, 1.0},
+        {0.9, 1000000, 0.0},    {3.0, 20, 3486784401.0}, {2.0, 1024, INFINITY},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         double got = cps_power(cases[i].base, cases[i].exponent);
         if (got != cases[i].want)
-            fail_msg("%g to the %lu: got %.17g, want %.17g", cases[i].base, (unsigned long)cases[i].exponent, got,
-                     cases[i].want);
+            fail_msg("%g to the %lu: got %.17g, want %.17g", cases[i].base, (unsigned long)cases[i].exponent,
+                     got, cases[i].want);
     }
 }
 
@@ -149,8 +149,12 @@ static void polynomial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logarithm),    cmocka_unit_test(exponential),   cmocka_unit_test(exponential_at_its_ends),
-        cmocka_unit_test(cosine_of_pi), cmocka_unit_test(power),         cmocka_unit_test(power_at_its_ends),
+        cmocka_unit_test(logarithm),
+        cmocka_unit_test(exponential),
+        cmocka_unit_test(exponential_at_its_ends),
+        cmocka_unit_test(cosine_of_pi),
+        cmocka_unit_test(power),
+        cmocka_unit_test(power_at_its_ends),
         cmocka_unit_test(polynomial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static void statuses_have_their_exit_codes(void **state)
         enum cps_status status;
         int code;
     } cases[] = {
-        {CPS_OK, 0},          {CPS_ERR_USAGE, 2},    {CPS_ERR_DATA, 3},       {CPS_ERR_PEER, 4},
+        {CPS_OK, 0},           {CPS_ERR_USAGE, 2},   {CPS_ERR_DATA, 3},       {CPS_ERR_PEER, 4},
         {CPS_ERR_DIVERGED, 5}, {CPS_ERR_STORAGE, 6}, {CPS_ERR_PREEMPTED, 75},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -25,13 +25,13 @@ static void exit_codes_are_distinct_and_survive_mpirun(void **state)
 {
     (void)state;
     bool seen[256] = {false};
-#define X(name, number, text)                                                                                \
-    do {                                                                                                     \
-        int code = cps_status_exit_code(CPS_##name);                                                         \
-        assert_in_range(code, 0, 125);                                                                       \
-        assert_false(seen[code]);                                                                            \
-        seen[code] = true;                                                                                   \
-        assert_true(strlen(cps_status_text(CPS_##name)) > 0);                                                \
+#define X(name, number, text)                                                                                  \
+    do {                                                                                                       \
+        int code = cps_status_exit_code(CPS_##name);                                                           \
+        assert_in_range(code, 0, 125);                                                                         \
+        assert_false(seen[code]);                                                                              \
+        seen[code] = true;                                                                                     \
+        assert_true(strlen(cps_status_text(CPS_##name)) > 0);                                                  \
     } while (0);
     CPS_STATUS_MAP(X)
 #undef X
@@ -108,11 +108,11 @@ static void text_becomes_whole_numbers(void **state)
         bool good;
         uint64_t value;
     } cases[] = {
-        {"0", true, 0},      {"007", true, 7},      {"18446744073709551615", true, UINT64_MAX},
-        {"", false, 0},      {" 1", false, 0},      {"18446744073709551616", false, 0},
-        {"+1", false, 0},    {"-1", false, 0},      {"1 ", false, 0},
-        {"0x10", false, 0},  {"1.0", false, 0},     {"1e3", false, 0},
-        {"seven", false, 0}, {"1\n", false, 0},     {"99999999999999999999999", false, 0},
+        {"0", true, 0},      {"007", true, 7},  {"18446744073709551615", true, UINT64_MAX},
+        {"", false, 0},      {" 1", false, 0},  {"18446744073709551616", false, 0},
+        {"+1", false, 0},    {"-1", false, 0},  {"1 ", false, 0},
+        {"0x10", false, 0},  {"1.0", false, 0}, {"1e3", false, 0},
+        {"seven", false, 0}, {"1\n", false, 0}, {"99999999999999999999999", false, 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t value = 0;
@@ -129,11 +129,11 @@ static void text_becomes_numbers(void **state)
         bool good;
         double value;
     } cases[] = {
-        {"1.5", true, 1.5},   {"-2e3", true, -2000.0}, {"1e308", true, 1e308}, {".5", true, 0.5},
-        {"+3", true, 3.0},    {"-0", true, 0.0},       {"5e-3", true, 5e-3},   {"", false, 0},
-        {" 1", false, 0},     {"1 ", false, 0},        {"1e309", false, 0},    {"-1e309", false, 0},
-        {"nan", false, 0},    {"inf", false, 0},       {"-infinity", false, 0}, {"1.5x", false, 0},
-        {"1,5", false, 0},    {"e5", false, 0},        {".", false, 0},        {"--1", false, 0},
+        {"1.5", true, 1.5}, {"-2e3", true, -2000.0}, {"1e308", true, 1e308},  {".5", true, 0.5},
+        {"+3", true, 3.0},  {"-0", true, 0.0},       {"5e-3", true, 5e-3},    {"", false, 0},
+        {" 1", false, 0},   {"1 ", false, 0},        {"1e309", false, 0},     {"-1e309", false, 0},
+        {"nan", false, 0},  {"inf", false, 0},       {"-infinity", false, 0}, {"1.5x", false, 0},
+        {"1,5", false, 0},  {"e5", false, 0},        {".", false, 0},         {"--1", false, 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         double value = 0;
@@ -149,13 +149,23 @@ static void distance_counts_edits(void **state)
         const char *a, *b;
         size_t edits;
     } cases[] = {
-        {"", "", 0},           {"abc", "abc", 0},       {"", "abc", 3},           {"abc", "acb", 1},
-        {"ab", "b", 1},        {"kitten", "sitting", 3}, {"ca", "abc", 3},         {"lr-max", "lrmax", 1},
-        {"epocsh", "epochs", 1}, {"seed", "sedd", 1},   {"batch-size", "batch_sise", 2},
+        {"", "", 0},
+        {"abc", "abc", 0},
+        {"", "abc", 3},
+        {"abc", "acb", 1},
+        {"ab", "b", 1},
+        {"kitten", "sitting", 3},
+        {"ca", "abc", 3},
+        {"lr-max", "lrmax", 1},
+        {"epocsh", "epochs", 1},
+        {"seed", "sedd", 1},
+        {"batch-size", "batch_sise", 2},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        check_int(cps_text_distance(cases[i].a, cases[i].b), cases[i].edits, "%s -> %s", cases[i].a, cases[i].b);
-        check_int(cps_text_distance(cases[i].b, cases[i].a), cases[i].edits, "%s -> %s", cases[i].b, cases[i].a);
+        check_int(cps_text_distance(cases[i].a, cases[i].b), cases[i].edits, "%s -> %s", cases[i].a,
+                  cases[i].b);
+        check_int(cps_text_distance(cases[i].b, cases[i].a), cases[i].edits, "%s -> %s", cases[i].b,
+                  cases[i].a);
     }
 }
 
@@ -261,7 +271,8 @@ static void arrays_grow_by_half_and_keep_their_items(void **state)
 static void sizes_round_up(void **state)
 {
     (void)state;
-    static const size_t cases[][3] = {{0, 16, 0}, {1, 16, 16}, {16, 16, 16}, {17, 16, 32}, {51, 16, 64}, {5, 1, 5}};
+    static const size_t cases[][3] = {{0, 16, 0},   {1, 16, 16},  {16, 16, 16},
+                                      {17, 16, 32}, {51, 16, 64}, {5, 1, 5}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_int(cps_round_up(cases[i][0], cases[i][1]), cases[i][2], "%zu to %zu", cases[i][0], cases[i][1]);
 }

@@ -19,45 +19,45 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 /* |got - want| <= tolerance; format and its arguments name the quantity. */
-#define check_near(got, want, tolerance, ...)                                                                \
-    do {                                                                                                     \
-        double got_ = (got), want_ = (want), tolerance_ = (tolerance);                                       \
-        if (!(fabs(got_ - want_) <= tolerance_)) {                                                           \
-            print_error(__VA_ARGS__);                                                                        \
-            print_error(": got %.17g, want %.17g, tolerance %.3g\n", got_, want_, tolerance_);               \
-            fail();                                                                                          \
-        }                                                                                                    \
+#define check_near(got, want, tolerance, ...)                                                                  \
+    do {                                                                                                       \
+        double got_ = (got), want_ = (want), tolerance_ = (tolerance);                                         \
+        if (!(fabs(got_ - want_) <= tolerance_)) {                                                             \
+            print_error(__VA_ARGS__);                                                                          \
+            print_error(": got %.17g, want %.17g, tolerance %.3g\n", got_, want_, tolerance_);                 \
+            fail();                                                                                            \
+        }                                                                                                      \
     } while (0)
 
 #define check_at_most(got, limit, ...) check_near(got, 0.0, limit, __VA_ARGS__)
 
-#define check_int(got, want, ...)                                                                            \
-    do {                                                                                                     \
-        long long got_ = (long long)(got), want_ = (long long)(want);                                        \
-        if (got_ != want_) {                                                                                 \
-            print_error(__VA_ARGS__);                                                                        \
-            print_error(": got %lld, want %lld\n", got_, want_);                                             \
-            fail();                                                                                          \
-        }                                                                                                    \
+#define check_int(got, want, ...)                                                                              \
+    do {                                                                                                       \
+        long long got_ = (long long)(got), want_ = (long long)(want);                                          \
+        if (got_ != want_) {                                                                                   \
+            print_error(__VA_ARGS__);                                                                          \
+            print_error(": got %lld, want %lld\n", got_, want_);                                               \
+            fail();                                                                                            \
+        }                                                                                                      \
     } while (0)
 
-#define check_ok(call)                                                                                       \
-    do {                                                                                                     \
-        enum cps_status got_ = (call);                                                                       \
-        if (got_ != CPS_OK)                                                                                  \
-            fail_msg("%s: got '%s': %s", #call, cps_status_text(got_), cps_error_text());                    \
+#define check_ok(call)                                                                                         \
+    do {                                                                                                       \
+        enum cps_status got_ = (call);                                                                         \
+        if (got_ != CPS_OK)                                                                                    \
+            fail_msg("%s: got '%s': %s", #call, cps_status_text(got_), cps_error_text());                      \
     } while (0)
 
 /* call fails with status, and its sentence has part in it. */
-#define check_fails(call, status, part)                                                                      \
-    do {                                                                                                     \
-        cps_error_clear();                                                                                   \
-        enum cps_status got_ = (call), want_ = (status);                                                     \
-        if (got_ != want_)                                                                                   \
-            fail_msg("%s: got '%s' (%s), want '%s'", #call, cps_status_text(got_), cps_error_text(),         \
-                     cps_status_text(want_));                                                                \
-        if (!strstr(cps_error_text(), (part)))                                                               \
-            fail_msg("%s: '%s' does not say '%s'", #call, cps_error_text(), (part));                         \
+#define check_fails(call, status, part)                                                                        \
+    do {                                                                                                       \
+        cps_error_clear();                                                                                     \
+        enum cps_status got_ = (call), want_ = (status);                                                       \
+        if (got_ != want_)                                                                                     \
+            fail_msg("%s: got '%s' (%s), want '%s'", #call, cps_status_text(got_), cps_error_text(),           \
+                     cps_status_text(want_));                                                                  \
+        if (!strstr(cps_error_text(), (part)))                                                                 \
+            fail_msg("%s: '%s' does not say '%s'", #call, cps_error_text(), (part));                           \
     } while (0)
 
 /* Random numbers of a test, told apart by stream. */

@@ -2,14 +2,14 @@
  * The short rules of idle.c against a replay of every missed step in double precision,
  * over gaps of all lengths and all parts of a schedule.
  */
+#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stddef.h>
-#include <cmocka.h>
 
 #include "common/base/random.h"
 #include "common/model/idle.h"
@@ -68,7 +68,8 @@ static struct replayed some_element(uint64_t index)
                              .v = root * root};
 }
 
-static double error_of_gap(const struct cps_plan *plan, const struct cps_idle *idle, uint64_t from, uint64_t gap)
+static double error_of_gap(const struct cps_plan *plan, const struct cps_idle *idle, uint64_t from,
+                           uint64_t gap)
 {
     struct cps_catch_up plan_of_gap;
     cps_idle_plan(idle, from, from + gap, &plan_of_gap);
@@ -90,8 +91,10 @@ static void short_rules_match_a_replay(void **state)
 {
     (void)state;
     struct cps_idle *idle = granted(&notebook);
-    static const uint64_t starts[] = {1, 10, 100, 200, 255, 256, 257, 300, 500, 900, 1000, 1023, 1024, 1500, 2000, 3000, 4090, 5000};
-    static const uint64_t gaps[] = {1, 2, 3, 4, 5, 6, 8, 12, 20, 30, 47, 48, 49, 64, 100, 150, 200, 256, 300, 500, 1000, 1200};
+    static const uint64_t starts[] = {1,   10,   100,  200,  255,  256,  257,  300,  500,
+                                      900, 1000, 1023, 1024, 1500, 2000, 3000, 4090, 5000};
+    static const uint64_t gaps[] = {1,  2,  3,  4,   5,   6,   8,   12,  20,  30,   47,
+                                    48, 49, 64, 100, 150, 200, 256, 300, 500, 1000, 1200};
     double worst = 0.0;
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++)
         for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {

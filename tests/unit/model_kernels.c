@@ -210,7 +210,8 @@ static void compare_square_sum(const struct cps_kernels *build, enum sort sort, 
     (void)sort, (void)round;
     struct cps_fixed_point fixed = notebook();
     restart();
-    float have = build->square_sum(got.sum, stride, &fixed), need = cps_kernels_scalar.square_sum(got.sum, stride, &fixed);
+    float have = build->square_sum(got.sum, stride, &fixed),
+          need = cps_kernels_scalar.square_sum(got.sum, stride, &fixed);
     if (!same_bits(&have, &need, 1, false))
         fail_msg("%s square_sum, stride %zu: got %a, want %a", build->name, stride, (double)have, (double)need);
 }
@@ -220,7 +221,7 @@ static void every_build_gives_the_same_bits(void **state)
     (void)state;
     static void (*const comparisons[])(const struct cps_kernels *, enum sort, uint64_t, size_t) = {
         compare_dot,     compare_accumulate, compare_adam,      compare_adam_single,
-        compare_descend, compare_catch_up, compare_square_sum};
+        compare_descend, compare_catch_up,   compare_square_sum};
     const struct cps_kernels *builds[2];
     size_t count = other_builds(builds);
     if (count == 0)
@@ -248,7 +249,8 @@ static void contributions_are_limited(void **state)
     static const struct {
         uint32_t bits, batch_size;
         float first_refused;
-    } cases[] = {{40, 64, 0x1p11f}, {40, 1, 0x1p11f}, {40, 65536, 0x1p6f}, {30, 64, 0x1p21f}, {2, 8192, 0x1p47f}};
+    } cases[] = {
+        {40, 64, 0x1p11f}, {40, 1, 0x1p11f}, {40, 65536, 0x1p6f}, {30, 64, 0x1p21f}, {2, 8192, 0x1p47f}};
     const struct cps_kernels *builds[3];
     size_t count = all_builds(builds);
     for (size_t b = 0; b < count; b++)
@@ -262,7 +264,8 @@ static void contributions_are_limited(void **state)
                     float x[48] __attribute__((aligned(64))) = {0};
                     x[at] = tries[i];
                     check_int(builds[b]->accumulate(sum, x, 1.0f, 48, &fixed), i < 2,
-                              "%s takes a contribution of %a in place %zu", builds[b]->name, (double)tries[i], at);
+                              "%s takes a contribution of %a in place %zu", builds[b]->name, (double)tries[i],
+                              at);
                     if (i < 2)
                         check_int(sum[at], (int64_t)((double)tries[i] * fixed.scale), "its units");
                 }
@@ -417,8 +420,8 @@ static void dot_is_near_the_real_one(void **state)
                 size += fabs((double)rows[j] * (double)rows[strides[s] + j]);
             }
             cps_kernels_scalar.dot(rows, strides[s], &a, &b, 1, &dot);
-            check_near((double)dot, real, ((double)strides[s] / 16.0 + 5.0) * 0x1p-24 * size, "dot of stride %zu",
-                       strides[s]);
+            check_near((double)dot, real, ((double)strides[s] / 16.0 + 5.0) * 0x1p-24 * size,
+                       "dot of stride %zu", strides[s]);
         }
 }
 
@@ -433,7 +436,8 @@ static void square_sum_is_near_the_real_one(void **state)
         for (size_t j = 0; j < strides[s]; j++)
             real += pow((double)got.sum[j] * fixed.inverse, 2.0);
         check_near((double)cps_kernels_scalar.square_sum(got.sum, strides[s], &fixed), real,
-                   ((double)strides[s] / 16.0 + 8.0) * 0x1p-24 * real, "sum of squares of stride %zu", strides[s]);
+                   ((double)strides[s] / 16.0 + 8.0) * 0x1p-24 * real, "sum of squares of stride %zu",
+                   strides[s]);
     }
 }
 
@@ -442,7 +446,8 @@ struct dense {
 };
 
 /* fastai's step as DESIGN states it. */
-static void dense_step(struct dense *at, double gradient, const struct cps_hyper *hyper, double wd, uint64_t step)
+static void dense_step(struct dense *at, double gradient, const struct cps_hyper *hyper, double wd,
+                       uint64_t step)
 {
     at->w *= 1.0 - hyper->lr * wd;
     at->m = hyper->momentum * at->m + (1.0 - hyper->momentum) * gradient;
@@ -480,8 +485,10 @@ static void adam_follows_the_real_one(void **state)
         }
         assert_true(cps_kernels_scalar.adam(got.w, got.m, got.v, got.sum, WIDTH, &coefficients, &fixed));
         for (uint64_t j = 0; j < WIDTH; j++) {
-            check_near((double)got.w[j], real[j].w, 2e-6, "w[%lu] after %lu steps", (unsigned long)j, (unsigned long)step);
-            check_near((double)got.v[j], real[j].v, 5e-6 * real[j].v, "v[%lu] after %lu steps", (unsigned long)j, (unsigned long)step);
+            check_near((double)got.w[j], real[j].w, 2e-6, "w[%lu] after %lu steps", (unsigned long)j,
+                       (unsigned long)step);
+            check_near((double)got.v[j], real[j].v, 5e-6 * real[j].v, "v[%lu] after %lu steps",
+                       (unsigned long)j, (unsigned long)step);
         }
     }
     cps_idle_destroy(&idle);
@@ -505,7 +512,8 @@ static void peek_is_catch_up_without_a_trace(void **state)
                 sum += (double)gap.weight[i] / (sqrt((double)want.v[j]) * (double)gap.ratio[i] + 1e-5);
             real -= (double)want.m[j] * sum;
             double size = fabs((double)want.w[j]) + fabs((double)want.m[j]) * sum;
-            check_near((double)got.w[j], real, (gap.terms + 8.0) * 0x1p-24 * size, "w[%zu], %u terms", j, gap.terms);
+            check_near((double)got.w[j], real, (gap.terms + 8.0) * 0x1p-24 * size, "w[%zu], %u terms", j,
+                       gap.terms);
             check_near((double)got.m[j], (double)(want.m[j] * gap.momentum), 0.0, "m[%zu]", j);
             check_near((double)got.v[j], (double)(want.v[j] * gap.square), 0.0, "v[%zu]", j);
         }

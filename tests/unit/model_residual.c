@@ -87,7 +87,8 @@ static void slopes_are_derivatives(void **state)
                     loss[side] = error * error / 64.0;
                 }
                 double numeric = (loss[1] - loss[0]) / (2.0 * h);
-                check_near((double)slope, numeric, 2e-7, "slope at %g for rating %g", (double)score, (double)rating);
+                check_near((double)slope, numeric, 2e-7, "slope at %g for rating %g", (double)score,
+                           (double)rating);
             }
 }
 
@@ -120,8 +121,8 @@ static void errors_are_limited(void **state)
     static const struct {
         float score;
         bool good;
-    } cases[] = {{inside, true},     {-inside, true},      {0x1p20f, false},     {-0x1p20f, false},
-                 {INFINITY, false},  {-INFINITY, false},   {NAN, false},         {FLT_MAX, false}};
+    } cases[] = {{inside, true},    {-inside, true},    {0x1p20f, false}, {-0x1p20f, false},
+                 {INFINITY, false}, {-INFINITY, false}, {NAN, false},     {FLT_MAX, false}};
     struct cps_plan plan = plan_of(false);
     for (size_t c = 0; c < COUNT_OF(cases); c++)
         for (size_t at = 0; at < 40; at++) {
@@ -205,8 +206,8 @@ static void gradient_units_follow_the_ratings(void **state)
     static const struct {
         float rating;
         uint32_t bits;
-    } cases[] = {{0.0f, 40}, {5.0f, 40},  {8.0f, 40},    {8.5f, 38},    {10.0f, 38},   {16.0f, 38},
-                 {-10.0f, 38}, {17.0f, 36}, {100.0f, 32}, {1e6f, 6},    {1e30f, 2},    {FLT_MAX, 2}};
+    } cases[] = {{0.0f, 40},   {5.0f, 40},  {8.0f, 40},   {8.5f, 38}, {10.0f, 38}, {16.0f, 38},
+                 {-10.0f, 38}, {17.0f, 36}, {100.0f, 32}, {1e6f, 6},  {1e30f, 2},  {FLT_MAX, 2}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_int(cps_gradient_bits(cases[i].rating), cases[i].bits, "bits for ratings up to %g",
                   (double)cases[i].rating);

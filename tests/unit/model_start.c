@@ -15,7 +15,8 @@ static struct cps_hyper fastai_one_cycle(double lr_max, uint64_t step, uint64_t 
     double position = (double)step / (double)steps;
     if (position < 0.25) {
         double q = position / 0.25;
-        return (struct cps_hyper){.lr = fastai_cos(lr_max / 25.0, lr_max, q), .momentum = fastai_cos(0.95, 0.85, q)};
+        return (struct cps_hyper){.lr = fastai_cos(lr_max / 25.0, lr_max, q),
+                                  .momentum = fastai_cos(0.95, 0.85, q)};
     }
     double q = (position - 0.25) / 0.75;
     return (struct cps_hyper){.lr = fastai_cos(lr_max, lr_max / 1e5, q), .momentum = fastai_cos(0.85, 0.95, q)};
@@ -36,11 +37,12 @@ static void one_cycle_is_that_of_fastai(void **state)
         for (size_t l = 0; l < COUNT_OF(rates); l++) {
             struct cps_plan plan = run_of(CPS_SCHEDULE_ONE_CYCLE, runs[r], rates[l]);
             for (uint64_t step = 0; step < runs[r]; step++) {
-                struct cps_hyper got = cps_schedule_at(&plan, step), want = fastai_one_cycle(rates[l], step, runs[r]);
+                struct cps_hyper got = cps_schedule_at(&plan, step),
+                                 want = fastai_one_cycle(rates[l], step, runs[r]);
                 check_near(got.lr, want.lr, 2e-15 * rates[l], "lr of step %lu of %lu", (unsigned long)step,
                            (unsigned long)runs[r]);
-                check_near(got.momentum, want.momentum, 1e-15, "momentum of step %lu of %lu", (unsigned long)step,
-                           (unsigned long)runs[r]);
+                check_near(got.momentum, want.momentum, 1e-15, "momentum of step %lu of %lu",
+                           (unsigned long)step, (unsigned long)runs[r]);
             }
         }
 }
@@ -53,11 +55,16 @@ static void schedules_have_their_end_points(void **state)
         uint64_t step;
         double lr, momentum;
     } cases[] = {
-        {CPS_SCHEDULE_ONE_CYCLE, 0, 5e-3 / 25, 0.95},  {CPS_SCHEDULE_ONE_CYCLE, 250, 5e-3, 0.85},
-        {CPS_SCHEDULE_ONE_CYCLE, 1000, 5e-8, 0.95},    {CPS_SCHEDULE_ONE_CYCLE, 125, (5e-3 / 25 + 5e-3) / 2, 0.90},
-        {CPS_SCHEDULE_ONE_CYCLE, 625, (5e-3 + 5e-8) / 2, 0.90}, {CPS_SCHEDULE_CONSTANT, 0, 5e-3, 0.9},
-        {CPS_SCHEDULE_CONSTANT, 999, 5e-3, 0.9},       {CPS_SCHEDULE_COSINE, 0, 5e-3, 0.9},
-        {CPS_SCHEDULE_COSINE, 500, 2.5e-3, 0.9},       {CPS_SCHEDULE_COSINE, 1000, 0.0, 0.9},
+        {CPS_SCHEDULE_ONE_CYCLE, 0, 5e-3 / 25, 0.95},
+        {CPS_SCHEDULE_ONE_CYCLE, 250, 5e-3, 0.85},
+        {CPS_SCHEDULE_ONE_CYCLE, 1000, 5e-8, 0.95},
+        {CPS_SCHEDULE_ONE_CYCLE, 125, (5e-3 / 25 + 5e-3) / 2, 0.90},
+        {CPS_SCHEDULE_ONE_CYCLE, 625, (5e-3 + 5e-8) / 2, 0.90},
+        {CPS_SCHEDULE_CONSTANT, 0, 5e-3, 0.9},
+        {CPS_SCHEDULE_CONSTANT, 999, 5e-3, 0.9},
+        {CPS_SCHEDULE_COSINE, 0, 5e-3, 0.9},
+        {CPS_SCHEDULE_COSINE, 500, 2.5e-3, 0.9},
+        {CPS_SCHEDULE_COSINE, 1000, 0.0, 0.9},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct cps_plan plan = run_of(cases[i].schedule, 1000, 5e-3);
@@ -89,11 +96,8 @@ static void schedules_run_over_all_epochs(void **state)
 
 enum { FACTORS = 5, USERS = 7, MOVIES = 11, WIDTH = FACTORS + 1 };
 
-static const struct cps_plan small = {.model = CPS_MODEL_BIAS,
-                                      .factors = FACTORS,
-                                      .user_rows = USERS,
-                                      .movie_rows = MOVIES,
-                                      .seed = 42};
+static const struct cps_plan small = {
+    .model = CPS_MODEL_BIAS, .factors = FACTORS, .user_rows = USERS, .movie_rows = MOVIES, .seed = 42};
 
 /* The promise of every curve: these bytes never change. An implementation of its own, in
  * another language, gave the same digest. */

@@ -215,12 +215,17 @@ static void every_field_travels(void **state)
     check_int(back.exchange.ticket, 2, "ticket");
     assert_true(back.exchange.has_push);
 
-    struct cps_message report = {
-        .kind = CPS_MESSAGE_REPORT,
-        .report = {
-            .first_step = 1, .steps = 2, .has_valid = true, .epoch = 3, .valid_sum = {4, 5}, .valid_count = 6,
-            .spent_ns = {[CPS_PHASE_WAIT] = 7, [CPS_PHASE_COMPUTE] = 8, [CPS_PHASE_VALIDATION] = 9,
-                         [CPS_PHASE_OPTIMIZER] = 10}}};
+    struct cps_message report = {.kind = CPS_MESSAGE_REPORT,
+                                 .report = {.first_step = 1,
+                                            .steps = 2,
+                                            .has_valid = true,
+                                            .epoch = 3,
+                                            .valid_sum = {4, 5},
+                                            .valid_count = 6,
+                                            .spent_ns = {[CPS_PHASE_WAIT] = 7,
+                                                         [CPS_PHASE_COMPUTE] = 8,
+                                                         [CPS_PHASE_VALIDATION] = 9,
+                                                         [CPS_PHASE_OPTIMIZER] = 10}}};
     check_ok(cps_codec_decode(bytes, cps_codec_encode(&report, bytes), &back));
     check_int(back.report.first_step, 1, "first step");
     check_int(back.report.steps, 2, "steps");

@@ -105,8 +105,10 @@ static struct cps_message hello_of(struct rig *rig, uint32_t node)
     struct cps_message hello = message_from(&rig->post, CPS_MESSAGE_HELLO, node, 0);
     if (node <= SERVERS)
         return hello;
-    hello.hello = (struct cps_hello){
-        .has_data = true, .train_count = rig->plan.train_count / WORKERS, .valid_count = 10, .sample_bytes = 1000};
+    hello.hello = (struct cps_hello){.has_data = true,
+                                     .train_count = rig->plan.train_count / WORKERS,
+                                     .valid_count = 10,
+                                     .sample_bytes = 1000};
     if (node == NODES - 1)
         hello.hello.train_count += rig->plan.train_count % WORKERS;
     memcpy(hello.hello.fingerprint, fingerprint, sizeof fingerprint);
@@ -140,8 +142,8 @@ static double loss_of(uint32_t worker, uint64_t step)
 
 static struct cps_message report_of(struct rig *rig, uint32_t worker, uint64_t first, uint32_t steps, int epoch)
 {
-    struct cps_message report = message_from(&rig->post, CPS_MESSAGE_REPORT, 1 + SERVERS + worker,
-                                             steps * sizeof(struct cps_loss_sum));
+    struct cps_message report =
+        message_from(&rig->post, CPS_MESSAGE_REPORT, 1 + SERVERS + worker, steps * sizeof(struct cps_loss_sum));
     report.report = (struct cps_report){.first_step = first, .steps = steps};
     struct cps_loss_sum *sums = steps ? (struct cps_loss_sum *)(void *)report.payload->data : NULL;
     for (uint32_t i = 0; i < steps; i++) {
@@ -284,8 +286,8 @@ static void losses_come_out_in_order(void **state)
             average = 0.98 * average + 0.02 * loss;
             check_int(got->step, step, "step");
             check_near(got->loss, loss, 0.0, "loss of step %lu", (unsigned long)step);
-            check_near(got->smoothed, average / (1.0 - pow(0.98, (double)step + 1.0)), 1e-13, "smoothed loss of step %lu",
-                       (unsigned long)step);
+            check_near(got->smoothed, average / (1.0 - pow(0.98, (double)step + 1.0)), 1e-13,
+                       "smoothed loss of step %lu", (unsigned long)step);
             check_near(got->hyper.lr, cps_schedule_at(&rig.plan, step).lr, 0.0, "lr");
         }
         check_int(rig.told.epochs, 0, "epochs before the validation losses");
@@ -389,8 +391,10 @@ static void a_server_reports_no_losses(void **state)
 static struct cps_message answer_to(struct rig *rig, const struct cps_message *question)
 {
     uint32_t rows = question->exchange.read_rows;
-    struct cps_message answer = message_from(&rig->post, CPS_MESSAGE_ROWS, question->to, rows * WIDTH * sizeof(float));
-    answer.rows = (struct cps_rows){.step = question->exchange.step, .ticket = question->exchange.ticket, .rows = rows};
+    struct cps_message answer =
+        message_from(&rig->post, CPS_MESSAGE_ROWS, question->to, rows * WIDTH * sizeof(float));
+    answer.rows =
+        (struct cps_rows){.step = question->exchange.step, .ticket = question->exchange.ticket, .rows = rows};
     const uint32_t *keys = (const uint32_t *)(const void *)question->payload->data;
     float *out = (float *)(void *)answer.payload->data;
     for (uint32_t i = 0; i < rows; i++) {
@@ -469,7 +473,8 @@ static void the_silent_are_missed(void **state)
                 if (node != cases[i].node)
                     check_ok(say(&rig, message_from(&rig.post, CPS_MESSAGE_HEARTBEAT, node, 0)));
         }
-        check_fails(rig.role.ops->on_tick(rig.role.self, now + SECOND, &rig.post.outbox), CPS_ERR_PEER, cases[i].name);
+        check_fails(rig.role.ops->on_tick(rig.role.self, now + SECOND, &rig.post.outbox), CPS_ERR_PEER,
+                    cases[i].name);
         assert_non_null(strstr(cps_error_text(), "10 s"));
         rig_release(&rig);
     }
@@ -507,7 +512,8 @@ static void messages_for_others_are_refused(void **state)
     struct rig rig;
     rig_begin(&rig, 0);
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        check_fails(say(&rig, message_from(&rig.post, kinds[i], 3, 0)), CPS_ERR_PEER, "node 3 sent the coordinator");
+        check_fails(say(&rig, message_from(&rig.post, kinds[i], 3, 0)), CPS_ERR_PEER,
+                    "node 3 sent the coordinator");
     rig_release(&rig);
 }
 

@@ -15,7 +15,8 @@ static void contributions(uint64_t round, struct contribution *out)
     for (uint64_t i = 0; i < SAMPLES; i++) {
         out[i].key = (uint32_t)test_below(0, round * SAMPLES + i, KEYS);
         for (uint64_t j = 0; j < WIDTH; j++)
-            out[i].gradient[j] = (float)(test_normal(1, (round * SAMPLES + i) * WIDTH + j) * pow(10.0, -(double)(i % 6)));
+            out[i].gradient[j] =
+                (float)(test_normal(1, (round * SAMPLES + i) * WIDTH + j) * pow(10.0, -(double)(i % 6)));
     }
 }
 
@@ -167,10 +168,12 @@ static void foreign_keys_are_refused(void **state)
             rig.plan.servers = cases[i].servers;
             check_ok(cps_table_init(&rig.table, &rig.plan, &cps_kernels_scalar, cases[i].server, NULL));
             check_ok(cps_gradients_init(&rig.gradients, &rig.table));
-            struct cps_exchange body = {.step = 1, .has_push = true, .sum_rows = as_sum, .single_rows = 1 - as_sum};
-            struct cps_message push = exchange_from(&rig.post, 5, WIDTH, body,
-                                                    (struct exchange_parts){sums, singles, &cases[i].key});
-            check_fails(cps_gradients_add(&rig.gradients, &rig.table, &push), CPS_ERR_PEER, "node 5 pushed key");
+            struct cps_exchange body = {
+                .step = 1, .has_push = true, .sum_rows = as_sum, .single_rows = 1 - as_sum};
+            struct cps_message push =
+                exchange_from(&rig.post, 5, WIDTH, body, (struct exchange_parts){sums, singles, &cases[i].key});
+            check_fails(cps_gradients_add(&rig.gradients, &rig.table, &push), CPS_ERR_PEER,
+                        "node 5 pushed key");
             cps_message_release(&push);
             rig_release(&rig);
         }

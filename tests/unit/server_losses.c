@@ -94,7 +94,8 @@ static void a_long_run_slides(void **state)
     uint64_t reported[WORKERS] = {0}, taken = 0, step;
     cps_int128 sum;
     for (uint64_t round = 0; taken < STEPS; round++) {
-        uint32_t worker = (uint32_t)test_below(0, round, WORKERS), steps = 1 + (uint32_t)test_below(1, round, 64);
+        uint32_t worker = (uint32_t)test_below(0, round, WORKERS),
+                 steps = 1 + (uint32_t)test_below(1, round, 64);
         if (reported[worker] + steps > STEPS || reported[worker] > taken + 2000)
             steps = reported[worker] < STEPS && reported[worker] <= taken + 2000 ? 1 : 0;
         if (steps == 0)

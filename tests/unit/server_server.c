@@ -1,6 +1,6 @@
 /* The server as a state machine: what it answers, what it waits for, what it refuses. */
-#include "common/model/initial.h"
 #include "server/server.h"
+#include "common/model/initial.h"
 #include "tests/unit/roles.h"
 
 enum { WIDTH = 6, KEYS = 22, STEPS = 600 };
@@ -224,7 +224,8 @@ static void the_order_of_workers_leaves_no_trace(void **state)
         rig_begin(&rig);
         for (uint64_t step = 1; step <= 20; step++) {
             for (int i = 0; i < 3; i++)
-                check_ok(hand(&rig.role, &rig.post, push_message(&rig, orders[o][(step + (uint64_t)i) % 3], step, 0)));
+                check_ok(hand(&rig.role, &rig.post,
+                              push_message(&rig, orders[o][(step + (uint64_t)i) % 3], step, 0)));
             post_clear(&rig.post);
         }
         for (uint32_t key = 0; key < KEYS; key++) {
@@ -245,7 +246,8 @@ static void exchanges_out_of_step_are_refused(void **state)
     struct rig rig;
     rig_begin(&rig);
     for (size_t i = 0; i < COUNT_OF(pushes); i++)
-        check_fails(hand(&rig.role, &rig.post, push_message(&rig, 2, pushes[i], 0)), CPS_ERR_PEER, "node 2 sent an exchange for step");
+        check_fails(hand(&rig.role, &rig.post, push_message(&rig, 2, pushes[i], 0)), CPS_ERR_PEER,
+                    "node 2 sent an exchange for step");
     check_fails(hand(&rig.role, &rig.post, read_message(&rig, 2, 1, 3)), CPS_ERR_PEER, "was at step 0");
     check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, 1, 0)));
     check_fails(hand(&rig.role, &rig.post, push_message(&rig, 2, 1, 0)), CPS_ERR_PEER, "node 2");
@@ -265,20 +267,22 @@ static void wrong_sizes_and_keys_are_refused(void **state)
     wrong.exchange.has_push = false;
     check_fails(hand(&rig.role, &rig.post, wrong), CPS_ERR_PEER, "no push");
     check_fails(hand(&rig.role, &rig.post, read_message(&rig, 2, 0, KEYS)), CPS_ERR_PEER, "key 22");
-    check_fails(hand(&rig.role, &rig.post, read_message(&rig, 2, 0, UINT32_MAX)), CPS_ERR_PEER, "does not live");
+    check_fails(hand(&rig.role, &rig.post, read_message(&rig, 2, 0, UINT32_MAX)), CPS_ERR_PEER,
+                "does not live");
     struct cps_message grant = grant_message(&rig, STEPS, 4);
     grant.grant.steps = 5;
     check_fails(hand(&rig.role, &rig.post, grant), CPS_ERR_PEER, "payload");
-    check_fails(hand(&rig.role, &rig.post, grant_message(&rig, STEPS, CPS_BLOCK_STEPS + 1)), CPS_ERR_PEER, "out of order");
+    check_fails(hand(&rig.role, &rig.post, grant_message(&rig, STEPS, CPS_BLOCK_STEPS + 1)), CPS_ERR_PEER,
+                "out of order");
     rig_release(&rig);
 }
 
 static void messages_for_others_are_refused(void **state)
 {
     (void)state;
-    static const enum cps_message_kind kinds[] = {CPS_MESSAGE_HELLO, CPS_MESSAGE_READY, CPS_MESSAGE_ROWS,
-                                                  CPS_MESSAGE_REPORT, CPS_MESSAGE_FAIL, CPS_MESSAGE_KINDS,
-                                                  (enum cps_message_kind)1000};
+    static const enum cps_message_kind kinds[] = {
+        CPS_MESSAGE_HELLO, CPS_MESSAGE_READY, CPS_MESSAGE_ROWS,           CPS_MESSAGE_REPORT,
+        CPS_MESSAGE_FAIL,  CPS_MESSAGE_KINDS, (enum cps_message_kind)1000};
     struct rig rig;
     rig_begin(&rig);
     for (size_t i = 0; i < COUNT_OF(kinds); i++)

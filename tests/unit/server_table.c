@@ -197,7 +197,8 @@ static void biases_can_decay_by_themselves(void **state)
         float got[MOST_WIDTH], factors[MOST_WIDTH], bias[MOST_WIDTH];
         plan.optimizer = by_wd.optimizer = by_bias.optimizer = optimizers[o];
         plan.wd_bias = by_bias.wd = by_bias.wd_bias = 0.02;
-        struct cps_table table = table_of(&plan, 0), wd_table = table_of(&by_wd, 0), bias_table = table_of(&by_bias, 0);
+        struct cps_table table = table_of(&plan, 0), wd_table = table_of(&by_wd, 0),
+                         bias_table = table_of(&by_bias, 0);
         struct cps_table *all[] = {&table, &wd_table, &bias_table};
         assert_non_null(table.bias_idle);
         for (int i = 0; i < 3; i++) {
@@ -220,7 +221,8 @@ struct dense_row {
     double w[MOST_WIDTH], m[MOST_WIDTH], v[MOST_WIDTH], history[2];
 };
 
-static void dense_adam(struct dense_row *row, const struct cps_plan *plan, uint64_t step, uint32_t key, bool touched)
+static void dense_adam(struct dense_row *row, const struct cps_plan *plan, uint64_t step, uint32_t key,
+                       bool touched)
 {
     struct cps_hyper hyper = cps_schedule_at(plan, step - 1);
     for (uint32_t j = 0; j < plan->factors + 1; j++) {
@@ -283,7 +285,8 @@ static void sparse_training_is_dense_training(void **state)
             for (uint32_t j = 0; j < table.width; j++)
                 worst = fmax(worst, fabs((double)row[j] - real.w[j]));
         }
-        print_message("optimizer %d: worst weight off by %.2e, tolerance %.0e\n", optimizers[o], worst, tolerance);
+        print_message("optimizer %d: worst weight off by %.2e, tolerance %.0e\n", optimizers[o], worst,
+                      tolerance);
         check_at_most(worst, tolerance, "worst weight of optimizer %d", optimizers[o]);
         cps_table_release(&table);
     }
@@ -347,7 +350,8 @@ static void a_gradient_out_of_range_is_divergence(void **state)
                 grant_all(&table);
                 cps_table_pull(&table, 3, 0, row);
                 sum[at] = (int64_t)1 << 51;
-                check_int(cps_table_train(&table, 3, 1, sum), false, "optimizer %d, element %u", optimizers[o], at);
+                check_int(cps_table_train(&table, 3, 1, sum), false, "optimizer %d, element %u", optimizers[o],
+                          at);
                 cps_table_release(&table);
             }
 }

@@ -41,10 +41,12 @@ static void assert_lines(const char *expected)
 static void lines_appear_with_each_flush(void **state)
 {
     (void)state;
-    static const char first[] = "{\"run\":\"0000000000000abc\",\"step\":0,\"epoch\":0,\"wall\":1795497311.000250,"
-                                "\"name\":\"step/loss\",\"value\":13.9876543}\n";
-    static const char second[] = "{\"run\":\"0000000000000abc\",\"step\":18446744073709551615,\"epoch\":4294967295,"
-                                 "\"wall\":0.000000,\"name\":\"epoch/valid_loss\",\"value\":null}\n";
+    static const char first[] =
+        "{\"run\":\"0000000000000abc\",\"step\":0,\"epoch\":0,\"wall\":1795497311.000250,"
+        "\"name\":\"step/loss\",\"value\":13.9876543}\n";
+    static const char second[] =
+        "{\"run\":\"0000000000000abc\",\"step\":18446744073709551615,\"epoch\":4294967295,"
+        "\"wall\":0.000000,\"name\":\"epoch/valid_loss\",\"value\":null}\n";
     char both[sizeof first + sizeof second];
     add(0, 0, 1795497311000250, "step/loss", 13.9876543219);
     assert_lines("");
@@ -67,9 +69,9 @@ static void every_part_of_an_event_is_its_own(void **state)
         const char *name;
         double value;
     } events[] = {
-        {9, 0, 1000000, "step/loss", 0.5},      {10, 0, 1000000, "step/loss", 0.25},
+        {9, 0, 1000000, "step/loss", 0.5},       {10, 0, 1000000, "step/loss", 0.25},
         {10, 1, 1000000, "step/loss", INFINITY}, {10, 1, 1000001, "step/loss", 1e-30},
-        {10, 1, 1000001, "step/lr", -1e300},    {1234567890123, 1, 1000001, "step/lr", 0},
+        {10, 1, 1000001, "step/lr", -1e300},     {1234567890123, 1, 1000001, "step/lr", 0},
     };
     enum { EVENTS = sizeof events / sizeof events[0] };
     size_t size;
@@ -84,7 +86,8 @@ static void every_part_of_an_event_is_its_own(void **state)
         assert_string_equal(json_string_value(json_object_get(event, "run")), "0000000000000abc");
         assert_int_equal(json_integer_value(json_object_get(event, "step")), events[i].step);
         assert_int_equal(json_integer_value(json_object_get(event, "epoch")), events[i].epoch);
-        assert_true(fabs(json_number_value(json_object_get(event, "wall")) - (double)events[i].wall_us * 1e-6) < 1e-9);
+        assert_true(fabs(json_number_value(json_object_get(event, "wall")) - (double)events[i].wall_us * 1e-6) <
+                    1e-9);
         assert_string_equal(json_string_value(json_object_get(event, "name")), events[i].name);
         const json_t *value = json_object_get(event, "value");
         assert_int_equal(json_is_null(value), !isfinite(events[i].value));
@@ -109,8 +112,9 @@ static void full_disk_is_told_and_lines_are_kept(void **state)
     close(metrics.file.fd);
     metrics.file.fd = file;
     assert_int_equal(cps_metrics_close(&metrics), CPS_OK);
-    assert_lines("{\"run\":\"0000000000000abc\",\"step\":0,\"epoch\":0,\"wall\":0.000000,\"name\":\"step/loss\","
-                 "\"value\":1}\n");
+    assert_lines(
+        "{\"run\":\"0000000000000abc\",\"step\":0,\"epoch\":0,\"wall\":0.000000,\"name\":\"step/loss\","
+        "\"value\":1}\n");
     assert_int_equal(cps_metrics_close(&metrics), CPS_OK);
 }
 

@@ -99,7 +99,8 @@ static Tensorboard__HParamsPluginData *plugin_data(const Tensorboard__Event *eve
     assert_string_equal(value->tag, tag);
     assert_string_equal(value->metadata->plugin_data->plugin_name, "hparams");
     const ProtobufCBinaryData *content = &value->metadata->plugin_data->content;
-    Tensorboard__HParamsPluginData *data = tensorboard__hparams_plugin_data__unpack(NULL, content->len, content->data);
+    Tensorboard__HParamsPluginData *data =
+        tensorboard__hparams_plugin_data__unpack(NULL, content->len, content->data);
     assert_non_null(data);
     return data;
 }
@@ -167,8 +168,9 @@ static void scalars_come_back(void **state)
     Tensorboard__Event *events[16];
     assert_int_equal(cps_tensorboard_open(&board, &folder, 0, options, 0), CPS_OK);
     for (size_t i = 0; i < SCALARS; i++)
-        assert_int_equal(cps_tensorboard_scalar(&board, 2500000 + i, scalars[i].step, scalars[i].tag, scalars[i].value),
-                         CPS_OK);
+        assert_int_equal(
+            cps_tensorboard_scalar(&board, 2500000 + i, scalars[i].step, scalars[i].tag, scalars[i].value),
+            CPS_OK);
     assert_int_equal(cps_tensorboard_flush(&board), CPS_OK);
     size_t count = read_events(events);
     assert_int_equal(count, 3 + SCALARS);

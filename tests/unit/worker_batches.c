@@ -83,7 +83,8 @@ static void every_batch_is_full(void **state)
             if (want[s] != UINT32_MAX)
                 in_step[want[s]]++;
         }
-        check_int(left_out, sizes[i].total % sizes[i].batch_size, "samples left out of %lu", (unsigned long)sizes[i].total);
+        check_int(left_out, sizes[i].total % sizes[i].batch_size, "samples left out of %lu",
+                  (unsigned long)sizes[i].total);
         for (uint64_t step = 0; step < cps_plan_steps_per_epoch(&plan); step++)
             check_int(in_step[step], sizes[i].batch_size, "samples of step %lu", (unsigned long)step);
     }
@@ -251,7 +252,8 @@ static void a_recorded_order_must_fit(void **state)
     struct cps_plan plan = plan_of(TRAIN, BATCH);
     deal(&shards, 1, TRAIN);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct cps_batch_order order = {.rows = rows, .steps = cases[i].steps, .batch_size = cases[i].batch_size};
+        struct cps_batch_order order = {
+            .rows = rows, .steps = cases[i].steps, .batch_size = cases[i].batch_size};
         struct cps_batches batches;
         record(rows);
         rows[5 * BATCH + 3] = cases[i].bad;

@@ -122,7 +122,8 @@ static void check_shares(const struct cps_gather *gather)
 /* The samples from place first on. */
 static struct cps_samples samples_from(const struct cps_samples *all, uint64_t first)
 {
-    return (struct cps_samples){.user = all->user + first, .movie = all->movie + first, .rating = all->rating + first};
+    return (struct cps_samples){
+        .user = all->user + first, .movie = all->movie + first, .rating = all->rating + first};
 }
 
 static void a_gather_has_each_row_once(void **state)
@@ -206,7 +207,8 @@ struct pushed {
 
 enum { EXTRA = 24 };
 
-static void push_all(struct pushed *self, const struct rig *rig, const struct cps_kernels *kernels, const float *slope)
+static void push_all(struct pushed *self, const struct rig *rig, const struct cps_kernels *kernels,
+                     const float *slope)
 {
     post_init(&self->post, 3, 10);
     check_ok(cps_push_init(&self->push, &rig->plan, kernels));
@@ -232,7 +234,8 @@ static void pushed_release(struct pushed *self)
 
 /* The gradient of key's column over the gathered samples, in double precision; and the
  * sum of its terms' sizes. */
-static double dense_gradient(const struct rig *rig, const float *slope, uint32_t key, uint32_t column, double *size)
+static double dense_gradient(const struct rig *rig, const float *slope, uint32_t key, uint32_t column,
+                             double *size)
 {
     double sum = 0.0;
     *size = 0.0;
@@ -248,7 +251,8 @@ static double dense_gradient(const struct rig *rig, const float *slope, uint32_t
     return sum;
 }
 
-static void check_row(const struct rig *rig, const float *slope, uint32_t key, const int64_t *sum, const float *single)
+static void check_row(const struct rig *rig, const float *slope, uint32_t key, const int64_t *sum,
+                      const float *single)
 {
     for (uint32_t j = 0; j < cps_plan_row_width(&rig->plan); j++) {
         double size, real = dense_gradient(rig, slope, key, j, &size);

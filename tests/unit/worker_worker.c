@@ -1,9 +1,18 @@
 /* The worker as a state machine, its servers and coordinator played by the test. */
+#include "worker/worker.h"
 #include "common/model/exact.h"
 #include "tests/unit/roles.h"
-#include "worker/worker.h"
 
-enum { SERVERS = 2, NODE = 1 + SERVERS, NODES = NODE + 1, WIDTH = 6, TRAIN = 43, VALID = 17, EPOCHS = 2, STEPS = 5 };
+enum {
+    SERVERS = 2,
+    NODE = 1 + SERVERS,
+    NODES = NODE + 1,
+    WIDTH = 6,
+    TRAIN = 43,
+    VALID = 17,
+    EPOCHS = 2,
+    STEPS = 5
+};
 
 struct rig {
     struct cps_plan plan;
@@ -123,8 +132,8 @@ static void take_report(struct rig *rig, const struct cps_message *message)
     check_int(report->valid_count, VALID, "validation ratings");
     check_int(report->epoch, rig->valid_reports, "epoch");
     check_int(rig->reported, STEPS * (rig->valid_reports + 1u), "steps reported by the end of the epoch");
-    rig->valid_sum[rig->valid_reports++] = cps_loss_value(
-        (cps_int128)((unsigned __int128)report->valid_sum.high << 64 | report->valid_sum.low));
+    rig->valid_sum[rig->valid_reports++] =
+        cps_loss_value((cps_int128)((unsigned __int128)report->valid_sum.high << 64 | report->valid_sum.low));
 }
 
 /* Answers everything until the worker has nothing more to ask. */
@@ -247,12 +256,13 @@ static void answers_to_other_questions_are_refused(void **state)
 static void messages_for_others_are_refused(void **state)
 {
     (void)state;
-    static const enum cps_message_kind kinds[] = {CPS_MESSAGE_HELLO, CPS_MESSAGE_READY, CPS_MESSAGE_REPORT,
-                                                  CPS_MESSAGE_EXCHANGE, CPS_MESSAGE_FAIL, CPS_MESSAGE_KINDS};
+    static const enum cps_message_kind kinds[] = {CPS_MESSAGE_HELLO,    CPS_MESSAGE_READY, CPS_MESSAGE_REPORT,
+                                                  CPS_MESSAGE_EXCHANGE, CPS_MESSAGE_FAIL,  CPS_MESSAGE_KINDS};
     struct rig rig;
     rig_begin(&rig);
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        check_fails(say(&rig, message_from(&rig.post, kinds[i], 1, 0)), CPS_ERR_PEER, "node 1 sent worker node 3 a");
+        check_fails(say(&rig, message_from(&rig.post, kinds[i], 1, 0)), CPS_ERR_PEER,
+                    "node 1 sent worker node 3 a");
     rig_release(&rig);
 }
 
