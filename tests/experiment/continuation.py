@@ -35,7 +35,7 @@ options = { epochs = 10, ranks = 3 }
 axes.wd = [0.3]
 """
 RUNS = 16
-GONE_S = 8  # after a cut, until no trainer is left; mpirun gives its ranks time
+GONE_S = 30  # after a cut, until no trainer is left; mpirun gives its ranks time
 
 
 def whole_session(_bench, process):
