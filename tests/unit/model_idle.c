@@ -2,7 +2,6 @@
  * The short rules of idle.c against a replay of every missed step in double precision,
  * over gaps of all lengths and all parts of a schedule.
  */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "common/base/random.h"
 #include "common/model/idle.h"
