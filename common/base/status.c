@@ -27,12 +27,22 @@ const char *cps_status_text(enum cps_status status)
     return texts[status];
 }
 
+/* Puts a space for each control character: a value out of a file may hold any, and an error is one line. */
+static void make_one_line(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = ' ';
+    }
+}
+
 enum cps_status cps_fail(enum cps_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(error_text, sizeof error_text, format, args);
     va_end(args);
+    make_one_line(error_text);
     error_hint[0] = '\0';
     return status;
 }
@@ -43,6 +53,7 @@ enum cps_status cps_hint(enum cps_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(error_hint, sizeof error_hint, format, args);
     va_end(args);
+    make_one_line(error_hint);
     return status;
 }
 

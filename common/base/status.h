@@ -45,7 +45,8 @@ int cps_status_exit_code(enum cps_status status);
 const char *cps_status_text(enum cps_status status);
 
 /* Records the sentence of an error (cause first, lower case, subject in quotes,
- * no full stop) in place of any earlier one of this thread, and returns status. */
+ * no full stop) in place of any earlier one of this thread, and returns status. Control
+ * characters become spaces. */
 enum cps_status cps_fail(enum cps_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Adds how to mend it to the current error: shown as a 'hint:' line. Returns status

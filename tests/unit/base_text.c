@@ -21,6 +21,16 @@ static void statuses_have_their_exit_codes(void **state)
 }
 
 /* mpirun passes codes of 1..125 on as they are; 0 would hide an error. */
+static void errors_are_one_line(void **state)
+{
+    (void)state;
+    cps_fail(CPS_ERR_DATA, "bad value '%s'", "a\nb\033[1mc");
+    cps_hint(CPS_ERR_DATA, "not '%s'", "d\r\te\177");
+    assert_string_equal(cps_error_text(), "bad value 'a b [1mc'");
+    assert_string_equal(cps_error_hint(), "not 'd  e '");
+    cps_error_clear();
+}
+
 static void exit_codes_are_distinct_and_survive_mpirun(void **state)
 {
     (void)state;
@@ -282,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statuses_have_their_exit_codes),
         cmocka_unit_test(exit_codes_are_distinct_and_survive_mpirun),
+        cmocka_unit_test(errors_are_one_line),
         cmocka_unit_test(an_error_keeps_its_sentence_and_hint),
         cmocka_unit_test(a_long_error_is_cut),
         cmocka_unit_test(threads_have_errors_of_their_own),
