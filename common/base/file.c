@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum cps_status map_open_file(struct cps_file_map *self, const char *path, int fd,
-                                     enum cps_status fail_as)
+static enum cps_status check_regular(int fd, const char *path, enum cps_status fail_as, size_t *size)
 {
     struct stat info;
     if (fstat(fd, &info) != 0)
@@ -18,26 +17,43 @@ static enum cps_status map_open_file(struct cps_file_map *self, const char *path
     if (!S_ISREG(info.st_mode))
         return cps_fail(fail_as, "cannot read '%s': %s", path,
                         S_ISDIR(info.st_mode) ? "it is a folder, not a file" : "not a regular file");
-    *self = (struct cps_file_map){.size = (size_t)info.st_size};
-    if (self->size == 0)
+    *size = (size_t)info.st_size;
+    return CPS_OK;
+}
+
+enum cps_status cps_file_open(const char *path, enum cps_status fail_as, int *fd, size_t *size)
+{
+    /* O_NONBLOCK: a FIFO is refused below instead of waited for. */
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0)
+        return cps_fail(fail_as, "cannot open '%s': %s", path, strerror(errno));
+    enum cps_status status = check_regular(opened, path, fail_as, size);
+    if (status == CPS_OK)
+        *fd = opened;
+    else
+        close(opened);
+    return status;
+}
+
+static enum cps_status map_open_file(struct cps_file_map *self, const char *path, int fd, size_t size,
+                                     enum cps_status fail_as)
+{
+    if (size == 0)
         return CPS_OK;
-    void *data = mmap(NULL, self->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED) {
-        self->size = 0;
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
         return cps_fail(fail_as, "cannot map '%s': %s", path, strerror(errno));
-    }
-    self->data = data;
+    *self = (struct cps_file_map){.data = data, .size = size};
     return CPS_OK;
 }
 
 enum cps_status cps_file_map(struct cps_file_map *self, const char *path, enum cps_status fail_as)
 {
+    int fd = -1;
+    size_t size = 0;
     *self = (struct cps_file_map){0};
-    /* O_NONBLOCK: a FIFO is refused below instead of waited for. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return cps_fail(fail_as, "cannot open '%s': %s", path, strerror(errno));
-    enum cps_status status = map_open_file(self, path, fd, fail_as);
+    CPS_TRY(cps_file_open(path, fail_as, &fd, &size));
+    enum cps_status status = map_open_file(self, path, fd, size, fail_as);
     close(fd);
     return status;
 }

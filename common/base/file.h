@@ -7,14 +7,17 @@
 
 #include "common/base/status.h"
 
+/* Opens path to be read: the caller closes *fd; *size is in bytes. fail_as is the status of any
+ * error (CPS_ERR_DATA, say); a directory or another non-regular file is one. */
+enum cps_status cps_file_open(const char *path, enum cps_status fail_as, int *fd, size_t *size);
+
 /* A whole regular file, read-only. */
 struct cps_file_map {
     const char *data; /* not NUL-terminated; NULL when the file is empty */
     size_t size;      /* bytes */
 };
 
-/* Maps path. fail_as is the status of any error (CPS_ERR_DATA, say); a directory
- * or another non-regular file is one. */
+/* Maps path; errors are those of cps_file_open(). */
 enum cps_status cps_file_map(struct cps_file_map *self, const char *path, enum cps_status fail_as);
 void cps_file_unmap(struct cps_file_map *self);
 

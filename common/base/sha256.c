@@ -2,14 +2,13 @@
 #include "common/base/sha256.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/memory.h"
 
 struct cps_sha256; /* an EVP_MD_CTX under another name */
@@ -54,23 +53,11 @@ void cps_sha256_to_hex(const uint8_t digest[CPS_SHA256_BYTES], char hex[CPS_SHA2
 
 enum { PIECE_BYTES = 1 << 18 }; /* stays in a core's cache between reading and hashing */
 
-static enum cps_status check_regular(int fd, const char *path, enum cps_status fail_as)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return cps_fail(fail_as, "cannot read '%s': %s", path, strerror(errno));
-    if (S_ISREG(info.st_mode))
-        return CPS_OK;
-    return cps_fail(fail_as, "cannot read '%s': %s", path,
-                    S_ISDIR(info.st_mode) ? "it is a folder, not a file" : "not a regular file");
-}
-
 static enum cps_status add_file(struct cps_sha256 *self, int fd, const char *path, enum cps_status fail_as,
                                 uint64_t *bytes)
 {
     char *piece;
     ssize_t count;
-    CPS_TRY(check_regular(fd, path, fail_as));
     CPS_TRY(cps_alloc("a piece of a file", PIECE_BYTES, 1, &piece));
     *bytes = 0;
     while ((count = read(fd, piece, PIECE_BYTES)) > 0 || (count < 0 && errno == EINTR)) {
@@ -88,10 +75,9 @@ enum cps_status cps_sha256_file(const char *path, enum cps_status fail_as, uint6
 {
     struct cps_sha256 *state = NULL;
     uint8_t digest[CPS_SHA256_BYTES];
-    /* O_NONBLOCK: a FIFO is refused instead of waited for. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return cps_fail(fail_as, "cannot open '%s': %s", path, strerror(errno));
+    int fd = -1;
+    size_t size = 0;
+    CPS_TRY(cps_file_open(path, fail_as, &fd, &size));
     enum cps_status status = cps_sha256_create(&state);
     if (status == CPS_OK) {
         status = add_file(state, fd, path, fail_as, bytes);
