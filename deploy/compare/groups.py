@@ -59,9 +59,7 @@ class Group:
 
 
 def value_of(run, metric):
-    """'last' and 'best' speak of valid_loss, 'train' of train_loss, 'seconds' of the whole run."""
-    if metric == "seconds":
-        return run.seconds
+    """'last' and 'best' speak of valid_loss, 'train' of train_loss."""
     column = "train_loss" if metric == "train" else "valid_loss"
     values = [epoch[column] for epoch in run.curve if epoch[column] is not None]
     if not values:
@@ -103,14 +101,6 @@ def gather(runs, split=()):
     label(groups, split)
     pair_references(groups)
     return groups
-
-
-def sort_key(value):
-    """Numbers before words, in their order."""
-    try:
-        return (0, float(value), "")
-    except (TypeError, ValueError):
-        return (1, 0.0, str(value))
 
 
 def differing(groups):
