@@ -11,8 +11,8 @@
 #define CPS_WORKER_WORKER_H
 
 #include "common/data/dataset.h"
+#include "common/drive/role.h"
 #include "common/model/kernels.h"
-#include "common/net/role.h"
 #include "worker/batches.h"
 
 struct cps_worker; /* opaque */

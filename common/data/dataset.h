@@ -22,7 +22,7 @@ enum cps_item_key { CPS_ITEM_KEY_AUTO, CPS_ITEM_KEY_TITLE, CPS_ITEM_KEY_ID };
 
 /* What to read, borrowed until the call returns. NULL where not given. */
 struct cps_dataset_request {
-    const char *path;       /* folder in a MovieLens layout (see layout.h), or one ratings file */
+    const char *path;       /* folder in a MovieLens layout (see movielens.h), or one ratings file */
     const char *train_path; /* with valid_path: an explicit split, path unused */
     const char *valid_path;
     enum cps_item_key item_key; /* AUTO: the title where the layout has titles, else the id */
@@ -74,10 +74,6 @@ struct cps_dataset {
     struct cps_samples train, valid;
     uint64_t sample_bytes; /* memory held by the samples of this shard */
 };
-
-/* Reads what request asks for. Not collective. CPS_ERR_DATA with file:line for bad
- * data, CPS_ERR_USAGE for a request that contradicts itself. */
-enum cps_status cps_dataset_load(const struct cps_dataset_request *request, struct cps_dataset *out);
 
 void cps_dataset_release(struct cps_dataset *self);
 

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "common/model/idle.h"
+#include "common/model/steps.h"
 
 #define CPS_LANES 16
 

@@ -29,7 +29,7 @@
 #include "common/base/status.h"
 #include "common/model/plan.h"
 #include "common/net/buffer.h"
-#include "common/net/stopwatch.h"
+#include "common/net/phase.h"
 
 #define CPS_MESSAGE_MAP(X)                                                                                     \
     X(HELLO, "hello")                                                                                          \

@@ -10,86 +10,12 @@
 
 enum { WIDTH = 92, COLUMN = 28 };
 
-const char cps_page_summary[] = "train collaborative filtering over parameter servers";
-const char cps_page_promise[] =
-    "Trains a matrix factorisation of user and item ratings. The loss curve is a function of the data, the "
-    "seed and the hyper-parameters: the number of ranks, the transport and the processor change no bit of it. "
-    "Alone it runs in one process; under mpirun one rank coordinates and the others are servers and workers.";
-const char cps_page_sources[] =
-    "Every option of training may also be set in an option file (--config) or in the environment as "
-    "COLLAB_PS_ and the name in capitals, COLLAB_PS_LR_MAX for --lr-max. The command line wins over the "
-    "environment, the environment over option files. --no-NAME turns a flag off. Defaults stand in square "
-    "brackets.";
-
 static const char replay_text[] =
     "Trains again with the data, the model and the training options that RUN/run.json has, with the ranks it "
     "is "
     "started with, and says whether losses and model are the same, or at which step they part (exit code 1). "
     "An option on the command line takes the place of the recorded one. Relative paths in the record start at "
     "the current folder. Nothing is kept unless --out is given.";
-
-const struct cps_page_line cps_page_commands[] = {
-    {"train", "Train a model; what is done when no command is named"},
-    {"synth", "Write a synthetic set of ratings"},
-    {"replay RUN", "Train again as RUN/run.json says and compare the losses, step by step"},
-    {"compare RUN...", "Say which loss is lower and whether the difference is real: table, page, exit code"},
-    {"experiment NAME", "Train what an experiment's file asks for and is missing, then compare"},
-    {"help [COMMAND]", "Show this text, or the part of one command"},
-    {"version", "Show the version"},
-    {NULL, NULL},
-};
-
-const struct cps_page_line cps_page_examples[] = {
-    {"collab-ps", "Train on the ratings that are at hand, in one process"},
-    {"mpirun -n 8 collab-ps --data data/ml-100k", "The same curve on eight ranks"},
-    {"collab-ps --data ratings.csv --model dot --y-range none --epochs 10",
-     "A plain dot product on ratings of one's own"},
-    {"collab-ps --train a.csv --valid b.csv --batch-order order.npy --init start.safetensors",
-     "Replay the run of another framework"},
-    {"collab-ps synth --users 138000 --items 27000 --ratings 20000000 --out data/big",
-     "Write a large set to train on"},
-    {"mpirun -n 8 collab-ps replay runs/a", "See that eight ranks give the losses of a recorded run"},
-    {"collab-ps replay runs/a --wd 0.2", "See from which step on another weight decay tells"},
-    {"collab-ps compare runs/* --out report", "Put runs side by side"},
-    {"collab-ps experiment notebook", "The four models of fastai's notebook, beside fastai's own losses"},
-    {NULL, NULL},
-};
-
-const struct cps_page_line cps_page_files[] = {
-    {"run.json", "options with their sources, versions, ranks, hashes, how it ended"},
-    {"history.csv", "losses of every epoch, and where its time went"},
-    {"steps.csv", "losses of every step (--log-steps)"},
-    {"metrics.jsonl", "an event a line, the loss of every step among them"},
-    {"tb/", "the same for TensorBoard"},
-    {"model.safetensors", "the model"},
-    {"users.tsv, movies.tsv", "what each row of the model stands for"},
-    {NULL, NULL},
-};
-
-const char *cps_version(void)
-{
-    return CPS_VERSION;
-}
-
-enum cps_status cps_page_describe(const struct cps_option *option, struct cps_text *out)
-{
-    CPS_TRY(cps_text_add(out, "%s", option->help));
-    if (option->type == CPS_OPTION_RESERVED)
-        return cps_text_add(out, " (not available yet)");
-    if (option->alias)
-        CPS_TRY(cps_text_add(out, "; also --%s", option->alias));
-    if (option->choices) {
-        CPS_TRY(cps_text_add(out, " ("));
-        CPS_TRY(cps_option_choices(option, out));
-        for (unsigned i = 0, told = 0; option->choices[i]; i++) {
-            if (option->later >> i & 1)
-                CPS_TRY(cps_text_add(out, "%s%s", told++ ? " and " : "; not yet: ", option->choices[i]));
-        }
-        CPS_TRY(cps_text_add(out, ")"));
-    }
-    bool shown = option->fallback && option->type != CPS_OPTION_FLAG;
-    return shown ? cps_text_add(out, " [%s]", option->fallback) : CPS_OK;
-}
 
 /* Adds text wrapped to WIDTH with later lines indented; the cursor stands at column. */
 static enum cps_status add_wrapped(struct cps_text *out, const char *text, int column, int indent)

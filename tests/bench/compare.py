@@ -17,7 +17,7 @@ import time
 
 import measure
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "compare"
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "tools" / "compare"
 DECAYS = [round(0.01 * i * i, 4) for i in range(20)]
 REPEATS = 3
 

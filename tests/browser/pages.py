@@ -1,7 +1,7 @@
 """What the tests of the page share: a browser, pages of runs that were trained for them, and what can be
 read off a page.
 
-    runs -> deploy/compare -> compare.html, opened in Chromium
+    runs -> deploy/tools/compare -> compare.html, opened in Chromium
                            -> compare.json, what the page must say
 """
 

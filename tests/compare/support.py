@@ -23,11 +23,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
-sys.path.insert(0, str(HERE.parents[1] / "deploy" / "compare"))
+sys.path.insert(0, str(HERE.parents[1] / "deploy" / "tools" / "compare"))
 import launch  # noqa: E402
 
-SCRIPT = HERE.parents[1] / "deploy" / "compare"
-CURVES = HERE.parents[1] / "deploy" / "experiments" / "fastai-curves.csv"
+SCRIPT = HERE.parents[1] / "deploy" / "tools" / "compare"
+CURVES = HERE.parents[1] / "deploy" / "tools" / "experiments" / "fastai-curves.csv"
 SECONDS = 60
 TINY = ["--factors", "4", "--batch-size", "128", "--progress", "none", "--log-level", "error"]
 

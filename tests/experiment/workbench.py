@@ -22,7 +22,7 @@ import launch  # noqa: E402
 import places  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
-SCRIPT = places.SOURCE / "deploy" / "experiment"
+SCRIPT = places.SOURCE / "deploy" / "tools" / "experiment"
 SECONDS = 90
 CELLS = """
 seeds = 2

@@ -91,7 +91,7 @@ def without_scripts(check, program, folder):
     alone.mkdir(parents=True)
     shutil.copy(program, alone)
     done = run(alone / "collab-ps", "compare", cwd=folder, COLLAB_PS_PYTHON="echo")
-    check.that(done.code == 0 and done.stdout.strip().endswith("deploy/compare"), "a bare program uses the sources",
+    check.that(done.code == 0 and done.stdout.strip().endswith("deploy/tools/compare"), "a bare program uses the sources",
                done.stdout.strip())
 
 

@@ -1,9 +1,11 @@
-"""Holds the folders to the rule of who may know whom.
+"""Holds the folders to the rule of which may include which.
 
     layers.py [SOURCE]
 
-    proto <- common <- server, worker <- deploy          within common:
-                                                          base <- options, model <- data, store, net <- cluster
+    proto <- common <- server, worker <- deploy/cli      within common:
+                                                          base <- options, model <- data, store, net <- drive <- cluster
+                                                          within server:
+                                                          shard; coordinator <- record
 
 Read off the #include lines. Server and worker never see each other; the roles see no socket, clock or
 file; only what carries messages sees MPI or ZeroMQ.
@@ -19,7 +21,8 @@ from verdict import Verdict  # noqa: E402
 
 LOWEST = {"common/base"}
 MIDDLE = LOWEST | {"common/options", "common/model"}
-COMMON = MIDDLE | {"common/data", "common/store", "common/net", "common/cluster"}
+ROLES = MIDDLE | {"common/data", "common/store", "common/net", "common/drive"}
+COMMON = ROLES | {"common/cluster"}
 
 # folder: the folders it may include from, beside itself
 MAY_SEE = {
@@ -29,20 +32,23 @@ MAY_SEE = {
     "common/data": MIDDLE,
     "common/store": MIDDLE | {"common/data", "proto"},
     "common/net": MIDDLE | {"proto"},
-    "common/cluster": COMMON,
-    "server": COMMON,
-    "worker": COMMON,
-    "deploy": COMMON | {"server", "worker"},
+    "common/drive": MIDDLE | {"common/net"},
+    "common/cluster": COMMON - {"common/cluster"},
+    "server/shard": ROLES,
+    "server/coordinator": ROLES,
+    "server/record": ROLES | {"server/coordinator"},
+    "worker": ROLES,
+    "deploy/cli": COMMON | {"server/shard", "server/coordinator", "server/record", "worker"},
 }
 
 # headers of the outside world: the files that may include them
-CARRIERS = r"common/(net|cluster)/|deploy/train\.c"
+CARRIERS = r"common/(net|cluster)/|deploy/cli/train\.c"
 ONLY_IN = {
     "mpi.h": CARRIERS,
     "zmq.h": CARRIERS,
-    "common/base/clock.h": r"common/|deploy/|server/(recorder|events|console)\.",
+    "common/base/clock.h": r"common/|deploy/|server/record/",
     "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
-    "sys/socket.h": r"common/net/|common/cluster/",
+    "sys/socket.h": r"common/(net|cluster)/",
     "pthread.h": r"common/",
 }
 

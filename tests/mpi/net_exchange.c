@@ -25,13 +25,13 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
-#include "common/cluster/layout.h"
-#include "common/net/driver.h"
+#include "common/cluster/job.h"
+#include "common/drive/driver.h"
 
 enum { FACTORS = 50, WIDTH = FACTORS + 1 };
 
 struct role {
-    const struct cps_layout *layout;
+    const struct cps_job *layout;
     uint32_t node;
     uint64_t steps, fail_at; /* fail_at 0: never */
     uint32_t rows;
@@ -44,7 +44,7 @@ struct role {
 
 static bool is_worker(const struct role *self)
 {
-    return cps_layout_role(self->layout, self->node) == CPS_ROLE_WORKER;
+    return cps_job_role(self->layout, self->node) == CPS_ROLE_WORKER;
 }
 
 /* What server answers for step. */
@@ -200,8 +200,8 @@ static bool is_done(const void *opaque)
 
 static const struct cps_role_ops role_ops = {.on_message = on_message, .on_tick = on_tick, .done = is_done};
 
-static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_layout *layout,
-                                 struct role model, struct cps_buffer_pool *pool, struct cps_transport *control,
+static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_job *layout, struct role model,
+                                 struct cps_buffer_pool *pool, struct cps_transport *control,
                                  struct cps_transport *rows)
 {
     struct role states[16];
@@ -212,7 +212,7 @@ static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_l
             continue;
         states[count] = model;
         states[count].node = node;
-        if (cps_layout_role(layout, node) != CPS_ROLE_WORKER || node != layout->nodes - 1)
+        if (cps_job_role(layout, node) != CPS_ROLE_WORKER || node != layout->nodes - 1)
             states[count].fail_at = 0;
         roles[count] = (struct cps_role){.ops = &role_ops, .self = &states[count], .node = node};
         count++;
@@ -234,12 +234,12 @@ static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_l
 
 static enum cps_status run(struct cps_cluster *cluster, const char *transport, struct role model)
 {
-    struct cps_layout layout;
+    struct cps_job layout;
     struct cps_buffer_pool *pool;
     struct cps_transport *control, *rows;
     struct cps_cluster_network network = {.tcp = strcmp(transport, "tcp") == 0,
                                           .mpi_rows = strcmp(transport, "mpi") == 0};
-    CPS_TRY(cps_layout_init(&layout, cluster->ranks, 0, 0));
+    CPS_TRY(cps_job_init(&layout, cluster->ranks, 0, 0));
     model.layout = &layout;
     CPS_TRY(cps_buffer_pool_create(&pool));
     enum cps_status status =
@@ -250,7 +250,7 @@ static enum cps_status run(struct cps_cluster *cluster, const char *transport, s
         status = run_roles(cluster, &layout, model, pool, control, rows);
     cps_cluster_disconnect(&control, &rows);
     cps_buffer_pool_destroy(&pool);
-    cps_layout_release(&layout);
+    cps_job_release(&layout);
     return status;
 }
 

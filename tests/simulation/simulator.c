@@ -13,8 +13,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/random.h"
-#include "common/net/inbox.h"
-#include "server/server.h"
+#include "common/drive/inbox.h"
+#include "server/shard/server.h"
 #include "worker/worker.h"
 
 struct node {

@@ -10,7 +10,7 @@
 #include "common/data/dataset.h"
 #include "common/model/kernels.h"
 #include "common/model/plan.h"
-#include "server/coordinator.h"
+#include "server/coordinator/coordinator.h"
 #include "worker/batches.h"
 
 struct cps_simulation {

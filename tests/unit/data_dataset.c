@@ -16,7 +16,7 @@
 #include "common/base/permutation.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
-#include "common/data/dataset.h"
+#include "common/data/load.h"
 
 static char folder[] = "/tmp/cps-data-XXXXXX";
 static char path_buffers[8][512];

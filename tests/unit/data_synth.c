@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "common/base/sha256.h"
-#include "common/data/dataset.h"
+#include "common/data/load.h"
 #include "common/data/synth.h"
 
 static struct cps_synth *create(const struct cps_synth_spec *spec)

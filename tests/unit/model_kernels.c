@@ -109,15 +109,15 @@ static struct cps_adam_step some_step(uint64_t round)
 
 static struct cps_catch_up some_gap(uint64_t round)
 {
-    static const uint32_t terms[] = {0, 1, 2, 4, 6, 17, CPS_IDLE_TERMS};
+    static const uint32_t terms[] = {0, 1, 2, 4, 6, 17, CPS_CATCH_UP_TERMS};
     static struct cps_catch_up gap;
     gap.terms = terms[round % COUNT_OF(terms)];
     gap.decay = (float)(1.0 - 0.1 * test_uniform(24, round));
     gap.momentum = (float)test_uniform(25, round);
     gap.square = (float)test_uniform(26, round);
     for (uint32_t i = 0; i < gap.terms; i++) {
-        gap.weight[i] = (float)(5e-3 * test_uniform(27, round * CPS_IDLE_TERMS + i));
-        gap.ratio[i] = (float)test_uniform(28, round * CPS_IDLE_TERMS + i);
+        gap.weight[i] = (float)(5e-3 * test_uniform(27, round * CPS_CATCH_UP_TERMS + i));
+        gap.ratio[i] = (float)test_uniform(28, round * CPS_CATCH_UP_TERMS + i);
     }
     return gap;
 }
@@ -470,14 +470,14 @@ static void adam_follows_the_real_one(void **state)
     struct cps_hyper hyper[STEPS];
     struct dense real[WIDTH] = {{0}};
     struct cps_fixed_point fixed = notebook();
-    struct cps_idle *idle;
+    struct cps_steps *idle;
     for (uint64_t k = 0; k < STEPS; k++)
         hyper[k] = cps_schedule_at(&plan, k);
-    check_ok(cps_idle_create(plan.wd, true, &idle));
-    check_ok(cps_idle_grant(idle, hyper, STEPS));
+    check_ok(cps_steps_create(plan.wd, true, &idle));
+    check_ok(cps_steps_grant(idle, hyper, STEPS));
     memset(&got, 0, sizeof got);
     for (uint64_t step = 1; step <= STEPS; step++) {
-        struct cps_adam_step coefficients = cps_idle_step(idle, step);
+        struct cps_adam_step coefficients = cps_steps_coefficients(idle, step);
         for (uint64_t j = 0; j < WIDTH; j++) {
             double gradient = test_normal(60, step * WIDTH + j) * pow(10.0, -(double)(j % 6));
             got.sum[j] = (int64_t)(gradient * 0x1p40);
@@ -491,7 +491,7 @@ static void adam_follows_the_real_one(void **state)
                        (unsigned long)j, (unsigned long)step);
         }
     }
-    cps_idle_destroy(&idle);
+    cps_steps_destroy(&idle);
 }
 
 static void peek_is_catch_up_without_a_trace(void **state)

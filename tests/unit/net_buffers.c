@@ -2,8 +2,8 @@
 #include "tests/unit/check.h"
 
 #include "common/base/memory.h"
+#include "common/drive/outbox.h"
 #include "common/net/message.h"
-#include "common/net/outbox.h"
 #include "common/net/queue.h"
 
 static struct cps_buffer_pool *pool;

@@ -7,8 +7,8 @@
 #include <zmq.h>
 
 #include "common/base/clock.h"
+#include "common/drive/inbox.h"
 #include "common/net/codec.h"
-#include "common/net/inbox.h"
 #include "common/net/zmq_transport.h"
 
 enum { RANKS = 3, RUN = 0x1234, BURST = 5000 };

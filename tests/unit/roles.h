@@ -3,8 +3,8 @@
 #define CPS_TESTS_ROLES_H
 
 #include "common/base/memory.h"
+#include "common/drive/role.h"
 #include "common/model/schedule.h"
-#include "common/net/role.h"
 #include "tests/unit/check.h"
 
 /* A small job of the bias model: 9 users, 13 movies, 5 factors, batches of 8. */

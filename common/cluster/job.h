@@ -1,0 +1,39 @@
+/*
+ * Who does what: the nodes of a job (0 the coordinator, then the servers, then the
+ * workers) and the rank each runs on. Nothing a loss curve depends on.
+ */
+#ifndef CPS_CLUSTER_JOB_H
+#define CPS_CLUSTER_JOB_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+#define CPS_NODE_NAME_BYTES 32
+
+enum cps_role_kind { CPS_ROLE_COORDINATOR, CPS_ROLE_SERVER, CPS_ROLE_WORKER };
+
+struct cps_job {
+    uint32_t ranks, servers, workers;
+    uint32_t nodes;      /* 1 + servers + workers */
+    uint32_t *node_rank; /* [nodes] */
+};
+
+/*
+ * Lays servers and workers (0: as many as suit) out over ranks:
+ *   1 rank         every node in the one process
+ *   1 + S + W      a node a rank
+ *   S + W          the coordinator shares the rank of server 0
+ * When neither is asked for, two ranks are coordinator with server, and worker; of more,
+ * one coordinates and three in seven of the rest serve. When one is asked for, the other
+ * fills the ranks. CPS_ERR_USAGE when they do not fit. cps_job_release() frees it.
+ */
+enum cps_status cps_job_init(struct cps_job *self, uint32_t ranks, uint32_t servers, uint32_t workers);
+void cps_job_release(struct cps_job *self);
+
+enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node);
+
+/* "coordinator", "server 0", "worker 2". */
+void cps_job_node_name(const struct cps_job *self, uint32_t node, char out[CPS_NODE_NAME_BYTES]);
+
+#endif

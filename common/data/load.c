@@ -1,0 +1,130 @@
+/*
+ * What a request names -> mapped files -> build.c; see load.h.
+ *
+ * Here it is decided which files are read and what a run calls them; nothing here looks
+ * into them.
+ */
+#include "common/data/load.h"
+
+#include <stdio.h>
+
+#include "common/base/file.h"
+#include "common/data/build.h"
+#include "common/data/movielens.h"
+
+/* The mapped files of a request. */
+struct inputs {
+    struct cps_file_map ratings, valid, titles;
+    struct cps_movielens layout;
+    struct cps_dataset_sources sources;
+    char description[sizeof((struct cps_dataset *)0)->description];
+};
+
+static void inputs_release(struct inputs *self)
+{
+    cps_file_unmap(&self->ratings);
+    cps_file_unmap(&self->valid);
+    cps_file_unmap(&self->titles);
+}
+
+static enum cps_status map_source(struct cps_file_map *map, const char *path, struct cps_source *out)
+{
+    CPS_TRY(cps_file_map(map, path, CPS_ERR_DATA));
+    *out = (struct cps_source){.path = path, .data = map->data, .size = map->size};
+    return CPS_OK;
+}
+
+static enum cps_status check_request(const struct cps_dataset_request *request)
+{
+    if (request->shards == 0 || request->shard >= request->shards)
+        return cps_fail(CPS_ERR_USAGE, "shard %u of %u does not exist", request->shard, request->shards);
+    bool seeded = request->synthetic || !request->train_path;
+    if (seeded && !(request->valid_pct >= 0 && request->valid_pct < 1)) {
+        cps_fail(CPS_ERR_USAGE, "--valid-pct %g is not between 0 and 1", request->valid_pct);
+        return cps_hint(CPS_ERR_USAGE, "0 validates nothing; 1 would leave nothing to train on");
+    }
+    if (request->synthetic)
+        return CPS_OK;
+    if (!request->train_path != !request->valid_path)
+        return cps_fail(CPS_ERR_USAGE,
+                        request->train_path ? "--train '%s' is given without --valid"
+                                            : "--valid '%s' is given without --train",
+                        request->train_path ? request->train_path : request->valid_path);
+    if (!request->train_path && !request->path)
+        return cps_fail(CPS_ERR_USAGE, "no data to train on");
+    return CPS_OK;
+}
+
+/* A file of ratings alone has no titles. */
+static enum cps_status check_no_titles(const struct cps_dataset_request *request, const char *path)
+{
+    if (request->item_key != CPS_ITEM_KEY_TITLE)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "--item-key title, but '%s' is a ratings file without titles", path);
+    return cps_hint(CPS_ERR_USAGE,
+                    "titles come with a MovieLens folder; --item-column picks another column as id");
+}
+
+static enum cps_status open_folder(struct inputs *self, const struct cps_dataset_request *request)
+{
+    struct cps_movielens *layout = &self->layout;
+    CPS_TRY(cps_movielens_find(request->path, layout));
+    CPS_TRY(map_source(&self->ratings, layout->ratings_path, &self->sources.ratings));
+    if (request->item_key == CPS_ITEM_KEY_ID) {
+        snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s)", layout->name,
+                 request->path, layout->ratings_name);
+        return CPS_OK;
+    }
+    if (!layout->titles_name) {
+        cps_fail(CPS_ERR_DATA, "no titles for '%s': '%s/%s' is missing", layout->ratings_path, request->path,
+                 layout->titles_wanted);
+        return cps_hint(CPS_ERR_DATA, "--item-key id trains on ids without titles");
+    }
+    self->sources.title_delimiter = layout->title_delimiter;
+    snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s, titles from %s)", layout->name,
+             request->path, layout->ratings_name, layout->titles_name);
+    return map_source(&self->titles, layout->titles_path, &self->sources.titles);
+}
+
+static enum cps_status open_split(struct inputs *self, const struct cps_dataset_request *request)
+{
+    CPS_TRY(check_no_titles(request, request->train_path));
+    CPS_TRY(map_source(&self->ratings, request->train_path, &self->sources.ratings));
+    CPS_TRY(map_source(&self->valid, request->valid_path, &self->sources.valid));
+    snprintf(self->description, sizeof self->description, "ratings in '%.200s', validation in '%.200s'",
+             request->train_path, request->valid_path);
+    return CPS_OK;
+}
+
+static enum cps_status open_inputs(struct inputs *self, const struct cps_dataset_request *request)
+{
+    if (request->train_path)
+        return open_split(self, request);
+    if (cps_is_folder(request->path))
+        return open_folder(self, request);
+    CPS_TRY(check_no_titles(request, request->path));
+    CPS_TRY(map_source(&self->ratings, request->path, &self->sources.ratings));
+    snprintf(self->description, sizeof self->description, "ratings in '%.400s'", request->path);
+    return CPS_OK;
+}
+
+enum cps_status cps_dataset_load(const struct cps_dataset_request *request, struct cps_dataset *out)
+{
+    *out = (struct cps_dataset){0};
+    CPS_TRY(check_request(request));
+    struct inputs inputs = {0};
+    enum cps_status status;
+    if (request->synthetic) {
+        snprintf(inputs.description, sizeof inputs.description,
+                 "a built-in synthetic set of MovieLens 100k's shape");
+        status = cps_dataset_build_synth(request, &cps_synth_builtin, out);
+    } else {
+        status = open_inputs(&inputs, request);
+        if (status == CPS_OK)
+            status = cps_dataset_build(request, &inputs.sources, out);
+    }
+    if (status == CPS_OK)
+        snprintf(out->description, sizeof out->description, "%s", inputs.description);
+    inputs_release(&inputs);
+    return status;
+}

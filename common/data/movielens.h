@@ -1,0 +1,35 @@
+/*
+ * Which files of a folder are the data: the layouts that MovieLens comes in.
+ *
+ *     u.data + u.item            100k
+ *     ratings.dat + movies.dat   1M, 10M
+ *     ratings.csv + movies.csv   20M, 25M, 32M, latest
+ *
+ * The last two mix: 1M is also handed round as ratings.csv + movies.dat.
+ */
+#ifndef CPS_DATA_MOVIELENS_H
+#define CPS_DATA_MOVIELENS_H
+
+#include <stdbool.h>
+
+#include "common/base/status.h"
+#include "common/data/fields.h"
+
+#define CPS_PATH_BYTES 4096
+
+struct cps_movielens {
+    const char *name;          /* "MovieLens 100k" */
+    const char *ratings_name;  /* "u.data" */
+    const char *titles_name;   /* NULL when there is no title file */
+    const char *titles_wanted; /* the one that should be there */
+    char ratings_path[CPS_PATH_BYTES], titles_path[CPS_PATH_BYTES];
+    const struct cps_delimiter *title_delimiter;
+};
+
+/* Whether path is a folder. */
+bool cps_is_folder(const char *path);
+
+/* Finds the layout of a folder. CPS_ERR_DATA when it has none. */
+enum cps_status cps_movielens_find(const char *folder, struct cps_movielens *out);
+
+#endif

@@ -1,0 +1,507 @@
+/*
+ * The loop of a rank.
+ *
+ *      role.on_message / on_tick -> outbox --+--> queue (nodes of this rank) --+
+ *               ^                            +--> rows, control (others)       |
+ *               |                                                             |
+ *             inbox (order, once) <--- receive <--- rows, control              |
+ *               ^-------------------------------------------------------------+
+ *
+ * Waiting: a step's answer comes within microseconds to a millisecond, and waking a
+ * sleeper costs tens of them, so a rank that moves rows first spins, giving its core to
+ * any other process on every turn, and sleeps when nothing came for a while. The
+ * coordinator, which is only told of every so many steps, sleeps at once. Measured with
+ * 3 servers, 4 workers and a coordinator on two busy cores, 4 kB each way: 90 to 160 us a
+ * step over mpi, of which looking at control every turn would add 60; 1.1 to 1.9 ms over
+ * ipc, however long the spin.
+ */
+#include "common/drive/driver.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "common/drive/inbox.h"
+#include "common/net/queue.h"
+
+#define TICK_NS 10000000u
+#define HEARTBEAT_NS 1000000000u
+#define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
+#define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
+#define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
+#define LONGEST_NAP_NS 1000000u
+#define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
+#define FLUSH_NS 2000000000u
+/* After an error: rows to a rank that no longer takes them never leave, and a launcher that was told
+ * to end a job kills it after a second. */
+#define FLUSH_FAILED_NS 250000000u
+
+/* Looking at the control socket is a system call, at mpi's queues none. */
+enum { BATCH = 64, TURNS_A_CONTROL = 16 };
+
+struct node {
+    struct cps_role role;
+    struct cps_inbox inbox;
+    struct cps_outbox outbox;
+    bool failed;  /* its role returned an error and is not called again */
+    bool stopped; /* and nothing more is expected for it */
+};
+
+struct cps_driver {
+    struct cps_driver_options options;
+    struct node *nodes;
+    uint32_t node_count;
+    uint32_t *local; /* [route.nodes]: index into nodes, or ELSEWHERE */
+    struct cps_queue queue;
+    struct cps_transport_counters counters;
+    uint32_t row_width; /* 0 before the plan */
+    bool stop_sent;     /* by the coordinator, if it lives here */
+    bool interrupt_told;
+    bool quiet; /* only the coordinator lives here */
+    uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
+    uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
+    uint64_t spin_ns;            /* how long after the last message to wait awake */
+    struct cps_stopwatch watch;
+    uint32_t turns;
+    enum cps_status status; /* the first error, with what was said of it */
+    char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+};
+
+#define ELSEWHERE UINT32_MAX
+
+static struct node *local_node(struct cps_driver *self, uint32_t number)
+{
+    uint32_t index = self->local[number];
+    return index == ELSEWHERE ? NULL : &self->nodes[index];
+}
+
+/* The width of rows is what a payload's size is checked by. */
+static void notice_plan(struct cps_driver *self, const struct cps_message *message)
+{
+    if (message->kind == CPS_MESSAGE_PLAN)
+        self->row_width = cps_plan_row_width(&message->plan);
+}
+
+/* Sends *message on its way; its payload is given away. */
+static enum cps_status post(struct cps_driver *self, struct cps_message *message)
+{
+    notice_plan(self, message);
+    if (self->local[message->to] != ELSEWHERE) {
+        self->counters.sent[message->kind]++;
+        self->counters.sent_bytes[message->kind] += cps_message_payload_bytes(message);
+        return cps_queue_put(&self->queue, message);
+    }
+    bool is_rows = message->kind == CPS_MESSAGE_EXCHANGE || message->kind == CPS_MESSAGE_ROWS;
+    struct cps_transport *transport =
+        is_rows && self->options.rows ? self->options.rows : self->options.control;
+    return transport->ops->send(transport, message);
+}
+
+/* Sends all a role has put out, in order. After an error the rest is dropped. */
+static enum cps_status empty_outbox(struct cps_driver *self, struct node *node)
+{
+    enum cps_status status = CPS_OK;
+    for (size_t i = 0; i < node->outbox.count; i++) {
+        struct cps_message *message = &node->outbox.messages[i];
+        if (message->kind == CPS_MESSAGE_STOP)
+            self->stop_sent = true;
+        if (status == CPS_OK)
+            status = post(self, message);
+        else
+            cps_message_release(message);
+    }
+    node->outbox.count = 0;
+    return status;
+}
+
+static void keep_first_error(struct cps_driver *self, enum cps_status status)
+{
+    if (self->status != CPS_OK)
+        return;
+    self->status = status;
+    snprintf(self->error, sizeof self->error, "%s", cps_error_text());
+    snprintf(self->hint, sizeof self->hint, "%s", cps_error_hint());
+}
+
+/* Adds FAIL or STOP with the current error to node's outbox. */
+static enum cps_status add_end(struct node *node, enum cps_message_kind kind, uint32_t to, enum cps_status why)
+{
+    const char *text = cps_error_text(), *hint = cps_error_hint();
+    size_t text_bytes = strlen(text) + 1, hint_bytes = strlen(hint) + 1;
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(&node->outbox, kind, to, text_bytes + hint_bytes, &message));
+    message->end.status = why;
+    memcpy(message->payload->data, text, text_bytes);
+    memcpy(message->payload->data + text_bytes, hint, hint_bytes);
+    return CPS_OK;
+}
+
+/* Ends node for an error of its own. It is told to whom it concerns; if even that fails the
+ * others find out by silence. */
+static void fail_node(struct cps_driver *self, struct node *node, enum cps_status why)
+{
+    if (node->failed)
+        return;
+    node->failed = true;
+    keep_first_error(self, why);
+    enum cps_status told = CPS_OK;
+    if (node->role.node != 0) {
+        told = add_end(node, CPS_MESSAGE_FAIL, 0, why);
+    } else {
+        node->stopped = true;
+        for (uint32_t to = 1; to < self->options.route.nodes && told == CPS_OK && !self->stop_sent; to++)
+            told = add_end(node, CPS_MESSAGE_STOP, to, why);
+    }
+    if (told == CPS_OK)
+        told = empty_outbox(self, node);
+    if (told != CPS_OK)
+        node->stopped = true;
+}
+
+/* What follows a call into a role that returned status. */
+static void settle(struct cps_driver *self, struct node *node, enum cps_status status)
+{
+    enum cps_status sent = node->outbox.count ? empty_outbox(self, node) : CPS_OK;
+    if (status == CPS_OK)
+        status = sent;
+    if (status != CPS_OK)
+        fail_node(self, node, status);
+}
+
+/* Hands node one message in order, and releases it. */
+static void handle(struct cps_driver *self, struct node *node, struct cps_message *message)
+{
+    bool foreign = self->local[message->from] == ELSEWHERE;
+    bool is_stop = message->kind == CPS_MESSAGE_STOP;
+    notice_plan(self, message);
+    if (message->from == 0)
+        self->heard_ns = self->awake_ns;
+    enum cps_status status = CPS_OK;
+    if (foreign && self->row_width)
+        status = cps_message_check(message, self->row_width);
+    if (node->failed) {
+        node->stopped |= is_stop;
+    } else if (status != CPS_OK) {
+        fail_node(self, node, status);
+    } else if (is_stop) {
+        status = node->role.ops->on_message(node->role.self, message, &node->outbox);
+        settle(self, node, CPS_OK);
+        /* Told to stop for an error: it is the coordinator's already. */
+        if (status != CPS_OK) {
+            keep_first_error(self, status);
+            node->failed = node->stopped = true;
+        }
+    } else if (message->kind != CPS_MESSAGE_HEARTBEAT || node->role.node == 0) {
+        settle(self, node, node->role.ops->on_message(node->role.self, message, &node->outbox));
+    }
+    cps_message_release(message);
+}
+
+static enum cps_status deliver(struct cps_driver *self, struct cps_message *message)
+{
+    struct node *node = local_node(self, message->to);
+    bool ready;
+    CPS_TRY(cps_inbox_put(&node->inbox, message, &ready));
+    if (!ready)
+        return CPS_OK;
+    handle(self, node, message);
+    while (node->inbox.waiting_count && cps_inbox_next(&node->inbox, message))
+        handle(self, node, message);
+    return CPS_OK;
+}
+
+/* Handles up to a batch of messages between nodes of this rank, fewer when they take long:
+ * a step of a large batch is work of many milliseconds. */
+static enum cps_status deliver_local(struct cps_driver *self, uint32_t *handled)
+{
+    struct cps_message message;
+    uint64_t until_ns = self->now_ns + TICK_NS;
+    for (uint32_t i = 0; i < BATCH && self->now_ns < until_ns && cps_queue_take(&self->queue, &message); i++) {
+        self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
+        self->counters.received[message.kind]++;
+        self->counters.received_bytes[message.kind] += cps_message_payload_bytes(&message);
+        CPS_TRY(deliver(self, &message));
+        ++*handled;
+    }
+    return CPS_OK;
+}
+
+static enum cps_status deliver_from(struct cps_driver *self, struct cps_transport *transport, uint32_t *handled)
+{
+    struct cps_message message;
+    for (uint32_t i = 0; transport && i < BATCH; i++) {
+        bool received;
+        CPS_TRY(transport->ops->receive(transport, &message, &received));
+        if (!received)
+            break;
+        cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
+        CPS_TRY(deliver(self, &message));
+        ++*handled;
+    }
+    return CPS_OK;
+}
+
+/* An error of the rank is one of every node on it. */
+static void fail_all(struct cps_driver *self, enum cps_status why)
+{
+    for (uint32_t i = 0; i < self->node_count; i++)
+        fail_node(self, &self->nodes[i], why);
+}
+
+static bool node_done(const struct node *node)
+{
+    return node->failed ? node->stopped : node->role.ops->done(node->role.self);
+}
+
+static bool all_done(const struct cps_driver *self)
+{
+    for (uint32_t i = 0; i < self->node_count; i++)
+        if (!node_done(&self->nodes[i]))
+            return false;
+    return true;
+}
+
+/* The coordinator's to everybody, everybody's to the coordinator. */
+static enum cps_status add_heartbeats(struct cps_driver *self, struct node *node)
+{
+    uint32_t first = node->role.node == 0 ? 1 : 0;
+    uint32_t last = node->role.node == 0 ? self->options.route.nodes - 1 : 0;
+    struct cps_message *message;
+    for (uint32_t to = first; to <= last; to++)
+        CPS_TRY(cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, to, 0, &message));
+    return CPS_OK;
+}
+
+static void heartbeat(struct cps_driver *self)
+{
+    if (self->now_ns < self->heartbeat_ns)
+        return;
+    self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
+    for (uint32_t i = 0; i < self->node_count; i++)
+        if (!node_done(&self->nodes[i]))
+            settle(self, &self->nodes[i], add_heartbeats(self, &self->nodes[i]));
+}
+
+static void tell_interrupt(struct cps_driver *self)
+{
+    const volatile sig_atomic_t *interrupted = self->options.interrupted;
+    struct node *coordinator = local_node(self, 0);
+    if (!interrupted || !*interrupted || self->interrupt_told || !coordinator || coordinator->failed)
+        return;
+    self->interrupt_told = true;
+    enum cps_status status =
+        coordinator->role.ops->on_interrupt
+            ? coordinator->role.ops->on_interrupt(coordinator->role.self, &coordinator->outbox)
+            : cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+    settle(self, coordinator, status);
+}
+
+static enum cps_status check_coordinator(struct cps_driver *self)
+{
+    uint64_t silence = self->awake_ns - self->heard_ns;
+    if (!self->options.peer_timeout_ns || local_node(self, 0) || silence < self->options.peer_timeout_ns)
+        return CPS_OK;
+    return cps_fail(CPS_ERR_PEER, "nothing was heard from the coordinator (rank %u) for %" PRIu64 " s",
+                    self->options.route.node_rank[0], silence / 1000000000u);
+}
+
+/* A rank that was long away (in a validation, in a write to a slow disk, stopped by the user) has not heard
+ * what came meanwhile: so that it does not judge by that, the clock of silence all but stood still. */
+static enum cps_status tick(struct cps_driver *self)
+{
+    uint64_t since = self->now_ns - self->tick_ns;
+    self->awake_ns += since < STALL_NS ? since : STALL_NS;
+    self->tick_ns = self->now_ns;
+    heartbeat(self);
+    tell_interrupt(self);
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        struct node *node = &self->nodes[i];
+        if (!node_done(node) && !node->failed)
+            settle(self, node, node->role.ops->on_tick(node->role.self, self->awake_ns, &node->outbox));
+    }
+    return check_coordinator(self);
+}
+
+/* Lately busy, and so soon again. */
+static bool spinning(const struct cps_driver *self)
+{
+    return self->now_ns - self->active_ns < self->spin_ns;
+}
+
+static bool control_due(struct cps_driver *self)
+{
+    return !self->options.rows || self->quiet || !spinning(self) || ++self->turns % TURNS_A_CONTROL == 0;
+}
+
+/* Whether mpi, which cannot wake us, has or owes us something. */
+static bool rows_under_way(const struct cps_driver *self)
+{
+    struct cps_transport *rows = self->options.rows;
+    if (!rows)
+        return false;
+    const struct cps_transport_counters *counters = &rows->counters;
+    return counters->sent[CPS_MESSAGE_EXCHANGE] > counters->received[CPS_MESSAGE_ROWS] ||
+           !rows->ops->idle(rows);
+}
+
+/* Nothing was there to handle. */
+static void rest(struct cps_driver *self)
+{
+    struct cps_transport *control = self->options.control, *rows = self->options.rows;
+    bool awake = !self->quiet || rows_under_way(self);
+    /* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece
+     * made an epoch of large batches five times as long. */
+    bool crossing = rows && !rows->ops->idle(rows);
+    if (!control) {
+        cps_sleep_ns(NAP_NS);
+    } else if (crossing || (awake && spinning(self))) {
+        sched_yield();
+    } else if (!rows || !awake) {
+        control->ops->wait(control, TICK_NS);
+    } else if (self->nap_ns < LONGEST_NAP_NS) {
+        cps_sleep_ns(self->nap_ns);
+        self->nap_ns += self->nap_ns / 2;
+    } else {
+        control->ops->wait(control, LONGEST_NAP_NS);
+    }
+}
+
+/* One turn of the loop. An error is the coordinator's loss. */
+static enum cps_status turn(struct cps_driver *self)
+{
+    uint32_t handled = 0;
+    enum cps_status status = deliver_local(self, &handled);
+    if (status == CPS_OK)
+        status = deliver_from(self, self->options.rows, &handled);
+    if (status == CPS_OK && control_due(self))
+        status = deliver_from(self, self->options.control, &handled);
+    if (status != CPS_OK)
+        fail_all(self, status);
+    self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
+    if (handled) {
+        self->active_ns = self->now_ns;
+        self->nap_ns = NAP_NS;
+    }
+    if (self->now_ns - self->tick_ns >= TICK_NS) {
+        cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
+        status = tick(self);
+        cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
+        return status;
+    }
+    if (!handled && self->queue.count == 0) {
+        rest(self);
+        self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
+    }
+    return CPS_OK;
+}
+
+/* Lets what was handed over leave; what arrives is for nobody any more. */
+static void flush(struct cps_driver *self)
+{
+    struct cps_transport *transports[] = {self->options.control, self->options.rows};
+    uint64_t deadline = cps_clock_ns() + (self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS);
+    for (size_t i = 0; i < 2; i++) {
+        struct cps_transport *transport = transports[i];
+        while (transport && !transport->ops->idle(transport) && cps_clock_ns() < deadline) {
+            struct cps_message message;
+            bool received;
+            if (transport->ops->receive(transport, &message, &received) != CPS_OK)
+                break;
+            if (received)
+                cps_message_release(&message);
+            else
+                transport->ops->wait(transport, NAP_NS);
+        }
+    }
+}
+
+enum cps_status cps_driver_run(struct cps_driver *self)
+{
+    self->now_ns = self->tick_ns = self->active_ns = cps_clock_ns();
+    self->awake_ns = self->heard_ns = self->now_ns;
+    cps_stopwatch_start(&self->watch);
+    self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
+    self->nap_ns = NAP_NS;
+    enum cps_status status = tick(self);
+    while (status == CPS_OK && !all_done(self))
+        status = turn(self);
+    if (status != CPS_OK)
+        keep_first_error(self, status);
+    flush(self);
+    if (self->status == CPS_OK)
+        return CPS_OK;
+    cps_fail(self->status, "%s", self->error);
+    return self->hint[0] ? cps_hint(self->status, "%s", self->hint) : self->status;
+}
+
+static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role *roles)
+{
+    const struct cps_driver_options *options = &self->options;
+    for (uint32_t i = 0; i < options->route.nodes; i++)
+        self->local[i] = ELSEWHERE;
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        struct node *node = &self->nodes[i];
+        node->role = roles[i];
+        self->local[roles[i].node] = i;
+        CPS_TRY(cps_inbox_init(&node->inbox, options->route.nodes, options->run_id));
+        CPS_TRY(cps_outbox_init(&node->outbox, options->pool, roles[i].node, options->route.nodes,
+                                options->run_id));
+        node->outbox.watch = &self->watch;
+    }
+    self->quiet = self->node_count == 1 && roles[0].node == 0;
+    return CPS_OK;
+}
+
+enum cps_status cps_driver_create(const struct cps_driver_options *options, const struct cps_role *roles,
+                                  uint32_t role_count, struct cps_driver **out)
+{
+    struct cps_driver *self;
+    CPS_TRY(cps_alloc("a driver", 1, sizeof *self, &self));
+    self->options = *options;
+    self->node_count = role_count;
+    self->spin_ns = options->rows ? MPI_SPIN_NS : ZMQ_SPIN_NS;
+    enum cps_status status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
+    if (status == CPS_OK)
+        status = cps_alloc("nodes", options->route.nodes, sizeof *self->local, &self->local);
+    if (status == CPS_OK)
+        status = init_nodes(self, roles);
+    if (status != CPS_OK) {
+        cps_driver_destroy(&self);
+        return status;
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_driver_destroy(struct cps_driver **self)
+{
+    if (!*self)
+        return;
+    for (uint32_t i = 0; (*self)->nodes && i < (*self)->node_count; i++) {
+        cps_inbox_release(&(*self)->nodes[i].inbox);
+        cps_outbox_release(&(*self)->nodes[i].outbox);
+    }
+    cps_queue_release(&(*self)->queue);
+    free((*self)->nodes);
+    free((*self)->local);
+    free(*self);
+    *self = NULL;
+}
+
+const struct cps_transport_counters *cps_driver_local_counters(const struct cps_driver *self)
+{
+    return &self->counters;
+}
+
+void cps_driver_times(const struct cps_driver *self, uint64_t *busy_ns, uint64_t *idle_ns)
+{
+    const uint64_t *spent_ns = self->watch.spent_ns;
+    *idle_ns = spent_ns[CPS_PHASE_WAIT];
+    *busy_ns = 0;
+    for (int phase = 0; phase < CPS_PHASES; phase++)
+        *busy_ns += phase == CPS_PHASE_WAIT ? 0 : spent_ns[phase];
+}

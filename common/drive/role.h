@@ -1,0 +1,40 @@
+/*
+ * A role as its driver sees it: a state machine without socket, clock or file. The
+ * driver (driver.h), one loop over memory or the simulator alike call it; it answers
+ * through its outbox.
+ *
+ * An error returned by a role ends it: the driver hands it nothing more, save that a
+ * role away from the coordinator is not done before STOP came. The driver reports the
+ * error: by FAIL to the coordinator; the coordinator's own by STOP to everybody. A role
+ * that is told to stop with an error returns that error as its own.
+ */
+#ifndef CPS_DRIVE_ROLE_H
+#define CPS_DRIVE_ROLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/drive/outbox.h"
+#include "common/net/message.h"
+
+struct cps_role_ops {
+    /* Handles one message, which is in order and of this run. The caller releases the
+     * payload afterwards; a role that wants to keep it takes a reference of its own. */
+    enum cps_status (*on_message)(void *self, struct cps_message *message, struct cps_outbox *outbox);
+    /* Called at once when the run begins and then about every 10 ms. now_ns never falls, and
+     * rises by a second at most: while the process is stopped or busy it does not count. */
+    enum cps_status (*on_tick)(void *self, uint64_t now_ns, struct cps_outbox *outbox);
+    /* The user wants the run to end (SIGINT, SIGTERM). Only asked of the coordinator, once;
+     * may be NULL: then the run ends with CPS_ERR_INTERRUPTED. */
+    enum cps_status (*on_interrupt)(void *self, struct cps_outbox *outbox);
+    /* True when the role neither expects nor has anything more to say. */
+    bool (*done)(const void *self);
+};
+
+struct cps_role {
+    const struct cps_role_ops *ops;
+    void *self;
+    uint32_t node;
+};
+
+#endif

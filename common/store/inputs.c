@@ -1,0 +1,127 @@
+/* Options -> the files behind them, by size and SHA-256; see inputs.h. */
+#include "common/store/inputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/data/movielens.h"
+
+static enum cps_status add(struct cps_inputs *self, const char *option, const char *path)
+{
+    char hex[CPS_SHA256_HEX_BYTES];
+    uint64_t bytes;
+    if (!path)
+        return CPS_OK;
+    CPS_TRY(cps_sha256_file(path, CPS_ERR_DATA, &bytes, hex));
+    CPS_TRY(cps_grow("input files", &self->files, &self->capacity, self->count + 1, sizeof *self->files));
+    struct cps_record_input *file = &self->files[self->count++];
+    *file = (struct cps_record_input){
+        .option = option, .path = strdup(path), .bytes = bytes, .sha256 = strdup(hex)};
+    return file->path && file->sha256 ? CPS_OK : cps_fail_memory("an input file", 0);
+}
+
+/* Which file of a folder is which is for the reader of ratings to say. */
+static enum cps_status add_folder(struct cps_inputs *self, const struct cps_options *options)
+{
+    struct cps_movielens layout;
+    CPS_TRY(cps_movielens_find(options->data, &layout));
+    CPS_TRY(add(self, "data", layout.ratings_path));
+    bool by_title = options->item_key != CPS_OPTION_ITEM_KEY_ID && layout.titles_name;
+    return by_title ? add(self, "data", layout.titles_path) : CPS_OK;
+}
+
+static enum cps_status add_ratings(struct cps_inputs *self, const struct cps_options *options)
+{
+    if (options->train) {
+        CPS_TRY(add(self, "train", options->train));
+        return add(self, "valid", options->valid);
+    }
+    if (options->data && cps_is_folder(options->data))
+        return add_folder(self, options);
+    return add(self, "data", options->data);
+}
+
+enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
+{
+    *out = (struct cps_inputs){0};
+    if (with_ratings)
+        CPS_TRY(add_ratings(out, options));
+    CPS_TRY(add(out, "init", options->init));
+    return add(out, "batch-order", options->batch_order);
+}
+
+void cps_inputs_release(struct cps_inputs *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        free((void *)(uintptr_t)self->files[i].path);
+        free((void *)(uintptr_t)self->files[i].sha256);
+    }
+    free(self->files);
+    *self = (struct cps_inputs){0};
+}
+
+static bool is_of_ratings(const struct cps_record_input *file)
+{
+    return strcmp(file->option, "init") != 0 && strcmp(file->option, "batch-order") != 0;
+}
+
+enum cps_status cps_inputs_digest(const struct cps_inputs *self, uint8_t out[CPS_SHA256_BYTES])
+{
+    struct cps_sha256 *state;
+    CPS_TRY(cps_sha256_create(&state));
+    for (size_t i = 0; i < self->count; i++) {
+        if (is_of_ratings(&self->files[i]))
+            continue;
+        cps_sha256_add(state, self->files[i].option, strlen(self->files[i].option) + 1);
+        cps_sha256_add(state, self->files[i].sha256, CPS_SHA256_HEX_BYTES);
+    }
+    cps_sha256_finish(state, out);
+    cps_sha256_destroy(&state);
+    return CPS_OK;
+}
+
+/* ---- against a record ---- */
+
+/* The file of self that stands where recorded[place] stood: the same of its option's. NULL when the
+ * option names nothing of the kind now. */
+static const struct cps_record_input *counterpart(const struct cps_inputs *self,
+                                                  const struct cps_record_input *recorded, size_t place)
+{
+    const char *option = recorded[place].option;
+    size_t before = 0;
+    for (size_t i = 0; i < place; i++)
+        before += strcmp(recorded[i].option, option) == 0;
+    for (size_t i = 0; i < self->count; i++)
+        if (strcmp(self->files[i].option, option) == 0 && before-- == 0)
+            return &self->files[i];
+    return NULL;
+}
+
+static enum cps_status refuse(const struct cps_record_input *recorded, const struct cps_record_input *now)
+{
+    cps_fail(CPS_ERR_DATA,
+             "'%s' is not the file that the recorded '--%s' named: it had %llu bytes, sha256 %.16s…, and has "
+             "%llu, %.16s…",
+             now->path, recorded->option, (unsigned long long)recorded->bytes, recorded->sha256,
+             (unsigned long long)now->bytes, now->sha256);
+    return cps_hint(CPS_ERR_DATA, "give '--%s' to train with it, or with another file, all the same",
+                    recorded->option);
+}
+
+enum cps_status cps_inputs_check(const struct cps_inputs *self, const struct cps_options *options,
+                                 const struct cps_record_input *recorded, size_t recorded_count,
+                                 struct cps_text *differing, bool *others)
+{
+    for (size_t i = 0; i < recorded_count; i++) {
+        const struct cps_record_input *now = counterpart(self, recorded, i);
+        if (!now || (now->bytes == recorded[i].bytes && strcmp(now->sha256, recorded[i].sha256) == 0))
+            continue;
+        if (cps_options_source(options, now->option) != CPS_SOURCE_COMMAND_LINE)
+            return refuse(&recorded[i], now);
+        *others = true;
+        CPS_TRY(cps_text_add(differing, "--%s: recorded a file of sha256 %.16s…, now %.16s…\n", now->option,
+                             recorded[i].sha256, now->sha256));
+    }
+    return CPS_OK;
+}

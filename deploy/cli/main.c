@@ -1,0 +1,108 @@
+/* collab-ps: reads the command line and goes to the command. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/cluster/cluster.h"
+#include "common/data/synth.h"
+#include "common/options/options.h"
+#include "deploy/cli/replay.h"
+#include "deploy/cli/script.h"
+#include "deploy/cli/train.h"
+
+extern char **environ;
+
+/* Of the ranks a launcher started, the first speaks for all. */
+static bool speaks(void)
+{
+    return cps_cluster_launch_rank() == 0;
+}
+
+/* A launcher ends all ranks when the first of them fails, so the others leave rank 0 the time to speak;
+ * one that is still there after it met an error of its own. */
+static int fail(enum cps_status status)
+{
+    static const uint64_t patience_ns = 3000000000u;
+    if (!speaks())
+        cps_sleep_ns(patience_ns);
+    cps_log_error(cps_error_text(), cps_error_hint());
+    return cps_status_exit_code(status);
+}
+
+static int show_help(const struct cps_options *options)
+{
+    struct cps_text text = {0};
+    enum cps_status status = cps_options_help(options->help_page, &text);
+    if (status != CPS_OK)
+        return fail(status);
+    if (speaks())
+        fwrite(text.data, 1, text.length, stdout);
+    cps_text_release(&text);
+    return 0;
+}
+
+static int write_synthetic(const struct cps_options *options)
+{
+    const struct cps_synth_spec spec = {
+        .users = options->users, .movies = options->movies, .ratings = options->ratings, .seed = options->seed};
+    if (!speaks())
+        return 0;
+    enum cps_status status = cps_synth_write(&spec, options->out);
+    if (status != CPS_OK)
+        return fail(status);
+    printf("%s: %llu ratings of %u movies by %u users, seed %llu\n", options->out,
+           (unsigned long long)options->ratings, options->movies, options->users,
+           (unsigned long long)options->seed);
+    return 0;
+}
+
+/* Returns only when there is no such program to become. */
+static int run_script(const struct cps_options *options)
+{
+    return speaks() ? fail(cps_script(options)) : 0;
+}
+
+static void show_warnings(const struct cps_options *options)
+{
+    for (const char *line = options->warnings.data; speaks() && line && *line;) {
+        size_t length = strcspn(line, "\n");
+        cps_warn("%.*s", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static int run_command(struct cps_options *options)
+{
+    switch (options->command) {
+    case CPS_COMMAND_HELP:
+        return show_help(options);
+    case CPS_COMMAND_VERSION:
+        if (speaks())
+            printf("collab-ps %s\n", cps_version());
+        return 0;
+    case CPS_COMMAND_SYNTH:
+        return write_synthetic(options);
+    case CPS_COMMAND_REPLAY:
+        return cps_replay(options);
+    case CPS_COMMAND_COMPARE:
+    case CPS_COMMAND_EXPERIMENT:
+        return run_script(options);
+    case CPS_COMMAND_TRAIN:
+        break;
+    }
+    return cps_train(options, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct cps_options options;
+    enum cps_status status = cps_options_parse(argc, argv, environ, &options);
+    if (status != CPS_OK)
+        return fail(status);
+    cps_log_set_level(options.log_level);
+    show_warnings(&options);
+    int code = run_command(&options);
+    cps_options_release(&options);
+    return code;
+}

@@ -1,0 +1,389 @@
+/*
+ * Replaying a run: its record says how it was trained, the trainer trains, and the two folders
+ * are compared.
+ *
+ *   RUN/run.json -> options -> cps_train() -> a run folder, --out or one for the time being
+ *   RUN ------------------------------------+-> parting -> "same: …" or "differs: …"
+ *
+ * The new run is written down as any other and read back, so that what is compared is what a
+ * person would compare. All of it takes place on the first rank; the others only train.
+ */
+#include "deploy/cli/replay.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/store/run_difference.h"
+#include "common/store/run_reader.h"
+#include "deploy/cli/limit.h"
+#include "deploy/cli/settings.h"
+#include "deploy/cli/train.h"
+
+struct replay {
+    struct cps_run_reader recorded;
+    struct cps_text differing; /* a line for each option that is not as recorded */
+    bool may_read_other_data;  /* because of one of them */
+    bool has_other_data;
+    struct cps_limit limit; /* a run that was cut is replayed as far as it went */
+    const char *out;        /* where the new run goes */
+    char scratch[4096];     /* the folder made for it, or "" */
+};
+
+/* ---- before the run ---- */
+
+/* The options that name files and folders to read. */
+static const char *const path_options[] = {"data", "train", "valid", "init", "batch-order"};
+
+static bool names_path(const char *option)
+{
+    for (size_t i = 0; i < sizeof path_options / sizeof path_options[0]; i++)
+        if (strcmp(option, path_options[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A path of the record is relative to the folder that the run was started in, where that is still
+ * there; of a run that came from elsewhere it is relative to this one. */
+static const char *find_path(const struct cps_run_reader *run, const char *path, char out[4096])
+{
+    char here[4096];
+    struct stat info;
+    if (path[0] == '/' || !run->folder || (getcwd(here, sizeof here) && strcmp(here, run->folder) == 0))
+        return path;
+    int length = snprintf(out, 4096, "%s/%s", run->folder, path);
+    return length > 0 && length < 4096 && stat(out, &info) == 0 ? out : path;
+}
+
+static enum cps_status adopt_options(struct replay *self, struct cps_options *options)
+{
+    const struct cps_run_reader *run = &self->recorded;
+    struct cps_option_setting *settings;
+    char where[sizeof run->path + 8], paths[sizeof path_options / sizeof path_options[0]][4096];
+    size_t path_count = 0;
+    CPS_TRY(cps_alloc("recorded options", run->option_count, sizeof *settings, &settings));
+    for (size_t i = 0; i < run->option_count; i++) {
+        const struct cps_run_option *option = &run->options[i];
+        settings[i] = (struct cps_option_setting){option->name, option->value, option->given};
+        if (option->value && names_path(option->name))
+            settings[i].value = find_path(run, option->value, paths[path_count++]);
+    }
+    snprintf(where, sizeof where, "'%s': ", run->path);
+    enum cps_status status = cps_options_adopt(options, where, settings, run->option_count, &self->differing,
+                                               &self->may_read_other_data);
+    free(settings);
+    /* The first runs did not say whether they found ratings that nobody had named. */
+    return status == CPS_OK && !run->names_inputs ? cps_settings_find_data(options) : status;
+}
+
+static enum cps_status check_path(const struct replay *self, const struct cps_options *options,
+                                  const char *name, const char *path)
+{
+    const char *folder = self->recorded.folder;
+    struct stat info;
+    if (!path || cps_options_source(options, name) == CPS_SOURCE_COMMAND_LINE || stat(path, &info) == 0)
+        return CPS_OK;
+    cps_fail(CPS_ERR_DATA, "cannot read '%s', the recorded '--%s': %s", path, name, strerror(errno));
+    if (path[0] == '/')
+        return cps_hint(CPS_ERR_DATA, "if it was moved, say where to with '--%s'", name);
+    return cps_hint(CPS_ERR_DATA, "the run was started in '%.200s'; say where it is now with '--%s'",
+                    folder ? folder : "another folder", name);
+}
+
+static enum cps_status check_paths(const struct replay *self, const struct cps_options *options)
+{
+    const char *const paths[] = {options->data, options->train, options->valid, options->init,
+                                 options->batch_order};
+    _Static_assert(sizeof paths == sizeof path_options, "a path for each of the names");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        CPS_TRY(check_path(self, options, path_options[i], paths[i]));
+    return CPS_OK;
+}
+
+static enum cps_status make_scratch(struct replay *self, struct cps_options *options)
+{
+    const char *parent = getenv("TMPDIR");
+    int length = snprintf(self->scratch, sizeof self->scratch, "%s/collab-ps-replay-XXXXXX",
+                          parent && parent[0] ? parent : "/tmp");
+    if (length < 0 || (size_t)length >= sizeof self->scratch || !mkdtemp(self->scratch)) {
+        cps_fail(CPS_ERR_STORAGE, "cannot make a folder for the time being, '%.200s': %s", self->scratch,
+                 strerror(errno));
+        self->scratch[0] = '\0';
+        return CPS_ERR_STORAGE;
+    }
+    options->out = strdup(self->scratch);
+    return options->out ? CPS_OK : cps_fail_memory("a path", (size_t)length);
+}
+
+/* --out must not be the run that is replayed: it would be gone. */
+static enum cps_status check_out(const struct cps_options *options, const char *replayed)
+{
+    struct stat out, run;
+    if (stat(options->out, &out) != 0 || stat(replayed, &run) != 0 || out.st_ino != run.st_ino ||
+        out.st_dev != run.st_dev)
+        return CPS_OK;
+    return cps_fail(CPS_ERR_USAGE, "'--out' '%s' is the recorded run itself, which is not to be overwritten",
+                    options->out);
+}
+
+static enum cps_status choose_folder(struct replay *self, struct cps_options *options)
+{
+    CPS_TRY(options->out ? check_out(options, options->replayed) : make_scratch(self, options));
+    self->out = options->out;
+    options->log_steps = options->log_steps || self->recorded.loss_count > 0;
+    return CPS_OK;
+}
+
+/* "failed: training diverged at step 9: …", or such a sentence alone. */
+static bool diverged_at(const char *sentence, unsigned long long *step)
+{
+    const char *found = strstr(sentence, "training diverged at step ");
+    return found && sscanf(found, "training diverged at step %llu", step) == 1;
+}
+
+/* How many epochs there are to compare; that in which the run was cut or diverged among them. */
+static uint32_t epochs_to_see(const struct cps_run_reader *run)
+{
+    unsigned long long step;
+    uint64_t epochs = run->history.count;
+    uint64_t whole_steps = epochs ? run->history.epochs[epochs - 1].steps : 0;
+    if (strcmp(run->state, "done") == 0)
+        return 0;
+    return (uint32_t)(epochs + (run->loss_count > whole_steps || diverged_at(run->state, &step)));
+}
+
+static enum cps_status settle(void *context, struct cps_options *options)
+{
+    struct replay *self = context;
+    const struct cps_run_reader *run = &self->recorded;
+    CPS_TRY(cps_run_reader_open(&self->recorded, options->replayed));
+    self->limit.epochs = epochs_to_see(run);
+    if (run->history.count == 0 && run->loss_count == 0 && self->limit.epochs == 0)
+        return cps_fail(CPS_ERR_DATA, "'%s' has no losses to compare with; its state is '%.200s'",
+                        options->replayed, run->state);
+    CPS_TRY(adopt_options(self, options));
+    CPS_TRY(check_paths(self, options));
+    return choose_folder(self, options);
+}
+
+static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
+                                 const struct cps_options *options)
+{
+    struct replay *self = context;
+    return cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count,
+                            &self->differing, &self->may_read_other_data);
+}
+
+static bool keeps_folder(void *context)
+{
+    const struct replay *self = context;
+    return self->scratch[0] == '\0';
+}
+
+static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
+{
+    struct replay *self = context;
+    char hex[CPS_SHA256_HEX_BYTES];
+    const char *recorded = self->recorded.fingerprint;
+    cps_sha256_to_hex(dataset->fingerprint, hex);
+    self->has_other_data = recorded && strcmp(recorded, hex) != 0;
+    if (!self->has_other_data || self->may_read_other_data)
+        return CPS_OK;
+    cps_fail(CPS_ERR_DATA, "the ratings are not those of the recorded run: %s", dataset->description);
+    return cps_hint(CPS_ERR_DATA, "their fingerprint was %.16s…, and is %.16s…", recorded, hex);
+}
+
+static struct cps_observer observe(void *context, const struct cps_observer *next)
+{
+    struct replay *self = context;
+    return cps_limit_observer(&self->limit, next);
+}
+
+/* ---- after the run ---- */
+
+struct digits {
+    char text[32];
+};
+
+/* 1234567 -> 1,234,567 */
+static struct digits grouped(uint64_t number)
+{
+    struct digits out = {""};
+    char plain[24];
+    int length = snprintf(plain, sizeof plain, "%llu", (unsigned long long)number);
+    for (int i = 0, used = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out.text[used++] = ',';
+        out.text[used++] = plain[i];
+    }
+    return out;
+}
+
+static enum cps_status print_same(const struct replay *self, const struct cps_run_reader *now,
+                                  const struct cps_run_difference *parting)
+{
+    const struct cps_run_reader *recorded = &self->recorded;
+    struct cps_history common = {.epochs = now->history.epochs, .count = parting->epochs};
+    char curve[CPS_SHA256_HEX_BYTES];
+    CPS_TRY(cps_history_hash(&common, curve));
+    printf("same: curve %s (", curve);
+    if (recorded->loss_count)
+        printf("%s step%s, ", grouped(parting->steps).text, parting->steps == 1 ? "" : "s");
+    printf("%s epoch%s)\n", grouped(parting->epochs).text, parting->epochs == 1 ? "" : "s");
+    if (strcmp(recorded->state, "done") != 0)
+        printf("  the recorded run went no further, its state is '%s'\n", recorded->state);
+    else if (recorded->history.count != now->history.count)
+        printf("  the recorded run has %zu epochs, this one %zu\n", recorded->history.count,
+               now->history.count);
+    else if (!recorded->loss_count)
+        printf("  no losses of steps were recorded: --log-steps does\n");
+    return CPS_OK;
+}
+
+static void print_losses(const struct cps_run_difference *parting)
+{
+    double relative = fabs(parting->now - parting->recorded) / fabs(parting->recorded);
+    printf("recorded %.9g, now %.9g", parting->recorded, parting->now);
+    printf(isfinite(relative) ? " (%.1e relative)\n" : "\n", relative);
+}
+
+static void print_hashes(const char *what, const char *recorded, const char *now)
+{
+    printf("no loss, but the %s: recorded sha256 %s, now %s\n", what, recorded, now);
+}
+
+/* What is known to be another than it was. */
+static void print_reasons(const struct replay *self)
+{
+    const char *version = self->recorded.version;
+    for (const char *line = self->differing.data; line && *line; line += strcspn(line, "\n") + 1)
+        printf("  %.*s\n", (int)strcspn(line, "\n"), line);
+    if (self->has_other_data)
+        printf("  the ratings, or how they are split, are others\n");
+    if (strcmp(version, cps_version()) != 0)
+        printf("  recorded by collab-ps %s, this is %s\n", version, cps_version());
+    else if (!self->differing.length && !self->has_other_data)
+        printf("  no option of data, model or training differs\n");
+}
+
+static void print_difference(const struct replay *self, const struct cps_run_reader *now,
+                             const struct cps_run_difference *parting)
+{
+    const struct cps_run_reader *recorded = &self->recorded;
+    printf("differs: ");
+    switch (parting->kind) {
+    case CPS_RUN_DIFFERENCE_STEP:
+        printf("first at step %s (epoch %llu): ", grouped(parting->step).text,
+               (unsigned long long)parting->epoch);
+        print_losses(parting);
+        break;
+    case CPS_RUN_DIFFERENCE_TRAIN_LOSS:
+    case CPS_RUN_DIFFERENCE_VALID_LOSS:
+        printf("first in epoch %llu, %s_loss: ", (unsigned long long)parting->epoch,
+               parting->kind == CPS_RUN_DIFFERENCE_TRAIN_LOSS ? "train" : "valid");
+        print_losses(parting);
+        break;
+    case CPS_RUN_DIFFERENCE_CURVE_HASH:
+        print_hashes("curve", recorded->curve_sha256, now->curve_sha256);
+        break;
+    case CPS_RUN_DIFFERENCE_MODEL_HASH:
+    case CPS_RUN_DIFFERENCE_NONE:
+        print_hashes("model", recorded->model_sha256, now->model_sha256);
+        break;
+    }
+    print_reasons(self);
+    if (!recorded->loss_count)
+        printf("  no losses of steps were recorded: --log-steps would have told the step\n");
+}
+
+/* Steps that a run has recorded, in one file or the other. */
+static uint64_t recorded_steps(const struct cps_run_reader *run)
+{
+    uint64_t by_epoch = run->history.count ? run->history.epochs[run->history.count - 1].steps : 0;
+    return run->loss_count > by_epoch ? run->loss_count : by_epoch;
+}
+
+/* Whether the runs ended in the same way. One that was cut says nothing of how it would have gone on. */
+static bool ended_alike(const struct replay *self, enum cps_status status)
+{
+    const struct cps_run_reader *recorded = &self->recorded;
+    unsigned long long then, now;
+    bool now_diverged = status == CPS_ERR_DIVERGED && diverged_at(cps_error_text(), &now);
+    if (diverged_at(recorded->state, &then))
+        return now_diverged && then == now;
+    if (status != CPS_ERR_DIVERGED)
+        return true;
+    return now_diverged && now >= recorded_steps(recorded) && strcmp(recorded->state, "done") != 0;
+}
+
+static void print_ends(const struct replay *self, enum cps_status status)
+{
+    printf("differs: in no loss that both runs have, but in their end: recorded '%s', now '%s'\n",
+           self->recorded.state, status == CPS_ERR_DIVERGED ? cps_error_text() : "training went on");
+    print_reasons(self);
+}
+
+static enum cps_status print_verdict(const struct replay *self, enum cps_status status,
+                                     const struct cps_run_reader *now)
+{
+    struct cps_run_difference parting;
+    cps_run_difference_find(&self->recorded, now, &parting);
+    bool alike = parting.kind == CPS_RUN_DIFFERENCE_NONE && ended_alike(self, status);
+    if (parting.kind != CPS_RUN_DIFFERENCE_NONE)
+        print_difference(self, now, &parting);
+    else if (!alike)
+        print_ends(self, status);
+    else
+        CPS_TRY(print_same(self, now, &parting));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return cps_fail(CPS_ERR_STORAGE, "cannot write to standard output: %s", strerror(errno));
+    return alike ? CPS_OK : CPS_DIFFERS;
+}
+
+static enum cps_status judge(void *context, enum cps_status status)
+{
+    struct replay *self = context;
+    struct cps_run_reader now;
+    bool interrupted = status == CPS_ERR_INTERRUPTED && !self->limit.reached;
+    if (interrupted || (status != CPS_OK && status != CPS_ERR_DIVERGED && status != CPS_ERR_INTERRUPTED))
+        return status;
+    CPS_TRY(cps_run_reader_open(&now, self->out));
+    enum cps_status verdict = print_verdict(self, status, &now);
+    cps_run_reader_close(&now);
+    return verdict;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void release(void *context)
+{
+    struct replay *self = context;
+    if (self->scratch[0])
+        nftw(self->scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    cps_run_reader_close(&self->recorded);
+    cps_text_release(&self->differing);
+}
+
+int cps_replay(struct cps_options *options)
+{
+    struct replay self = {.out = NULL};
+    const struct cps_train_director director = {.context = &self,
+                                                .settle = settle,
+                                                .on_inputs = on_inputs,
+                                                .on_data = on_data,
+                                                .keeps_folder = keeps_folder,
+                                                .observe = observe,
+                                                .judge = judge,
+                                                .release = release};
+    return cps_train(options, &director);
+}

@@ -1,0 +1,92 @@
+/*
+ * Handing over to Python: what compares curves and draws pages is written in it.
+ *
+ *   collab-ps compare ARGUMENTS -> python3 FOLDER/compare ARGUMENTS, in this very process
+ *
+ * FOLDER is where the installation puts the programs, as seen from this executable, so that an installed
+ * tree may be moved; for one that was only built it is deploy/ of the sources.
+ */
+#include "deploy/cli/script.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/memory.h"
+#include "common/cluster/cluster.h"
+
+static const char *const file_names[] = {
+    [CPS_COMMAND_COMPARE] = "compare", [CPS_COMMAND_EXPERIMENT] = "experiment"};
+
+/* The path of this executable, or "collab-ps" where the system does not tell. */
+static void find_self(char path[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (length > 0)
+        path[length] = '\0';
+    else
+        snprintf(path, PATH_MAX, "collab-ps");
+}
+
+static enum cps_status find_script(const char *self, const char *name, char script[PATH_MAX])
+{
+    const char *slash = strrchr(self, '/');
+    int folder = slash ? (int)(slash - self) : 0;
+    int length = snprintf(script, PATH_MAX, "%.*s/%s/%s", folder, self, CPS_SCRIPTS_INSTALLED, name);
+    if (length < PATH_MAX && access(script, R_OK) == 0)
+        return CPS_OK;
+    length = snprintf(script, PATH_MAX, "%s/%s", CPS_SCRIPTS_SOURCE, name);
+    if (length < PATH_MAX && access(script, R_OK) == 0)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'%s' is neither in '%s' seen from this program nor in '%s'", name,
+             CPS_SCRIPTS_INSTALLED, CPS_SCRIPTS_SOURCE);
+    return cps_hint(CPS_ERR_USAGE, "install the whole of collab-ps: cmake --install build/release");
+}
+
+/* Debian's Python comes first, for its packages are those that the set-up installs. */
+static const char *find_python(void)
+{
+    static const char debian[] = "/usr/bin/python3";
+    const char *given = getenv("COLLAB_PS_PYTHON");
+    if (given && given[0])
+        return given;
+    return access(debian, X_OK) == 0 ? debian : "python3";
+}
+
+static size_t count(const char *const *arguments)
+{
+    size_t count = 0;
+    while (arguments[count])
+        count++;
+    return count;
+}
+
+static enum cps_status become(const char *python, char *script, const char *const *arguments)
+{
+    const char **argv;
+    size_t given = count(arguments);
+    CPS_TRY(cps_alloc("arguments of a program", given + 3, sizeof *argv, &argv));
+    argv[0] = python;
+    argv[1] = script;
+    memcpy(argv + 2, arguments, (given + 1) * sizeof *argv);
+    execvp(python, (char *const *)argv);
+    cps_fail(CPS_ERR_USAGE, "cannot run '%s': %s", python, strerror(errno));
+    free(argv);
+    return cps_hint(CPS_ERR_USAGE, "apt-get install python3, or name another one in COLLAB_PS_PYTHON");
+}
+
+enum cps_status cps_script(const struct cps_options *options)
+{
+    char self[PATH_MAX], script[PATH_MAX];
+    if (options->command == CPS_COMMAND_EXPERIMENT && cps_cluster_launch_ranks() > 1) {
+        cps_fail(CPS_ERR_USAGE, "'collab-ps experiment' starts the ranks of its runs itself");
+        return cps_hint(CPS_ERR_USAGE, "call it without mpirun; a run's file has 'ranks'");
+    }
+    find_self(self);
+    CPS_TRY(find_script(self, file_names[options->command], script));
+    setenv("COLLAB_PS_PROGRAM", self, 0); /* what an experiment trains with */
+    return become(find_python(), script, options->arguments);
+}

@@ -1,0 +1,75 @@
+/* Options into requests and plans; see settings.h. */
+#include "deploy/cli/settings.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/model/exact.h"
+
+static const char DEFAULT_DATA[] = "data/ml-100k";
+
+enum cps_status cps_settings_find_data(struct cps_options *options)
+{
+    struct stat info;
+    if (options->data || options->train || stat(DEFAULT_DATA, &info) != 0)
+        return CPS_OK;
+    options->data = strdup(DEFAULT_DATA);
+    return options->data ? CPS_OK : cps_fail_memory("a path", sizeof DEFAULT_DATA);
+}
+
+struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
+                                                const struct cps_initial_file *start)
+{
+    return (struct cps_dataset_request){.path = options->data,
+                                        .train_path = options->train,
+                                        .valid_path = options->valid,
+                                        .item_key = (enum cps_item_key)options->item_key,
+                                        .user_column = options->user_column,
+                                        .item_column = options->item_column,
+                                        .rating_column = options->rating_column,
+                                        .synthetic = !options->data && !options->train,
+                                        .valid_pct = options->valid_pct,
+                                        .seed = options->seed,
+                                        .user_rows = start ? start->user_rows : 0,
+                                        .movie_rows = start ? start->movie_rows : 0};
+}
+
+static void set_range(const struct cps_options *options, const struct cps_dataset *dataset,
+                      struct cps_plan *plan)
+{
+    plan->has_range = options->y_range.kind != CPS_Y_RANGE_NONE;
+    plan->range_low = options->y_range.lo;
+    plan->range_high = options->y_range.hi;
+    if (options->y_range.kind == CPS_Y_RANGE_AUTO) {
+        plan->range_low = fminf(0.0f, dataset->rating_min);
+        plan->range_high = dataset->rating_max + 0.1f * (dataset->rating_max - plan->range_low);
+    }
+}
+
+enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
+                                  const struct cps_job *layout, const struct cps_initial_file *start,
+                                  struct cps_plan *out)
+{
+    float largest = fmaxf(fabsf(dataset->rating_min), fabsf(dataset->rating_max));
+    *out = (struct cps_plan){.model = (enum cps_model_kind)options->model,
+                             .factors = options->factors,
+                             .user_rows = dataset->users.rows,
+                             .movie_rows = dataset->movies.rows,
+                             .optimizer = (enum cps_optimizer_kind)options->optimizer,
+                             .schedule = (enum cps_schedule_kind)options->schedule,
+                             .consistency = (enum cps_consistency)options->consistency,
+                             .epochs = options->epochs,
+                             .batch_size = options->batch_size,
+                             .train_count = dataset->train_count,
+                             .valid_count = dataset->valid_count,
+                             .lr_max = options->lr_max,
+                             .wd = options->wd,
+                             .wd_bias = isnan(options->wd_bias) ? options->wd : options->wd_bias,
+                             .seed = options->seed,
+                             .gradient_bits = cps_gradient_bits(largest),
+                             .servers = layout->servers,
+                             .workers = layout->workers};
+    set_range(options, dataset, out);
+    return start ? cps_initial_file_check(start, out) : CPS_OK;
+}

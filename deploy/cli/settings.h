@@ -1,0 +1,26 @@
+/*
+ * From what the user asked for to what the parts need: options -> dataset request, plan.
+ */
+#ifndef CPS_DEPLOY_CLI_SETTINGS_H
+#define CPS_DEPLOY_CLI_SETTINGS_H
+
+#include "common/cluster/job.h"
+#include "common/data/dataset.h"
+#include "common/model/plan.h"
+#include "common/options/options.h"
+#include "server/shard/initial_file.h"
+
+/* Where the ratings come from when --data is not given: $COLLAB_PS_DATA is an option's
+ * environment and thus --data; else data/ml-100k if it is there, which becomes the value
+ * of --data; else the built-in set. */
+enum cps_status cps_settings_find_data(struct cps_options *options);
+
+struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
+                                                const struct cps_initial_file *start);
+
+/* The plan for dataset. CPS_ERR_DATA when a given start does not fit it. */
+enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
+                                  const struct cps_job *layout, const struct cps_initial_file *start,
+                                  struct cps_plan *out);
+
+#endif

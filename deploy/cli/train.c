@@ -1,0 +1,480 @@
+/*
+ * What a rank does between start and end:
+ *
+ *     cluster (MPI) -> options of rank 0 -> layout -> load, agree -> connect, agree
+ *                   -> roles in a driver until done -> agree -> record, end
+ *
+ * Whatever can fail does so before a point where all ranks agree on the outcome, so that
+ * none waits alone and one of them speaks.
+ */
+#include "deploy/cli/train.h"
+
+#include <mpi.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "common/cluster/cluster.h"
+#include "common/data/load.h"
+#include "common/drive/driver.h"
+#include "common/store/npy.h"
+#include "deploy/cli/account.h"
+#include "deploy/cli/origin.h"
+#include "deploy/cli/settings.h"
+#include "server/record/recorder.h"
+#include "server/shard/server.h"
+#include "worker/worker.h"
+
+struct rank {
+    struct cps_options *options;
+    const struct cps_train_director *director; /* of every rank, or NULL */
+    uint64_t started_ns;
+    struct cps_cluster *cluster;
+    struct cps_job layout;
+    const struct cps_kernels *kernels;
+    struct cps_origin origin; /* of the coordinator's rank; of the others the input files alone */
+    struct cps_initial_file start_file;
+    struct cps_npy npy;
+    int32_t *order;               /* of --batch-order */
+    struct cps_dataset *datasets; /* [nodes]: of the workers here; [0]: the coordinator's */
+    struct cps_plan plan;
+    struct cps_initial_rows start;
+    struct cps_batch_order replay;
+    struct cps_buffer_pool *pool;
+    struct cps_transport *control, *rows;
+    struct cps_coordinator *coordinator;
+    struct cps_server **servers; /* [nodes] */
+    struct cps_worker **workers; /* [nodes] */
+    struct cps_role *roles;      /* [nodes], of this rank */
+    uint32_t role_count;
+    struct cps_driver *driver;
+    /* On the coordinator's rank. */
+    struct cps_run_folder folder;
+    struct cps_recorder *recorder;
+    struct cps_record_rank *rank_records;
+    struct cps_console_host *hosts;
+    struct cps_record_counter counters[CPS_MESSAGE_KINDS];
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static bool is_here(const struct rank *self, uint32_t node)
+{
+    return self->layout.node_rank[node] == self->cluster->rank;
+}
+
+static uint64_t nanoseconds(double seconds)
+{
+    return (uint64_t)(seconds * 1e9);
+}
+
+/* Does a director speak here? */
+static bool is_directed(const struct rank *self)
+{
+    return self->director && self->cluster->rank == 0;
+}
+
+static enum cps_status settle_options(struct rank *self)
+{
+    enum cps_status status = self->cluster->rank == 0 ? cps_settings_find_data(self->options) : CPS_OK;
+    if (status == CPS_OK && is_directed(self))
+        status = self->director->settle(self->director->context, self->options);
+    return cps_cluster_agree(self->cluster, status);
+}
+
+/* Rank 0's options hold on every host. */
+static enum cps_status share_options(struct rank *self)
+{
+    struct cps_text text = {0};
+    if (self->cluster->ranks == 1)
+        return CPS_OK;
+    enum cps_status status = cps_options_write(self->options, &text);
+    if (status == CPS_OK)
+        status = cps_cluster_broadcast(self->cluster, &text);
+    if (status == CPS_OK && self->cluster->rank != 0) {
+        struct cps_options shared;
+        status = cps_options_read(text.data, text.length, &shared);
+        if (status == CPS_OK) {
+            cps_options_release(self->options);
+            *self->options = shared;
+        }
+    }
+    cps_text_release(&text);
+    return status;
+}
+
+static enum cps_status load_order(struct rank *self)
+{
+    const char *path = self->options->batch_order;
+    CPS_TRY(cps_npy_open(&self->npy, path));
+    CPS_TRY(cps_npy_check_below(&self->npy, path, INT32_MAX));
+    CPS_TRY(
+        cps_alloc("the batch order", self->npy.rows * self->npy.columns, sizeof *self->order, &self->order));
+    for (uint64_t step = 0; step < self->npy.rows; step++)
+        for (uint64_t i = 0; i < self->npy.columns; i++)
+            self->order[step * self->npy.columns + i] = (int32_t)cps_npy_at(&self->npy, step, i);
+    self->replay = (struct cps_batch_order){
+        .rows = self->order, .steps = self->npy.rows, .batch_size = (uint32_t)self->npy.columns};
+    return CPS_OK;
+}
+
+/* Reads the data of every node here that needs some. The coordinator takes what it wants
+ * to know from a worker that shares its rank. */
+static enum cps_status load_data(struct rank *self)
+{
+    uint32_t first_worker = 1 + self->layout.servers;
+    struct cps_dataset_request request =
+        cps_settings_dataset(self->options, self->options->init ? &self->start_file : NULL);
+    CPS_TRY(cps_alloc("datasets", self->layout.nodes, sizeof *self->datasets, &self->datasets));
+    request.shards = self->layout.workers;
+    request.keep_samples = true;
+    for (uint32_t node = first_worker; node < self->layout.nodes; node++) {
+        request.shard = node - first_worker;
+        if (is_here(self, node))
+            CPS_TRY(cps_dataset_load(&request, &self->datasets[node]));
+    }
+    request.keep_samples = false;
+    if (is_here(self, 0) && !is_here(self, first_worker))
+        CPS_TRY(cps_dataset_load(&request, &self->datasets[0]));
+    return CPS_OK;
+}
+
+/* What the coordinator knows of the data. */
+static const struct cps_dataset *overview(const struct rank *self)
+{
+    uint32_t first_worker = 1 + self->layout.servers;
+    return &self->datasets[is_here(self, first_worker) ? first_worker : 0];
+}
+
+/* The files behind the options, for the record and the director; of the ratings the coordinator
+ * compares fingerprints, so that the other ranks leave these out. */
+static enum cps_status read_inputs(struct rank *self)
+{
+    CPS_TRY(cps_inputs_read(self->options, is_here(self, 0), &self->origin.inputs));
+    if (!is_directed(self))
+        return CPS_OK;
+    return self->director->on_inputs(self->director->context, &self->origin.inputs, self->options);
+}
+
+static enum cps_status load(struct rank *self)
+{
+    const struct cps_options *options = self->options;
+    CPS_TRY(cps_kernels_select((enum cps_isa)options->isa, &self->kernels));
+    if (is_here(self, 0)) {
+        CPS_TRY(cps_run_folder_open(&self->folder, options->out, time(NULL), self->cluster->run_id));
+        CPS_TRY(cps_origin_init(&self->origin));
+    }
+    CPS_TRY(read_inputs(self));
+    if (options->init)
+        CPS_TRY(cps_initial_file_open(&self->start_file, options->init));
+    if (options->batch_order)
+        CPS_TRY(load_order(self));
+    CPS_TRY(load_data(self));
+    if (!is_here(self, 0))
+        return CPS_OK;
+    if (is_directed(self))
+        CPS_TRY(self->director->on_data(self->director->context, overview(self)));
+    return cps_settings_plan(options, overview(self), &self->layout, options->init ? &self->start_file : NULL,
+                             &self->plan);
+}
+
+static bool rows_over_mpi(const struct rank *self)
+{
+    switch (self->options->transport) {
+    case CPS_OPTION_TRANSPORT_MPI:
+        return true;
+    case CPS_OPTION_TRANSPORT_AUTO:
+        return self->cluster->one_host;
+    default:
+        return false;
+    }
+}
+
+/* In words, for the banner and the record. */
+static const char *transport_name(const struct rank *self)
+{
+    if (self->cluster->ranks == 1)
+        return "memory";
+    if (rows_over_mpi(self))
+        return "mpi";
+    return self->options->transport == CPS_OPTION_TRANSPORT_TCP || !self->cluster->one_host ? "tcp" : "ipc";
+}
+
+static enum cps_status connect_ranks(struct rank *self)
+{
+    const struct cps_cluster_network network = {
+        .tcp = self->options->transport == CPS_OPTION_TRANSPORT_TCP,
+        .mpi_rows = rows_over_mpi(self),
+        .interface = self->options->interface,
+        .base_port = self->options->port,
+    };
+    CPS_TRY(cps_buffer_pool_create(&self->pool));
+    return cps_cluster_connect(self->cluster, &network, self->layout.nodes, self->layout.node_rank, self->pool,
+                               &self->control, &self->rows);
+}
+
+static enum cps_status describe_ranks(struct rank *self)
+{
+    static const char *const roles[] = {"coordinator", "server", "worker"};
+    const struct cps_cluster *cluster = self->cluster;
+    CPS_TRY(cps_alloc("ranks", cluster->ranks, sizeof *self->rank_records, &self->rank_records));
+    CPS_TRY(cps_alloc("hosts", cluster->host_count, sizeof *self->hosts, &self->hosts));
+    for (uint32_t node = self->layout.nodes; node-- > 0;) {
+        enum cps_role_kind role = cps_job_role(&self->layout, node);
+        uint32_t rank = self->layout.node_rank[node];
+        uint32_t base = role == CPS_ROLE_WORKER ? 1 + self->layout.servers : role == CPS_ROLE_SERVER ? 1 : 0;
+        self->rank_records[rank] = (struct cps_record_rank){.role = cluster->ranks == 1 ? "all" : roles[role],
+                                                            .index = node - base,
+                                                            .host = cluster->hosts[rank]};
+    }
+    for (uint32_t rank = 0; rank < cluster->ranks; rank++) {
+        self->hosts[cluster->host_of[rank]].name = cluster->hosts[rank];
+        self->hosts[cluster->host_of[rank]].ranks++;
+    }
+    return CPS_OK;
+}
+
+static void add_versions(struct rank *self)
+{
+    static char zmq_text[32], mpi_text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int major, minor, patch;
+    zmq_version(&major, &minor, &patch);
+    snprintf(zmq_text, sizeof zmq_text, "%d.%d.%d", major, minor, patch);
+    MPI_Get_library_version(mpi_text, &major);
+    mpi_text[strcspn(mpi_text, ",\n")] = '\0';
+    cps_origin_add_version(&self->origin, "MPI", mpi_text);
+    cps_origin_add_version(&self->origin, "ZeroMQ", zmq_text);
+}
+
+static enum cps_status create_recorder(struct rank *self)
+{
+    add_versions(self);
+    CPS_TRY(describe_ranks(self));
+    const struct cps_recorder_setup setup = {.options = self->options,
+                                             .plan = &self->plan,
+                                             .dataset = overview(self),
+                                             .folder = &self->folder,
+                                             .kept = !is_directed(self) ||
+                                                     self->director->keeps_folder(self->director->context),
+                                             .origin = cps_origin_record(&self->origin),
+                                             .ranks = self->rank_records,
+                                             .rank_count = self->cluster->ranks,
+                                             .hosts = self->hosts,
+                                             .host_count = self->cluster->host_count,
+                                             .transport = transport_name(self),
+                                             .isa = self->kernels->name,
+                                             .run_id = self->cluster->run_id,
+                                             .started_ns = self->started_ns};
+    return cps_recorder_create(&setup, &self->recorder);
+}
+
+static enum cps_status create_coordinator(struct rank *self)
+{
+    CPS_TRY(create_recorder(self));
+    struct cps_observer observer = cps_recorder_observer(self->recorder);
+    if (is_directed(self))
+        observer = self->director->observe(self->director->context, &observer);
+    CPS_TRY(cps_coordinator_create(&self->plan, overview(self)->fingerprint, &observer,
+                                   nanoseconds(self->options->peer_timeout), &self->coordinator));
+    self->roles[self->role_count++] = cps_coordinator_role(self->coordinator);
+    return CPS_OK;
+}
+
+static enum cps_status create_role(struct rank *self, uint32_t node)
+{
+    const struct cps_batch_order *replay = self->options->batch_order ? &self->replay : NULL;
+    switch (cps_job_role(&self->layout, node)) {
+    case CPS_ROLE_COORDINATOR:
+        return create_coordinator(self);
+    case CPS_ROLE_SERVER:
+        CPS_TRY(cps_server_create(node - 1, self->layout.nodes, self->kernels,
+                                  self->options->init ? &self->start : NULL, &self->servers[node]));
+        self->roles[self->role_count++] = cps_server_role(self->servers[node]);
+        return CPS_OK;
+    case CPS_ROLE_WORKER:
+        break;
+    }
+    CPS_TRY(cps_worker_create(node, &self->datasets[node], self->kernels, replay, &self->workers[node]));
+    self->roles[self->role_count++] = cps_worker_role(self->workers[node]);
+    return CPS_OK;
+}
+
+static enum cps_status create_roles(struct rank *self)
+{
+    uint32_t nodes = self->layout.nodes;
+    CPS_TRY(cps_alloc("servers", nodes, sizeof(struct cps_server *), &self->servers));
+    CPS_TRY(cps_alloc("workers", nodes, sizeof(struct cps_worker *), &self->workers));
+    CPS_TRY(cps_alloc("roles", nodes, sizeof *self->roles, &self->roles));
+    if (self->options->init)
+        self->start = cps_initial_file_rows(&self->start_file);
+    for (uint32_t node = 0; node < nodes; node++)
+        if (is_here(self, node))
+            CPS_TRY(create_role(self, node));
+    const struct cps_driver_options driver = {.route = {.rank = self->cluster->rank,
+                                                        .ranks = self->cluster->ranks,
+                                                        .nodes = nodes,
+                                                        .node_rank = self->layout.node_rank},
+                                              .run_id = self->cluster->run_id,
+                                              .pool = self->pool,
+                                              .control = self->control,
+                                              .rows = self->rows,
+                                              .peer_timeout_ns = nanoseconds(self->options->peer_timeout),
+                                              .interrupted = &interrupted};
+    return cps_driver_create(&driver, self->roles, self->role_count, &self->driver);
+}
+
+/* Servers and workers each open --init and --batch-order for themselves, on hosts of their own perhaps. */
+static enum cps_status compare_inputs(struct rank *self)
+{
+    uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES];
+    CPS_TRY(cps_inputs_digest(&self->origin.inputs, own));
+    CPS_TRY(cps_alloc("digests", self->cluster->ranks, sizeof own, &all));
+    enum cps_status status = cps_cluster_gather(self->cluster, own, sizeof own, all);
+    for (uint32_t rank = 1; status == CPS_OK && rank < self->cluster->ranks; rank++)
+        if (memcmp(all[0], all[rank], sizeof own) != 0)
+            status = cps_fail(CPS_ERR_DATA,
+                              "rank %u on '%s' reads another file of '--init' or '--batch-order' "
+                              "than rank 0 on '%s'",
+                              rank, self->cluster->hosts[rank], self->cluster->hosts[0]);
+    free(all);
+    return status;
+}
+
+/* Everything up to the point where messages flow. The ranks agree after each part. */
+static enum cps_status prepare(struct rank *self)
+{
+    CPS_TRY(settle_options(self));
+    CPS_TRY(share_options(self));
+    CPS_TRY(cps_job_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
+    CPS_TRY(cps_cluster_agree(self->cluster, load(self)));
+    CPS_TRY(compare_inputs(self));
+    cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
+    CPS_TRY(connect_ranks(self));
+    return cps_cluster_agree(self->cluster, create_roles(self));
+}
+
+/* Brings the accounts of all ranks to the coordinator's record. Collective. */
+static enum cps_status gather_accounts(struct rank *self)
+{
+    struct cps_account own = cps_account_here(self->driver, self->control, self->rows), *all;
+    for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
+        self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
+    CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof own, &all));
+    enum cps_status status = cps_cluster_gather(self->cluster, &own, sizeof own, all);
+    for (uint32_t rank = 0; status == CPS_OK && self->recorder && rank < self->cluster->ranks; rank++)
+        cps_account_enter(&all[rank], &self->rank_records[rank], self->counters);
+    free(all);
+    return status;
+}
+
+static void release(struct rank *self)
+{
+    uint32_t nodes = self->layout.nodes;
+    cps_driver_destroy(&self->driver);
+    cps_coordinator_destroy(&self->coordinator);
+    for (uint32_t node = 0; node < nodes; node++) {
+        if (self->servers)
+            cps_server_destroy(&self->servers[node]);
+        if (self->workers)
+            cps_worker_destroy(&self->workers[node]);
+        if (self->datasets)
+            cps_dataset_release(&self->datasets[node]);
+    }
+    cps_recorder_destroy(&self->recorder);
+    cps_run_folder_close(&self->folder);
+    cps_cluster_disconnect(&self->control, &self->rows);
+    if (self->pool)
+        cps_buffer_pool_destroy(&self->pool);
+    cps_origin_release(&self->origin);
+    cps_initial_file_close(&self->start_file);
+    cps_npy_release(&self->npy);
+    cps_job_release(&self->layout);
+    free(self->order);
+    free(self->datasets);
+    free(self->servers);
+    free(self->workers);
+    free(self->roles);
+    free(self->rank_records);
+    free(self->hosts);
+    if (is_directed(self))
+        self->director->release(self->director->context);
+}
+
+/* The director's word on a run that all ranks know to have ended with agreed; status is this rank's. */
+static enum cps_status judge(struct rank *self, enum cps_status agreed, enum cps_status status)
+{
+    bool ended = agreed == CPS_OK || agreed == CPS_ERR_DIVERGED || agreed == CPS_ERR_INTERRUPTED;
+    if (!self->director || !ended)
+        return status;
+    cps_recorder_destroy(&self->recorder); /* what it still holds goes to its files */
+    if (is_directed(self))
+        status = self->director->judge(self->director->context, status);
+    else if (status == agreed)
+        status = CPS_OK; /* rank 0 has the last word on it */
+    return cps_cluster_agree(self->cluster, status);
+}
+
+/* Trains, and on the coordinator's rank completes the record. */
+static enum cps_status run(struct rank *self)
+{
+    enum cps_status status = cps_driver_run(self->driver);
+    bool recorded = self->recorder && status != CPS_OK;
+    /* An interrupted job may be killed within a second: the record comes first. */
+    if (recorded)
+        status = cps_recorder_finish(self->recorder, status, NULL, 0);
+    status = cps_cluster_agree(self->cluster, status);
+    enum cps_status agreed = status;
+    bool went_well = agreed == CPS_OK;
+    if (went_well)
+        status = gather_accounts(self);
+    if (self->recorder && !recorded)
+        status = cps_recorder_finish(self->recorder, status, self->counters, went_well ? CPS_MESSAGE_KINDS : 0);
+    return judge(self, agreed, status);
+}
+
+/* One rank speaks for all: the first, or whoever lost it. */
+static void report_error(const struct rank *self, enum cps_status status)
+{
+    if (status != CPS_DIFFERS && (self->cluster->rank == 0 || status == CPS_ERR_PEER))
+        cps_log_error(cps_error_text(), cps_error_hint());
+}
+
+int cps_train(struct cps_options *options, const struct cps_train_director *director)
+{
+    struct rank self = {
+        .options = options, .director = director, .started_ns = cps_clock_ns(), .folder = {.lock = -1}};
+    enum cps_status status = cps_cluster_start(nanoseconds(options->load_timeout), &self.cluster);
+    if (status != CPS_OK) {
+        cps_log_error(cps_error_text(), cps_error_hint());
+        return cps_status_exit_code(status);
+    }
+    catch_signals();
+    status = prepare(&self);
+    if (status == CPS_OK)
+        status = run(&self);
+    int code = cps_status_exit_code(status);
+    if (status != CPS_OK)
+        report_error(&self, status);
+    release(&self);
+    if (status == CPS_ERR_PEER || !cps_cluster_end(&self.cluster))
+        cps_cluster_abort(code ? code : cps_status_exit_code(CPS_ERR_PEER));
+    return code;
+}

@@ -1,0 +1,382 @@
+/*
+ * The coordinator's state machine; see coordinator.h.
+ *
+ * Steps are granted in blocks of CPS_BLOCK_STEPS, to the end of the epoch after the one
+ * under way, so that no server ever waits for a grant.
+ */
+#include "server/coordinator/coordinator.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/numeric.h"
+#include "common/model/steps.h"
+#include "server/coordinator/losses.h"
+
+enum { READ_ROWS = 4096 }; /* keys of the model read at a time */
+
+static const double SMOOTHING = 0.98; /* fastai's AvgSmoothLoss */
+
+struct epoch_sum {
+    cps_int128 valid_sum;
+    uint64_t valid_count;
+    uint32_t reports;
+    uint64_t spent_ns[CPS_PHASES]; /* over the workers */
+};
+
+struct cps_coordinator {
+    struct cps_plan plan;
+    uint8_t fingerprint[CPS_SHA256_BYTES];
+    struct cps_observer observer;
+    uint32_t nodes, greeted, ready;
+    struct cps_start_result start;
+    uint64_t train_count, valid_count; /* that the workers hold */
+    uint64_t granted, finished;        /* steps */
+    struct cps_losses losses;
+    double average;                         /* of step losses, not debiased */
+    struct epoch_sum *epoch_sum;            /* [epochs] */
+    uint32_t epoch;                         /* the one under way */
+    uint64_t optimizer_ns;                  /* over the servers, not yet in an epoch */
+    uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
+    uint64_t ticket;
+    float *rows; /* [READ_ROWS][width] */
+    uint64_t now_ns, peer_timeout_ns;
+    uint64_t *heard_ns; /* [nodes]: when each last said anything; 0 before the first tick */
+    bool stopped;
+};
+
+enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
+                                       const struct cps_observer *observer, uint64_t peer_timeout_ns,
+                                       struct cps_coordinator **out)
+{
+    struct cps_coordinator *self;
+    if (cps_plan_steps(plan) == 0) {
+        cps_fail(CPS_ERR_DATA, "%llu training ratings do not fill one batch of %u",
+                 (unsigned long long)plan->train_count, plan->batch_size);
+        return cps_hint(CPS_ERR_DATA, "lower --batch-size");
+    }
+    if (cps_plan_steps(plan) > UINT32_MAX)
+        return cps_fail(CPS_ERR_USAGE, "%llu steps are more than a run can have (%u)",
+                        (unsigned long long)cps_plan_steps(plan), UINT32_MAX);
+    CPS_TRY(cps_alloc("the coordinator", 1, sizeof *self, &self));
+    self->plan = *plan;
+    self->observer = *observer;
+    self->nodes = 1 + plan->servers + plan->workers;
+    self->peer_timeout_ns = peer_timeout_ns;
+    memcpy(self->fingerprint, fingerprint, CPS_SHA256_BYTES);
+    enum cps_status status = cps_alloc("epoch losses", plan->epochs, sizeof *self->epoch_sum, &self->epoch_sum);
+    if (status == CPS_OK)
+        status = cps_alloc("rows of the model", (size_t)READ_ROWS * cps_plan_row_width(plan),
+                           sizeof *self->rows, &self->rows);
+    if (status == CPS_OK)
+        status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard_ns, &self->heard_ns);
+    if (status != CPS_OK) {
+        cps_coordinator_destroy(&self);
+        return status;
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_coordinator_destroy(struct cps_coordinator **out)
+{
+    struct cps_coordinator *self = *out;
+    if (!self)
+        return;
+    cps_losses_release(&self->losses);
+    free(self->epoch_sum);
+    free(self->rows);
+    free(self->heard_ns);
+    free(self);
+    *out = NULL;
+}
+
+static enum cps_status stray(const struct cps_message *message)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u sent the coordinator a '%s'", message->from,
+                    cps_message_kind_name(message->kind));
+}
+
+static enum cps_status check_data(struct cps_coordinator *self, const struct cps_message *message)
+{
+    const struct cps_hello *hello = &message->hello;
+    if (!hello->has_data)
+        return CPS_OK;
+    if (memcmp(hello->fingerprint, self->fingerprint, CPS_SHA256_BYTES) != 0) {
+        cps_fail(CPS_ERR_DATA, "worker %u read other data than the coordinator",
+                 message->from - 1 - self->plan.servers);
+        return cps_hint(CPS_ERR_DATA, "the files behind --data must be the same on every host");
+    }
+    self->train_count += hello->train_count;
+    self->valid_count += hello->valid_count;
+    self->start.sample_bytes += hello->sample_bytes;
+    return CPS_OK;
+}
+
+static enum cps_status on_hello(struct cps_coordinator *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    struct cps_message *plan;
+    if (self->greeted == self->nodes - 1)
+        return stray(message);
+    CPS_TRY(check_data(self, message));
+    if (++self->greeted < self->nodes - 1)
+        return CPS_OK;
+    if (self->train_count != self->plan.train_count || self->valid_count != self->plan.valid_count)
+        return cps_fail(CPS_ERR_INTERNAL, "the workers hold %llu + %llu ratings of %llu + %llu",
+                        (unsigned long long)self->train_count, (unsigned long long)self->valid_count,
+                        (unsigned long long)self->plan.train_count, (unsigned long long)self->plan.valid_count);
+    for (uint32_t node = 1; node < self->nodes; node++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PLAN, node, 0, &plan));
+        plan->plan = self->plan;
+    }
+    return CPS_OK;
+}
+
+/* Grants one block to every node. */
+static enum cps_status grant_block(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    uint64_t left = cps_plan_steps(&self->plan) - self->granted;
+    uint32_t steps = left < CPS_BLOCK_STEPS ? (uint32_t)left : CPS_BLOCK_STEPS;
+    struct cps_message *grant;
+    for (uint32_t node = 1; node < self->nodes; node++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_GRANT, node, 2 * steps * sizeof(double), &grant));
+        grant->grant = (struct cps_grant){.first_step = self->granted, .steps = steps};
+        double *lr = (double *)(void *)grant->payload->data, *momentum = lr + steps;
+        for (uint32_t i = 0; i < steps; i++) {
+            struct cps_hyper hyper = cps_schedule_at(&self->plan, self->granted + i);
+            lr[i] = hyper.lr;
+            momentum[i] = hyper.momentum;
+        }
+    }
+    self->granted += steps;
+    return CPS_OK;
+}
+
+static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    uint64_t total = cps_plan_steps(&self->plan);
+    uint64_t wanted = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 2);
+    while (self->granted < wanted && self->granted < total)
+        CPS_TRY(grant_block(self, outbox));
+    return CPS_OK;
+}
+
+static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    if (self->ready == self->nodes - 1)
+        return stray(message);
+    if (++self->ready < self->nodes - 1)
+        return CPS_OK;
+    uint64_t before[CPS_PHASES];
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
+    CPS_TRY(self->observer.on_start(self->observer.context, &self->start));
+    cps_outbox_spent(outbox, before); /* is no epoch's */
+    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
+    return grant_ahead(self, outbox);
+}
+
+/* Asks the servers for the next rows of the model. */
+static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    uint32_t servers = self->plan.servers, left = cps_plan_keys(&self->plan) - self->read_key;
+    struct cps_message *exchange;
+    self->read_count = left < READ_ROWS ? left : READ_ROWS;
+    self->awaited = servers;
+    self->ticket++;
+    for (uint32_t server = 0; server < servers; server++) {
+        uint32_t first = (server + servers - self->read_key % servers) % servers;
+        uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
+        exchange->exchange = (struct cps_exchange){
+            .step = cps_plan_steps(&self->plan), .ticket = self->ticket, .read_rows = rows};
+        uint32_t *keys = rows ? (uint32_t *)(void *)exchange->payload->data : NULL;
+        for (uint32_t i = 0; i < rows; i++)
+            keys[i] = self->read_key + first + i * servers;
+    }
+    return CPS_OK;
+}
+
+static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    struct cps_message *stop;
+    for (uint32_t node = 1; node < self->nodes; node++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_STOP, node, 0, &stop));
+        stop->end.status = CPS_OK;
+    }
+    self->stopped = true;
+    return CPS_OK;
+}
+
+static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message *message,
+                               struct cps_outbox *outbox)
+{
+    uint32_t servers = self->plan.servers, server = message->from - 1, width = cps_plan_row_width(&self->plan);
+    if (server >= servers)
+        return stray(message);
+    CPS_TRY(cps_message_check(message, width));
+    uint32_t first = (server + servers - self->read_key % servers) % servers;
+    uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+    if (message->rows.ticket != self->ticket || message->rows.rows != rows || self->awaited == 0)
+        return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+    for (uint32_t i = 0; i < rows; i++)
+        memcpy(self->rows + (size_t)(first + i * servers) * width,
+               message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
+    if (--self->awaited > 0)
+        return CPS_OK;
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
+    CPS_TRY(self->observer.on_rows(self->observer.context, self->read_key, self->read_count, self->rows));
+    self->read_key += self->read_count;
+    if (self->read_key < cps_plan_keys(&self->plan))
+        return read_model(self, outbox);
+    CPS_TRY(self->observer.on_complete(self->observer.context));
+    return stop_all(self, outbox);
+}
+
+/* The losses of steps that all workers have reported. */
+static enum cps_status finish_steps(struct cps_coordinator *self)
+{
+    struct cps_step_result result;
+    cps_int128 sum;
+    uint64_t limit = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 1);
+    while (self->finished < limit && cps_losses_take(&self->losses, self->plan.workers, &result.step, &sum)) {
+        result.hyper = cps_schedule_at(&self->plan, result.step);
+        result.loss = cps_loss_value(sum) / self->plan.batch_size;
+        self->average = SMOOTHING * self->average + (1.0 - SMOOTHING) * result.loss;
+        result.smoothed = self->average / (1.0 - cps_power(SMOOTHING, result.step + 1));
+        self->finished++;
+        CPS_TRY(self->observer.on_step(self->observer.context, &result));
+    }
+    return CPS_OK;
+}
+
+static bool epoch_is_complete(const struct cps_coordinator *self)
+{
+    return self->epoch < self->plan.epochs &&
+           self->finished == cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 1) &&
+           self->epoch_sum[self->epoch].reports == self->plan.workers;
+}
+
+/* Where the time of the epoch went. A server's word that comes late counts for the next. */
+static void add_up_times(struct cps_coordinator *self, struct cps_outbox *outbox, double spent_s[CPS_PHASES])
+{
+    uint64_t own_ns[CPS_PHASES];
+    cps_outbox_spent(outbox, own_ns);
+    for (int phase = 0; phase < CPS_PHASES; phase++)
+        spent_s[phase] = (double)self->epoch_sum[self->epoch].spent_ns[phase] * 1e-9 / self->plan.workers;
+    spent_s[CPS_PHASE_OPTIMIZER] = (double)self->optimizer_ns * 1e-9 / self->plan.servers;
+    spent_s[CPS_PHASE_SAVE] = (double)own_ns[CPS_PHASE_SAVE] * 1e-9;
+    self->optimizer_ns = 0;
+}
+
+static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    const struct epoch_sum *sum = &self->epoch_sum[self->epoch];
+    struct cps_epoch_result result = {.epoch = self->epoch, .has_valid = sum->valid_count > 0};
+    result.train_loss = self->average / (1.0 - cps_power(SMOOTHING, self->finished));
+    if (result.has_valid)
+        result.valid_loss = cps_loss_value(sum->valid_sum) / (double)sum->valid_count;
+    add_up_times(self, outbox, result.spent_s);
+    self->epoch++;
+    return self->observer.on_epoch(self->observer.context, &result);
+}
+
+/* A server's report: times, and nothing that could be mistaken for a loss. */
+static enum cps_status on_server_report(struct cps_coordinator *self, const struct cps_message *message)
+{
+    if (message->report.steps || message->report.has_valid)
+        return stray(message);
+    self->optimizer_ns += message->report.spent_ns[CPS_PHASE_OPTIMIZER];
+    return CPS_OK;
+}
+
+static enum cps_status on_report(struct cps_coordinator *self, const struct cps_message *message,
+                                 struct cps_outbox *outbox)
+{
+    const struct cps_report *report = &message->report;
+    CPS_TRY(cps_message_check(message, 0));
+    if (message->from <= self->plan.servers)
+        return on_server_report(self, message);
+    if (report->steps > self->granted || report->first_step > self->granted - report->steps ||
+        (report->has_valid && (report->epoch < self->epoch || report->epoch >= self->plan.epochs)))
+        return cps_fail(CPS_ERR_PEER, "node %u reported steps it was not granted", message->from);
+    if (report->steps)
+        CPS_TRY(cps_losses_add(&self->losses, report->first_step, report->steps,
+                               (const struct cps_loss_sum *)(const void *)message->payload->data));
+    if (report->has_valid) {
+        struct epoch_sum *sum = &self->epoch_sum[report->epoch];
+        sum->valid_sum = cps_loss_add(sum->valid_sum, cps_loss_sum_value(report->valid_sum));
+        sum->valid_count += report->valid_count;
+        sum->reports++;
+        for (int phase = 0; phase < CPS_PHASES; phase++)
+            sum->spent_ns[phase] += report->spent_ns[phase];
+    }
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
+    CPS_TRY(finish_steps(self));
+    while (epoch_is_complete(self)) {
+        CPS_TRY(finish_epoch(self, outbox));
+        CPS_TRY(finish_steps(self));
+        if (self->epoch == self->plan.epochs)
+            return read_model(self, outbox);
+    }
+    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
+    return grant_ahead(self, outbox);
+}
+
+static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
+{
+    struct cps_coordinator *self = context;
+    self->heard_ns[message->from] = self->now_ns;
+    switch (message->kind) {
+    case CPS_MESSAGE_HELLO:
+        return on_hello(self, message, outbox);
+    case CPS_MESSAGE_READY:
+        return on_ready(self, message, outbox);
+    case CPS_MESSAGE_REPORT:
+        return on_report(self, message, outbox);
+    case CPS_MESSAGE_ROWS:
+        return on_rows(self, message, outbox);
+    case CPS_MESSAGE_FAIL:
+        return cps_message_end(message);
+    case CPS_MESSAGE_HEARTBEAT:
+        return CPS_OK;
+    default:
+        return stray(message);
+    }
+}
+
+/* Misses whoever has been silent for too long. */
+static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
+{
+    struct cps_coordinator *self = context;
+    (void)outbox;
+    bool first = self->now_ns == 0;
+    self->now_ns = now_ns;
+    for (uint32_t node = 1; node < self->nodes; node++) {
+        if (first)
+            self->heard_ns[node] = now_ns;
+        uint64_t silence = now_ns - self->heard_ns[node];
+        if (self->peer_timeout_ns == 0 || silence < self->peer_timeout_ns)
+            continue;
+        bool is_server = node <= self->plan.servers;
+        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %llu s",
+                        is_server ? "server" : "worker", is_server ? node - 1 : node - 1 - self->plan.servers,
+                        (unsigned long long)(silence / 1000000000u));
+    }
+    return CPS_OK;
+}
+
+static bool done(const void *context)
+{
+    const struct cps_coordinator *self = context;
+    return self->stopped;
+}
+
+struct cps_role cps_coordinator_role(struct cps_coordinator *self)
+{
+    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    return (struct cps_role){.ops = &ops, .self = self, .node = 0};
+}

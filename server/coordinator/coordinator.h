@@ -1,0 +1,67 @@
+/*
+ * The coordinator: decides the plan, sees that all workers read the same data, grants
+ * steps with their learning rate and momentum, adds up the losses, and at the end reads
+ * the model from the servers. A state machine without socket, clock or file: what it
+ * finds out it tells an observer.
+ *
+ *   HELLO of all -> PLAN;  READY of all -> GRANT …;  REPORT -> losses, more grants
+ *   last epoch complete -> reads all rows -> STOP
+ */
+#ifndef CPS_SERVER_COORDINATOR_COORDINATOR_H
+#define CPS_SERVER_COORDINATOR_COORDINATOR_H
+
+#include "common/drive/role.h"
+#include "common/model/schedule.h"
+
+/* A finished training step. */
+struct cps_step_result {
+    uint64_t step; /* 0-based, of the whole run */
+    struct cps_hyper hyper;
+    double loss;     /* mean squared error of its batch, before its update */
+    double smoothed; /* as train_loss */
+};
+
+/* A finished epoch. */
+struct cps_epoch_result {
+    uint32_t epoch;    /* 0-based */
+    double train_loss; /* exponential average of step losses, beta 0.98, debiased */
+    bool has_valid;
+    double valid_loss; /* mean squared error over the validation ratings */
+    /* Where its time went (zeroes where none is measured): WAIT, COMPUTE and VALIDATION are
+     * means over the workers, OPTIMIZER is that over the servers, SAVE is the coordinator's
+     * own since the last epoch was handed out. Ranks work side by side, so the parts may
+     * add up to more than the epoch took. */
+    double spent_s[CPS_PHASES];
+};
+
+/* What the workers said at the start, over all of them. */
+struct cps_start_result {
+    uint64_t sample_bytes; /* memory the workers' ratings take */
+};
+
+/* Whoever records and shows a run. An error ends the run with it. */
+struct cps_observer {
+    void *context;
+    enum cps_status (*on_start)(void *context, const struct cps_start_result *start);
+    enum cps_status (*on_step)(void *context, const struct cps_step_result *step);
+    enum cps_status (*on_epoch)(void *context, const struct cps_epoch_result *epoch);
+    /* The trained rows of keys first_key .. first_key + count - 1, rows[count][width]. */
+    enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
+    /* All of the model was handed over: the run is complete. */
+    enum cps_status (*on_complete)(void *context);
+};
+
+struct cps_coordinator; /* opaque */
+
+/* For plan; fingerprint is that of the data the coordinator knows. observer is copied,
+ * its context borrowed. A node that is silent for peer_timeout_ns (0: any time) is lost:
+ * CPS_ERR_PEER. CPS_ERR_DATA when the plan has no full batch to train. */
+enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
+                                       const struct cps_observer *observer, uint64_t peer_timeout_ns,
+                                       struct cps_coordinator **out);
+void cps_coordinator_destroy(struct cps_coordinator **self);
+
+/* The coordinator as a role for a driver; valid while self is. */
+struct cps_role cps_coordinator_role(struct cps_coordinator *self);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Step losses as they come in from the workers, given out complete and in order.
+ */
+#ifndef CPS_SERVER_COORDINATOR_LOSSES_H
+#define CPS_SERVER_COORDINATOR_LOSSES_H
+
+#include <stdbool.h>
+
+#include "common/model/exact.h"
+#include "common/net/message.h"
+
+struct cps_losses {
+    struct cps_step_sum {
+        cps_int128 sum;
+        uint32_t reports; /* workers heard */
+    } * window;           /* of steps first, first + 1, … */
+    size_t count, capacity;
+    size_t taken;   /* of the window */
+    uint64_t first; /* step of window[0] */
+};
+
+void cps_losses_release(struct cps_losses *self);
+
+/* Adds one worker's sums for steps first_step .. first_step + steps - 1. */
+enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uint32_t steps,
+                               const struct cps_loss_sum *sums);
+
+/* The next step in order, once all `workers` have reported it. */
+bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum);
+
+/* A loss as it travels, as an integer. */
+cps_int128 cps_loss_sum_value(struct cps_loss_sum sum);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * What a person sees of a run: a banner, fastai's table, a progress bar, a summary.
+ *
+ *     stderr  banner, progress
+ *     stdout  the table and the summary, which others may want to keep
+ *
+ * On a terminal the progress is one line redrawn in place, elsewhere now and then a
+ * plain line. The console reads no clock: whoever calls it says what time it is. No
+ * colours, and nothing but carriage return and erase-line to move the cursor.
+ */
+#ifndef CPS_SERVER_RECORD_CONSOLE_H
+#define CPS_SERVER_RECORD_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/status.h"
+
+enum cps_progress {
+    CPS_PROGRESS_AUTO,  /* a bar on a terminal; elsewhere a line every 10 s of a long run */
+    CPS_PROGRESS_PLAIN, /* a line every 3 s, wherever it goes */
+    CPS_PROGRESS_NONE,
+};
+
+struct cps_console_setup {
+    FILE *out, *err;
+    enum cps_progress progress;
+    uint32_t epochs;
+    uint64_t steps_per_epoch;
+    uint64_t ratings_per_step;
+    uint64_t steps_done; /* by the run that this one resumes, or 0 */
+};
+
+struct cps_console {
+    struct cps_console_setup setup;
+    bool terminal;  /* the progress is a bar */
+    bool bar_shown; /* and it is on the screen now */
+    uint64_t start_ns, next_ns;
+    uint64_t rate_ns, rate_steps; /* when the rate was last taken, and at which step */
+    double steps_per_s;           /* smoothed; 0 until known */
+};
+
+struct cps_console_host {
+    const char *name;
+    uint32_t ranks;
+};
+
+/* Texts may be NULL where there is nothing to say. */
+struct cps_console_banner {
+    const char *version;
+    const char *data; /* where the ratings came from */
+    uint64_t ratings, train, valid;
+    double bytes_per_rating; /* of memory; 0 where not known */
+    uint32_t users, movies;  /* without '#na#' */
+    const char *model;       /* "dot", "bias" */
+    uint32_t factors;
+    bool has_range;
+    double range_low, range_high;
+    uint64_t parameters;
+    const char *recipe; /* optimizer, schedule, batch, … in words */
+    uint32_t ranks, servers, workers;
+    const struct cps_console_host *hosts;
+    size_t host_count;
+    const char *transport, *isa;
+    const char *run_folder;
+};
+
+struct cps_console_summary {
+    bool has_best, best_is_valid; /* best_loss is a valid_loss; else a train_loss */
+    uint32_t best_epoch;          /* 0-based, as in the table */
+    double best_loss;
+    const char *model_path, *model_sha256, *curve_sha256; /* NULL where there is none */
+    double seconds;
+    uint64_t ratings; /* trained on, for the rate */
+};
+
+/* Begins at now_ns. self may be copied and needs no release. */
+void cps_console_init(struct cps_console *self, const struct cps_console_setup *setup, uint64_t now_ns);
+
+void cps_console_banner(const struct cps_console *self, const struct cps_console_banner *banner);
+void cps_console_table_header(struct cps_console *self);
+
+/* A step is done: step of steps_per_epoch (1-based) in epoch (0-based), loss smoothed.
+ * Cheap unless it is time to draw. */
+void cps_console_step(struct cps_console *self, uint32_t epoch, uint64_t step, double loss, uint64_t now_ns);
+
+/* A row of the table; valid_loss shows as fastai's None where !has_valid. */
+void cps_console_epoch(struct cps_console *self, uint32_t epoch, double train_loss, bool has_valid,
+                       double valid_loss, double seconds);
+
+/* Takes the bar off the screen, before anything else is written to it. */
+void cps_console_clear(struct cps_console *self);
+
+void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary);
+
+/* Whether all that went to stdout arrived: CPS_ERR_STORAGE when not (a full disk). */
+enum cps_status cps_console_finish(struct cps_console *self);
+
+#endif

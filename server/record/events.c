@@ -1,0 +1,98 @@
+/*
+ * Events of a run -> metrics.jsonl and tb/; see events.h.
+ *
+ * They are written as they come and kept by no hash: a run is the same without them. Only
+ * the flush at the end waits for the disk.
+ */
+#include "server/record/events.h"
+
+#include "common/base/clock.h"
+#include "common/store/history.h"
+
+static const uint64_t FLUSH_EVERY_US = 1000000;
+enum { FLUSH_BYTES = 65536 }; /* a small buffer stays in the processor's cache */
+
+void cps_events_init(struct cps_events *self)
+{
+    *self = (struct cps_events){.metrics.file.fd = -1, .tensorboard.file.fd = -1};
+}
+
+enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup)
+{
+    self->steps_per_epoch = setup->steps_per_epoch;
+    self->hyper = setup->hyper;
+    self->flushed_us = cps_wall_us();
+    CPS_TRY(cps_metrics_open(&self->metrics, setup->folder, setup->run_id));
+    return cps_tensorboard_open(&self->tensorboard, setup->folder, self->flushed_us, setup->options,
+                                setup->option_count);
+}
+
+/* axis: where it stands in TensorBoard's charts. */
+static enum cps_status add(struct cps_events *self, const struct cps_metrics_place *place, uint64_t axis,
+                           const char *name, double value)
+{
+    CPS_TRY(cps_metrics_add(&self->metrics, place, name, value));
+    return cps_tensorboard_scalar(&self->tensorboard, place->wall_us, axis, name, value);
+}
+
+static enum cps_status flush(struct cps_events *self, uint64_t now_us)
+{
+    self->flushed_us = now_us;
+    CPS_TRY(cps_metrics_flush(&self->metrics));
+    return cps_tensorboard_flush(&self->tensorboard);
+}
+
+enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step)
+{
+    const struct cps_metrics_place place = {
+        .step = step->step, .epoch = (uint32_t)(step->step / self->steps_per_epoch), .wall_us = cps_wall_us()};
+    CPS_TRY(add(self, &place, step->step, "step/loss", step->loss));
+    if (self->hyper) {
+        CPS_TRY(add(self, &place, step->step, "step/lr", step->hyper.lr));
+        CPS_TRY(add(self, &place, step->step, "step/momentum", step->hyper.momentum));
+    }
+    bool due =
+        self->metrics.file.tail.length >= FLUSH_BYTES || place.wall_us - self->flushed_us >= FLUSH_EVERY_US;
+    return due ? flush(self, place.wall_us) : CPS_OK;
+}
+
+enum cps_status cps_events_epoch(struct cps_events *self, const struct cps_epoch_record *epoch)
+{
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"epoch/train_loss", epoch->train_loss},
+        {"epoch/time_s", epoch->time_s},
+        {"epoch/ratings_per_s", epoch->ratings_per_s},
+        {"epoch/compute_s", epoch->spent.compute},
+        {"epoch/wait_s", epoch->spent.wait},
+        {"epoch/optimizer_s", epoch->spent.optimizer},
+        {"epoch/validation_s", epoch->spent.validation},
+        {"epoch/save_s", epoch->spent.save},
+    };
+    const struct cps_metrics_place place = {
+        .step = epoch->steps - 1, .epoch = epoch->epoch, .wall_us = cps_wall_us()};
+    if (epoch->has_valid)
+        CPS_TRY(add(self, &place, epoch->epoch, "epoch/valid_loss", epoch->valid_loss));
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        CPS_TRY(add(self, &place, epoch->epoch, values[i].name, values[i].value));
+    return flush(self, place.wall_us);
+}
+
+enum cps_status cps_events_end(struct cps_events *self, bool went_well)
+{
+    enum cps_status status = CPS_OK, closed;
+    if (self->tensorboard.file.fd >= 0)
+        status = cps_tensorboard_end(&self->tensorboard, cps_wall_us(), went_well);
+    closed = cps_tensorboard_close(&self->tensorboard);
+    status = status == CPS_OK ? closed : status;
+    closed = cps_metrics_close(&self->metrics);
+    return status == CPS_OK ? closed : status;
+}
+
+void cps_events_close(struct cps_events *self)
+{
+    cps_tensorboard_close(&self->tensorboard);
+    cps_metrics_close(&self->metrics);
+}

@@ -1,0 +1,48 @@
+/*
+ * The events of a run, each said twice: as a line of metrics.jsonl and as a record for
+ * TensorBoard, under one name (see common/store/metrics.h).
+ */
+#ifndef CPS_SERVER_RECORD_EVENTS_H
+#define CPS_SERVER_RECORD_EVENTS_H
+
+#include "common/store/metrics.h"
+#include "common/store/tensorboard.h"
+#include "server/coordinator/coordinator.h"
+
+struct cps_epoch_record;
+
+struct cps_events {
+    struct cps_metrics metrics;
+    struct cps_tensorboard tensorboard;
+    uint64_t steps_per_epoch;
+    bool hyper;          /* of steps also learning rate and momentum */
+    uint64_t flushed_us; /* wall clock */
+};
+
+struct cps_events_setup {
+    const struct cps_run_folder *folder; /* started */
+    uint64_t run_id, steps_per_epoch;
+    bool hyper;
+    const struct cps_tensorboard_option *options; /* that decide the curve */
+    size_t option_count;
+};
+
+/* An event file that is closed. */
+void cps_events_init(struct cps_events *self);
+
+/* Starts both files anew. CPS_ERR_STORAGE, as below. */
+enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup);
+
+/* A finished step. Brings what there is to the files about once a second. */
+enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step);
+
+/* A finished epoch, and all before it to the files. */
+enum cps_status cps_events_epoch(struct cps_events *self, const struct cps_epoch_record *epoch);
+
+/* How the run ended; closes the files. Harmless when they are not open. */
+enum cps_status cps_events_end(struct cps_events *self, bool went_well);
+
+/* Closes the files of a run of which no more is known. */
+void cps_events_close(struct cps_events *self);
+
+#endif

@@ -1,0 +1,477 @@
+/* Console and run folder of a run; see recorder.h. */
+#include "server/record/recorder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "common/store/history.h"
+#include "common/store/names.h"
+#include "common/store/safetensors.h"
+#include "common/store/step_log.h"
+#include "server/record/events.h"
+
+/* Bringing the records to the disk takes as long as a hundred small steps: epochs that end
+ * sooner than this after the last time are written with a later one. */
+static const uint64_t WRITE_EVERY_NS = 200000000;
+
+enum { USER_FACTORS, MOVIE_FACTORS, USER_BIAS, MOVIE_BIAS, TENSORS };
+
+struct cps_recorder {
+    struct cps_recorder_setup setup;
+    struct cps_console console;
+    struct cps_history history;
+    struct cps_step_log steps;
+    struct cps_events events;
+    struct cps_safetensors_writer *model;
+    struct cps_run_record record;
+    struct cps_record_option *options;
+    size_t option_count, option_capacity;
+    struct cps_tensorboard_option *curve_options; /* those of them that decide the curve; borrow their texts */
+    size_t curve_option_count, curve_option_capacity;
+    struct cps_record_timing timings[8];
+    struct cps_epoch_times spent;         /* over the epochs */
+    uint64_t train_ns, epoch_ns, save_ns; /* when each began */
+    double train_seconds, load_seconds, save_seconds;
+    char fingerprint[CPS_SHA256_HEX_BYTES], model_hash[CPS_SHA256_HEX_BYTES], curve_hash[CPS_SHA256_HEX_BYTES];
+    char model_path[CPS_RUN_FILE_BYTES], state[CPS_ERROR_BYTES + 16];
+    uint64_t written_ns;   /* when the records were last written */
+    size_t written_epochs; /* and how many epochs they held */
+    bool started, complete;
+};
+
+static double seconds_since(uint64_t then_ns)
+{
+    return (double)(cps_clock_ns() - then_ns) * 1e-9;
+}
+
+static bool decides_curve(const char *group)
+{
+    return strcmp(group, "Model") == 0 || strcmp(group, "Training") == 0;
+}
+
+static enum cps_status add_curve_option(struct cps_recorder *self, const struct cps_record_option *option)
+{
+    CPS_TRY(cps_grow("recorded options", &self->curve_options, &self->curve_option_capacity,
+                     self->curve_option_count + 1, sizeof *self->curve_options));
+    self->curve_options[self->curve_option_count++] =
+        (struct cps_tensorboard_option){option->name, option->value};
+    return CPS_OK;
+}
+
+static enum cps_status add_option(void *context, const char *group, const char *name, const char *value,
+                                  const char *source)
+{
+    struct cps_recorder *self = context;
+    CPS_TRY(cps_grow("recorded options", &self->options, &self->option_capacity, self->option_count + 1,
+                     sizeof *self->options));
+    struct cps_record_option *option = &self->options[self->option_count];
+    *option = (struct cps_record_option){
+        .name = strdup(name), .value = value ? strdup(value) : NULL, .source = source};
+    self->option_count++;
+    if (!option->name || (value && !option->value))
+        return cps_fail_memory("a recorded option", 0);
+    return decides_curve(group) && value ? add_curve_option(self, option) : CPS_OK;
+}
+
+static const char *model_name(const struct cps_plan *plan)
+{
+    return plan->model == CPS_MODEL_BIAS ? "bias" : "dot";
+}
+
+static void fill_record(struct cps_recorder *self)
+{
+    const struct cps_recorder_setup *setup = &self->setup;
+    const struct cps_plan *plan = setup->plan;
+    const struct cps_dataset *data = setup->dataset;
+    struct cps_run_record *record = &self->record;
+    *record = (struct cps_run_record){.run_id = setup->run_id,
+                                      .state = "running",
+                                      .started = time(NULL),
+                                      .origin = *setup->origin,
+                                      .options = self->options,
+                                      .option_count = self->option_count,
+                                      .transport = setup->transport,
+                                      .isa = setup->isa,
+                                      .consistency = "bsp",
+                                      .ranks = setup->ranks,
+                                      .rank_count = setup->rank_count,
+                                      .seed = plan->seed,
+                                      .timings = self->timings};
+    cps_sha256_to_hex(data->fingerprint, self->fingerprint);
+    record->data.description = data->description;
+    record->data.fingerprint = self->fingerprint;
+    record->data.ratings = data->rating_count;
+    record->data.train = data->train_count;
+    record->data.valid = data->valid_count;
+    record->data.users = data->users.rows;
+    record->data.movies = data->movies.rows;
+    record->data.rating_min = (double)data->rating_min;
+    record->data.rating_max = (double)data->rating_max;
+    record->model.kind = model_name(plan);
+    record->model.factors = plan->factors;
+    record->model.has_range = plan->has_range;
+    record->model.range_low = (double)plan->range_low;
+    record->model.range_high = (double)plan->range_high;
+    record->model.parameters = (uint64_t)cps_plan_keys(plan) * cps_plan_row_width(plan);
+}
+
+enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, struct cps_recorder **out)
+{
+    struct cps_recorder *self;
+    CPS_TRY(cps_alloc("the recorder", 1, sizeof *self, &self));
+    self->setup = *setup;
+    self->steps.file.fd = -1;
+    cps_events_init(&self->events);
+    enum cps_status status = cps_options_each(setup->options, add_option, self);
+    if (status != CPS_OK) {
+        cps_recorder_destroy(&self);
+        return status;
+    }
+    fill_record(self);
+    cps_run_folder_file(setup->folder, "model.safetensors", self->model_path);
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_recorder_destroy(struct cps_recorder **out)
+{
+    struct cps_recorder *self = *out;
+    if (!self)
+        return;
+    cps_safetensors_writer_destroy(&self->model);
+    cps_step_log_close(&self->steps);
+    cps_events_close(&self->events);
+    cps_history_release(&self->history);
+    for (size_t i = 0; i < self->option_count; i++) {
+        free((void *)(uintptr_t)self->options[i].name);
+        free((void *)(uintptr_t)self->options[i].value);
+    }
+    free(self->options);
+    free(self->curve_options);
+    free(self);
+    *out = NULL;
+}
+
+/* "adam, one-cycle, lr 0.005, wd 0.1, batch 64, 5 epochs" */
+static void describe_recipe(const struct cps_plan *plan, char *out, size_t bytes)
+{
+    static const char *const optimizers[] = {"adam", "sgd", "adagrad"};
+    static const char *const schedules[] = {"one-cycle", "constant", "cosine"};
+    char bias[48] = "";
+    if (plan->wd_bias != plan->wd)
+        snprintf(bias, sizeof bias, " (biases %g)", plan->wd_bias);
+    snprintf(out, bytes, "%s, %s, lr %g, wd %g%s, batch %u, %u epoch%s, seed %llu", optimizers[plan->optimizer],
+             schedules[plan->schedule], plan->lr_max, plan->wd, bias, plan->batch_size, plan->epochs,
+             plan->epochs == 1 ? "" : "s", (unsigned long long)plan->seed);
+}
+
+static void show_banner(const struct cps_recorder *self)
+{
+    const struct cps_recorder_setup *setup = &self->setup;
+    const struct cps_plan *plan = setup->plan;
+    const struct cps_run_record *record = &self->record;
+    char recipe[256];
+    describe_recipe(plan, recipe, sizeof recipe);
+    const struct cps_console_banner banner = {.version = cps_version(),
+                                              .data = record->data.description,
+                                              .ratings = record->data.ratings,
+                                              .train = record->data.train,
+                                              .valid = record->data.valid,
+                                              .bytes_per_rating = (double)record->data.sample_bytes /
+                                                                  (double)record->data.ratings,
+                                              .users = record->data.users - 1,
+                                              .movies = record->data.movies - 1,
+                                              .model = record->model.kind,
+                                              .factors = plan->factors,
+                                              .has_range = plan->has_range,
+                                              .range_low = record->model.range_low,
+                                              .range_high = record->model.range_high,
+                                              .parameters = record->model.parameters,
+                                              .recipe = recipe,
+                                              .ranks = (uint32_t)setup->rank_count,
+                                              .servers = plan->servers,
+                                              .workers = plan->workers,
+                                              .hosts = setup->hosts,
+                                              .host_count = setup->host_count,
+                                              .transport = setup->transport,
+                                              .isa = setup->isa,
+                                              .run_folder = setup->kept ? setup->folder->path : NULL};
+    cps_console_banner(&self->console, &banner);
+}
+
+static void start_console(struct cps_recorder *self)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    const struct cps_console_setup console = {.out = stdout,
+                                              .err = stderr,
+                                              .progress = (enum cps_progress)self->setup.options->progress,
+                                              .epochs = plan->epochs,
+                                              .steps_per_epoch = cps_plan_steps_per_epoch(plan),
+                                              .ratings_per_step = plan->batch_size};
+    cps_console_init(&self->console, &console, cps_clock_ns());
+}
+
+static enum cps_status open_model(struct cps_recorder *self)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    const struct cps_safetensors_tensor tensors[TENSORS] = {
+        [USER_FACTORS] = {"user_factors.weight", plan->user_rows, plan->factors},
+        [MOVIE_FACTORS] = {"movie_factors.weight", plan->movie_rows, plan->factors},
+        [USER_BIAS] = {"user_bias.weight", plan->user_rows, 1},
+        [MOVIE_BIAS] = {"movie_bias.weight", plan->movie_rows, 1},
+    };
+    char range[64] = "none";
+    if (plan->has_range)
+        snprintf(range, sizeof range, "%.9g,%.9g", (double)plan->range_low, (double)plan->range_high);
+    const struct cps_safetensors_string strings[] = {{"model", model_name(plan)}, {"y_range", range}};
+    return cps_safetensors_writer_create(self->model_path, tensors,
+                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings, 2,
+                                         &self->model);
+}
+
+static enum cps_status write_names(const struct cps_recorder *self)
+{
+    const struct cps_dataset *data = self->setup.dataset;
+    CPS_TRY(cps_names_write_users(self->setup.folder, &data->users));
+    return data->titled ? cps_names_write_movies(self->setup.folder, &data->movie_ids, &data->movies)
+                        : cps_names_write_movies(self->setup.folder, &data->movies, NULL);
+}
+
+static enum cps_status open_events(struct cps_recorder *self)
+{
+    const struct cps_events_setup setup = {.folder = self->setup.folder,
+                                           .run_id = self->setup.run_id,
+                                           .steps_per_epoch = cps_plan_steps_per_epoch(self->setup.plan),
+                                           .hyper = self->setup.options->log_steps,
+                                           .options = self->curve_options,
+                                           .option_count = self->curve_option_count};
+    return cps_events_open(&self->events, &setup);
+}
+
+static enum cps_status on_start(void *context, const struct cps_start_result *start)
+{
+    struct cps_recorder *self = context;
+    self->record.data.sample_bytes = start->sample_bytes;
+    self->load_seconds = seconds_since(self->setup.started_ns);
+    start_console(self);
+    show_banner(self);
+    CPS_TRY(cps_run_folder_start(self->setup.folder));
+    self->started = true;
+    CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
+    CPS_TRY(open_model(self));
+    CPS_TRY(write_names(self));
+    if (self->setup.options->log_steps)
+        CPS_TRY(cps_step_log_open(&self->steps, self->setup.folder));
+    CPS_TRY(open_events(self));
+    cps_console_table_header(&self->console);
+    self->train_ns = self->epoch_ns = cps_clock_ns();
+    return CPS_OK;
+}
+
+static enum cps_status on_step(void *context, const struct cps_step_result *step)
+{
+    struct cps_recorder *self = context;
+    uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
+    if (step->step % 64 == 0)
+        cps_console_step(&self->console, (uint32_t)(step->step / per_epoch), step->step % per_epoch + 1,
+                         step->smoothed, cps_clock_ns());
+    CPS_TRY(cps_events_step(&self->events, step));
+    if (!self->setup.options->log_steps)
+        return CPS_OK;
+    return cps_step_log_add(&self->steps, step->step, step->hyper.lr, step->hyper.momentum, step->loss);
+}
+
+static void note_result(struct cps_recorder *self, const struct cps_epoch_record *epoch)
+{
+    const struct cps_epoch_record *best = cps_history_best(&self->history);
+    struct cps_run_record *record = &self->record;
+    record->result.epochs = epoch->epoch + 1;
+    record->result.best_epoch = best->epoch;
+    record->result.steps = epoch->steps;
+    record->result.train_loss = epoch->train_loss;
+    record->result.valid_loss = epoch->has_valid ? epoch->valid_loss : (double)NAN;
+    record->result.best_valid_loss = best->has_valid ? best->valid_loss : (double)NAN;
+}
+
+static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times *more)
+{
+    self->compute += more->compute;
+    self->wait += more->wait;
+    self->optimizer += more->optimizer;
+    self->validation += more->validation;
+    self->save += more->save;
+}
+
+/* What is known by the last epoch, on the disk. */
+static enum cps_status write_progress(struct cps_recorder *self)
+{
+    CPS_TRY(cps_history_write(&self->history, self->setup.folder));
+    if (self->setup.options->log_steps)
+        CPS_TRY(cps_step_log_flush(&self->steps));
+    CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
+    self->written_epochs = self->history.count;
+    self->written_ns = cps_clock_ns();
+    return CPS_OK;
+}
+
+static enum cps_status on_epoch(void *context, const struct cps_epoch_result *result)
+{
+    struct cps_recorder *self = context;
+    uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
+    double seconds = seconds_since(self->epoch_ns);
+    self->epoch_ns = cps_clock_ns();
+    const struct cps_epoch_record epoch = {.epoch = result->epoch,
+                                           .train_loss = result->train_loss,
+                                           .valid_loss = result->valid_loss,
+                                           .has_valid = result->has_valid,
+                                           .time_s = seconds,
+                                           .steps = per_epoch * (result->epoch + 1),
+                                           .ratings_per_s =
+                                               (double)per_epoch * self->setup.plan->batch_size / seconds,
+                                           .spent = {.compute = result->spent_s[CPS_PHASE_COMPUTE],
+                                                     .wait = result->spent_s[CPS_PHASE_WAIT],
+                                                     .optimizer = result->spent_s[CPS_PHASE_OPTIMIZER],
+                                                     .validation = result->spent_s[CPS_PHASE_VALIDATION],
+                                                     .save = result->spent_s[CPS_PHASE_SAVE]}};
+    cps_console_epoch(&self->console, result->epoch, result->train_loss, result->has_valid, result->valid_loss,
+                      seconds);
+    CPS_TRY(cps_history_add(&self->history, &epoch));
+    add_times(&self->spent, &epoch.spent);
+    note_result(self, &epoch);
+    CPS_TRY(cps_events_epoch(&self->events, &epoch));
+    self->train_seconds = seconds_since(self->train_ns);
+    if (self->epoch_ns - self->written_ns >= WRITE_EVERY_NS || result->epoch + 1 == self->setup.plan->epochs)
+        CPS_TRY(write_progress(self));
+    self->save_ns = cps_clock_ns();
+    return CPS_OK;
+}
+
+/* The part of keys first_key .. first_key + count - 1 that lies in one table, whose keys
+ * begin at table_key. */
+static enum cps_status write_table_rows(struct cps_recorder *self, size_t factors, size_t bias,
+                                        uint32_t table_key, uint32_t table_rows, uint32_t first_key,
+                                        uint32_t count, const float *rows)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    uint32_t width = cps_plan_row_width(plan);
+    uint32_t from = first_key > table_key ? first_key : table_key;
+    uint32_t end = first_key + count < table_key + table_rows ? first_key + count : table_key + table_rows;
+    if (from >= end)
+        return CPS_OK;
+    const float *values = rows + (size_t)(from - first_key) * width;
+    CPS_TRY(cps_safetensors_writer_rows(self->model, factors, from - table_key, end - from, values, width));
+    if (plan->model != CPS_MODEL_BIAS)
+        return CPS_OK;
+    return cps_safetensors_writer_rows(self->model, bias, from - table_key, end - from, values + plan->factors,
+                                       width);
+}
+
+static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
+{
+    struct cps_recorder *self = context;
+    const struct cps_plan *plan = self->setup.plan;
+    CPS_TRY(write_table_rows(self, USER_FACTORS, USER_BIAS, 0, plan->user_rows, first_key, count, rows));
+    return write_table_rows(self, MOVIE_FACTORS, MOVIE_BIAS, plan->user_rows, plan->movie_rows, first_key,
+                            count, rows);
+}
+
+static enum cps_status on_complete(void *context)
+{
+    struct cps_recorder *self = context;
+    CPS_TRY(cps_safetensors_writer_finish(self->model, self->model_hash));
+    CPS_TRY(cps_step_log_close(&self->steps));
+    CPS_TRY(cps_history_hash(&self->history, self->curve_hash));
+    self->record.result.model_sha256 = self->model_hash;
+    self->record.result.curve_sha256 = self->curve_hash;
+    self->save_seconds = seconds_since(self->save_ns);
+    self->complete = true;
+    return CPS_OK;
+}
+
+struct cps_observer cps_recorder_observer(struct cps_recorder *self)
+{
+    return (struct cps_observer){.context = self,
+                                 .on_start = on_start,
+                                 .on_step = on_step,
+                                 .on_epoch = on_epoch,
+                                 .on_rows = on_rows,
+                                 .on_complete = on_complete};
+}
+
+static enum cps_status show_summary(struct cps_recorder *self)
+{
+    const struct cps_epoch_record *best = cps_history_best(&self->history);
+    const struct cps_console_summary summary = {.has_best = best != NULL,
+                                                .best_is_valid = best && best->has_valid,
+                                                .best_epoch = best ? best->epoch : 0,
+                                                .best_loss = !best             ? 0.0
+                                                             : best->has_valid ? best->valid_loss
+                                                                               : best->train_loss,
+                                                .model_path = self->setup.kept ? self->model_path : NULL,
+                                                .model_sha256 = self->model_hash,
+                                                .curve_sha256 = self->curve_hash,
+                                                .seconds = self->train_seconds,
+                                                .ratings =
+                                                    self->record.result.steps * self->setup.plan->batch_size};
+    cps_console_summary(&self->console, &summary);
+    return cps_console_finish(&self->console);
+}
+
+static void note_end(struct cps_recorder *self, enum cps_status status)
+{
+    if (status == CPS_OK)
+        snprintf(self->state, sizeof self->state, "done");
+    else
+        snprintf(self->state, sizeof self->state, "failed: %s", cps_error_text());
+    self->record.state = self->state;
+    self->record.exit_code = cps_status_exit_code(status);
+    self->record.ended = time(NULL);
+    const struct cps_record_timing timings[] = {{"load", self->load_seconds},
+                                                {"train", self->train_seconds},
+                                                {"compute", self->spent.compute},
+                                                {"wait", self->spent.wait},
+                                                {"optimizer", self->spent.optimizer},
+                                                {"validation", self->spent.validation},
+                                                {"save", self->spent.save + self->save_seconds},
+                                                {"total", seconds_since(self->setup.started_ns)}};
+    _Static_assert(sizeof timings == sizeof self->timings, "a timing has no place");
+    memcpy(self->timings, timings, sizeof timings);
+    self->record.timing_count = sizeof timings / sizeof timings[0];
+}
+
+/* The record of a run that failed. The error to report is the run's, not one of writing about it. */
+static enum cps_status finish_failed(struct cps_recorder *self, enum cps_status status)
+{
+    char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+    snprintf(text, sizeof text, "%s", cps_error_text());
+    snprintf(hint, sizeof hint, "%s", cps_error_hint());
+    note_end(self, status);
+    cps_safetensors_writer_destroy(&self->model); /* on a full disk its room is what the record needs */
+    if (self->written_epochs < self->history.count)
+        cps_history_write(&self->history, self->setup.folder);
+    cps_run_record_write(&self->record, self->setup.folder);
+    cps_events_end(&self->events, false);
+    cps_fail(status, "%s", text);
+    return hint[0] ? cps_hint(status, "%s", hint) : status;
+}
+
+enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status status,
+                                    const struct cps_record_counter *counters, size_t counter_count)
+{
+    if (!self->started)
+        return status;
+    cps_console_clear(&self->console);
+    self->record.counters = counters;
+    self->record.counter_count = counter_count;
+    if (status == CPS_OK)
+        status = cps_events_end(&self->events, true);
+    if (status != CPS_OK)
+        return finish_failed(self, status);
+    note_end(self, status);
+    CPS_TRY(cps_run_record_write(&self->record, self->setup.folder));
+    return show_summary(self);
+}

@@ -1,0 +1,52 @@
+/*
+ * The coordinator's observer: shows a run on the console and writes its folder.
+ *
+ *   on_start     banner, users.tsv, movies.tsv, run.json ("running"), room for the model
+ *   on_step      progress, steps.csv, metrics.jsonl, tb/
+ *   on_epoch     a row of the table, history.csv, metrics.jsonl, tb/, run.json
+ *   on_rows      model.safetensors
+ *   on_complete  model.safetensors under its name
+ *   finish       tb/ and run.json with its end, summary
+ */
+#ifndef CPS_SERVER_RECORD_RECORDER_H
+#define CPS_SERVER_RECORD_RECORDER_H
+
+#include "common/data/dataset.h"
+#include "common/options/options.h"
+#include "common/store/run_folder.h"
+#include "common/store/run_record.h"
+#include "server/coordinator/coordinator.h"
+#include "server/record/console.h"
+
+struct cps_recorder; /* opaque */
+
+/* What a recorder needs to know; all of it is borrowed for the recorder's life. */
+struct cps_recorder_setup {
+    const struct cps_options *options;
+    const struct cps_plan *plan;
+    const struct cps_dataset *dataset;
+    struct cps_run_folder *folder; /* open, not started */
+    bool kept;                     /* it is there when the program has ended */
+    const struct cps_record_origin *origin;
+    const struct cps_record_rank *ranks;
+    size_t rank_count;
+    const struct cps_console_host *hosts;
+    size_t host_count;
+    const char *transport, *isa;
+    uint64_t run_id;
+    uint64_t started_ns; /* when the process began */
+};
+
+enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, struct cps_recorder **out);
+void cps_recorder_destroy(struct cps_recorder **self);
+
+/* The observer that feeds self. */
+struct cps_observer cps_recorder_observer(struct cps_recorder *self);
+
+/* Ends the record with the outcome of the run, its current error if it failed, and the
+ * counters of all ranks; prints the summary of a run that went well. Returns status, or
+ * the storage error met on the way if that was CPS_OK. */
+enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status status,
+                                    const struct cps_record_counter *counters, size_t counter_count);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * The server's state machine; see server.h.
+ *
+ * In lock-step training (bsp) step t trains when every worker has pushed it and the
+ * coordinator has granted it. Until then each worker's exchange waits, payload and all,
+ * and is answered right after. Exchanges without a push are answered at once: they ask
+ * for the state as it stands.
+ */
+#include "server/shard/server.h"
+
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "server/shard/gradients.h"
+
+struct pending {
+    bool waits;
+    struct cps_message exchange; /* owns a reference to the payload */
+};
+
+struct cps_server {
+    uint32_t server, nodes;
+    const struct cps_kernels *kernels;
+    const struct cps_initial_rows *start;
+    bool planned, greeted, stopped;
+    struct cps_table table;
+    struct cps_gradients gradients;
+    uint64_t step;           /* steps trained */
+    uint32_t pushed;         /* workers that pushed step number step + 1 */
+    struct pending *pending; /* [nodes] */
+};
+
+enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
+                                  const struct cps_initial_rows *start, struct cps_server **out)
+{
+    struct cps_server *self;
+    CPS_TRY(cps_alloc("a server", 1, sizeof *self, &self));
+    self->server = server;
+    self->nodes = nodes;
+    self->kernels = kernels;
+    self->start = start;
+    enum cps_status status = cps_alloc("pending exchanges", nodes, sizeof *self->pending, &self->pending);
+    if (status != CPS_OK) {
+        free(self);
+        return status;
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_server_destroy(struct cps_server **out)
+{
+    struct cps_server *self = *out;
+    if (!self)
+        return;
+    for (uint32_t node = 0; node < self->nodes; node++)
+        cps_message_release(&self->pending[node].exchange);
+    free(self->pending);
+    cps_gradients_release(&self->gradients);
+    cps_table_release(&self->table);
+    free(self);
+    *out = NULL;
+}
+
+static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *plan, struct cps_outbox *outbox)
+{
+    struct cps_message *ready;
+    if (self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
+    if (self->start)
+        CPS_TRY(self->start->check(self->start->context, plan));
+    CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
+    CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
+    self->planned = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+}
+
+static enum cps_status check_key(const struct cps_server *self, uint32_t key, uint32_t node)
+{
+    if (cps_table_owns(&self->table, key))
+        return CPS_OK;
+    return cps_fail(CPS_ERR_PEER, "node %u asked for key %u, which does not live on server %u", node, key,
+                    self->server);
+}
+
+/* The keys of an exchange behind its push. */
+static const uint32_t *asked_keys(const struct cps_message *message, uint32_t width)
+{
+    const struct cps_exchange *exchange = &message->exchange;
+    if (!message->payload)
+        return NULL;
+    size_t rows = (size_t)exchange->sum_rows * sizeof(int64_t) + (size_t)exchange->single_rows * sizeof(float);
+    size_t keys = ((size_t)exchange->sum_rows + exchange->single_rows) * sizeof(uint32_t);
+    return (const uint32_t *)(const void *)(message->payload->data + rows * width + keys);
+}
+
+static enum cps_status answer(struct cps_server *self, const struct cps_message *message,
+                              struct cps_outbox *outbox)
+{
+    const struct cps_exchange *exchange = &message->exchange;
+    struct cps_table *table = &self->table;
+    uint32_t width = table->width, rows = exchange->pull_rows + exchange->read_rows;
+    const uint32_t *keys = asked_keys(message, width);
+    struct cps_message *reply;
+    for (uint32_t i = 0; i < rows; i++)
+        CPS_TRY(check_key(self, keys[i], message->from));
+    CPS_TRY(
+        cps_outbox_add(outbox, CPS_MESSAGE_ROWS, message->from, (size_t)rows * width * sizeof(float), &reply));
+    reply->rows = (struct cps_rows){.step = self->step, .ticket = exchange->ticket, .rows = rows};
+    float *out = rows ? (float *)(void *)reply->payload->data : NULL;
+    for (uint32_t i = 0; i < rows; i++, out += width) {
+        if (i + CPS_PREFETCH_ROWS < rows)
+            cps_table_prefetch(table, cps_table_row_of(table, keys[i + CPS_PREFETCH_ROWS]));
+        uint32_t row = cps_table_row_of(table, keys[i]);
+        if (i < exchange->pull_rows)
+            cps_table_pull(table, row, self->step, out);
+        else
+            cps_table_read(table, row, self->step, out);
+    }
+    return CPS_OK;
+}
+
+/* Tells the coordinator what the epoch's steps took. */
+static enum cps_status report_time(struct cps_outbox *outbox)
+{
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_REPORT, 0, 0, &message));
+    cps_outbox_spent(outbox, message->report.spent_ns);
+    return CPS_OK;
+}
+
+/* Trains the step in flight if all have pushed and it is granted, and answers those who
+ * waited for it. */
+static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
+{
+    if (!self->planned || self->pushed < self->table.plan.workers ||
+        cps_table_granted(&self->table) <= self->step)
+        return CPS_OK;
+    CPS_TRY(cps_gradients_apply(&self->gradients, &self->table, self->step + 1));
+    self->step++;
+    self->pushed = 0;
+    for (uint32_t node = 0; node < self->nodes; node++) {
+        struct pending *pending = &self->pending[node];
+        if (!pending->waits)
+            continue;
+        pending->waits = false;
+        CPS_TRY(answer(self, &pending->exchange, outbox));
+        cps_message_release(&pending->exchange);
+    }
+    return self->step % cps_plan_steps_per_epoch(&self->table.plan) == 0 ? report_time(outbox) : CPS_OK;
+}
+
+static enum cps_status out_of_step(const struct cps_server *self, const struct cps_message *message)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u sent an exchange for step %llu when server %u was at step %llu",
+                    message->from, (unsigned long long)message->exchange.step, self->server,
+                    (unsigned long long)self->step);
+}
+
+static enum cps_status on_exchange(struct cps_server *self, struct cps_message *message,
+                                   struct cps_outbox *outbox)
+{
+    if (!self->planned)
+        return cps_fail(CPS_ERR_PEER, "node %u sent an exchange before the plan", message->from);
+    CPS_TRY(cps_message_check(message, self->table.width));
+    cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
+    if (!message->exchange.has_push)
+        return message->exchange.step == self->step ? answer(self, message, outbox)
+                                                    : out_of_step(self, message);
+    struct pending *pending = &self->pending[message->from];
+    if (message->from <= self->table.plan.servers)
+        return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
+    if (message->exchange.step != self->step + 1 || pending->waits)
+        return out_of_step(self, message);
+    CPS_TRY(cps_gradients_add(&self->gradients, &self->table, message));
+    pending->exchange = *message;
+    if (message->payload)
+        cps_buffer_retain(message->payload);
+    pending->waits = true;
+    self->pushed++;
+    return train_if_complete(self, outbox);
+}
+
+static enum cps_status on_grant(struct cps_server *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_grant *grant = &message->grant;
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned || grant->first_step != cps_table_granted(&self->table) ||
+        grant->steps > CPS_BLOCK_STEPS)
+        return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
+    cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
+    const double *lr = (const double *)(const void *)message->payload->data, *momentum = lr + grant->steps;
+    struct cps_hyper hyper[CPS_BLOCK_STEPS];
+    for (uint32_t i = 0; i < grant->steps; i++)
+        hyper[i] = (struct cps_hyper){.lr = lr[i], .momentum = momentum[i]};
+    CPS_TRY(cps_table_grant(&self->table, hyper, grant->steps));
+    return train_if_complete(self, outbox);
+}
+
+static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
+{
+    struct cps_server *self = context;
+    switch (message->kind) {
+    case CPS_MESSAGE_PLAN:
+        return on_plan(self, &message->plan, outbox);
+    case CPS_MESSAGE_GRANT:
+        return on_grant(self, message, outbox);
+    case CPS_MESSAGE_EXCHANGE:
+        return on_exchange(self, message, outbox);
+    case CPS_MESSAGE_STOP:
+        self->stopped = true;
+        return cps_message_end(message);
+    case CPS_MESSAGE_HEARTBEAT:
+        return CPS_OK;
+    default:
+        return cps_fail(CPS_ERR_PEER, "node %u sent server %u a '%s'", message->from, self->server,
+                        cps_message_kind_name(message->kind));
+    }
+}
+
+static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
+{
+    (void)now_ns;
+    struct cps_server *self = context;
+    struct cps_message *hello;
+    if (self->greeted)
+        return CPS_OK;
+    self->greeted = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello);
+}
+
+static bool done(const void *context)
+{
+    const struct cps_server *self = context;
+    return self->stopped;
+}
+
+struct cps_role cps_server_role(struct cps_server *self)
+{
+    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    return (struct cps_role){.ops = &ops, .self = self, .node = 1 + self->server};
+}

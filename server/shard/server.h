@@ -1,0 +1,27 @@
+/*
+ * A parameter server: holds its share of the rows, adds up what the workers push for a
+ * step, trains when all have pushed, and answers what they pull. A state machine
+ * without socket, clock or file.
+ *
+ *   PLAN -> table, READY          GRANT -> hyper-parameters of more steps
+ *   EXCHANGE (push t-1, pull t) from every worker -> train step t-1 -> ROWS to each
+ */
+#ifndef CPS_SERVER_SHARD_SERVER_H
+#define CPS_SERVER_SHARD_SERVER_H
+
+#include "common/drive/role.h"
+#include "common/model/kernels.h"
+#include "server/shard/table.h"
+
+struct cps_server; /* opaque */
+
+/* Server number server (node 1 + server) of a job of `nodes` nodes. start (NULL: the
+ * plan's initial values) and kernels are borrowed. */
+enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
+                                  const struct cps_initial_rows *start, struct cps_server **out);
+void cps_server_destroy(struct cps_server **self);
+
+/* The server as a role for a driver; valid while self is. */
+struct cps_role cps_server_role(struct cps_server *self);
+
+#endif

@@ -1,0 +1,298 @@
+/*
+ * Rows and their optimizer state. A pull or a read first plays back the steps the row
+ * missed (common/model/steps.h); a training step then is the dense one.
+ *
+ * With a weight decay of its own the bias is one element under another plan: the vector
+ * kernel does the whole row, then the scalar one does that element again from its old
+ * state.
+ */
+#include "server/shard/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/model/initial.h"
+
+static const float ADAGRAD_EPSILON = 1e-10f;
+
+static uint32_t state_floats(const struct cps_plan *plan, uint32_t stride)
+{
+    switch (plan->optimizer) {
+    case CPS_OPTIMIZER_ADAM:
+        return 3 * stride;
+    case CPS_OPTIMIZER_ADAGRAD:
+        return stride + CPS_LANES;
+    case CPS_OPTIMIZER_SGD:
+        break;
+    }
+    return stride;
+}
+
+/* Many rows of a step have missed the same few steps, so their plans are kept: entry
+ * g - 1 is that of gap g up to after step to[g - 1]. */
+enum { CACHED_GAPS = 64 };
+struct cps_catch_up_cache {
+    uint64_t to[CACHED_GAPS];
+    struct cps_catch_up plan[CACHED_GAPS];
+};
+
+static float *row_at(const struct cps_table *self, uint32_t row)
+{
+    return self->floats + (size_t)row * self->row_floats;
+}
+
+static void fill_initial(struct cps_table *self, const struct cps_initial_rows *start)
+{
+    for (uint32_t row = 0; row < self->rows; row++) {
+        if (start)
+            start->row(start->context, &self->plan, cps_table_key_of(self, row), row_at(self, row));
+        else
+            cps_initial_row(&self->plan, cps_table_key_of(self, row), row_at(self, row));
+    }
+}
+
+enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
+                               const struct cps_kernels *kernels, uint32_t server,
+                               const struct cps_initial_rows *start)
+{
+    uint32_t keys = cps_plan_keys(plan), width = cps_plan_row_width(plan);
+    *self = (struct cps_table){.plan = *plan,
+                               .kernels = kernels,
+                               .fixed = cps_fixed_point(plan->gradient_bits, plan->batch_size),
+                               .server = server,
+                               .rows = (keys - server + plan->servers - 1) / plan->servers,
+                               .width = width,
+                               .stride = (uint32_t)cps_round_up(width, CPS_LANES)};
+    if (keys <= server)
+        self->rows = 0;
+    self->row_floats = state_floats(plan, self->stride);
+    CPS_TRY(
+        cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
+    CPS_TRY(cps_alloc("the steps of rows", self->rows, sizeof *self->step, &self->step));
+    CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &self->scratch));
+    CPS_TRY(cps_alloc("catch-up plans", 1, sizeof *self->cache, &self->cache));
+    CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *self->scratch_sums, &self->scratch_sums));
+    bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
+    CPS_TRY(cps_steps_create(plan->wd, adam, &self->idle));
+    if (plan->model == CPS_MODEL_BIAS && plan->wd_bias != plan->wd)
+        CPS_TRY(cps_steps_create(plan->wd_bias, adam, &self->bias_idle));
+    fill_initial(self, start);
+    return CPS_OK;
+}
+
+void cps_table_release(struct cps_table *self)
+{
+    free(self->floats);
+    free(self->step);
+    free(self->scratch);
+    free(self->scratch_sums);
+    free(self->cache);
+    cps_steps_destroy(&self->idle);
+    cps_steps_destroy(&self->bias_idle);
+    *self = (struct cps_table){0};
+}
+
+enum cps_status cps_table_grant(struct cps_table *self, const struct cps_hyper *hyper, uint32_t steps)
+{
+    CPS_TRY(cps_steps_grant(self->idle, hyper, steps));
+    if (self->bias_idle)
+        CPS_TRY(cps_steps_grant(self->bias_idle, hyper, steps));
+    return CPS_OK;
+}
+
+uint64_t cps_table_granted(const struct cps_table *self)
+{
+    return self->idle ? cps_steps_granted(self->idle) : 0;
+}
+
+/* One element of a row with its state. */
+struct element {
+    float w, m, v;
+};
+
+static struct element bias_of(const struct cps_table *self, const float *w)
+{
+    const float *bias = w + self->plan.factors;
+    if (self->plan.optimizer != CPS_OPTIMIZER_ADAM)
+        return (struct element){.w = *bias};
+    return (struct element){.w = bias[0], .m = bias[self->stride], .v = bias[2 * self->stride]};
+}
+
+static void set_bias(const struct cps_table *self, float *w, struct element at)
+{
+    float *bias = w + self->plan.factors;
+    bias[0] = at.w;
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM) {
+        bias[self->stride] = at.m;
+        bias[2 * self->stride] = at.v;
+    }
+}
+
+static void decay_row(float *w, uint32_t stride, float decay)
+{
+    for (uint32_t j = 0; j < stride; j++)
+        w[j] *= decay;
+}
+
+/* The plan from after step `from` to after step `to`; good until the next call. */
+static const struct cps_catch_up *catch_up_plan(const struct cps_table *self, uint64_t from, uint64_t to)
+{
+    uint64_t gap = to - from;
+    bool cached = from > 0 && gap <= CACHED_GAPS;
+    size_t place = cached ? gap - 1 : 0;
+    if (cached && self->cache->to[place] == to)
+        return &self->cache->plan[place];
+    self->cache->to[place] = cached ? to : 0;
+    cps_steps_catch_up(self->idle, from, to, &self->cache->plan[place]);
+    return &self->cache->plan[place];
+}
+
+static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from,
+                                     uint64_t to)
+{
+    struct cps_catch_up plan;
+    cps_steps_catch_up(self->bias_idle, from, to, &plan);
+    cps_kernels_scalar.catch_up(&bias.w, &bias.m, &bias.v, 1, &plan);
+    return bias;
+}
+
+static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t to)
+{
+    struct element bias =
+        self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
+    const struct cps_catch_up *plan = catch_up_plan(self, from, to);
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
+        self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, plan);
+    else
+        decay_row(w, self->stride, plan->decay);
+    if (self->bias_idle)
+        set_bias(self, w, bias);
+}
+
+void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *out)
+{
+    float *w = row_at(self, row);
+    if (self->step[row] < step) {
+        catch_up(self, w, self->step[row], step);
+        self->step[row] = (uint32_t)step;
+    }
+    memcpy(out, w, self->width * sizeof(float));
+}
+
+void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out)
+{
+    const float *w = row_at(self, row);
+    uint64_t from = self->step[row];
+    if (from == step) {
+        memcpy(out, w, self->width * sizeof(float));
+        return;
+    }
+    float *copy = self->scratch;
+    const struct cps_catch_up *plan = catch_up_plan(self, from, step);
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM) {
+        self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, plan, copy);
+    } else {
+        memcpy(copy, w, self->stride * sizeof(float));
+        decay_row(copy, self->stride, plan->decay);
+    }
+    if (self->bias_idle)
+        copy[self->plan.factors] = bias_caught_up(self, bias_of(self, w), from, step).w;
+    memcpy(out, copy, self->width * sizeof(float));
+}
+
+/* Coefficients of step, which all rows of it share. */
+static const struct cps_adam_step *adam_step(struct cps_table *self, uint64_t step)
+{
+    if (self->adam_step != step) {
+        self->adam = cps_steps_coefficients(self->idle, step);
+        self->adam_step = step;
+    }
+    return &self->adam;
+}
+
+static bool train_adam(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
+{
+    struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
+    bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride,
+                                    adam_step(self, step), &self->fixed);
+    if (self->bias_idle) {
+        struct cps_adam_step coefficients = cps_steps_coefficients(self->bias_idle, step);
+        fine &= cps_kernels_scalar.adam(&bias.w, &bias.m, &bias.v, sum + self->plan.factors, 1, &coefficients,
+                                        &self->fixed);
+        set_bias(self, w, bias);
+    }
+    return fine;
+}
+
+/* The decay of biases at a step. */
+static float bias_decay(const struct cps_table *self, uint64_t step)
+{
+    return cps_steps_coefficients(self->bias_idle ? self->bias_idle : self->idle, step).decay;
+}
+
+static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
+{
+    float rate = (float)cps_steps_hyper(self->idle, step).lr;
+    struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
+    bool fine = self->kernels->descend(w, sum, self->stride, cps_steps_coefficients(self->idle, step).decay,
+                                       rate, &self->fixed);
+    if (self->bias_idle) {
+        fine &= cps_kernels_scalar.descend(&bias.w, sum + self->plan.factors, 1, bias_decay(self, step), rate,
+                                           &self->fixed);
+        set_bias(self, w, bias);
+    }
+    return fine;
+}
+
+/* One accumulator a row: h += mean of g² over the row, then SGD with rate lr/sqrt(h)
+ * (Duchi et al. 2011 by row, as in FBGEMM's rowwise_adagrad). The bias is a table of its
+ * own there, so it has its own accumulator here. */
+static bool train_adagrad(struct cps_table *self, float *w, uint64_t step, int64_t *sum)
+{
+    float lr = (float)cps_steps_hyper(self->idle, step).lr;
+    float *history = w + self->stride, *bias = w + self->plan.factors, bias_weight = *bias;
+    int64_t *bias_sum = sum + self->plan.factors;
+    bool fine = true, has_bias = self->plan.model == CPS_MODEL_BIAS;
+    if (has_bias) {
+        history[1] += cps_kernels_scalar.square_sum(bias_sum, 1, &self->fixed);
+        fine &= cps_kernels_scalar.descend(&bias_weight, bias_sum, 1, bias_decay(self, step),
+                                           lr / (sqrtf(history[1]) + ADAGRAD_EPSILON), &self->fixed);
+        *bias_sum = 0;
+    }
+    history[0] += self->kernels->square_sum(sum, self->stride, &self->fixed) / (float)self->plan.factors;
+    fine &= self->kernels->descend(w, sum, self->stride, cps_steps_coefficients(self->idle, step).decay,
+                                   lr / (sqrtf(history[0]) + ADAGRAD_EPSILON), &self->fixed);
+    if (has_bias)
+        *bias = bias_weight;
+    return fine;
+}
+
+bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum)
+{
+    float *w = row_at(self, row);
+    self->step[row] = (uint32_t)step;
+    switch (self->plan.optimizer) {
+    case CPS_OPTIMIZER_ADAM:
+        return train_adam(self, w, step, sum);
+    case CPS_OPTIMIZER_SGD:
+        return train_sgd(self, w, step, sum);
+    case CPS_OPTIMIZER_ADAGRAD:
+        break;
+    }
+    return train_adagrad(self, w, step, sum);
+}
+
+bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x)
+{
+    float *w = row_at(self, row);
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM && !self->bias_idle) {
+        self->step[row] = (uint32_t)step;
+        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, x, self->stride,
+                                          adam_step(self, step), &self->fixed);
+    }
+    memset(self->scratch_sums, 0, self->stride * sizeof *self->scratch_sums);
+    bool fits = self->kernels->accumulate(self->scratch_sums, x, 1.0f, self->stride, &self->fixed);
+    return cps_table_train(self, row, step, self->scratch_sums) && fits;
+}

@@ -1,0 +1,100 @@
+/*
+ * One server's share of the rows: every key with key mod servers == server, by
+ * key / servers.
+ *
+ *     | w[stride] | m[stride] | v[stride] |      Adam
+ *     | w[stride] |                              SGD
+ *     | w[stride] | h of the factors, h of the bias, padding to 16 |   row-wise AdaGrad
+ *
+ * stride is the row's width padded to 16 floats; padding is zero and stays zero. Beside
+ * it stands the step after which the row's state is that of dense training.
+ */
+#ifndef CPS_SERVER_SHARD_TABLE_H
+#define CPS_SERVER_SHARD_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/model/kernels.h"
+#include "common/model/plan.h"
+
+/* Where initial rows come from when they are given. */
+struct cps_initial_rows {
+    const void *context;
+    /* CPS_ERR_DATA when there are no rows for plan. */
+    enum cps_status (*check)(const void *context, const struct cps_plan *plan);
+    /* Fills row[width] for key of plan. */
+    void (*row)(const void *context, const struct cps_plan *plan, uint32_t key, float *row);
+};
+
+struct cps_table {
+    struct cps_plan plan;
+    const struct cps_kernels *kernels;
+    struct cps_fixed_point fixed;
+    uint32_t server;
+    uint32_t rows; /* owned here */
+    uint32_t width, stride, row_floats;
+    float *floats;                      /* [rows][row_floats] */
+    uint32_t *step;                     /* [rows]: steps the row has seen */
+    float *scratch;                     /* [stride] */
+    int64_t *scratch_sums;              /* [stride] */
+    struct cps_steps *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
+    struct cps_adam_step adam;          /* of step adam_step, the one in training */
+    uint64_t adam_step;
+    struct cps_catch_up_cache *cache; /* plans of short gaps to the step in question */
+};
+
+/* The table of server with its initial values: plan's, or start's when not NULL. */
+enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
+                               const struct cps_kernels *kernels, uint32_t server,
+                               const struct cps_initial_rows *start);
+void cps_table_release(struct cps_table *self);
+
+/* Makes the next block of steps known; see cps_steps_grant. */
+enum cps_status cps_table_grant(struct cps_table *self, const struct cps_hyper *hyper, uint32_t steps);
+uint64_t cps_table_granted(const struct cps_table *self);
+
+/* Whether key lives here. */
+static inline bool cps_table_owns(const struct cps_table *self, uint32_t key)
+{
+    return key < cps_plan_keys(&self->plan) && key % self->plan.servers == self->server;
+}
+
+static inline uint32_t cps_table_row_of(const struct cps_table *self, uint32_t key)
+{
+    return self->plan.servers == 1 ? key : key / self->plan.servers;
+}
+
+static inline uint32_t cps_table_key_of(const struct cps_table *self, uint32_t row)
+{
+    return row * self->plan.servers + self->server;
+}
+
+/* Brings row up to date, to after `step` steps (all granted), and copies its weights to
+ * out[width]. */
+void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *out);
+
+/* The weights of row after `step` steps, leaving the row as it is. */
+void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out);
+
+/* Trains row, which is up to date to after step - 1 steps, with step number step (1-based)
+ * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
+ * new weight is out of range: training has diverged. */
+bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum);
+
+/* As above for a sum of one contribution, x[stride], zero behind the row's width. */
+bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x);
+
+/* How many rows ahead of their use to ask for their memory. */
+#define CPS_PREFETCH_ROWS 3
+
+/* Asks for row's memory ahead of its use. */
+static inline void cps_table_prefetch(const struct cps_table *self, uint32_t row)
+{
+    const float *floats = self->floats + (size_t)row * self->row_floats;
+    for (uint32_t j = 0; j < self->row_floats; j += 16)
+        __builtin_prefetch(floats + j);
+}
+
+#endif
