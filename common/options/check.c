@@ -104,7 +104,7 @@ static enum cps_status check_synth(const struct cps_options *self)
 /* The rest is checked once the record has had its say. */
 static enum cps_status check_replay(const struct cps_options *self)
 {
-    if (self->replayed)
+    if (self->run)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE, "'collab-ps replay' needs the folder of a run");
     return cps_hint(CPS_ERR_USAGE, "it goes first: 'collab-ps replay RUN [--option VALUE]'");

@@ -10,13 +10,6 @@
 
 enum { WIDTH = 92, COLUMN = 28 };
 
-static const char replay_text[] =
-    "Trains again with the data, the model and the training options that RUN/run.json has, with the ranks it "
-    "is "
-    "started with, and says whether losses and model are the same, or at which step they part (exit code 1). "
-    "An option on the command line takes the place of the recorded one. Relative paths in the record start at "
-    "the current folder. Nothing is kept unless --out is given.";
-
 /* Adds text wrapped to WIDTH with later lines indented; the cursor stands at column. */
 static enum cps_status add_wrapped(struct cps_text *out, const char *text, int column, int indent)
 {
@@ -69,7 +62,7 @@ static enum cps_status add_group(struct cps_text *out, enum cps_option_group gro
         if (option->group != group || !(option->commands & commands))
             continue;
         if (!titled) {
-            const char *owner = group == CPS_GROUP_SYNTH && commands & CPS_FOR(TRAIN) ? " (synth)" : "";
+            const char *owner = commands == CPS_FOR_ALL ? cps_option_group_owner(group) : "";
             CPS_TRY(cps_text_add(out, "\n%s%s:\n", cps_option_group_title(group), owner));
         }
         titled = true;
@@ -81,10 +74,12 @@ static enum cps_status add_group(struct cps_text *out, enum cps_option_group gro
 static enum cps_status add_commands(struct cps_text *out)
 {
     CPS_TRY(cps_text_add(out, "\nCommands:\n"));
-    for (const struct cps_page_line *line = cps_page_commands; line->text; line++) {
+    for (int command = 0; command < CPS_COMMAND_COUNT; command++) {
+        const struct cps_command_info *info = &cps_command_table[command];
         char left[80];
-        snprintf(left, sizeof left, "  %s", line->text);
-        CPS_TRY(add_columns(out, left, line->meaning));
+        snprintf(left, sizeof left, "  %s%s%s", cps_command_names[command], info->operand ? " " : "",
+                 info->operand ? info->operand : "");
+        CPS_TRY(add_columns(out, left, info->summary));
     }
     return CPS_OK;
 }
@@ -108,35 +103,63 @@ static enum cps_status add_exit_codes(struct cps_text *out)
     return CPS_OK;
 }
 
-static enum cps_status add_page(struct cps_text *out, enum cps_help_page page)
+/* The commands that own a group are named where the page is about all commands. */
+static enum cps_status add_groups(struct cps_text *out, unsigned commands)
 {
-    static const struct {
-        const char *command, *text, *examples;
-        unsigned commands;
-    } pages[] = {
-        [CPS_HELP_ALL] = {"[COMMAND]", cps_page_promise, "collab-ps", CPS_FOR(TRAIN) | CPS_FOR(SYNTH)},
-        [CPS_HELP_TRAIN] = {"train", cps_page_promise, "collab-ps", CPS_FOR(TRAIN)},
-        [CPS_HELP_SYNTH] = {"synth", "Write a synthetic set of ratings", " synth ", CPS_FOR(SYNTH)},
-        [CPS_HELP_REPLAY] = {"replay RUN", replay_text, " replay ", CPS_FOR(REPLAY)},
-    };
-    CPS_TRY(cps_text_add(out, "collab-ps %s: %s\n\nUsage: collab-ps %s [--option VALUE]...\n\n", cps_version(),
-                         cps_page_summary, pages[page].command));
-    CPS_TRY(add_wrapped(out, pages[page].text, 0, 0));
-    if (page == CPS_HELP_ALL)
-        CPS_TRY(add_commands(out));
     for (int group = 0; group < CPS_GROUP_COUNT; group++)
-        CPS_TRY(add_group(out, (enum cps_option_group)group, pages[page].commands));
-    if (page != CPS_HELP_SYNTH) {
-        CPS_TRY(cps_text_add(out, "\n"));
-        CPS_TRY(add_wrapped(out, cps_page_sources, 0, 0));
-    }
-    CPS_TRY(add_examples(out, pages[page].examples));
+        CPS_TRY(add_group(out, (enum cps_option_group)group, commands));
+    return CPS_OK;
+}
+
+static enum cps_status add_usage(struct cps_text *out, const char *command, const char *operand)
+{
+    return cps_text_add(out, "collab-ps %s: %s\n\nUsage: collab-ps %s%s%s [--option VALUE]...\n\n",
+                        cps_version(), cps_page_summary, command, operand ? " " : "", operand ? operand : "");
+}
+
+static enum cps_status add_sources(struct cps_text *out)
+{
+    CPS_TRY(cps_text_add(out, "\n"));
+    return add_wrapped(out, cps_page_sources, 0, 0);
+}
+
+static enum cps_status add_command_page(struct cps_text *out, enum cps_command command)
+{
+    const struct cps_command_info *info = &cps_command_table[command];
+    char containing[40] = "collab-ps";
+    CPS_TRY(add_usage(out, cps_command_names[command], info->operand));
+    CPS_TRY(add_wrapped(out, info->text ? info->text : info->summary, 0, 0));
+    CPS_TRY(add_groups(out, 1u << command));
+    if (command == CPS_COMMAND_TRAIN || command == CPS_COMMAND_REPLAY)
+        CPS_TRY(add_sources(out));
+    if (command != CPS_COMMAND_TRAIN)
+        snprintf(containing, sizeof containing, " %s ", cps_command_names[command]);
+    CPS_TRY(add_examples(out, containing));
     return add_exit_codes(out);
 }
 
-enum cps_status cps_options_help(enum cps_help_page page, struct cps_text *out)
+static enum cps_status add_whole_page(struct cps_text *out)
 {
-    if (page == CPS_HELP_MAN)
+    CPS_TRY(add_usage(out, "[COMMAND]", NULL));
+    CPS_TRY(add_wrapped(out, cps_page_promise, 0, 0));
+    CPS_TRY(add_commands(out));
+    CPS_TRY(add_groups(out, CPS_FOR_ALL));
+    CPS_TRY(add_sources(out));
+    CPS_TRY(add_examples(out, "collab-ps"));
+    return add_exit_codes(out);
+}
+
+enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command, struct cps_text *out)
+{
+    switch (page) {
+    case CPS_HELP_MAN:
         return cps_page_manual(out);
-    return page == CPS_HELP_COMPLETION ? cps_page_completion(out) : add_page(out, page);
+    case CPS_HELP_COMPLETION:
+        return cps_page_completion(out);
+    case CPS_HELP_COMMAND:
+        return add_command_page(out, command);
+    case CPS_HELP_ALL:
+        break;
+    }
+    return add_whole_page(out);
 }

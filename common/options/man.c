@@ -67,6 +67,18 @@ static enum cps_status add_lines(struct cps_text *out, const char *title, const 
     return CPS_OK;
 }
 
+static enum cps_status add_commands(struct cps_text *out)
+{
+    CPS_TRY(add_section(out, "COMMANDS"));
+    for (int command = 0; command < CPS_COMMAND_COUNT; command++) {
+        const struct cps_command_info *info = &cps_command_table[command];
+        CPS_TRY(cps_text_add(out, ".TP\n.B %s", cps_command_names[command]));
+        CPS_TRY(cps_text_add(out, info->operand ? " %s\n" : "\n", info->operand));
+        CPS_TRY(add_troff(out, info->text && command != CPS_COMMAND_TRAIN ? info->text : info->summary));
+    }
+    return CPS_OK;
+}
+
 static enum cps_status add_exit_status(struct cps_text *out)
 {
     CPS_TRY(add_section(out, "EXIT STATUS"));
@@ -84,7 +96,7 @@ enum cps_status cps_page_manual(struct cps_text *out)
                               "\\fIVALUE\\fR] ...\n"));
     CPS_TRY(add_section(out, "DESCRIPTION"));
     CPS_TRY(add_troff(out, cps_page_promise));
-    CPS_TRY(add_lines(out, "COMMANDS", cps_page_commands));
+    CPS_TRY(add_commands(out));
     CPS_TRY(add_options(out));
     CPS_TRY(add_section(out, "ENVIRONMENT"));
     CPS_TRY(add_troff(out, cps_page_sources));

@@ -19,14 +19,21 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
+/* The commands, by the name that is typed; command.c says more of each. */
+#define CPS_COMMAND_MAP(X)                                                                                     \
+    X(TRAIN, "train")                                                                                          \
+    X(SYNTH, "synth")                                                                                          \
+    X(REPLAY, "replay")                                                                                        \
+    X(COMPARE, "compare")                                                                                      \
+    X(EXPERIMENT, "experiment")                                                                                \
+    X(HELP, "help")                                                                                            \
+    X(VERSION, "version")
+
 enum cps_command {
-    CPS_COMMAND_TRAIN,
-    CPS_COMMAND_SYNTH,
-    CPS_COMMAND_REPLAY,
-    CPS_COMMAND_COMPARE,
-    CPS_COMMAND_EXPERIMENT,
-    CPS_COMMAND_HELP,
-    CPS_COMMAND_VERSION
+#define X(name, text) CPS_COMMAND_##name,
+    CPS_COMMAND_MAP(X)
+#undef X
+        CPS_COMMAND_COUNT
 };
 
 /* Where a value came from, weakest first. */
@@ -40,9 +47,7 @@ enum cps_option_source {
 
 enum cps_help_page {
     CPS_HELP_ALL,
-    CPS_HELP_TRAIN,
-    CPS_HELP_SYNTH,
-    CPS_HELP_REPLAY,
+    CPS_HELP_COMMAND,   /* one command's part of it */
     CPS_HELP_MAN,       /* the manual page, troff */
     CPS_HELP_COMPLETION /* a script for bash */
 };
@@ -85,7 +90,8 @@ struct cps_y_range {
  * command are meaningful; the others are zero. */
 struct cps_options {
     enum cps_command command;
-    enum cps_help_page help_page; /* of CPS_COMMAND_HELP */
+    enum cps_help_page help_page;  /* of CPS_COMMAND_HELP */
+    enum cps_command help_command; /* of CPS_HELP_COMMAND */
 
     /* data */
     char *data;
@@ -132,8 +138,8 @@ struct cps_options {
     uint32_t users, movies;
     uint64_t ratings;
 
-    /* replay, beside all of train's */
-    char *replayed; /* the folder of the run */
+    /* commands on a run */
+    char *run; /* its folder */
 
     /* compare, experiment: what they read themselves, a part of argv; ends with NULL */
     const char *const *arguments;
@@ -187,8 +193,8 @@ enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
                                   const struct cps_option_setting *settings, size_t count,
                                   struct cps_text *differing, bool *other_data);
 
-/* Adds the text of a help page, ready to print. */
-enum cps_status cps_options_help(enum cps_help_page page, struct cps_text *out);
+/* Adds the text of a help page, ready to print; command is looked at for CPS_HELP_COMMAND. */
+enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command, struct cps_text *out);
 
 /* "0.1.0" */
 const char *cps_version(void);

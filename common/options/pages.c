@@ -4,26 +4,11 @@
 #include "common/options/value.h"
 
 const char cps_page_summary[] = "train collaborative filtering over parameter servers";
-const char cps_page_promise[] =
-    "Trains a matrix factorisation of user and item ratings. The loss curve is a function of the data, the "
-    "seed and the hyper-parameters: the number of ranks, the transport and the processor change no bit of it. "
-    "Alone it runs in one process; under mpirun one rank coordinates and the others are servers and workers.";
 const char cps_page_sources[] =
     "Every option of training may also be set in an option file (--config) or in the environment as "
     "COLLAB_PS_ and the name in capitals, COLLAB_PS_LR_MAX for --lr-max. The command line wins over the "
     "environment, the environment over option files. --no-NAME turns a flag off. Defaults stand in square "
     "brackets.";
-
-const struct cps_page_line cps_page_commands[] = {
-    {"train", "Train a model; what is done when no command is named"},
-    {"synth", "Write a synthetic set of ratings"},
-    {"replay RUN", "Train again as RUN/run.json says and compare the losses, step by step"},
-    {"compare RUN...", "Say which loss is lower and whether the difference is real: table, page, exit code"},
-    {"experiment NAME", "Train what an experiment's file asks for and is missing, then compare"},
-    {"help [COMMAND]", "Show this text, or the part of one command"},
-    {"version", "Show the version"},
-    {NULL, NULL},
-};
 
 const struct cps_page_line cps_page_examples[] = {
     {"collab-ps", "Train on the ratings that are at hand, in one process"},

@@ -2,6 +2,7 @@
 #ifndef CPS_OPTIONS_PAGES_H
 #define CPS_OPTIONS_PAGES_H
 
+#include "common/options/command.h"
 #include "common/options/table.h"
 
 /* A line to show as typed and what it does. */
@@ -11,10 +12,9 @@ struct cps_page_line {
 };
 
 extern const char cps_page_summary[];
-extern const char cps_page_promise[];
+extern const char cps_page_promise[]; /* of command.c: the text of train */
 extern const char cps_page_sources[];
-extern const struct cps_page_line cps_page_commands[]; /* each ends with a NULL text */
-extern const struct cps_page_line cps_page_examples[];
+extern const struct cps_page_line cps_page_examples[]; /* each ends with a NULL text */
 extern const struct cps_page_line cps_page_files[];
 
 /* Adds option's help with the choices in (), the default in []. */

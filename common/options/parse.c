@@ -14,6 +14,7 @@
 
 #include "common/base/file.h"
 #include "common/options/check.h"
+#include "common/options/command.h"
 #include "common/options/config.h"
 #include "common/options/value.h"
 
@@ -58,20 +59,20 @@ struct argument {
 static enum cps_status fail_positional(const char *text)
 {
     cps_fail(CPS_ERR_USAGE, "unexpected argument '%.200s'", text);
-    for (size_t i = 0; cps_command_names[i]; i++) {
-        if (strcmp(text, cps_command_names[i]) == 0)
-            return cps_hint(CPS_ERR_USAGE, "the command goes first: 'collab-ps %s …'", text);
-    }
+    enum cps_command command;
+    if (cps_command_find(text, &command))
+        return cps_hint(CPS_ERR_USAGE, "the command goes first: 'collab-ps %s …'", text);
     if (text[0] == '-' && text[1] && cps_option_find(text + 1, strcspn(text + 1, "="), CPS_FOR_ALL))
         return cps_hint(CPS_ERR_USAGE, "options begin with two dashes: '-%s'", text);
     return cps_hint(CPS_ERR_USAGE, "options are written '--name VALUE' or '--name=VALUE'");
 }
 
-static const struct cps_option *find_letter(const char *text)
+static const struct cps_option *find_letter(const struct cps_options *self, const char *text)
 {
     for (size_t i = 0; i < cps_option_count; i++) {
         const struct cps_option *option = &cps_option_table[i];
-        if (option->letter && text[1] == option->letter && text[2] == '\0')
+        if (option->letter && text[1] == option->letter && text[2] == '\0' &&
+            option->commands & command_bit(self))
             return option;
     }
     return NULL;
@@ -110,8 +111,8 @@ static enum cps_status next_argument(const struct cps_options *self, struct argu
     if (!text)
         return CPS_OK;
     arguments->next++;
-    if (text[0] == '-' && text[1] != '-' && (out->option = find_letter(text)))
-        return CPS_OK;
+    if (text[0] == '-' && text[1] != '-' && (out->option = find_letter(self, text)))
+        return take_value(arguments, text, out);
     if (strncmp(text, "--", 2) != 0 || text[2] == '\0')
         return fail_positional(text);
     size_t length = strcspn(text + 2, "=");
@@ -305,88 +306,97 @@ static enum cps_status read_options(struct cps_options *self, char *const *argv,
     return cps_options_check(self);
 }
 
-static bool is_script(enum cps_command command)
+/* Adds the names of all commands: "train, synth, … and version". */
+static enum cps_status add_command_names(struct cps_text *out)
 {
-    return command == CPS_COMMAND_COMPARE || command == CPS_COMMAND_EXPERIMENT;
+    for (int i = 0; i < CPS_COMMAND_COUNT; i++)
+        CPS_TRY(cps_text_add(out, "%s%s",
+                             i == 0                      ? ""
+                             : i + 1 < CPS_COMMAND_COUNT ? ", "
+                                                         : " and ",
+                             cps_command_names[i]));
+    return CPS_OK;
 }
 
-/* 'help compare' is 'compare --help', which has a page of its own. */
-static bool read_script_help(struct cps_options *self, const char *name)
+static enum cps_status hint_commands(const char *before, const char *after)
+{
+    struct cps_text names = {0};
+    enum cps_status status = add_command_names(&names);
+    if (status == CPS_OK)
+        status = cps_hint(CPS_ERR_USAGE, "%s%s%s", before, names.data, after);
+    cps_text_release(&names);
+    return status;
+}
+
+/* 'help NAME' is 'NAME --help'; a script has a page of its own. */
+static void ask_for_help(struct cps_options *self, enum cps_command command)
 {
     static const char *const ask[] = {"--help", NULL};
-    for (int command = CPS_COMMAND_COMPARE; command <= CPS_COMMAND_EXPERIMENT; command++) {
-        if (strcmp(name, cps_command_names[command]) == 0) {
-            self->command = (enum cps_command)command;
-            self->arguments = ask;
-            return true;
-        }
+    if (cps_command_table[command].is_script) {
+        self->command = command;
+        self->arguments = ask;
+    } else if (command != CPS_COMMAND_HELP && command != CPS_COMMAND_VERSION) {
+        self->help_page = CPS_HELP_COMMAND;
+        self->help_command = command;
     }
-    return false;
 }
 
 /* 'help' and 'version' take a page at most. */
 static enum cps_status read_help_page(struct cps_options *self, char *const *argv)
 {
-    static const char *const pages[] = {"--all", "train", "synth", "replay", "--man", "--completion", NULL};
+    enum cps_command command;
     if (!argv[0])
         return CPS_OK;
     if (argv[1] || self->command == CPS_COMMAND_VERSION)
         return cps_fail(CPS_ERR_USAGE, "unexpected argument '%.200s'", argv[argv[1] ? 1 : 0]);
-    for (size_t i = 0; pages[i]; i++) {
-        if (strcmp(argv[0], pages[i]) == 0) {
-            self->help_page = (enum cps_help_page)i;
-            return CPS_OK;
-        }
+    if (strcmp(argv[0], "--man") == 0) {
+        self->help_page = CPS_HELP_MAN;
+    } else if (strcmp(argv[0], "--completion") == 0) {
+        self->help_page = CPS_HELP_COMPLETION;
+    } else if (cps_command_find(argv[0], &command)) {
+        ask_for_help(self, command);
+    } else if (strcmp(argv[0], "--all") != 0) {
+        cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
+        return hint_commands("there is help on ", ", and on the whole at 'collab-ps help'");
     }
-    if (read_script_help(self, argv[0]))
-        return CPS_OK;
-    cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
-    return cps_hint(CPS_ERR_USAGE, "there is help on train, synth, replay, compare and experiment, and on "
-                                   "the whole at 'collab-ps help'");
+    return CPS_OK;
 }
 
 static enum cps_status read_command(struct cps_options *self, const char *name)
 {
-    for (size_t i = 0; cps_command_names[i]; i++) {
-        if (strcmp(name, cps_command_names[i]) == 0) {
-            self->command = (enum cps_command)i;
-            return CPS_OK;
-        }
-    }
+    if (cps_command_find(name, &self->command))
+        return CPS_OK;
     cps_fail(CPS_ERR_USAGE, "unknown command '%.200s'", name);
     const char *nearest = cps_nearest_name(name, cps_command_names);
     if (nearest)
         return cps_hint(CPS_ERR_USAGE, "did you mean '%s'?", nearest);
     if (strpbrk(name, "./"))
         return cps_hint(CPS_ERR_USAGE, "to train on it: 'collab-ps --data %.200s'", name);
-    return cps_hint(CPS_ERR_USAGE,
-                    "the commands are train, synth, replay, compare, experiment, help and version");
+    return hint_commands("the commands are ", "");
 }
 
-/* 'replay' takes the folder of a run before its options. */
-static enum cps_status read_replayed(struct cps_options *self, const char *path)
+/* A command on a run takes its folder before the options. */
+static enum cps_status read_run(struct cps_options *self, const char *path)
 {
-    self->replayed = strdup(path);
-    return self->replayed ? CPS_OK : cps_fail_memory("the path of a run", strlen(path));
+    self->run = strdup(path);
+    return self->run ? CPS_OK : cps_fail_memory("the path of a run", strlen(path));
 }
 
 static enum cps_status parse(struct cps_options *self, char *const *argv, char *const *envp)
 {
-    static const enum cps_help_page pages[] = {[CPS_COMMAND_TRAIN] = CPS_HELP_TRAIN,
-                                               [CPS_COMMAND_SYNTH] = CPS_HELP_SYNTH,
-                                               [CPS_COMMAND_REPLAY] = CPS_HELP_REPLAY,
-                                               [CPS_COMMAND_HELP] = CPS_HELP_ALL,
-                                               [CPS_COMMAND_VERSION] = CPS_HELP_ALL};
     if (argv[0] && argv[0][0] != '-') {
         CPS_TRY(read_command(self, *argv++));
-        self->help_page = pages[self->command];
+        if (self->command != CPS_COMMAND_HELP && self->command != CPS_COMMAND_VERSION) {
+            self->help_page = CPS_HELP_COMMAND;
+            self->help_command = self->command;
+        }
     }
-    if (is_script(self->command)) {
+    if (cps_command_table[self->command].is_script) {
         self->arguments = (const char *const *)argv;
         return CPS_OK;
     }
-    if (self->command == CPS_COMMAND_REPLAY && argv[0] && argv[0][0] != '-')
-        CPS_TRY(read_replayed(self, *argv++));
+    if (cps_command_takes_run(self->command) && argv[0] && argv[0][0] != '-')
+        CPS_TRY(read_run(self, *argv++));
     if (self->command == CPS_COMMAND_HELP || self->command == CPS_COMMAND_VERSION)
         return read_help_page(self, argv);
     return read_options(self, argv, envp);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/options/command.h"
 #include "common/options/config.h"
 #include "common/options/value.h"
 
@@ -39,7 +40,7 @@ void cps_options_release(struct cps_options *self)
         free(*field);
         *field = NULL; /* two rows may share a field */
     }
-    free(self->replayed);
+    free(self->run);
     cps_text_release(&self->warnings);
     *self = (struct cps_options){0};
 }

@@ -7,9 +7,6 @@
 
 #include <string.h>
 
-const char *const cps_command_names[] = {"train",      "synth", "replay",  "compare",
-                                         "experiment", "help",  "version", NULL};
-
 static const char *const item_keys[] = {"auto", "title", "id", NULL};
 static const char *const models[] = {"dot", "bias", NULL};
 static const char *const optimizers[] = {"adam", "sgd", "adagrad", NULL};
@@ -157,6 +154,11 @@ const char *cps_option_group_title(enum cps_option_group group)
 #undef X
     };
     return titles[group];
+}
+
+const char *cps_option_group_owner(enum cps_option_group group)
+{
+    return group == CPS_GROUP_SYNTH ? " (synth)" : "";
 }
 
 static bool is_called(const char *candidate, const char *name, size_t length)

@@ -34,7 +34,7 @@ enum cps_option_group {
 
 /* The commands an option belongs to, as bits. */
 #define CPS_FOR(command) (1u << CPS_COMMAND_##command)
-#define CPS_FOR_ALL (CPS_FOR(TRAIN) | CPS_FOR(SYNTH) | CPS_FOR(REPLAY) | CPS_FOR(HELP) | CPS_FOR(VERSION))
+#define CPS_FOR_ALL ((1u << CPS_COMMAND_COUNT) - 1)
 
 struct cps_option {
     const char *name;     /* without the dashes */
@@ -67,10 +67,10 @@ const char *cps_option_nearest(const char *name, unsigned commands);
 /* The closest of names (ended by NULL); NULL if all are far. */
 const char *cps_nearest_name(const char *name, const char *const *names);
 
-/* "train" for CPS_COMMAND_TRAIN; the list ends with NULL. */
-extern const char *const cps_command_names[];
-
 const char *cps_option_group_title(enum cps_option_group group);
+
+/* " (synth)": the commands that alone have options of the group, for a page about all commands; else "". */
+const char *cps_option_group_owner(enum cps_option_group group);
 
 static inline size_t cps_option_index(const struct cps_option *option)
 {

@@ -33,7 +33,7 @@ static int fail(enum cps_status status)
 static int show_help(const struct cps_options *options)
 {
     struct cps_text text = {0};
-    enum cps_status status = cps_options_help(options->help_page, &text);
+    enum cps_status status = cps_options_help(options->help_page, options->help_command, &text);
     if (status != CPS_OK)
         return fail(status);
     if (speaks())
@@ -89,6 +89,7 @@ static int run_command(struct cps_options *options)
     case CPS_COMMAND_EXPERIMENT:
         return run_script(options);
     case CPS_COMMAND_TRAIN:
+    case CPS_COMMAND_COUNT:
         break;
     }
     return cps_train(options, NULL);

@@ -134,7 +134,7 @@ static enum cps_status check_out(const struct cps_options *options, const char *
 
 static enum cps_status choose_folder(struct replay *self, struct cps_options *options)
 {
-    CPS_TRY(options->out ? check_out(options, options->replayed) : make_scratch(self, options));
+    CPS_TRY(options->out ? check_out(options, options->run) : make_scratch(self, options));
     self->out = options->out;
     options->log_steps = options->log_steps || self->recorded.loss_count > 0;
     return CPS_OK;
@@ -162,11 +162,11 @@ static enum cps_status settle(void *context, struct cps_options *options)
 {
     struct replay *self = context;
     const struct cps_run_reader *run = &self->recorded;
-    CPS_TRY(cps_run_reader_open(&self->recorded, options->replayed));
+    CPS_TRY(cps_run_reader_open(&self->recorded, options->run));
     self->limit.epochs = epochs_to_see(run);
     if (run->history.count == 0 && run->loss_count == 0 && self->limit.epochs == 0)
-        return cps_fail(CPS_ERR_DATA, "'%s' has no losses to compare with; its state is '%.200s'",
-                        options->replayed, run->state);
+        return cps_fail(CPS_ERR_DATA, "'%s' has no losses to compare with; its state is '%.200s'", options->run,
+                        run->state);
     CPS_TRY(adopt_options(self, options));
     CPS_TRY(check_paths(self, options));
     return choose_folder(self, options);

@@ -4,7 +4,7 @@
 
 #include "common/options/options.h"
 
-/* Trains as the run in options->replayed did, with the ranks that there are, and prints how losses
+/* Trains as the run in options->run did, with the ranks that there are, and prints how losses
  * and model compare. Returns the exit code: 0 the same, that of CPS_DIFFERS when not, else that of
  * the error. Collective. */
 int cps_replay(struct cps_options *options);

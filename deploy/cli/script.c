@@ -17,9 +17,7 @@
 
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
-
-static const char *const file_names[] = {
-    [CPS_COMMAND_COMPARE] = "compare", [CPS_COMMAND_EXPERIMENT] = "experiment"};
+#include "common/options/command.h"
 
 /* The path of this executable, or "collab-ps" where the system does not tell. */
 static void find_self(char path[PATH_MAX])
@@ -86,7 +84,7 @@ enum cps_status cps_script(const struct cps_options *options)
         return cps_hint(CPS_ERR_USAGE, "call it without mpirun; a run's file has 'ranks'");
     }
     find_self(self);
-    CPS_TRY(find_script(self, file_names[options->command], script));
+    CPS_TRY(find_script(self, cps_command_names[options->command], script));
     setenv("COLLAB_PS_PROGRAM", self, 0); /* what an experiment trains with */
     return become(find_python(), script, options->arguments);
 }

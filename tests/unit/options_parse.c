@@ -119,19 +119,22 @@ static void test_commands(void **state)
         const char *arguments;
         enum cps_command command;
         enum cps_help_page page;
+        enum cps_command about; /* of CPS_HELP_COMMAND */
     } cases[] = {
-        {"help", CPS_COMMAND_HELP, CPS_HELP_ALL},
-        {"--help", CPS_COMMAND_HELP, CPS_HELP_ALL},
-        {"--epochs 3 -h", CPS_COMMAND_HELP, CPS_HELP_ALL},
-        {"--epochs many --help", CPS_COMMAND_HELP, CPS_HELP_ALL},
-        {"train --help", CPS_COMMAND_HELP, CPS_HELP_TRAIN},
-        {"synth --help", CPS_COMMAND_HELP, CPS_HELP_SYNTH},
-        {"help synth", CPS_COMMAND_HELP, CPS_HELP_SYNTH},
-        {"help --man", CPS_COMMAND_HELP, CPS_HELP_MAN},
-        {"help --completion", CPS_COMMAND_HELP, CPS_HELP_COMPLETION},
-        {"version", CPS_COMMAND_VERSION, CPS_HELP_ALL},
-        {"--version", CPS_COMMAND_VERSION, CPS_HELP_ALL},
-        {"-V", CPS_COMMAND_VERSION, CPS_HELP_ALL},
+        {"help", CPS_COMMAND_HELP, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"--help", CPS_COMMAND_HELP, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"--epochs 3 -h", CPS_COMMAND_HELP, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"--epochs many --help", CPS_COMMAND_HELP, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"train --help", CPS_COMMAND_HELP, CPS_HELP_COMMAND, CPS_COMMAND_TRAIN},
+        {"synth --help", CPS_COMMAND_HELP, CPS_HELP_COMMAND, CPS_COMMAND_SYNTH},
+        {"help synth", CPS_COMMAND_HELP, CPS_HELP_COMMAND, CPS_COMMAND_SYNTH},
+        {"replay runs/a -h", CPS_COMMAND_HELP, CPS_HELP_COMMAND, CPS_COMMAND_REPLAY},
+        {"help help", CPS_COMMAND_HELP, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"help --man", CPS_COMMAND_HELP, CPS_HELP_MAN, CPS_COMMAND_TRAIN},
+        {"help --completion", CPS_COMMAND_HELP, CPS_HELP_COMPLETION, CPS_COMMAND_TRAIN},
+        {"version", CPS_COMMAND_VERSION, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"--version", CPS_COMMAND_VERSION, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
+        {"-V", CPS_COMMAND_VERSION, CPS_HELP_ALL, CPS_COMMAND_TRAIN},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -139,6 +142,7 @@ static void test_commands(void **state)
         parse_well(cases[i].arguments, "COLLAB_PS_EPOCHS=many", &o);
         assert_int_equal(o.command, cases[i].command);
         assert_int_equal(o.help_page, cases[i].page);
+        assert_int_equal(o.help_command, cases[i].about);
         cps_options_release(&o);
     }
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/options/command.h"
 #include "common/options/table.h"
 
 enum { WORDS = 24 };
@@ -146,22 +147,29 @@ static void assert_page_names_options(const char *page, unsigned commands)
     }
 }
 
+static void check_page(enum cps_help_page page, enum cps_command command, unsigned commands)
+{
+    struct cps_text text = {0};
+    assert_int_equal(cps_options_help(page, command, &text), CPS_OK);
+    assert_page_names_options(text.data, commands);
+    assert_non_null(strstr(text.data, "Exit codes:"));
+    for (const char *line = text.data; *line;) {
+        size_t length = strcspn(line, "\n");
+        if (length > 96)
+            fail_msg("too long: %.*s", (int)length, line);
+        assert_true(length == 0 || line[length - 1] != ' ');
+        line += length + (line[length] == '\n');
+    }
+    cps_text_release(&text);
+}
+
 static void test_help(void **state)
 {
     (void)state;
-    for (int page = CPS_HELP_ALL; page <= CPS_HELP_SYNTH; page++) {
-        struct cps_text text = {0};
-        assert_int_equal(cps_options_help((enum cps_help_page)page, &text), CPS_OK);
-        assert_page_names_options(text.data, page == CPS_HELP_SYNTH ? CPS_FOR(SYNTH) : CPS_FOR(TRAIN));
-        assert_non_null(strstr(text.data, "Exit codes:"));
-        for (const char *line = text.data; *line;) {
-            size_t length = strcspn(line, "\n");
-            if (length > 96)
-                fail_msg("too long: %.*s", (int)length, line);
-            assert_true(length == 0 || line[length - 1] != ' ');
-            line += length + (line[length] == '\n');
-        }
-        cps_text_release(&text);
+    check_page(CPS_HELP_ALL, CPS_COMMAND_TRAIN, CPS_FOR_ALL);
+    for (int command = 0; command < CPS_COMMAND_COUNT; command++) {
+        assert_non_null(cps_command_table[command].summary);
+        check_page(CPS_HELP_COMMAND, (enum cps_command)command, 1u << command);
     }
 }
 
@@ -169,10 +177,10 @@ static void test_manual_and_completion(void **state)
 {
     struct cps_text manual = {0}, completion = {0};
     (void)state;
-    assert_int_equal(cps_options_help(CPS_HELP_MAN, &manual), CPS_OK);
+    assert_int_equal(cps_options_help(CPS_HELP_MAN, CPS_COMMAND_TRAIN, &manual), CPS_OK);
     assert_non_null(strstr(manual.data, ".SH OPTIONS"));
     assert_non_null(strstr(manual.data, "\\-\\-lr\\-max RATE"));
-    assert_int_equal(cps_options_help(CPS_HELP_COMPLETION, &completion), CPS_OK);
+    assert_int_equal(cps_options_help(CPS_HELP_COMPLETION, CPS_COMMAND_TRAIN, &completion), CPS_OK);
     assert_non_null(strstr(completion.data, "--no-log-steps"));
     assert_null(strstr(completion.data, "--resume"));
     cps_text_release(&manual);

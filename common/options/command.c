@@ -1,0 +1,57 @@
+/* The command table itself. To add a command: a line in CPS_COMMAND_MAP, a row here, a case in
+ * deploy/cli/main.c. */
+#include "common/options/command.h"
+
+#include <string.h>
+
+const char *const cps_command_names[] = {
+#define X(name, text) text,
+    CPS_COMMAND_MAP(X)
+#undef X
+        NULL};
+
+const char cps_page_promise[] =
+    "Trains a matrix factorisation of user and item ratings. The loss curve is a function of the data, the "
+    "seed and the hyper-parameters: the number of ranks, the transport and the processor change no bit of it. "
+    "Alone it runs in one process; under mpirun one rank coordinates and the others are servers and workers.";
+
+const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
+    [CPS_COMMAND_TRAIN] = {.summary = "Train a model; what is done when no command is named",
+                           .text = cps_page_promise},
+    [CPS_COMMAND_SYNTH] = {.summary = "Write a synthetic set of ratings"},
+    [CPS_COMMAND_REPLAY] =
+        {.operand = "RUN",
+         .summary = "Train again as RUN/run.json says and compare the losses, step by step",
+         .text =
+             "Trains again with the data, the model and the training options that RUN/run.json has, with the "
+             "ranks it is started with, and says whether losses and model are the same, or at which step they "
+             "part (exit code 1). An option on the command line takes the place of the recorded one. Relative "
+             "paths in the record start at the current folder. Nothing is kept unless --out is given."},
+    [CPS_COMMAND_COMPARE] =
+        {.operand = "RUN...",
+         .is_script = true,
+         .summary = "Say which loss is lower and whether the difference is real: table, page, exit code"},
+    [CPS_COMMAND_EXPERIMENT] = {.operand = "NAME",
+                                .is_script = true,
+                                .summary =
+                                    "Train what an experiment's file asks for and is missing, then compare"},
+    [CPS_COMMAND_HELP] = {.operand = "[COMMAND]", .summary = "Show this text, or the part of one command"},
+    [CPS_COMMAND_VERSION] = {.summary = "Show the version"},
+};
+
+bool cps_command_find(const char *name, enum cps_command *out)
+{
+    for (int command = 0; command < CPS_COMMAND_COUNT; command++) {
+        if (strcmp(name, cps_command_names[command]) == 0) {
+            *out = (enum cps_command)command;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cps_command_takes_run(enum cps_command command)
+{
+    const char *operand = cps_command_table[command].operand;
+    return operand && strcmp(operand, "RUN") == 0;
+}
