@@ -1,10 +1,11 @@
 /*
  * Handing over to Python: what compares curves and draws pages is written in it.
  *
- *   collab-ps compare ARGUMENTS -> python3 FOLDER/compare ARGUMENTS, in this very process
+ *   collab-ps compare ARGUMENTS -> python3 TOOLS compare ARGUMENTS, in this very process
  *
- * FOLDER is where the installation puts the programs, as seen from this executable, so that an installed
- * tree may be moved; for one that was only built it is deploy/ of the sources.
+ * TOOLS is the folder of the Python package and its __main__.py: where the installation puts it, as seen
+ * from this executable, so that an installed tree may be moved; for one that was only built it is
+ * deploy/tools of the sources.
  */
 #include "deploy/cli/script.h"
 
@@ -29,18 +30,24 @@ static void find_self(char path[PATH_MAX])
         snprintf(path, PATH_MAX, "collab-ps");
 }
 
-static enum cps_status find_script(const char *self, const char *name, char script[PATH_MAX])
+static bool has_main(const char *tools)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/__main__.py", tools) < PATH_MAX && access(path, R_OK) == 0;
+}
+
+static enum cps_status find_tools(const char *self, char tools[PATH_MAX])
 {
     const char *slash = strrchr(self, '/');
     int folder = slash ? (int)(slash - self) : 0;
-    int length = snprintf(script, PATH_MAX, "%.*s/%s/%s", folder, self, CPS_SCRIPTS_INSTALLED, name);
-    if (length < PATH_MAX && access(script, R_OK) == 0)
+    int length = snprintf(tools, PATH_MAX, "%.*s/%s", folder, self, CPS_TOOLS_INSTALLED);
+    if (length < PATH_MAX && has_main(tools))
         return CPS_OK;
-    length = snprintf(script, PATH_MAX, "%s/%s", CPS_SCRIPTS_SOURCE, name);
-    if (length < PATH_MAX && access(script, R_OK) == 0)
+    length = snprintf(tools, PATH_MAX, "%s", CPS_TOOLS_SOURCE);
+    if (length < PATH_MAX && has_main(tools))
         return CPS_OK;
-    cps_fail(CPS_ERR_USAGE, "'%s' is neither in '%s' seen from this program nor in '%s'", name,
-             CPS_SCRIPTS_INSTALLED, CPS_SCRIPTS_SOURCE);
+    cps_fail(CPS_ERR_USAGE, "the Python part is neither in '%s' seen from this program nor in '%s'",
+             CPS_TOOLS_INSTALLED, CPS_TOOLS_SOURCE);
     return cps_hint(CPS_ERR_USAGE, "install the whole of collab-ps: cmake --install build/release");
 }
 
@@ -62,14 +69,16 @@ static size_t count(const char *const *arguments)
     return count;
 }
 
-static enum cps_status become(const char *python, char *script, const char *const *arguments)
+static enum cps_status become(const char *python, const char *tools, const char *name,
+                              const char *const *arguments)
 {
     const char **argv;
     size_t given = count(arguments);
-    CPS_TRY(cps_alloc("arguments of a program", given + 3, sizeof *argv, &argv));
+    CPS_TRY(cps_alloc("arguments of a program", given + 4, sizeof *argv, &argv));
     argv[0] = python;
-    argv[1] = script;
-    memcpy(argv + 2, arguments, (given + 1) * sizeof *argv);
+    argv[1] = tools;
+    argv[2] = name;
+    memcpy(argv + 3, arguments, (given + 1) * sizeof *argv);
     execvp(python, (char *const *)argv);
     cps_fail(CPS_ERR_USAGE, "cannot run '%s': %s", python, strerror(errno));
     free(argv);
@@ -78,13 +87,13 @@ static enum cps_status become(const char *python, char *script, const char *cons
 
 enum cps_status cps_script(const struct cps_options *options)
 {
-    char self[PATH_MAX], script[PATH_MAX];
+    char self[PATH_MAX], tools[PATH_MAX];
     if (options->command == CPS_COMMAND_EXPERIMENT && cps_cluster_launch_ranks() > 1) {
         cps_fail(CPS_ERR_USAGE, "'collab-ps experiment' starts the ranks of its runs itself");
         return cps_hint(CPS_ERR_USAGE, "call it without mpirun; a run's file has 'ranks'");
     }
     find_self(self);
-    CPS_TRY(find_script(self, cps_command_names[options->command], script));
+    CPS_TRY(find_tools(self, tools));
     setenv("COLLAB_PS_PROGRAM", self, 0); /* what an experiment trains with */
-    return become(find_python(), script, options->arguments);
+    return become(find_python(), tools, cps_command_names[options->command], options->arguments);
 }

@@ -17,7 +17,7 @@ import time
 
 import measure
 
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "tools" / "compare"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "tools"
 DECAYS = [round(0.01 * i * i, 4) for i in range(20)]
 REPEATS = 3
 
@@ -41,7 +41,7 @@ def compare(arguments):
     taken = []
     for _ in range(REPEATS):
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        subprocess.run([sys.executable, str(SCRIPT), *map(str, arguments)], check=True, stdin=subprocess.DEVNULL,
+        subprocess.run([sys.executable, str(TOOLS), "compare", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL)
         after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
         taken.append((seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))

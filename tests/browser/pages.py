@@ -1,8 +1,8 @@
 """What the tests of the page share: a browser, pages of runs that were trained for them, and what can be
 read off a page.
 
-    runs -> deploy/tools/compare -> compare.html, opened in Chromium
-                           -> compare.json, what the page must say
+    runs -> compare -> compare.html, opened in Chromium
+                    -> compare.json, what the page must say
 """
 
 import sys

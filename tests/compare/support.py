@@ -23,11 +23,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
-sys.path.insert(0, str(HERE.parents[1] / "deploy" / "tools" / "compare"))
+TOOLS = HERE.parents[1] / "deploy" / "tools"
+sys.path.insert(0, str(TOOLS))
 import launch  # noqa: E402
 
-SCRIPT = HERE.parents[1] / "deploy" / "tools" / "compare"
-CURVES = HERE.parents[1] / "deploy" / "tools" / "experiments" / "fastai-curves.csv"
+SCRIPT = [sys.executable, str(TOOLS), "compare"]
+CURVES = TOOLS / "collab_ps" / "experiments" / "fastai-curves.csv"
 SECONDS = 60
 TINY = ["--factors", "4", "--batch-size", "128", "--progress", "none", "--log-level", "error"]
 
@@ -41,7 +42,7 @@ FASTAI = """epoch,train_loss,valid_loss,time
 
 def compare(*arguments, **settings):
     """compare, run to its end as a user runs it; settings are those of subprocess.run."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    command = [*SCRIPT, *map(str, arguments)]
     return subprocess.run(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
                                       "timeout": SECONDS, "stdin": subprocess.DEVNULL, **settings})
 

@@ -5,8 +5,8 @@ import json
 import unittest
 
 import support
-import groups
-import runs
+from collab_ps.compare import groups
+from collab_ps.record import runs
 from support import put
 
 

@@ -3,8 +3,7 @@
 import unittest
 
 import support
-import histories
-import runs
+from collab_ps.record import histories, runs
 
 HEAD = "epoch,train_loss,valid_loss,time\n"
 

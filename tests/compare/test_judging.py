@@ -3,8 +3,7 @@
 import unittest
 
 import support
-import report as reports
-import stats
+from collab_ps.compare import report as reports, stats
 from support import put
 
 

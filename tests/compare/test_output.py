@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import unittest
 
 import support
@@ -113,7 +112,7 @@ class Data(Trained):
     def test_names_that_are_no_text(self):
         folder = os.fsencode(self.folder) + b"/odd-\xff"
         os.symlink(os.fsencode(self.runs[0]), folder)
-        command = [sys.executable, str(support.SCRIPT), os.fsdecode(folder), "--out", self.folder / "odd"]
+        command = [*support.SCRIPT, os.fsdecode(folder), "--out", self.folder / "odd"]
         done = subprocess.run(command, capture_output=True, timeout=support.SECONDS)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         report = json.loads((self.folder / "odd" / "compare.json").read_bytes())
@@ -127,7 +126,7 @@ class Data(Trained):
         self.assertNotIn("steps", self.report(*self.runs)["groups"][0])
 
     def test_steps_are_thinned_to_means(self):
-        import steps
+        from collab_ps.compare import steps
         thinned = steps.thin([float(i) for i in range(1000)], 10)
         self.assertEqual(len(thinned), 143)
         self.assertEqual(thinned[0], (3.5 / 100, 3.0))
@@ -203,7 +202,7 @@ class Files(Trained):
 
 class StandardOutput(Trained):
     def start(self, *arguments):
-        command = [sys.executable, str(support.SCRIPT), *map(str, self.runs), *arguments]
+        command = [*support.SCRIPT, *map(str, self.runs), *arguments]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def test_closed_pipe(self):
@@ -232,7 +231,7 @@ class StandardOutput(Trained):
         self.assertEqual(done.stderr, "collab-ps: error: cannot write to standard output: No space left on device\n")
 
     def test_none(self):
-        command = ["sh", "-c", '"$@" >&-', "sh", sys.executable, str(support.SCRIPT), str(self.runs[0])]
+        command = ["sh", "-c", '"$@" >&-', "sh", *support.SCRIPT, str(self.runs[0])]
         done = subprocess.run(command, capture_output=True, text=True, timeout=support.SECONDS)
         self.assertEqual(done.returncode, 6)
         self.assertEqual(done.stderr, "collab-ps: error: cannot write to standard output: it is closed\n")

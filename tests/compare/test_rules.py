@@ -3,9 +3,8 @@
 import unittest
 
 import support  # noqa: F401
-import judge
-import rules
-from files import USAGE, Failure
+from collab_ps.compare import judge, rules
+from collab_ps.files import USAGE, Failure
 
 VALUES = {"valid_loss": 0.81, "best": 0.80, "baseline": 0.80, "baseline.sd": 0.007, "sd": 0.01, "seeds": 8, "zero": 0}
 

@@ -5,8 +5,7 @@ import os
 import unittest
 
 import support
-import paths
-import runs
+from collab_ps.record import paths, runs
 from support import put
 
 

@@ -4,7 +4,7 @@ import math
 import unittest
 
 import support  # noqa: F401
-import stats
+from collab_ps.compare import stats
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2: upper critical values of Student's t,
 # {degrees of freedom: (at 0.975, at 0.995, at 0.999)}; inside on both sides 0.95, 0.99 and 0.998.

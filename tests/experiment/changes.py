@@ -3,13 +3,16 @@
     changes.py [NAME ...]
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-from refusal import OK, STORAGE, errors_of  # noqa: E402
+from refusal import INTERNAL, OK, STORAGE, errors_of  # noqa: E402
 from workbench import CELLS, check_parts, labels, trained  # noqa: E402
+
+BROKEN = "import shlex\nshlex.join = lambda words: {}['words']\n"
 
 
 def changed_options(check, bench):
@@ -72,4 +75,30 @@ def changed_ratings(check, bench):
     check.equal("ratings cut, with an old date: all anew", len(trained(bench.run("a.toml", "--out", "a"))), 6)
 
 
-check_parts("experiment/changes", (changed_options, changed_ranks, changed_after_failure, changed_ratings))
+def record_without_sizes(check, bench):
+    """Early records do not have the size of an input; its hash tells all the same."""
+    bench.write("a.toml", CELLS)
+    bench.run("a.toml", "--out", "a")
+    for path in bench.folder.glob("a/*/run.json"):
+        record = json.loads(path.read_text())
+        for entry in record["inputs"]:
+            del entry["bytes"]
+        path.write_text(json.dumps(record))
+    run = bench.run("a.toml", "--out", "a")
+    check.equal("records without sizes: done all the same", (run.code, trained(run)), (OK, []))
+    ratings = bench.folder / "data" / "ratings.csv"
+    ratings.write_text("".join(ratings.read_text().splitlines(True)[:-1]))
+    check.equal("and the hash tells other ratings", len(trained(bench.run("a.toml", "--out", "a"))), 6)
+
+
+def defect(check, bench):
+    """A defect of the experiment itself is no rule that is true."""
+    bench.write("a.toml", CELLS)
+    bench.write("sitecustomize.py", BROKEN)
+    run = bench.run("a.toml", "--list", variables={"PYTHONPATH": str(bench.folder)})
+    check.that(run.code == INTERNAL and "'experiment' failed because of a defect" in errors_of(run)[0],
+               "a defect: exit code 70, and said", f"{run.code}: {errors_of(run)[:1]}")
+
+
+check_parts("experiment/changes", (changed_options, changed_ranks, changed_after_failure, changed_ratings,
+                                   record_without_sizes, defect))

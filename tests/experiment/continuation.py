@@ -164,7 +164,7 @@ def from_the_keyboard(check, bench):
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(bench.folder)
-        os.execve(sys.executable, [sys.executable, str(SCRIPT), "long.toml", "--out", "a"], bench.environment())
+        os.execve(sys.executable, [sys.executable, *map(str, SCRIPT), "long.toml", "--out", "a"], bench.environment())
     check.that(wait_until(lambda: len(bench.trainers("a")) == 2, 20), "two trainers at work")
     time.sleep(0.5)
     began = time.monotonic()

@@ -47,7 +47,7 @@ def terminal(check, bench):
     """On a terminal the last line tells what is left; elsewhere there is none."""
     bench.write("a.toml", CELLS.replace("epochs = 1", "epochs = 60"))
     leader, follower = pty.openpty()
-    process = subprocess.Popen([sys.executable, SCRIPT, "a.toml", "--out", "a"], cwd=bench.folder, stderr=follower,
+    process = subprocess.Popen([sys.executable, *SCRIPT, "a.toml", "--out", "a"], cwd=bench.folder, stderr=follower,
                                stdout=subprocess.DEVNULL, env=bench.environment(), start_new_session=True)
     os.close(follower)
     said = read_terminal(leader)

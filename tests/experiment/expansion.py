@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from refusal import OK  # noqa: E402
 from verdict import Verdict  # noqa: E402
-from workbench import SCRIPT, Workbench  # noqa: E402
+from workbench import TOOLS, Workbench  # noqa: E402
 
 GRIDS = """
 seeds = [3, 5]
@@ -177,7 +177,7 @@ def drew(run):
 
 def check_shipped(check, bench):
     """The files that ship can all be read, whatever the trainer is told of."""
-    folder = SCRIPT.parent / "experiments"
+    folder = TOOLS / "collab_ps" / "experiments"
     for path in sorted(folder.glob("*.toml")):
         listed = list_runs(check, bench, path.stem)
         check.that(len(listed) > 4, f"{path.stem}: {len(listed)} runs")
@@ -185,7 +185,7 @@ def check_shipped(check, bench):
 
 def check_manual(check, bench):
     """The manual's example is what it says."""
-    text = (SCRIPT / "experiment.md").read_text()
+    text = (TOOLS / "collab_ps" / "experiment" / "experiment.md").read_text()
     example = re.search(r"^(    title = .*?)^\S", text, re.MULTILINE | re.DOTALL).group(1)
     bench.write("my.toml", re.sub(r"^    ", "", example, flags=re.MULTILINE))
     bench.write("ratings.csv", "")

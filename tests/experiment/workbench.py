@@ -22,7 +22,8 @@ import launch  # noqa: E402
 import places  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
-SCRIPT = places.SOURCE / "deploy" / "tools" / "experiment"
+TOOLS = places.SOURCE / "deploy" / "tools"
+SCRIPT = [TOOLS, "experiment"]
 SECONDS = 90
 CELLS = """
 seeds = 2
@@ -65,7 +66,7 @@ class Workbench:
 
     def start(self, *arguments, cwd=None, variables=None, python=(), user=None):
         """The script as a running process, leader of a group of its own."""
-        return subprocess.Popen([sys.executable, *python, SCRIPT, *map(str, arguments)], cwd=cwd or self.folder,
+        return subprocess.Popen([sys.executable, *python, *SCRIPT, *map(str, arguments)], cwd=cwd or self.folder,
                                 env=self.environment(**(variables or {})), stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, user=user)
 

@@ -25,6 +25,7 @@ import run_files  # noqa: E402
 from arrays import numpy  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
+CURVES = places.SOURCE / "deploy" / "tools" / "collab_ps" / "experiments" / "fastai-curves.csv"
 MODELS = {
     "dot": ["--model", "dot", "--y-range", "none", "--wd", "0.01"],
     "dot-range": ["--model", "dot", "--y-range", "0,5.5", "--wd", "0.01"],
@@ -37,7 +38,7 @@ LIMITS = {"train_loss": 3.5, "valid_loss": 2.5}
 def recorded_curves():
     """{(model, loss): array [seeds, epochs]} of fastai."""
     curves = {}
-    with open(Path(__file__).with_name("fastai-curves.csv"), newline="") as file:
+    with open(CURVES, newline="") as file:
         for row in csv.DictReader(file):
             for loss in LIMITS:
                 curves.setdefault((row["model"], loss), {}).setdefault(row["seed"], []).append(float(row[loss]))

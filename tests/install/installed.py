@@ -45,7 +45,7 @@ def run(program, *arguments, cwd, ranks=None, **variables):
 
 def uses_its_own_files(check, program, folder):
     """compare and experiment come from the installed copy, not from the sources."""
-    where = run(program, "compare", cwd=folder, COLLAB_PS_PYTHON="echo").stdout.split(" compare")[0].strip()
+    where = run(program, "compare", cwd=folder, COLLAB_PS_PYTHON="echo").stdout.rstrip().removesuffix("compare").strip()
     own = os.path.realpath(program.parents[1])
     check.that(os.path.realpath(where).startswith(own + "/"), "compare is that of the copy", where)
     listed = run(program, "experiment", "nothing", cwd=folder)
@@ -91,7 +91,7 @@ def without_scripts(check, program, folder):
     alone.mkdir(parents=True)
     shutil.copy(program, alone)
     done = run(alone / "collab-ps", "compare", cwd=folder, COLLAB_PS_PYTHON="echo")
-    check.that(done.code == 0 and done.stdout.strip().endswith("deploy/tools/compare"), "a bare program uses the sources",
+    check.that(done.code == 0 and done.stdout.strip().endswith("deploy/tools compare"), "a bare program uses the sources",
                done.stdout.strip())
 
 

@@ -6,7 +6,7 @@ curves, and the panels beside the reference where there are any.
 The picture in the README is of the experiment 'notebook', on MovieLens-100k:
 
     build/release/collab-ps experiment notebook
-    python3 tests/tools/picture.py runs/notebook/compare.html deploy/tools/experiments/notebook.png
+    python3 tests/tools/picture.py runs/notebook/compare.html deploy/tools/collab_ps/experiments/notebook.png
 """
 
 import os

@@ -11,30 +11,24 @@ Kill it at any moment, by any means, and start it again: what is done stays, wha
 trained anew. experiment.md is the manual.
 """
 
-import sys
-
-if sys.version_info < (3, 11):
-    sys.stderr.write("collab-ps: error: 'experiment' needs Python 3.11 or later, this is {}.{}\n"
-                     "  hint: name another one in COLLAB_PS_PYTHON\n".format(*sys.version_info[:2]))
-    sys.exit(2)
-
-import argparse
 import os
 import shlex
 import shutil
 import signal
-import subprocess
 import time
+from argparse import ArgumentTypeError
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[1]  # deploy/, or where it is installed
-sys.path.insert(1, str(SCRIPTS / "compare"))
-import plan as plans  # noqa: E402
-import planned  # noqa: E402
-import rules  # noqa: E402
-from files import STORAGE, USAGE, Failure, make_folder, say  # noqa: E402
-from progress import Progress, duration  # noqa: E402
-from train import INTERRUPTED, Training, check_options, clean, lock  # noqa: E402
+from collab_ps import command_line
+from collab_ps.command_line import Option
+from collab_ps.compare import command as comparison, rules
+from collab_ps.experiment import plan as plans, planned
+from collab_ps.experiment.progress import Progress, duration
+from collab_ps.experiment.train import Training, check_options, clean, lock
+from collab_ps.files import INTERRUPTED, STORAGE, USAGE, Failure, make_folder, say
+
+TOOLS = Path(__file__).resolve().parents[2]  # deploy/tools, or where it is installed
+SHIPPED = TOOLS / "collab_ps" / "experiments"
 
 EPILOG = """
 What is trained stands in the file alone: options in the environment (COLLAB_PS_LR_MAX and the like) are left
@@ -52,43 +46,35 @@ the first run that failed
 """
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        say("error", message, "'collab-ps experiment --help' lists the options")
-        sys.exit(USAGE)
-
-
 def core_count(text):
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of cores, 1 or more")
+        raise ArgumentTypeError(f"'{text}' is not a number of cores, 1 or more")
     return int(text)
 
 
-def parse():
-    shipped = ", ".join(plans.names(SCRIPTS / "experiments"))
-    parser = Parser(prog="collab-ps experiment", allow_abbrev=False, epilog=EPILOG,
-                    formatter_class=argparse.RawDescriptionHelpFormatter,
-                    description="Trains the runs of an experiment that are missing and compares all of them.")
-    parser.add_argument("experiment", metavar="NAME|FILE.toml",
-                        help=f"one that ships ({shipped}) or a file of one's own")
-    parser.add_argument("--out", metavar="DIR", help="the experiment's folder [runs/NAME]")
-    parser.add_argument("--jobs", type=core_count, metavar="N",
-                        help="cores to use: runs at once, ranks counted [the file's, else all]")
-    parser.add_argument("--seeds", metavar="N|A,B,…", help="instead of the file's: how many, or which")
-    parser.add_argument("--set", metavar="OPTION=VALUE", action="append", default=[], dest="overrides",
-                        help="an option for every run, over the file's; may be repeated")
-    parser.add_argument("--fail-if", metavar="RULE", action="append", default=[],
-                        help="end with exit status 1 when RULE is true of a cell, as compare has it")
-    parser.add_argument("--program", metavar="FILE", help="the trainer [the one this belongs to]")
-    parser.add_argument("--list", action="store_true",
-                        help="only print each run: its state (done, missing, unfinished, changed), folder and options")
-    return parser.parse_args()
+OPTIONS = (
+    Option("out", argument="DIR", help="the experiment's folder [runs/NAME]"),
+    Option("jobs", argument="N", parse=core_count,
+           help="cores to use: runs at once, ranks counted [the file's, else all]"),
+    Option("seeds", argument="N|A,B,…", help="instead of the file's: how many, or which"),
+    Option("set", argument="OPTION=VALUE", repeated=True,
+           help="an option for every run, over the file's; may be repeated"),
+    Option("fail-if", argument="RULE", repeated=True,
+           help="end with exit status 1 when RULE is true of a cell, as compare has it"),
+    Option("program", argument="FILE", help="the trainer [the one this belongs to]"),
+    Option("list", help="only print each run: its state (done, missing, unfinished, changed), folder and options"))
+
+COMMAND = command_line.Command(
+    name="experiment", operand="NAME|FILE.toml", many=False, options=OPTIONS, epilog=EPILOG,
+    summary="Trains the runs of an experiment that are missing and compares all of them",
+    operand_help=f"one that ships ({', '.join(plans.names(SHIPPED))}) or a file of one's own",
+    names=lambda: plans.names(SHIPPED))
 
 
 def find_program(given):
     """The trainer: as told, beside an installed copy of this script, or in the tree's release build."""
-    candidates = [given] if given else [os.environ.get("COLLAB_PS_PROGRAM"), SCRIPTS.parents[1] / "bin" / "collab-ps",
-                                        SCRIPTS.parent / "build" / "release" / "collab-ps", shutil.which("collab-ps")]
+    candidates = [given] if given else [os.environ.get("COLLAB_PS_PROGRAM"), TOOLS.parents[1] / "bin" / "collab-ps",
+                                        TOOLS.parents[1] / "build" / "release" / "collab-ps", shutil.which("collab-ps")]
     for candidate in filter(None, candidates):
         if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
             return str(Path(candidate).resolve())
@@ -114,7 +100,7 @@ def compare(plan, found, out, fail_if):
     it. Its exit status."""
     shown = [run for run in found if run.state()[0] != planned.CHANGED]
     title = plan.get("title", plan.get("name"))
-    command = [sys.executable, str(SCRIPTS / "compare"), f"--out={out}", f"--title={title}"]
+    command = [f"--out={out}", f"--title={title}"]
     command += [f"--{key}={plan.get(key)}" for key in ("metric", "by") if key in plan.content]
     command += ["--steps"] if plan.get("steps") else []
     base = [run.folder for run in found if run.cell.label == plan.get("baseline") and run.is_done()]
@@ -124,7 +110,8 @@ def compare(plan, found, out, fail_if):
         say("warning", f"no run of the baseline '{plan.get('baseline')}' is done: comparing with the first that is")
     command += reference_arguments(plan, found)
     command += [f"--fail-if={rule}" for rule in fail_if]
-    return subprocess.run([*command, *(f"{run.cell.label}={run.folder}" for run in shown)], check=False).returncode
+    command += [f"{run.cell.label}={run.folder}" for run in shown]
+    return command_line.end("compare", lambda: comparison.run(command))
 
 
 def list_runs(found):
@@ -161,12 +148,12 @@ def report_failures(failed, count):
             "started again, they are tried again")
 
 
-def run(settings):
+def conduct(settings):
     """Exit status."""
     for rule in settings.fail_if:
         rules.Rule(rule)
-    path = plans.find(settings.experiment, SCRIPTS / "experiments")
-    plan = plans.load(path, plans.read_overrides(settings.overrides), settings.seeds)
+    path = plans.find(settings.operand, SHIPPED)
+    plan = plans.load(path, plans.read_overrides(settings.set), settings.seeds)
     out = planned.out_folder(plan, settings.out)
     found = planned.make_runs(plan, out)
     if settings.list:
@@ -189,20 +176,14 @@ def catch_signals():
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-def main():
+def run(arguments):
+    """Exit status."""
     catch_signals()
     try:
-        sys.exit(run(parse()))
-    except Failure as failure:
-        say("error", failure.cause, failure.hint)
-        sys.exit(failure.code)
+        return conduct(command_line.parse(COMMAND, arguments))
     except OSError as error:
-        say("error", f"cannot write '{error.filename}': {error.strerror}" if error.filename else str(error))
-        sys.exit(STORAGE)
+        raise Failure(STORAGE, f"cannot write '{error.filename}': {error.strerror}" if error.filename else
+                      str(error)) from None
     except KeyboardInterrupt:
         say("note", "interrupted; started again, it goes on with what is missing")
-        sys.exit(INTERRUPTED)
-
-
-if __name__ == "__main__":
-    main()
+        return INTERRUPTED

@@ -12,9 +12,8 @@ import hashlib
 import json
 import os
 
-import histories
-import paths
-from histories import Unusable
+from collab_ps.record import histories, paths
+from collab_ps.record.histories import Unusable
 
 FORMAT = 1  # of run.json
 

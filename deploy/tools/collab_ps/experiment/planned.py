@@ -12,9 +12,9 @@ import hashlib
 import os
 from pathlib import Path
 
-import runs as records
-from plan import PATHS
-from files import DATA, Failure, say
+from collab_ps.record import runs as records
+from collab_ps.experiment.plan import PATHS
+from collab_ps.files import DATA, Failure, say
 
 MISSING, UNFINISHED, CHANGED, DONE = "missing", "unfinished", "changed", "done"
 
@@ -112,10 +112,10 @@ def check_inputs(plan, run):
 
 def is_changed(entry, since):
     """Is a file of run.json's inputs another one than at that time (seconds since 1970)? One that was not
-    touched since and has its size is taken to be the same; else its hash tells."""
+    touched since and has its size, where the record knows that, is taken to be the same; else its hash tells."""
     try:
         now = os.stat(entry["path"])
-        if now.st_size != entry["bytes"]:
+        if now.st_size != entry.get("bytes", now.st_size):
             return True
         return now.st_mtime > since and sha256(entry["path"], now.st_mtime) != entry["sha256"]
     except OSError:

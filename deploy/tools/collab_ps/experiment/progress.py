@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 
-import files
+from collab_ps import files
 
 REDRAW_S = 0.5
 CLEAR = "\r\x1b[K"

@@ -5,8 +5,8 @@ does not: ranks, hosts, transport, instruction set, version and time.
          -> equal options, seed and data, but another hash: the promise is broken, which is said
 """
 
-import stats
-from files import USAGE, Failure
+from collab_ps.compare import stats
+from collab_ps.files import USAGE, Failure
 
 SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
 DATA = ("ratings", "valid-pct", "train", "valid")  # options that say what is trained on and validated

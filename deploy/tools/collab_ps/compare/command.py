@@ -8,25 +8,18 @@ Needs Python alone; the picture needs matplotlib, which is loaded for nothing el
 the numbers mean.
 """
 
-import argparse
 import importlib.util
 import json
 import os
 import shlex
-import sys
-import traceback
 
-import files
-import groups
-import judge
-import report as reports
-import rules
-import runs
-import steps
-import table
+from collab_ps import command_line, files
+from collab_ps.command_line import Option
+from collab_ps.compare import groups, judge, report as reports, rules, steps, table
+from collab_ps.record import runs
 
 KINDS = ("csv", "json", "png", "html")
-INTERNAL, INTERRUPTED = 70, 125
+METRICS = ("last", "best")
 LONG_COMMAND = 40  # arguments that a page still shows
 
 EPILOG = """
@@ -47,40 +40,37 @@ exit codes: 0 done, 1 a rule of --fail-if is true, 2 usage, 3 data, 6 storage
 """
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        files.say("error", message, "'collab-ps compare --help' lists the options")
-        sys.exit(files.USAGE)
+OPTIONS = (
+    Option("baseline", argument="NAME",
+           help="group the others are compared to, by its name or the path of a run in it [the first]"),
+    Option("metric", argument="WHICH", choices=METRICS, default="last",
+           help="valid_loss to compare: of the last epoch or of each run's best [last]"),
+    Option("by", argument="NAME,…", lists=groups.SPLITS,
+           help=f"split groups by what moves no curve as well: {', '.join(groups.SPLITS)}"),
+    Option("reference", argument="[NAME=]FILE", repeated=True,
+           help="csv history to draw beside the groups; a model of a group's name goes with it"),
+    Option("steps", help="read the loss of every step too, for the page"),
+    Option("title", argument="TEXT", help="heading of table, picture and page"),
+    Option("fail-if", argument="RULE", repeated=True,
+           help="end with exit status 1 when RULE is true of a group; may be repeated"),
+    Option("out", argument="DIR", help="write compare.csv, .json, .png and .html there"),
+    *(Option(kind, argument="FILE", help=f"write {kind} to FILE; '-' is standard output, in place of the table")
+      for kind in KINDS),
+    Option("quiet", help="print no table"))
+
+COMMAND = command_line.Command(
+    name="compare", operand="[NAME=]RUN", many=True, summary="Compares the loss curves of runs", options=OPTIONS,
+    epilog=EPILOG, operand_help="a run's folder, a folder of runs, a csv history (fastai's CSVLogger) or a pattern; "
+                                "NAME is shown in its place")
 
 
 def parse(arguments):
-    parser = Parser(prog="collab-ps compare", epilog=EPILOG, allow_abbrev=False,
-                    description="Compares the loss curves of runs.",
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="[NAME=]RUN",
-                        help="a run's folder, a folder of runs, a csv history (fastai's CSVLogger) or a pattern; "
-                             "NAME is shown in its place")
-    parser.add_argument("--baseline", metavar="NAME", help="group the others are compared to, by its name or the "
-                                                           "path of a run in it [the first]")
-    parser.add_argument("--metric", choices=("last", "best"), default="last",
-                        help="valid_loss to compare: of the last epoch or of each run's best [last]")
-    parser.add_argument("--by", metavar="NAME,…", default="",
-                        help=f"split groups by what moves no curve as well: {', '.join(groups.SPLITS)}")
-    parser.add_argument("--reference", metavar="[NAME=]FILE", action="append", default=[],
-                        help="csv history to draw beside the groups; a model of a group's name goes with it")
-    parser.add_argument("--steps", action="store_true", help="read the loss of every step too, for the page")
-    parser.add_argument("--title", default="", help="heading of table, picture and page")
-    parser.add_argument("--fail-if", metavar="RULE", action="append", default=[],
-                        help="end with exit status 1 when RULE is true of a group; may be repeated")
-    parser.add_argument("--out", metavar="DIR", help="write compare.csv, .json, .png and .html there")
-    for kind in KINDS:
-        parser.add_argument(f"--{kind}", metavar="FILE", help=f"write {kind} to FILE; '-' is standard output, "
-                                                              "in place of the table")
-    parser.add_argument("--quiet", action="store_true", help="print no table")
-    settings = parser.parse_intermixed_args(arguments)
+    settings = command_line.parse(COMMAND, arguments)
     settings.shown = [kind for kind in KINDS if getattr(settings, kind) == "-"]
     if len(settings.shown) > 1:
-        parser.error(f"--{settings.shown[0]} and --{settings.shown[1]} cannot both be on standard output")
+        raise files.Failure(files.USAGE, f"--{settings.shown[0]} and --{settings.shown[1]} cannot both be on "
+                                         "standard output", "give one of them a file")
+    settings.command = shlex.join(arguments) if len(arguments) < LONG_COMMAND else ""
     return settings
 
 
@@ -101,10 +91,10 @@ def content_of(report, kind):
     if kind == "json":
         return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if kind == "html":
-        import page
-        return page.render(report)
-    import plot
-    return plot.render(report)
+        from collab_ps.page import document
+        return document.render(report)
+    from collab_ps.page import picture
+    return picture.render(report)
 
 
 def write_files(report, settings):
@@ -122,7 +112,7 @@ def write_files(report, settings):
 
 def read(settings):
     """(runs, references, [(path, why it is left out)]), the last of which are said."""
-    found, skipped = runs.read(settings.runs)
+    found, skipped = runs.read(settings.operands)
     references, more = runs.read(settings.reference, reference=True)
     for path, why in skipped + more:
         files.say("warning", f"skipped '{path}': {why}")
@@ -136,15 +126,15 @@ def compare(settings):
     checks = [rules.Rule(text) for text in settings.fail_if]
     for rule in checks:
         judge.check_names(rule)
-    split = groups.read_splits(settings.by)
+    split = groups.read_splits(settings.by or "")
     settings.draws = bool(settings.png or settings.out) and can_draw(settings)
     found, references, skipped = read(settings)
     if settings.baseline in {run.name for run in found} - {None}:
         split += ("name",)
     gathered = groups.gather(found + references, split)
     report = reports.build(gathered, skipped, {
-        "title": settings.title, "metric": settings.metric, "baseline": settings.baseline,
-        "command": shlex.join(sys.argv[1:]) if len(sys.argv) < LONG_COMMAND else ""})
+        "title": settings.title or "", "metric": settings.metric, "baseline": settings.baseline,
+        "command": settings.command})
     if settings.steps:
         steps.add(report, gathered)
     for line in report["warnings"]:
@@ -160,21 +150,6 @@ def compare(settings):
     return 1 if failed else 0
 
 
-def main():
-    """Ends the process. A defect must not look like a rule that is true, so it has its own exit code."""
-    try:
-        code = compare(parse(sys.argv[1:]))
-    except files.Failure as failure:
-        files.say("error", failure.cause, failure.hint)
-        code = failure.code
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except Exception:
-        traceback.print_exc()
-        files.say("error", "a defect of compare itself, told above")
-        code = INTERNAL
-    sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()
+def run(arguments):
+    """Exit status."""
+    return compare(parse(arguments))

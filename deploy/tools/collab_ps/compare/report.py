@@ -5,9 +5,8 @@ import csv
 import io
 import os
 
-import groups as grouping
-import stats
-from files import DATA, Failure
+from collab_ps.compare import groups as grouping, stats
+from collab_ps.files import DATA, Failure
 
 
 def moments(values):

@@ -6,7 +6,7 @@ A rule that speaks of the baseline is judged for every group beside it, one that
 every group, one of neither (broken, skipped) once.
 """
 
-from files import DATA, USAGE, Failure
+from collab_ps.files import DATA, USAGE, Failure
 
 FIELDS = ("valid_loss", "last", "best", "train_loss", "sd", "seconds", "seeds", "epochs", "difference", "low",
           "high")

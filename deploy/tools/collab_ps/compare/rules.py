@@ -13,7 +13,7 @@ import math
 import operator
 import re
 
-from files import USAGE, Failure
+from collab_ps.files import USAGE, Failure
 
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)|"
                    r"(<=|>=|==|!=|[-+*/()<>]))")

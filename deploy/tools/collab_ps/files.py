@@ -3,7 +3,7 @@
 import os
 import sys
 
-USAGE, DATA, STORAGE = 2, 3, 6
+USAGE, DATA, STORAGE, INTERNAL, INTERRUPTED = 2, 3, 6, 70, 125  # exit codes
 
 
 class Failure(Exception):

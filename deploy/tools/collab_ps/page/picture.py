@@ -3,14 +3,14 @@ is a reference how far each group lies from its mean.
 
     report -> axes of a matplotlib figure -> bytes
 
-Colours and marks are the page's (page.py); among many groups the marked ones stand out, here as there.
+Colours and marks are the page's (colours.py); among many groups the marked ones stand out, here as there.
 """
 
 import io
 import textwrap
 import warnings
 
-import page
+from collab_ps.page import colours as palette
 
 MANY = 8  # groups beyond which only the marked ones are drawn in full
 NAME_LENGTH, NAME_WIDTH = 48, 26  # letters of a name, and of a line of it
@@ -149,7 +149,7 @@ def lay_out(figure, report, own, beside):
 
 def draw(figure, report):
     labels = [group["label"] for group in report["groups"]]
-    colours, marks = dict(zip(labels, page.colours(report))), page.marks(report)
+    colours, marks = dict(zip(labels, palette.of_groups(report))), palette.marks(report)
     by_label = dict(zip(labels, report["groups"]))
     beside = [group for group in report["groups"] if group["beside"]][:6]
     own = [group for group in report["groups"] if not (group["reference"] and group["partner"])]

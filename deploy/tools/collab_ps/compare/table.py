@@ -1,6 +1,6 @@
 """The report as aligned text for a terminal."""
 
-import files
+from collab_ps import files
 
 COLUMNS = 8  # of losses, at most
 

@@ -12,8 +12,8 @@ import re
 import tomllib
 from pathlib import Path
 
-import groups
-from files import DATA, USAGE, Failure
+from collab_ps.compare import groups
+from collab_ps.files import DATA, USAGE, Failure
 
 KEYS = {"name", "title", "seeds", "baseline", "metric", "by", "steps", "jobs", "options", "axes", "grid", "references"}
 GRID_KEYS = {"options", "axes"}

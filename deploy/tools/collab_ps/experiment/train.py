@@ -16,11 +16,11 @@ import signal
 import subprocess
 import time
 
-import files
-from planned import DONE
-from files import DATA, STORAGE, USAGE, Failure, say
+from collab_ps import files
+from collab_ps.experiment.planned import DONE
+from collab_ps.files import DATA, INTERRUPTED, STORAGE, USAGE, Failure, say
 
-OK, INTERRUPTED = 0, 125
+OK = 0
 LOCK_S = 10  # for the trainers of a former start to end
 STOP_S = 10  # for a trainer to end once it is told to
 POLL_S = 0.01

@@ -1,0 +1,1 @@
+"""Which loss is lower, and is the difference real? compare.md is the manual."""

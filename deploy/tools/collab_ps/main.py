@@ -1,0 +1,28 @@
+"""Goes to a command and ends the process with its exit code.
+
+    collab-ps compare ARGUMENTS -> python3 TOOLS compare ARGUMENTS -> collab_ps.compare.command.run(ARGUMENTS)
+"""
+
+import importlib
+import sys
+
+from collab_ps import command_line, files
+
+COMMANDS = {"compare": "collab_ps.compare.command", "experiment": "collab_ps.experiment.command"}
+PYTHON = (3, 11)
+
+
+def find(name):
+    """The module of a command; what it imports is loaded for it alone."""
+    if name not in COMMANDS:
+        raise files.Failure(files.USAGE, f"no command is called '{name}'", f"there are {', '.join(COMMANDS)}")
+    if sys.version_info < PYTHON:
+        needed, found = (".".join(map(str, version[:2])) for version in (PYTHON, sys.version_info))
+        raise files.Failure(files.USAGE, f"'{name}' needs Python {needed} or later, this is {found}",
+                            "name another one in COLLAB_PS_PYTHON")
+    return importlib.import_module(COMMANDS[name])
+
+
+def main():
+    name, *arguments = sys.argv[1:] or [""]
+    sys.exit(command_line.end(name, lambda: find(name).run(arguments)))

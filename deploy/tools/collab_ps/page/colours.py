@@ -1,0 +1,44 @@
+"""Colours and marks of a report's groups, the same on the page and in the picture.
+
+Up to eight groups get colours that people with any eyes can tell apart (Okabe and Ito's, mended for thin lines
+on white and on black). Of more the lowest and the baseline get two of these and the others pale steps along a
+ramp, in their order.
+"""
+
+SEVERAL = ("#0072b2", "#d55e00", "#009e73", "#b8549a", "#a37b00", "#3f9fd8", "#7a5cc9", "#7f7f7f")
+RAMP = ((125, 120, 175), (110, 160, 180), (115, 175, 155), (170, 180, 110), (205, 165, 115), (190, 125, 130))
+MARKED = {"lowest": "#d55e00", "baseline": "#0072b2"}
+
+
+def ramp(position):
+    """The colour at position, from 0 to 1."""
+    at = position * (len(RAMP) - 1)
+    left = min(int(at), len(RAMP) - 2)
+    mixed = (round(a + (b - a) * (at - left)) for a, b in zip(RAMP[left], RAMP[left + 1]))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def marks(report):
+    """{label: 'lowest', 'baseline' or 'lowest baseline'} of the groups to stand out, where there are two
+    or more; none is lowest where all are equal."""
+    means = {group["label"]: group[report["metric"]]["mean"] for group in report["groups"] if not group["reference"]}
+    rivals = {label: mean for label, mean in means.items() if mean is not None}
+    if len(means) < 2:
+        return {}
+    least = min(rivals.values(), default=None)
+    lowest = [label for label, mean in rivals.items() if mean == least]
+    if len(lowest) == len(rivals):
+        return {report["baseline"]: "baseline"}
+    if report["baseline"] in lowest:
+        return {report["baseline"]: "lowest baseline"}
+    return {report["baseline"]: "baseline", lowest[0]: "lowest"}
+
+
+def of_groups(report):
+    """One colour a group; a reference has that of its group."""
+    own = [group["label"] for group in report["groups"] if not (group["reference"] and group["partner"])]
+    of = dict(zip(own, SEVERAL))
+    if len(own) > len(SEVERAL):
+        of = {label: ramp(i / (len(own) - 1)) for i, label in enumerate(own)}
+        of.update({label: MARKED[mark.split()[0]] for label, mark in marks(report).items()})
+    return [of.get(group["label"]) or of[group["partner"]] for group in report["groups"]]

@@ -1,0 +1,1 @@
+"""Reads what is compared: run folders, csv histories, and what an argument stands for."""
