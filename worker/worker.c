@@ -271,11 +271,28 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
     return self->step < cps_plan_steps(&self->plan) ? train(self, outbox) : CPS_OK;
 }
 
+/* Whether plan is for this worker's ratings and node. */
+static enum cps_status check_plan(const struct cps_worker *self, const struct cps_plan *plan)
+{
+    const struct cps_dataset *data = self->dataset;
+    if (plan->train_count != data->train_count || plan->valid_count != data->valid_count ||
+        plan->user_rows < data->users.rows || plan->movie_rows < data->movies.rows)
+        return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for the ratings of worker node %u",
+                        self->node);
+    if (self->node <= plan->servers || self->node > plan->servers + plan->workers)
+        return cps_fail(CPS_ERR_PEER,
+                        "the coordinator's plan is for %u servers and %u workers, not for this job",
+                        plan->servers, plan->workers);
+    return CPS_OK;
+}
+
 static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
     struct cps_message *ready;
     if (self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
+    CPS_TRY(cps_plan_check(plan));
+    CPS_TRY(check_plan(self, plan));
     self->plan = *plan;
     CPS_TRY(cps_batches_init(&self->batches, plan, &self->dataset->train, self->replay));
     CPS_TRY(cps_key_map_init(&self->map, plan));

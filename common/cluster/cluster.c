@@ -329,13 +329,13 @@ static enum cps_status connect_control(struct cps_cluster *self, const char endp
 }
 
 enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_cluster_network *network,
-                                    uint32_t nodes, const uint32_t *node_rank, struct cps_buffer_pool *pool,
-                                    struct cps_transport **control, struct cps_transport **rows)
+                                    const struct cps_job *job, struct cps_buffer_pool *pool,
+                                    struct cps_transport **control, struct cps_transport **bulk)
 {
-    *control = *rows = NULL;
+    *control = *bulk = NULL;
     if (self->ranks == 1)
         return CPS_OK;
-    struct cps_route route = {.rank = self->rank, .ranks = self->ranks, .nodes = nodes, .node_rank = node_rank};
+    struct cps_route route = cps_job_route(job, self->rank);
     char endpoint[CPS_ENDPOINT_BYTES] = "";
     if (!network->mpi_rows)
         make_room_for_threads();
@@ -344,15 +344,15 @@ enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_c
     if (status == CPS_OK)
         status = cps_cluster_agree(self, connect_control(self, endpoint, *control));
     if (status == CPS_OK && network->mpi_rows)
-        status = cps_mpi_transport_create(&route, pool, self->mpi->rows, rows);
+        status = cps_mpi_transport_create(&route, pool, self->mpi->rows, bulk);
     if (status != CPS_OK)
-        cps_cluster_disconnect(control, rows);
+        cps_cluster_disconnect(control, bulk);
     return status;
 }
 
-void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **rows)
+void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **bulk)
 {
-    struct cps_transport **both[] = {control, rows};
+    struct cps_transport **both[] = {control, bulk};
     for (size_t i = 0; i < 2; i++)
         if (*both[i]) {
             (*both[i])->ops->destroy(*both[i]);

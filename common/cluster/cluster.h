@@ -16,6 +16,7 @@
 
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/cluster/job.h"
 #include "common/net/buffer.h"
 #include "common/net/route.h"
 #include "common/net/transport.h"
@@ -65,15 +66,15 @@ struct cps_cluster_network {
     uint32_t base_port;    /* of tcp: 0 takes free ports */
 };
 
-/* Opens control, over ipc or (when asked, or ranks are on several hosts) tcp, and rows if it is to be MPI,
- * else NULL; both NULL with one rank. Ranks agree on the outcome. node_rank [nodes] and pool are borrowed.
+/* Opens control, over ipc or (when asked, or ranks are on several hosts) tcp, and bulk if rows are to go
+ * over MPI, else NULL; both NULL with one rank. Ranks agree on the outcome. job and pool are borrowed.
  * Destroyed with cps_cluster_disconnect(). Collective. */
 enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_cluster_network *network,
-                                    uint32_t nodes, const uint32_t *node_rank, struct cps_buffer_pool *pool,
-                                    struct cps_transport **control, struct cps_transport **rows);
+                                    const struct cps_job *job, struct cps_buffer_pool *pool,
+                                    struct cps_transport **control, struct cps_transport **bulk);
 
 /* Closes both; NULLs are allowed. Not collective. */
-void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **rows);
+void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **bulk);
 
 /* Ends MPI once every rank is here. False when some rank did not come in time: then the
  * caller reports its own error and calls cps_cluster_abort(). Collective. */

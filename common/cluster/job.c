@@ -61,6 +61,15 @@ void cps_job_release(struct cps_job *self)
     memset(self, 0, sizeof *self);
 }
 
+struct cps_route cps_job_route(const struct cps_job *self, uint32_t rank)
+{
+    return (struct cps_route){.rank = rank,
+                              .ranks = self->ranks,
+                              .nodes = self->nodes,
+                              .servers = self->servers,
+                              .node_rank = self->node_rank};
+}
+
 enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node)
 {
     if (node == 0)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "common/net/route.h"
 
 #define CPS_NODE_NAME_BYTES 32
 
@@ -30,6 +31,9 @@ struct cps_job {
  */
 enum cps_status cps_job_init(struct cps_job *self, uint32_t ranks, uint32_t servers, uint32_t workers);
 void cps_job_release(struct cps_job *self);
+
+/* The route of rank; borrows self's node_rank. */
+struct cps_route cps_job_route(const struct cps_job *self, uint32_t rank);
 
 enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node);
 

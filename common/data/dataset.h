@@ -15,18 +15,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/choices.h"
 #include "common/base/sha256.h"
 #include "common/base/status.h"
-
-enum cps_item_key { CPS_ITEM_KEY_AUTO, CPS_ITEM_KEY_TITLE, CPS_ITEM_KEY_ID };
 
 /* What to read, borrowed until the call returns. NULL where not given. */
 struct cps_dataset_request {
     const char *path;       /* folder in a MovieLens layout (see movielens.h), or one ratings file */
     const char *train_path; /* with valid_path: an explicit split, path unused */
     const char *valid_path;
-    enum cps_item_key item_key; /* AUTO: the title where the layout has titles, else the id */
-    const char *user_column;    /* header name or 1-based position; NULL finds it */
+    enum cps_item_key item_key;
+    const char *user_column; /* header name or 1-based position; NULL finds it */
     const char *item_column;
     const char *rating_column;
     bool synthetic;   /* the built-in set of MovieLens-100k's shape instead of any file */

@@ -2,9 +2,9 @@
  * The loop of a rank.
  *
  *      role.on_message / on_tick -> outbox --+--> queue (nodes of this rank) --+
- *               ^                            +--> rows, control (others)       |
+ *               ^                            +--> bulk, control (others)       |
  *               |                                                             |
- *             inbox (order, once) <--- receive <--- rows, control              |
+ *             inbox (order, once) <--- receive <--- bulk, control              |
  *               ^-------------------------------------------------------------+
  *
  * Waiting: a step's answer comes within microseconds to a millisecond, and waking a
@@ -58,8 +58,7 @@ struct cps_driver {
     uint32_t *local; /* [route.nodes]: index into nodes, or ELSEWHERE */
     struct cps_queue queue;
     struct cps_transport_counters counters;
-    uint32_t row_width; /* 0 before the plan */
-    bool stop_sent;     /* by the coordinator, if it lives here */
+    bool stop_sent; /* by the coordinator, if it lives here */
     bool interrupt_told;
     bool quiet; /* only the coordinator lives here */
     uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
@@ -79,25 +78,17 @@ static struct node *local_node(struct cps_driver *self, uint32_t number)
     return index == ELSEWHERE ? NULL : &self->nodes[index];
 }
 
-/* The width of rows is what a payload's size is checked by. */
-static void notice_plan(struct cps_driver *self, const struct cps_message *message)
-{
-    if (message->kind == CPS_MESSAGE_PLAN)
-        self->row_width = cps_plan_row_width(&message->plan);
-}
-
 /* Sends *message on its way; its payload is given away. */
 static enum cps_status post(struct cps_driver *self, struct cps_message *message)
 {
-    notice_plan(self, message);
     if (self->local[message->to] != ELSEWHERE) {
         self->counters.sent[message->kind]++;
         self->counters.sent_bytes[message->kind] += cps_message_payload_bytes(message);
         return cps_queue_put(&self->queue, message);
     }
-    bool is_rows = message->kind == CPS_MESSAGE_EXCHANGE || message->kind == CPS_MESSAGE_ROWS;
+    bool is_bulk = message->kind == CPS_MESSAGE_EXCHANGE || message->kind == CPS_MESSAGE_ROWS;
     struct cps_transport *transport =
-        is_rows && self->options.rows ? self->options.rows : self->options.control;
+        is_bulk && self->options.bulk ? self->options.bulk : self->options.control;
     return transport->ops->send(transport, message);
 }
 
@@ -175,20 +166,13 @@ static void settle(struct cps_driver *self, struct node *node, enum cps_status s
 /* Hands node one message in order, and releases it. */
 static void handle(struct cps_driver *self, struct node *node, struct cps_message *message)
 {
-    bool foreign = self->local[message->from] == ELSEWHERE;
     bool is_stop = message->kind == CPS_MESSAGE_STOP;
-    notice_plan(self, message);
     if (message->from == 0)
         self->heard_ns = self->awake_ns;
-    enum cps_status status = CPS_OK;
-    if (foreign && self->row_width)
-        status = cps_message_check(message, self->row_width);
     if (node->failed) {
         node->stopped |= is_stop;
-    } else if (status != CPS_OK) {
-        fail_node(self, node, status);
     } else if (is_stop) {
-        status = node->role.ops->on_message(node->role.self, message, &node->outbox);
+        enum cps_status status = node->role.ops->on_message(node->role.self, message, &node->outbox);
         settle(self, node, CPS_OK);
         /* Told to stop for an error: it is the coordinator's already. */
         if (status != CPS_OK) {
@@ -334,33 +318,33 @@ static bool spinning(const struct cps_driver *self)
 
 static bool control_due(struct cps_driver *self)
 {
-    return !self->options.rows || self->quiet || !spinning(self) || ++self->turns % TURNS_A_CONTROL == 0;
+    return !self->options.bulk || self->quiet || !spinning(self) || ++self->turns % TURNS_A_CONTROL == 0;
 }
 
 /* Whether mpi, which cannot wake us, has or owes us something. */
-static bool rows_under_way(const struct cps_driver *self)
+static bool bulk_under_way(const struct cps_driver *self)
 {
-    struct cps_transport *rows = self->options.rows;
-    if (!rows)
+    struct cps_transport *bulk = self->options.bulk;
+    if (!bulk)
         return false;
-    const struct cps_transport_counters *counters = &rows->counters;
+    const struct cps_transport_counters *counters = &bulk->counters;
     return counters->sent[CPS_MESSAGE_EXCHANGE] > counters->received[CPS_MESSAGE_ROWS] ||
-           !rows->ops->idle(rows);
+           !bulk->ops->idle(bulk);
 }
 
 /* Nothing was there to handle. */
 static void rest(struct cps_driver *self)
 {
-    struct cps_transport *control = self->options.control, *rows = self->options.rows;
-    bool awake = !self->quiet || rows_under_way(self);
+    struct cps_transport *control = self->options.control, *bulk = self->options.bulk;
+    bool awake = !self->quiet || bulk_under_way(self);
     /* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece
      * made an epoch of large batches five times as long. */
-    bool crossing = rows && !rows->ops->idle(rows);
+    bool crossing = bulk && !bulk->ops->idle(bulk);
     if (!control) {
         cps_sleep_ns(NAP_NS);
     } else if (crossing || (awake && spinning(self))) {
         sched_yield();
-    } else if (!rows || !awake) {
+    } else if (!bulk || !awake) {
         control->ops->wait(control, TICK_NS);
     } else if (self->nap_ns < LONGEST_NAP_NS) {
         cps_sleep_ns(self->nap_ns);
@@ -376,7 +360,7 @@ static enum cps_status turn(struct cps_driver *self)
     uint32_t handled = 0;
     enum cps_status status = deliver_local(self, &handled);
     if (status == CPS_OK)
-        status = deliver_from(self, self->options.rows, &handled);
+        status = deliver_from(self, self->options.bulk, &handled);
     if (status == CPS_OK && control_due(self))
         status = deliver_from(self, self->options.control, &handled);
     if (status != CPS_OK)
@@ -402,7 +386,7 @@ static enum cps_status turn(struct cps_driver *self)
 /* Lets what was handed over leave; what arrives is for nobody any more. */
 static void flush(struct cps_driver *self)
 {
-    struct cps_transport *transports[] = {self->options.control, self->options.rows};
+    struct cps_transport *transports[] = {self->options.control, self->options.bulk};
     uint64_t deadline = cps_clock_ns() + (self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS);
     for (size_t i = 0; i < 2; i++) {
         struct cps_transport *transport = transports[i];
@@ -463,7 +447,7 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
     CPS_TRY(cps_alloc("a driver", 1, sizeof *self, &self));
     self->options = *options;
     self->node_count = role_count;
-    self->spin_ns = options->rows ? MPI_SPIN_NS : ZMQ_SPIN_NS;
+    self->spin_ns = options->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS;
     enum cps_status status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
     if (status == CPS_OK)
         status = cps_alloc("nodes", options->route.nodes, sizeof *self->local, &self->local);

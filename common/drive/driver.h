@@ -7,8 +7,7 @@
  * - says HEARTBEAT once a second: every node to the coordinator, whose role sees them and judges who is
  *   lost, and the coordinator to every node, where they go no further than the driver;
  * - ends with CPS_ERR_PEER on a rank that has not heard from the coordinator for too long;
- * - reports a role's error: FAIL to the coordinator, or STOP to all when it is the coordinator's;
- * - checks what other ranks send against the plan, once that has passed.
+ * - reports a role's error: FAIL to the coordinator, or STOP to all when it is the coordinator's.
  */
 #ifndef CPS_DRIVE_DRIVER_H
 #define CPS_DRIVE_DRIVER_H
@@ -26,7 +25,7 @@ struct cps_driver_options {
     uint64_t run_id;
     struct cps_buffer_pool *pool;             /* borrowed, as are the transports */
     struct cps_transport *control;            /* to other ranks; NULL when there are none */
-    struct cps_transport *rows;               /* EXCHANGE and ROWS to other ranks; NULL: by control */
+    struct cps_transport *bulk;               /* EXCHANGE and ROWS to other ranks; NULL: by control */
     uint64_t peer_timeout_ns;                 /* 0: wait for ever */
     const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL for none */
 };

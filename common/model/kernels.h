@@ -17,12 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/choices.h"
 #include "common/base/status.h"
 #include "common/model/steps.h"
 
 #define CPS_LANES 16
-
-enum cps_isa { CPS_ISA_AUTO, CPS_ISA_SCALAR, CPS_ISA_AVX2, CPS_ISA_AVX512 };
 
 /* How fixed-point gradients are read and checked; see exact.h. */
 struct cps_fixed_point {

@@ -9,31 +9,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum cps_model_kind { CPS_MODEL_DOT, CPS_MODEL_BIAS };
-enum cps_optimizer_kind { CPS_OPTIMIZER_ADAM, CPS_OPTIMIZER_SGD, CPS_OPTIMIZER_ADAGRAD };
-enum cps_schedule_kind { CPS_SCHEDULE_ONE_CYCLE, CPS_SCHEDULE_CONSTANT, CPS_SCHEDULE_COSINE };
-enum cps_consistency { CPS_CONSISTENCY_BSP, CPS_CONSISTENCY_SSP, CPS_CONSISTENCY_ASP };
+#include "common/base/choices.h"
+#include "common/base/status.h"
+#include "proto/fields.h"
 
+/*
+ * The fields are those of CPS_PLAN_FIELDS (proto/fields.h), a line each:
+ *
+ *   model, factors        prediction = <u, m> (+ bu + bm)
+ *   has_range, range_low, range_high   then low + (high - low)·sigmoid of it
+ *   user_rows, movie_rows rows of the two tables, row 0 of each, '#na#', included
+ *   optimizer, schedule, consistency, epochs, batch_size, lr_max, seed
+ *   train_count, valid_count   ratings, over all workers
+ *   wd, wd_bias           weight decay: of the biases wd_bias, of all else wd
+ *   gradient_bits         gradients are summed in units of 2^-gradient_bits
+ *   servers, workers      the shape of the job: nothing the curve depends on
+ */
 struct cps_plan {
-    /* Model. prediction = <u, m> (+ bu + bm), then lo + (hi - lo)·sigmoid of it if has_range. */
-    enum cps_model_kind model;
-    uint32_t factors;
-    bool has_range;
-    float range_low, range_high;
-    uint32_t user_rows, movie_rows; /* row 0 of each, '#na#', included */
-    /* Training. */
-    enum cps_optimizer_kind optimizer;
-    enum cps_schedule_kind schedule;
-    enum cps_consistency consistency;
-    uint32_t epochs;
-    uint32_t batch_size;
-    uint64_t train_count, valid_count; /* ratings, over all workers */
-    double lr_max, wd, wd_bias;        /* wd_bias: decay of the biases; wd: of all else */
-    uint64_t seed;
-    uint32_t gradient_bits; /* gradients are summed in units of 2^-gradient_bits */
-    /* Shape of the job: nothing the curve depends on. */
-    uint32_t servers, workers;
+    CPS_PLAN_FIELDS(CPS_FIELD)
 };
+
+/* Checks what a plan says against the bounds of each field and between fields, so that nothing derived
+ * from it divides by zero, overflows, or asks for more memory than any machine has. The error names the
+ * field; its status is CPS_ERR_PEER, since only a broken or foreign coordinator sends such a plan. */
+enum cps_status cps_plan_check(const struct cps_plan *plan);
 
 /* Full batches an epoch; the short last one is dropped. */
 static inline uint64_t cps_plan_steps_per_epoch(const struct cps_plan *plan)

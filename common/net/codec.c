@@ -1,228 +1,118 @@
 /*
  * Between struct cps_message and the protobuf Envelope of proto/wire.proto.
  *
- * Encoding lays the protobuf structs out on the stack and packs them into the caller's
- * bytes. Decoding gives protobuf-c an arena on the stack in place of malloc: a header
+ * Both ways follow the list of proto/fields.h. Encoding lays the protobuf structs out on the stack and packs
+ * them into the caller's bytes. Decoding gives protobuf-c an arena on the stack in place of malloc: a header
  * that would need more than the arena is longer than any this build writes, and refused.
  */
 #include "common/net/codec.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "proto/wire.pb-c.h"
 
-#define SAME_VALUE(name, text)                                                                                 \
-    _Static_assert(CPS__KIND__KIND_##name == (int)CPS_MESSAGE_##name + 1,                                      \
-                   "wire.proto numbers '" text "' otherwise");
-CPS_MESSAGE_MAP(SAME_VALUE)
-
-_Static_assert((int)CPS_MODEL_BIAS == CPS__MODEL__MODEL_BIAS, "models");
-_Static_assert((int)CPS_OPTIMIZER_ADAGRAD == CPS__OPTIMIZER__OPTIMIZER_ADAGRAD, "optimizers");
-_Static_assert((int)CPS_SCHEDULE_COSINE == CPS__SCHEDULE__SCHEDULE_COSINE, "schedules");
-_Static_assert((int)CPS_CONSISTENCY_ASP == CPS__CONSISTENCY__CONSISTENCY_ASP, "consistencies");
-
 /* The body of a kind in the Envelope's oneof. */
 static Cps__Envelope__BodyCase body_of(enum cps_message_kind kind)
 {
+    enum { CPS__ENVELOPE__BODY_NONE = CPS__ENVELOPE__BODY__NOT_SET };
     static const Cps__Envelope__BodyCase bodies[CPS_MESSAGE_KINDS] = {
-        [CPS_MESSAGE_HELLO] = CPS__ENVELOPE__BODY_HELLO,
-        [CPS_MESSAGE_PLAN] = CPS__ENVELOPE__BODY_PLAN,
-        [CPS_MESSAGE_READY] = CPS__ENVELOPE__BODY__NOT_SET,
-        [CPS_MESSAGE_GRANT] = CPS__ENVELOPE__BODY_GRANT,
-        [CPS_MESSAGE_EXCHANGE] = CPS__ENVELOPE__BODY_EXCHANGE,
-        [CPS_MESSAGE_ROWS] = CPS__ENVELOPE__BODY_ROWS,
-        [CPS_MESSAGE_REPORT] = CPS__ENVELOPE__BODY_REPORT,
-        [CPS_MESSAGE_FAIL] = CPS__ENVELOPE__BODY_END,
-        [CPS_MESSAGE_STOP] = CPS__ENVELOPE__BODY_END,
-        [CPS_MESSAGE_HEARTBEAT] = CPS__ENVELOPE__BODY__NOT_SET,
+#define X(name, text, body, ...) [CPS_MESSAGE_##name] = (Cps__Envelope__BodyCase)CPS__ENVELOPE__BODY_##body,
+        CPS_MESSAGE_MAP(X)
+#undef X
     };
     return bodies[kind];
 }
 
 union wire_body {
-    Cps__Hello hello;
-    Cps__Plan plan;
-    Cps__Grant grant;
-    Cps__Exchange exchange;
-    Cps__Rows rows;
-    Cps__Report report;
-    Cps__End end;
+#define X(number, name, Name, ...) Cps__##Name name;
+    CPS_BODY_MAP(X)
+#undef X
 };
 
-static void hello_to_wire(const struct cps_hello *hello, Cps__Hello *wire)
-{
-    cps__hello__init(wire);
-    wire->has_data = hello->has_data;
-    wire->fingerprint.len = sizeof hello->fingerprint;
-    wire->fingerprint.data = (uint8_t *)hello->fingerprint; /* read only: packed, never freed */
-    wire->train_count = hello->train_count;
-    wire->valid_count = hello->valid_count;
-    wire->sample_bytes = hello->sample_bytes;
-}
+/* A field from the program's struct into protobuf's. Bytes are borrowed: packed, never freed. */
+#define PUT_BOOL(name) wire->name = body->name
+#define PUT_U32(name) wire->name = body->name
+#define PUT_U64(name) wire->name = body->name
+#define PUT_F32(name) wire->name = body->name
+#define PUT_F64(name) wire->name = body->name
+#define PUT_CHOICE(name) wire->name = (uint32_t)body->name
+#define PUT_MODEL PUT_CHOICE
+#define PUT_OPTIMIZER PUT_CHOICE
+#define PUT_SCHEDULE PUT_CHOICE
+#define PUT_CONSISTENCY PUT_CHOICE
+#define PUT_STATUS PUT_CHOICE
+#define PUT_BYTES(name) (wire->name.len = sizeof body->name, wire->name.data = (uint8_t *)&body->name)
+#define PUT_DIGEST PUT_BYTES
+#define PUT_LOSS PUT_BYTES
+#define PUT_TIMES PUT_BYTES
+#define PUT(number, type, name, ...) PUT_##type(name);
 
-static bool hello_from_wire(const Cps__Hello *wire, struct cps_hello *hello)
-{
-    if (wire->fingerprint.len != sizeof hello->fingerprint)
+/* And back; false when a value is out of its enum's range or bytes are too few or too many. */
+#define TAKE_BOOL(name) (body->name = wire->name != 0, true)
+#define TAKE_U32(name) (body->name = wire->name, true)
+#define TAKE_U64(name) (body->name = wire->name, true)
+#define TAKE_F32(name) (body->name = wire->name, true)
+#define TAKE_F64(name) (body->name = wire->name, true)
+#define TAKE_CHOICE(name, type, count) (wire->name < (count) && (body->name = (type)wire->name, true))
+#define TAKE_MODEL(name) TAKE_CHOICE(name, enum cps_model_kind, CPS_MODELS)
+#define TAKE_OPTIMIZER(name) TAKE_CHOICE(name, enum cps_optimizer_kind, CPS_OPTIMIZERS)
+#define TAKE_SCHEDULE(name) TAKE_CHOICE(name, enum cps_schedule_kind, CPS_SCHEDULES)
+#define TAKE_CONSISTENCY(name) TAKE_CHOICE(name, enum cps_consistency, CPS_CONSISTENCIES)
+#define TAKE_STATUS(name) TAKE_CHOICE(name, enum cps_status, CPS_ERR_INTERRUPTED + 1)
+#define TAKE_BYTES(name)                                                                                       \
+    (wire->name.len == sizeof body->name && memcpy(&body->name, wire->name.data, sizeof body->name))
+#define TAKE_DIGEST TAKE_BYTES
+#define TAKE_LOSS TAKE_BYTES
+#define TAKE_TIMES TAKE_BYTES
+#define TAKE(number, type, name, ...)                                                                          \
+    if (!(TAKE_##type(name)))                                                                                  \
         return false;
-    memcpy(hello->fingerprint, wire->fingerprint.data, sizeof hello->fingerprint);
-    hello->has_data = wire->has_data != 0;
-    hello->train_count = wire->train_count;
-    hello->valid_count = wire->valid_count;
-    hello->sample_bytes = wire->sample_bytes;
-    return true;
-}
 
-static void plan_to_wire(const struct cps_plan *plan, Cps__Plan *wire)
-{
-    cps__plan__init(wire);
-    wire->model = (Cps__Model)plan->model;
-    wire->factors = plan->factors;
-    wire->has_range = plan->has_range;
-    wire->range_low = plan->range_low;
-    wire->range_high = plan->range_high;
-    wire->user_rows = plan->user_rows;
-    wire->movie_rows = plan->movie_rows;
-    wire->optimizer = (Cps__Optimizer)plan->optimizer;
-    wire->schedule = (Cps__Schedule)plan->schedule;
-    wire->consistency = (Cps__Consistency)plan->consistency;
-    wire->epochs = plan->epochs;
-    wire->batch_size = plan->batch_size;
-    wire->train_count = plan->train_count;
-    wire->valid_count = plan->valid_count;
-    wire->lr_max = plan->lr_max;
-    wire->wd = plan->wd;
-    wire->wd_bias = plan->wd_bias;
-    wire->seed = plan->seed;
-    wire->gradient_bits = plan->gradient_bits;
-    wire->servers = plan->servers;
-    wire->workers = plan->workers;
-}
+#define BODY(number, name, Name, list)                                                                         \
+    static void name##_to_wire(const struct cps_##name *body, Cps__##Name *wire)                               \
+    {                                                                                                          \
+        cps__##name##__init(wire);                                                                             \
+        CPS_##list##_FIELDS(PUT)                                                                               \
+    }                                                                                                          \
+    static bool name##_from_wire(const Cps__##Name *wire, struct cps_##name *body)                             \
+    {                                                                                                          \
+        CPS_##list##_FIELDS(TAKE) return true;                                                                 \
+    }
+CPS_BODY_MAP(BODY)
 
-static bool plan_from_wire(const Cps__Plan *wire, struct cps_plan *plan)
-{
-    if ((unsigned)wire->model > CPS_MODEL_BIAS || (unsigned)wire->optimizer > CPS_OPTIMIZER_ADAGRAD ||
-        (unsigned)wire->schedule > CPS_SCHEDULE_COSINE || (unsigned)wire->consistency > CPS_CONSISTENCY_ASP)
-        return false;
-    *plan = (struct cps_plan){
-        .model = (enum cps_model_kind)wire->model,
-        .factors = wire->factors,
-        .has_range = wire->has_range != 0,
-        .range_low = wire->range_low,
-        .range_high = wire->range_high,
-        .user_rows = wire->user_rows,
-        .movie_rows = wire->movie_rows,
-        .optimizer = (enum cps_optimizer_kind)wire->optimizer,
-        .schedule = (enum cps_schedule_kind)wire->schedule,
-        .consistency = (enum cps_consistency)wire->consistency,
-        .epochs = wire->epochs,
-        .batch_size = wire->batch_size,
-        .train_count = wire->train_count,
-        .valid_count = wire->valid_count,
-        .lr_max = wire->lr_max,
-        .wd = wire->wd,
-        .wd_bias = wire->wd_bias,
-        .seed = wire->seed,
-        .gradient_bits = wire->gradient_bits,
-        .servers = wire->servers,
-        .workers = wire->workers,
-    };
-    return true;
-}
-
-static void exchange_to_wire(const struct cps_exchange *exchange, Cps__Exchange *wire)
-{
-    cps__exchange__init(wire);
-    wire->step = exchange->step;
-    wire->ticket = exchange->ticket;
-    wire->has_push = exchange->has_push;
-    wire->sum_rows = exchange->sum_rows;
-    wire->single_rows = exchange->single_rows;
-    wire->pull_rows = exchange->pull_rows;
-    wire->read_rows = exchange->read_rows;
-}
-
-static void exchange_from_wire(const Cps__Exchange *wire, struct cps_exchange *exchange)
-{
-    *exchange = (struct cps_exchange){
-        .step = wire->step,
-        .ticket = wire->ticket,
-        .has_push = wire->has_push != 0,
-        .sum_rows = wire->sum_rows,
-        .single_rows = wire->single_rows,
-        .pull_rows = wire->pull_rows,
-        .read_rows = wire->read_rows,
-    };
-}
-
-static void report_to_wire(const struct cps_report *report, Cps__Report *wire)
-{
-    cps__report__init(wire);
-    wire->first_step = report->first_step;
-    wire->steps = report->steps;
-    wire->has_valid = report->has_valid;
-    wire->epoch = report->epoch;
-    wire->valid_sum_low = report->valid_sum.low;
-    wire->valid_sum_high = report->valid_sum.high;
-    wire->valid_count = report->valid_count;
-    wire->wait_ns = report->spent_ns[CPS_PHASE_WAIT];
-    wire->compute_ns = report->spent_ns[CPS_PHASE_COMPUTE];
-    wire->validation_ns = report->spent_ns[CPS_PHASE_VALIDATION];
-    wire->optimizer_ns = report->spent_ns[CPS_PHASE_OPTIMIZER];
-}
-
-static void report_from_wire(const Cps__Report *wire, struct cps_report *report)
-{
-    *report = (struct cps_report){
-        .first_step = wire->first_step,
-        .steps = wire->steps,
-        .has_valid = wire->has_valid != 0,
-        .epoch = wire->epoch,
-        .valid_sum = {.low = wire->valid_sum_low, .high = wire->valid_sum_high},
-        .valid_count = wire->valid_count,
-        .spent_ns = {[CPS_PHASE_WAIT] = wire->wait_ns,
-                     [CPS_PHASE_COMPUTE] = wire->compute_ns,
-                     [CPS_PHASE_VALIDATION] = wire->validation_ns,
-                     [CPS_PHASE_OPTIMIZER] = wire->optimizer_ns},
-    };
-}
+/* No header is longer than the room for it: the most bytes of each field, its number's two included. */
+#define MOST_BOOL 1
+#define MOST_U32 5
+#define MOST_U64 8
+#define MOST_F32 4
+#define MOST_F64 8
+#define MOST_MODEL 5
+#define MOST_OPTIMIZER 5
+#define MOST_SCHEDULE 5
+#define MOST_CONSISTENCY 5
+#define MOST_STATUS 5
+#define MOST_DIGEST (1 + CPS_SHA256_BYTES)
+#define MOST_LOSS (1 + sizeof(struct cps_loss_sum))
+#define MOST_TIMES (1 + CPS_PHASES * sizeof(uint64_t))
+#define MOST(number, type, ...) +2 + MOST_##type
+enum { MOST_ENVELOPE = 4 * (2 + MOST_U32) + 2 * (2 + MOST_U64) + 2 + 2 };
+#define FITS(number, name, Name, list)                                                                         \
+    _Static_assert(MOST_ENVELOPE + CPS_##list##_FIELDS(MOST) <= CPS_CODEC_HEADER_BYTES,                        \
+                   "raise CPS_CODEC_HEADER_BYTES for '" #name "'");
+CPS_BODY_MAP(FITS)
 
 /* Fills body and points the envelope at it. */
 static void body_to_wire(const struct cps_message *message, Cps__Envelope *envelope, union wire_body *body)
 {
     envelope->body_case = body_of(message->kind);
     switch (envelope->body_case) {
-    case CPS__ENVELOPE__BODY_HELLO:
-        hello_to_wire(&message->hello, envelope->hello = &body->hello);
+#define X(number, name, Name, list)                                                                            \
+    case CPS__ENVELOPE__BODY_##list:                                                                           \
+        name##_to_wire(&message->name, envelope->name = &body->name);                                          \
         break;
-    case CPS__ENVELOPE__BODY_PLAN:
-        plan_to_wire(&message->plan, envelope->plan = &body->plan);
-        break;
-    case CPS__ENVELOPE__BODY_GRANT:
-        body->grant = (Cps__Grant)CPS__GRANT__INIT;
-        body->grant.first_step = message->grant.first_step;
-        body->grant.steps = message->grant.steps;
-        envelope->grant = &body->grant;
-        break;
-    case CPS__ENVELOPE__BODY_EXCHANGE:
-        exchange_to_wire(&message->exchange, envelope->exchange = &body->exchange);
-        break;
-    case CPS__ENVELOPE__BODY_ROWS:
-        body->rows = (Cps__Rows)CPS__ROWS__INIT;
-        body->rows.step = message->rows.step;
-        body->rows.ticket = message->rows.ticket;
-        body->rows.rows = message->rows.rows;
-        envelope->rows = &body->rows;
-        break;
-    case CPS__ENVELOPE__BODY_REPORT:
-        report_to_wire(&message->report, envelope->report = &body->report);
-        break;
-    case CPS__ENVELOPE__BODY_END:
-        body->end = (Cps__End)CPS__END__INIT;
-        body->end.status = (uint32_t)message->end.status;
-        envelope->end = &body->end;
-        break;
+        CPS_BODY_MAP(X)
+#undef X
     default:
         break;
     }
@@ -232,25 +122,11 @@ static void body_to_wire(const struct cps_message *message, Cps__Envelope *envel
 static bool body_from_wire(const Cps__Envelope *envelope, struct cps_message *message)
 {
     switch (envelope->body_case) {
-    case CPS__ENVELOPE__BODY_HELLO:
-        return hello_from_wire(envelope->hello, &message->hello);
-    case CPS__ENVELOPE__BODY_PLAN:
-        return plan_from_wire(envelope->plan, &message->plan);
-    case CPS__ENVELOPE__BODY_GRANT:
-        message->grant = (struct cps_grant){envelope->grant->first_step, envelope->grant->steps};
-        return true;
-    case CPS__ENVELOPE__BODY_EXCHANGE:
-        exchange_from_wire(envelope->exchange, &message->exchange);
-        return true;
-    case CPS__ENVELOPE__BODY_ROWS:
-        message->rows = (struct cps_rows){envelope->rows->step, envelope->rows->ticket, envelope->rows->rows};
-        return true;
-    case CPS__ENVELOPE__BODY_REPORT:
-        report_from_wire(envelope->report, &message->report);
-        return true;
-    case CPS__ENVELOPE__BODY_END:
-        message->end.status = (enum cps_status)envelope->end->status;
-        return envelope->end->status <= CPS_ERR_INTERRUPTED;
+#define X(number, name, Name, list)                                                                            \
+    case CPS__ENVELOPE__BODY_##list:                                                                           \
+        return name##_from_wire(envelope->name, &message->name);
+        CPS_BODY_MAP(X)
+#undef X
     default:
         return true;
     }
@@ -261,15 +137,13 @@ size_t cps_codec_encode(const struct cps_message *message, uint8_t header[CPS_CO
     union wire_body body;
     Cps__Envelope envelope = CPS__ENVELOPE__INIT;
     envelope.protocol = CPS_PROTOCOL_VERSION;
-    envelope.kind = (Cps__Kind)(message->kind + 1);
+    envelope.kind = (uint32_t)message->kind + 1;
     envelope.from = message->from;
     envelope.to = message->to;
     envelope.run_id = message->run_id;
     envelope.sequence = message->sequence;
     body_to_wire(message, &envelope, &body);
-    size_t bytes = cps__envelope__pack(&envelope, header);
-    assert(bytes <= CPS_CODEC_HEADER_BYTES);
-    return bytes;
+    return cps__envelope__pack(&envelope, header);
 }
 
 /* Memory for one decoding, handed out front to back and never taken back. */
@@ -300,9 +174,9 @@ static enum cps_status from_envelope(const Cps__Envelope *envelope, struct cps_m
         return cps_hint(cps_fail(CPS_ERR_PEER, "node %u speaks protocol version %u, this build version %u",
                                  envelope->from, envelope->protocol, CPS_PROTOCOL_VERSION),
                         "run the same build of collab-ps on every host");
-    if (envelope->kind < CPS__KIND__KIND_HELLO || envelope->kind > CPS__KIND__KIND_HEARTBEAT)
+    if (envelope->kind < 1 || envelope->kind > CPS_MESSAGE_KINDS)
         return cps_fail(CPS_ERR_PEER, "node %u sent a message of unknown kind %u", envelope->from,
-                        (unsigned)envelope->kind);
+                        envelope->kind);
     memset(out, 0, sizeof *out);
     out->kind = (enum cps_message_kind)(envelope->kind - 1);
     out->from = envelope->from;

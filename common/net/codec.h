@@ -15,12 +15,12 @@
 #include "common/net/message.h"
 
 /* Raised with every change that an older build would misread. */
-#define CPS_PROTOCOL_VERSION 2u
+#define CPS_PROTOCOL_VERSION 3u
 
 enum {
-    CPS_CODEC_HEADER_BYTES = 256, /* no header is longer */
+    CPS_CODEC_HEADER_BYTES = 504, /* no header is longer */
     CPS_FRAME_PREFIX_BYTES = 8,
-    CPS_FRAME_HEADER_BYTES = 320, /* nor a frame's part before the payload */
+    CPS_FRAME_HEADER_BYTES = 512, /* nor a frame's part before the payload */
 };
 
 /* Writes everything of message but its payload; returns the bytes used. A negative zero in

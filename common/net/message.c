@@ -1,7 +1,7 @@
 /*
- * Kinds of messages and the check that a payload is what its body announces. It stands
- * between the codec, which vouches for each value of a body alone, and the roles, which
- * index into the payload by them.
+ * What is known of each kind of message, and the check that a payload is what its body announces. It
+ * stands between the codec, which vouches for each value of a body alone, and the roles, which index into
+ * the payload by them.
  */
 #include "common/net/message.h"
 
@@ -10,11 +10,23 @@
 const char *cps_message_kind_name(enum cps_message_kind kind)
 {
     static const char *const names[] = {
-#define X(name, text) [CPS_MESSAGE_##name] = text,
+#define X(name, text, ...) [CPS_MESSAGE_##name] = text,
         CPS_MESSAGE_MAP(X)
 #undef X
     };
     return (unsigned)kind < CPS_MESSAGE_KINDS ? names[kind] : "unknown";
+}
+
+bool cps_message_allowed(enum cps_message_kind kind, unsigned from, unsigned to)
+{
+    static const struct {
+        unsigned from, to;
+    } allowed[] = {
+#define X(name, text, body, senders, receivers, ...) [CPS_MESSAGE_##name] = {senders, receivers},
+        CPS_MESSAGE_MAP(X)
+#undef X
+    };
+    return (unsigned)kind < CPS_MESSAGE_KINDS && (allowed[kind].from & from) && (allowed[kind].to & to);
 }
 
 /* 32-bit counts times a 32-bit width times 8 need 67 bits. */
@@ -37,7 +49,30 @@ static enum cps_status refuse(const struct cps_message *message, const char *why
                     cps_message_kind_name(message->kind), why);
 }
 
-static enum cps_status check_exchange(const struct cps_message *message, uint32_t width)
+static enum cps_status payload_empty(const struct cps_message *message, uint32_t width)
+{
+    (void)width;
+    return check_size(message, 0);
+}
+
+static enum cps_status payload_grant(const struct cps_message *message, uint32_t width)
+{
+    (void)width;
+    return check_size(message, (wide)message->grant.steps * 2 * sizeof(double));
+}
+
+static enum cps_status payload_rows(const struct cps_message *message, uint32_t width)
+{
+    return check_size(message, (wide)message->rows.rows * width * sizeof(float));
+}
+
+static enum cps_status payload_report(const struct cps_message *message, uint32_t width)
+{
+    (void)width;
+    return check_size(message, (wide)message->report.steps * sizeof(struct cps_loss_sum));
+}
+
+static enum cps_status payload_exchange(const struct cps_message *message, uint32_t width)
 {
     const struct cps_exchange *body = &message->exchange;
     if (!body->has_push && (body->sum_rows || body->single_rows))
@@ -49,8 +84,9 @@ static enum cps_status check_exchange(const struct cps_message *message, uint32_
 }
 
 /* Nothing, or two strings each with its NUL. */
-static enum cps_status check_end(const struct cps_message *message)
+static enum cps_status payload_end(const struct cps_message *message, uint32_t width)
 {
+    (void)width;
     size_t bytes = cps_message_payload_bytes(message);
     if (bytes == 0)
         return CPS_OK;
@@ -65,7 +101,7 @@ static enum cps_status check_end(const struct cps_message *message)
 enum cps_status cps_message_end(const struct cps_message *message)
 {
     enum cps_status status = message->end.status;
-    if (check_end(message) != CPS_OK)
+    if (payload_end(message, 0) != CPS_OK)
         return CPS_ERR_PEER;
     if (!message->payload)
         return status == CPS_OK ? CPS_OK : cps_fail(status, "%s", cps_status_text(status));
@@ -76,26 +112,13 @@ enum cps_status cps_message_end(const struct cps_message *message)
 
 enum cps_status cps_message_check(const struct cps_message *message, uint32_t width)
 {
-    switch (message->kind) {
-    case CPS_MESSAGE_HELLO:
-    case CPS_MESSAGE_PLAN:
-    case CPS_MESSAGE_READY:
-    case CPS_MESSAGE_HEARTBEAT:
-        return check_size(message, 0);
-    case CPS_MESSAGE_GRANT:
-        return check_size(message, (wide)message->grant.steps * 2 * sizeof(double));
-    case CPS_MESSAGE_EXCHANGE:
-        return check_exchange(message, width);
-    case CPS_MESSAGE_ROWS:
-        return check_size(message, (wide)message->rows.rows * width * sizeof(float));
-    case CPS_MESSAGE_REPORT:
-        return check_size(message, (wide)message->report.steps * sizeof(struct cps_loss_sum));
-    case CPS_MESSAGE_FAIL:
-    case CPS_MESSAGE_STOP:
-        return check_end(message);
-    case CPS_MESSAGE_KINDS:
-        break;
-    }
+    static enum cps_status (*const checks[])(const struct cps_message *, uint32_t) = {
+#define X(name, text, body, senders, receivers, payload) [CPS_MESSAGE_##name] = payload_##payload,
+        CPS_MESSAGE_MAP(X)
+#undef X
+    };
+    if ((unsigned)message->kind < CPS_MESSAGE_KINDS)
+        return checks[message->kind](message, width);
     return cps_fail(CPS_ERR_PEER, "node %u sent a message of unknown kind %u", message->from,
                     (unsigned)message->kind);
 }

@@ -1,12 +1,29 @@
 /* The check of a received message's addresses; see route.h. */
 #include "common/net/route.h"
 
+unsigned cps_route_role(const struct cps_route *self, uint32_t node)
+{
+    if (node == 0)
+        return CPS_COORDINATOR;
+    return node <= self->servers ? CPS_SERVERS : CPS_WORKERS;
+}
+
+/* True when node is one of rank's. */
+static bool lives_on(const struct cps_route *self, uint32_t node, uint32_t rank)
+{
+    return node < self->nodes && self->node_rank[node] == rank;
+}
+
 enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message)
 {
-    if (message->from < self->nodes && self->node_rank[message->from] == peer && message->to < self->nodes &&
-        self->node_rank[message->to] == self->rank)
-        return CPS_OK;
-    return cps_fail(CPS_ERR_PEER,
-                    "rank %u sent rank %u a '%s' from node %u to node %u, which do not live there", peer,
-                    self->rank, cps_message_kind_name(message->kind), message->from, message->to);
+    const char *kind = cps_message_kind_name(message->kind);
+    if (!lives_on(self, message->from, peer) || !lives_on(self, message->to, self->rank))
+        return cps_fail(CPS_ERR_PEER,
+                        "rank %u sent rank %u a '%s' from node %u to node %u, which do not live there", peer,
+                        self->rank, kind, message->from, message->to);
+    if (!cps_message_allowed(message->kind, cps_route_role(self, message->from),
+                             cps_route_role(self, message->to)))
+        return cps_fail(CPS_ERR_PEER, "node %u sent node %u a '%s', which is not for their roles",
+                        message->from, message->to, kind);
+    return CPS_OK;
 }

@@ -1,4 +1,4 @@
-/* Which rank runs which node, as a transport and a driver of one rank see it. */
+/* Which rank runs which node, and in what role, as a transport and a driver of one rank see it. */
 #ifndef CPS_NET_ROUTE_H
 #define CPS_NET_ROUTE_H
 
@@ -7,12 +7,16 @@
 struct cps_route {
     uint32_t rank; /* this one */
     uint32_t ranks;
-    uint32_t nodes;
+    uint32_t nodes;            /* 0 the coordinator, then the servers, then the workers */
+    uint32_t servers;          /* of the nodes */
     const uint32_t *node_rank; /* [nodes]; borrowed */
 };
 
-/* Checks that message, come from rank peer, is from a node of that rank to one of this.
- * CPS_ERR_PEER otherwise. */
+/* The role of node as a bit: CPS_COORDINATOR, CPS_SERVERS or CPS_WORKERS. */
+unsigned cps_route_role(const struct cps_route *self, uint32_t node);
+
+/* Checks that message, come from rank peer, is from a node of that rank to one of this, and of a kind that
+ * the one may send to the other. CPS_ERR_PEER otherwise. */
 enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message);
 
 #endif

@@ -81,7 +81,7 @@ static enum cps_status check_train(struct cps_options *self)
     CPS_TRY(check_decay(self, "wd", self->wd));
     if (!isnan(self->wd_bias))
         CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
-    if (self->staleness > 0 && self->consistency != CPS_OPTION_CONSISTENCY_SSP) {
+    if (self->staleness > 0 && self->consistency != CPS_CONSISTENCY_SSP) {
         cps_fail(CPS_ERR_USAGE, "'--staleness' needs '--consistency ssp'");
         return blame(self, "staleness");
     }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/choices.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
@@ -52,19 +53,6 @@ enum cps_help_page {
     CPS_HELP_COMPLETION /* a script for bash */
 };
 
-enum cps_option_item_key { CPS_OPTION_ITEM_KEY_AUTO, CPS_OPTION_ITEM_KEY_TITLE, CPS_OPTION_ITEM_KEY_ID };
-enum cps_option_model { CPS_OPTION_MODEL_DOT, CPS_OPTION_MODEL_BIAS };
-enum cps_option_optimizer { CPS_OPTION_OPTIMIZER_ADAM, CPS_OPTION_OPTIMIZER_SGD, CPS_OPTION_OPTIMIZER_ADAGRAD };
-enum cps_option_schedule {
-    CPS_OPTION_SCHEDULE_ONE_CYCLE,
-    CPS_OPTION_SCHEDULE_CONSTANT,
-    CPS_OPTION_SCHEDULE_COSINE
-};
-enum cps_option_consistency {
-    CPS_OPTION_CONSISTENCY_BSP,
-    CPS_OPTION_CONSISTENCY_SSP,
-    CPS_OPTION_CONSISTENCY_ASP
-};
 enum cps_option_transport {
     CPS_OPTION_TRANSPORT_AUTO,
     CPS_OPTION_TRANSPORT_MPI,
@@ -72,7 +60,6 @@ enum cps_option_transport {
     CPS_OPTION_TRANSPORT_TCP
 };
 enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OPTION_ENCRYPT_OFF };
-enum cps_option_isa { CPS_OPTION_ISA_AUTO, CPS_OPTION_ISA_SCALAR, CPS_OPTION_ISA_AVX2, CPS_OPTION_ISA_AVX512 };
 enum cps_option_progress { CPS_OPTION_PROGRESS_AUTO, CPS_OPTION_PROGRESS_PLAIN, CPS_OPTION_PROGRESS_NONE };
 
 /* What predictions are squeezed into. AUTO is settled once the data is read: lo = 0
@@ -95,13 +82,13 @@ struct cps_options {
 
     /* data */
     char *data;
-    enum cps_option_item_key item_key;
+    enum cps_item_key item_key;
     double valid_pct;    /* 0 <= valid_pct < 1; a share, not percent */
     char *train, *valid; /* both or neither */
     char *user_column, *item_column, *rating_column;
 
     /* model */
-    enum cps_option_model model;
+    enum cps_model_kind model;
     struct cps_y_range y_range;
     uint32_t factors;
     char *init;
@@ -111,20 +98,20 @@ struct cps_options {
     double lr_max;
     double wd, wd_bias; /* wd_bias is NaN for "same as wd" */
     uint32_t batch_size;
-    enum cps_option_optimizer optimizer;
-    enum cps_option_schedule schedule;
+    enum cps_optimizer_kind optimizer;
+    enum cps_schedule_kind schedule;
     uint64_t seed; /* of synth as well */
     char *batch_order;
 
     /* ranks */
     uint32_t servers, workers; /* 0: chosen from the number of ranks */
-    enum cps_option_consistency consistency;
+    enum cps_consistency consistency;
     uint32_t staleness; /* steps */
     enum cps_option_transport transport;
     char *interface;
     enum cps_option_encrypt encrypt;
     uint32_t port; /* rank i listens on port + i; 0: any free port */
-    enum cps_option_isa isa;
+    enum cps_isa isa;
     double peer_timeout, load_timeout; /* seconds */
 
     /* run */

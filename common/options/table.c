@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-static const char *const item_keys[] = {"auto", "title", "id", NULL};
-static const char *const models[] = {"dot", "bias", NULL};
-static const char *const optimizers[] = {"adam", "sgd", "adagrad", NULL};
-static const char *const schedules[] = {"one-cycle", "constant", "cosine", NULL};
-static const char *const consistencies[] = {"bsp", "ssp", "asp", NULL};
+static const char *const item_keys[] = {CPS_ITEM_KEY_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const models[] = {CPS_MODEL_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const schedules[] = {CPS_SCHEDULE_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const consistencies[] = {CPS_CONSISTENCY_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const transports[] = {"auto", "mpi", "ipc", "tcp", NULL};
 static const char *const switches[] = {"auto", "on", "off", NULL};
-static const char *const isas[] = {"auto", "scalar", "avx2", "avx512", NULL};
+static const char *const isas[] = {CPS_ISA_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const progresses[] = {"auto", "plain", "none", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
@@ -22,7 +22,7 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
 #define SYNTH .commands = CPS_FOR(SYNTH), .group = CPS_GROUP_SYNTH
 #define MANY 4294967295.0
-#define LATER(name) (1u << CPS_OPTION_##name)
+#define LATER(name) (1u << CPS_##name)
 
 const struct cps_option cps_option_table[] = {
     {"data", .argument = "PATH", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(data),
@@ -98,7 +98,7 @@ const struct cps_option cps_option_table[] = {
      .help = "Network to listen on: the name of an interface or a CIDR such as 10.0.0.0/8; found when not "
              "given"},
     {"encrypt", .argument = "WHEN", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(encrypt), .fallback = "auto",
-     .choices = switches, .later = LATER(ENCRYPT_ON), .help = "Encrypt what travels between hosts"},
+     .choices = switches, .later = LATER(OPTION_ENCRYPT_ON), .help = "Encrypt what travels between hosts"},
     {"port", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(port), .fallback = "any",
      .word = "any", .high = 65535, .help = "Rank i listens on port N + i (tcp); 'any' takes free ones"},
     {"isa", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(isa), .fallback = "auto",

@@ -27,7 +27,7 @@ static enum cps_status add_folder(struct cps_inputs *self, const struct cps_opti
     struct cps_movielens layout;
     CPS_TRY(cps_movielens_find(options->data, &layout));
     CPS_TRY(add(self, "data", layout.ratings_path));
-    bool by_title = options->item_key != CPS_OPTION_ITEM_KEY_ID && layout.titles_name;
+    bool by_title = options->item_key != CPS_ITEM_KEY_ID && layout.titles_name;
     return by_title ? add(self, "data", layout.titles_path) : CPS_OK;
 }
 

@@ -13,7 +13,7 @@ static void add_counters(const struct cps_transport_counters *counters, struct c
 }
 
 struct cps_account cps_account_here(const struct cps_driver *driver, const struct cps_transport *control,
-                                    const struct cps_transport *rows)
+                                    const struct cps_transport *bulk)
 {
     struct cps_account account = {.process = getpid()};
     struct rusage usage;
@@ -23,8 +23,8 @@ struct cps_account cps_account_here(const struct cps_driver *driver, const struc
     add_counters(cps_driver_local_counters(driver), &account);
     if (control)
         add_counters(&control->counters, &account);
-    if (rows)
-        add_counters(&rows->counters, &account);
+    if (bulk)
+        add_counters(&bulk->counters, &account);
     return account;
 }
 

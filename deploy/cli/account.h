@@ -11,9 +11,9 @@ struct cps_account {
     uint64_t messages[CPS_MESSAGE_KINDS], bytes[CPS_MESSAGE_KINDS]; /* sent */
 };
 
-/* This process's own; control and rows may be NULL. */
+/* This process's own; control and bulk may be NULL. */
 struct cps_account cps_account_here(const struct cps_driver *driver, const struct cps_transport *control,
-                                    const struct cps_transport *rows);
+                                    const struct cps_transport *bulk);
 
 /* Puts the account of one rank into its record, and adds its messages to counters, one a kind. */
 void cps_account_enter(const struct cps_account *self, struct cps_record_rank *record,

@@ -24,7 +24,7 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
     return (struct cps_dataset_request){.path = options->data,
                                         .train_path = options->train,
                                         .valid_path = options->valid,
-                                        .item_key = (enum cps_item_key)options->item_key,
+                                        .item_key = options->item_key,
                                         .user_column = options->user_column,
                                         .item_column = options->item_column,
                                         .rating_column = options->rating_column,
@@ -52,13 +52,13 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                                   struct cps_plan *out)
 {
     float largest = fmaxf(fabsf(dataset->rating_min), fabsf(dataset->rating_max));
-    *out = (struct cps_plan){.model = (enum cps_model_kind)options->model,
+    *out = (struct cps_plan){.model = options->model,
                              .factors = options->factors,
                              .user_rows = dataset->users.rows,
                              .movie_rows = dataset->movies.rows,
-                             .optimizer = (enum cps_optimizer_kind)options->optimizer,
-                             .schedule = (enum cps_schedule_kind)options->schedule,
-                             .consistency = (enum cps_consistency)options->consistency,
+                             .optimizer = options->optimizer,
+                             .schedule = options->schedule,
+                             .consistency = options->consistency,
                              .epochs = options->epochs,
                              .batch_size = options->batch_size,
                              .train_count = dataset->train_count,

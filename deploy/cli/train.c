@@ -45,7 +45,7 @@ struct rank {
     struct cps_initial_rows start;
     struct cps_batch_order replay;
     struct cps_buffer_pool *pool;
-    struct cps_transport *control, *rows;
+    struct cps_transport *control, *bulk;
     struct cps_coordinator *coordinator;
     struct cps_server **servers; /* [nodes] */
     struct cps_worker **workers; /* [nodes] */
@@ -177,7 +177,7 @@ static enum cps_status read_inputs(struct rank *self)
 static enum cps_status load(struct rank *self)
 {
     const struct cps_options *options = self->options;
-    CPS_TRY(cps_kernels_select((enum cps_isa)options->isa, &self->kernels));
+    CPS_TRY(cps_kernels_select(options->isa, &self->kernels));
     if (is_here(self, 0)) {
         CPS_TRY(cps_run_folder_open(&self->folder, options->out, time(NULL), self->cluster->run_id));
         CPS_TRY(cps_origin_init(&self->origin));
@@ -227,8 +227,7 @@ static enum cps_status connect_ranks(struct rank *self)
         .base_port = self->options->port,
     };
     CPS_TRY(cps_buffer_pool_create(&self->pool));
-    return cps_cluster_connect(self->cluster, &network, self->layout.nodes, self->layout.node_rank, self->pool,
-                               &self->control, &self->rows);
+    return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }
 
 static enum cps_status describe_ranks(struct rank *self)
@@ -328,14 +327,11 @@ static enum cps_status create_roles(struct rank *self)
     for (uint32_t node = 0; node < nodes; node++)
         if (is_here(self, node))
             CPS_TRY(create_role(self, node));
-    const struct cps_driver_options driver = {.route = {.rank = self->cluster->rank,
-                                                        .ranks = self->cluster->ranks,
-                                                        .nodes = nodes,
-                                                        .node_rank = self->layout.node_rank},
+    const struct cps_driver_options driver = {.route = cps_job_route(&self->layout, self->cluster->rank),
                                               .run_id = self->cluster->run_id,
                                               .pool = self->pool,
                                               .control = self->control,
-                                              .rows = self->rows,
+                                              .bulk = self->bulk,
                                               .peer_timeout_ns = nanoseconds(self->options->peer_timeout),
                                               .interrupted = &interrupted};
     return cps_driver_create(&driver, self->roles, self->role_count, &self->driver);
@@ -374,7 +370,7 @@ static enum cps_status prepare(struct rank *self)
 /* Brings the accounts of all ranks to the coordinator's record. Collective. */
 static enum cps_status gather_accounts(struct rank *self)
 {
-    struct cps_account own = cps_account_here(self->driver, self->control, self->rows), *all;
+    struct cps_account own = cps_account_here(self->driver, self->control, self->bulk), *all;
     for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
         self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
     CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof own, &all));
@@ -400,7 +396,7 @@ static void release(struct rank *self)
     }
     cps_recorder_destroy(&self->recorder);
     cps_run_folder_close(&self->folder);
-    cps_cluster_disconnect(&self->control, &self->rows);
+    cps_cluster_disconnect(&self->control, &self->bulk);
     if (self->pool)
         cps_buffer_pool_destroy(&self->pool);
     cps_origin_release(&self->origin);

@@ -60,6 +60,7 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     if (cps_plan_steps(plan) > UINT32_MAX)
         return cps_fail(CPS_ERR_USAGE, "%llu steps are more than a run can have (%u)",
                         (unsigned long long)cps_plan_steps(plan), UINT32_MAX);
+    CPS_TRY(cps_plan_check(plan));
     CPS_TRY(cps_alloc("the coordinator", 1, sizeof *self, &self));
     self->plan = *plan;
     self->observer = *observer;

@@ -67,6 +67,11 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
     struct cps_message *ready;
     if (self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
+    CPS_TRY(cps_plan_check(plan));
+    if (1 + plan->servers + plan->workers != self->nodes || self->server >= plan->servers)
+        return cps_fail(CPS_ERR_PEER,
+                        "the coordinator's plan is for %u servers and %u workers, not for this job",
+                        plan->servers, plan->workers);
     if (self->start)
         CPS_TRY(self->start->check(self->start->context, plan));
     CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
@@ -181,13 +186,21 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
     return train_if_complete(self, outbox);
 }
 
+/* Steps that the next grant must have: whole blocks, on whose borders the tables of steps.h rest, and at
+ * the end of the run what is left. */
+static uint64_t next_grant(const struct cps_server *self)
+{
+    uint64_t left = cps_plan_steps(&self->table.plan) - cps_table_granted(&self->table);
+    return left < CPS_BLOCK_STEPS ? left : CPS_BLOCK_STEPS;
+}
+
 static enum cps_status on_grant(struct cps_server *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
     const struct cps_grant *grant = &message->grant;
     CPS_TRY(cps_message_check(message, 0));
-    if (!self->planned || grant->first_step != cps_table_granted(&self->table) ||
-        grant->steps > CPS_BLOCK_STEPS)
+    if (!self->planned || grant->steps == 0 || grant->steps != next_grant(self) ||
+        grant->first_step != cps_table_granted(&self->table))
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
     cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
     const double *lr = (const double *)(const void *)message->payload->data, *momentum = lr + grant->steps;

@@ -28,7 +28,7 @@ COMMON = ROLES | {"common/cluster"}
 MAY_SEE = {
     "common/base": set(),
     "common/options": LOWEST,
-    "common/model": LOWEST,
+    "common/model": LOWEST | {"proto"},
     "common/data": MIDDLE,
     "common/store": MIDDLE | {"common/data", "proto"},
     "common/net": MIDDLE | {"proto"},

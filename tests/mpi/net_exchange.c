@@ -202,7 +202,7 @@ static const struct cps_role_ops role_ops = {.on_message = on_message, .on_tick 
 
 static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_job *layout, struct role model,
                                  struct cps_buffer_pool *pool, struct cps_transport *control,
-                                 struct cps_transport *rows)
+                                 struct cps_transport *bulk)
 {
     struct role states[16];
     struct cps_role roles[16];
@@ -218,11 +218,11 @@ static enum cps_status run_roles(struct cps_cluster *cluster, const struct cps_j
         count++;
     }
     struct cps_driver_options options = {
-        .route = {cluster->rank, cluster->ranks, layout->nodes, layout->node_rank},
+        .route = cps_job_route(layout, cluster->rank),
         .run_id = cluster->run_id,
         .pool = pool,
         .control = control,
-        .rows = rows,
+        .bulk = bulk,
         .peer_timeout_ns = model.mute && cluster->rank == 0 ? 0 : 2000000000u,
     };
     struct cps_driver *driver;
@@ -236,19 +236,18 @@ static enum cps_status run(struct cps_cluster *cluster, const char *transport, s
 {
     struct cps_job layout;
     struct cps_buffer_pool *pool;
-    struct cps_transport *control, *rows;
+    struct cps_transport *control, *bulk;
     struct cps_cluster_network network = {.tcp = strcmp(transport, "tcp") == 0,
                                           .mpi_rows = strcmp(transport, "mpi") == 0};
     CPS_TRY(cps_job_init(&layout, cluster->ranks, 0, 0));
     model.layout = &layout;
     CPS_TRY(cps_buffer_pool_create(&pool));
-    enum cps_status status =
-        cps_cluster_connect(cluster, &network, layout.nodes, layout.node_rank, pool, &control, &rows);
+    enum cps_status status = cps_cluster_connect(cluster, &network, &layout, pool, &control, &bulk);
     if (status == CPS_OK && model.mute && cluster->rank == 0)
         sleep(30); /* killed long before */
     if (status == CPS_OK)
-        status = run_roles(cluster, &layout, model, pool, control, rows);
-    cps_cluster_disconnect(&control, &rows);
+        status = run_roles(cluster, &layout, model, pool, control, bulk);
+    cps_cluster_disconnect(&control, &bulk);
     cps_buffer_pool_destroy(&pool);
     cps_job_release(&layout);
     return status;

@@ -125,7 +125,7 @@ static void make_driver(struct game *game, const struct cps_role_ops *ops,
     for (uint32_t node = 0; node < NODES; node++)
         roles[node] = (struct cps_role){.ops = ops, .self = &game->players[node], .node = node};
     struct cps_driver_options options = {
-        .route = {0, 1, NODES, one_rank}, .run_id = 5, .pool = game->pool, .interrupted = interrupted};
+        .route = {0, 1, NODES, 1, one_rank}, .run_id = 5, .pool = game->pool, .interrupted = interrupted};
     check_ok(cps_driver_create(&options, roles, NODES, &game->driver));
 }
 
@@ -252,7 +252,7 @@ static enum cps_status run_alone(struct void_transport *transport, struct player
 {
     static const uint32_t ranks[NODES] = {0, 1, 2};
     struct cps_role role = {.ops = &player_ops, .self = player, .node = 1};
-    struct cps_driver_options options = {.route = {1, 3, NODES, ranks},
+    struct cps_driver_options options = {.route = {1, 3, NODES, 1, ranks},
                                          .run_id = 5,
                                          .pool = pool,
                                          .control = &transport->base,

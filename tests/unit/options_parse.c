@@ -58,15 +58,15 @@ static void test_defaults(void **state)
     assert_int_equal(o.command, CPS_COMMAND_TRAIN);
     assert_null(o.data);
     assert_null(o.out);
-    assert_int_equal(o.item_key, CPS_OPTION_ITEM_KEY_AUTO);
+    assert_int_equal(o.item_key, CPS_ITEM_KEY_AUTO);
     assert_true(o.valid_pct == 0.2 && o.lr_max == 5e-3 && o.wd == 0.1 && isnan(o.wd_bias));
-    assert_int_equal(o.model, CPS_OPTION_MODEL_BIAS);
+    assert_int_equal(o.model, CPS_MODEL_BIAS);
     assert_int_equal(o.y_range.kind, CPS_Y_RANGE_AUTO);
     assert_int_equal(o.factors, 50);
     assert_int_equal(o.epochs, 5);
     assert_int_equal(o.batch_size, 64);
-    assert_int_equal(o.optimizer, CPS_OPTION_OPTIMIZER_ADAM);
-    assert_int_equal(o.schedule, CPS_OPTION_SCHEDULE_ONE_CYCLE);
+    assert_int_equal(o.optimizer, CPS_OPTIMIZER_ADAM);
+    assert_int_equal(o.schedule, CPS_SCHEDULE_ONE_CYCLE);
     assert_int_equal(o.seed, 42);
     assert_int_equal(o.servers, 0);
     assert_int_equal(o.workers, 0);
@@ -86,14 +86,14 @@ static void test_typed_values(void **state)
                "--lr-max 1e-2 --wd-bias .05 --seed 18446744073709551615 --isa avx512 --servers auto",
                NULL, &o);
     assert_string_equal(o.data, "a=b");
-    assert_int_equal(o.item_key, CPS_OPTION_ITEM_KEY_TITLE);
+    assert_int_equal(o.item_key, CPS_ITEM_KEY_TITLE);
     assert_true(o.valid_pct == 0 && o.lr_max == 0.01 && o.wd_bias == 0.05);
-    assert_int_equal(o.model, CPS_OPTION_MODEL_DOT);
+    assert_int_equal(o.model, CPS_MODEL_DOT);
     assert_int_equal(o.y_range.kind, CPS_Y_RANGE_GIVEN);
     assert_true(o.y_range.lo == -1.0f && o.y_range.hi == 1.5f);
     assert_int_equal(o.factors, 8);
     assert_true(o.seed == UINT64_MAX);
-    assert_int_equal(o.isa, CPS_OPTION_ISA_AVX512);
+    assert_int_equal(o.isa, CPS_ISA_AVX512);
     assert_int_equal(cps_options_source(&o, "seed"), CPS_SOURCE_COMMAND_LINE);
     assert_int_equal(cps_options_source(&o, "epochs"), CPS_SOURCE_DEFAULT);
     cps_options_release(&o);

@@ -59,13 +59,13 @@ static void what_decides_the_curve_is_adopted(void **state)
     assert_string_equal(o->valid, "b.csv");
     assert_string_equal(o->init, "i");
     assert_string_equal(o->batch_order, "o.npy");
-    check_int(o->item_key, CPS_OPTION_ITEM_KEY_ID, "item key");
-    check_int(o->model, CPS_OPTION_MODEL_DOT, "model");
+    check_int(o->item_key, CPS_ITEM_KEY_ID, "item key");
+    check_int(o->model, CPS_MODEL_DOT, "model");
     check_int(o->factors, 7, "factors");
     check_int(o->epochs, 3, "epochs");
     check_int(o->batch_size, 9, "batch size");
-    check_int(o->optimizer, CPS_OPTION_OPTIMIZER_SGD, "optimizer");
-    check_int(o->schedule, CPS_OPTION_SCHEDULE_COSINE, "schedule");
+    check_int(o->optimizer, CPS_OPTIMIZER_SGD, "optimizer");
+    check_int(o->schedule, CPS_SCHEDULE_COSINE, "schedule");
     assert_true(o->y_range.lo == 0.5f && o->y_range.hi == 5.0f);
     assert_true(o->lr_max == 0.25 && o->wd == 0.5 && o->wd_bias == 0.0 && o->seed == UINT64_MAX);
     check_int(cps_options_source(o, "wd"), CPS_SOURCE_RECORD, "source of wd");
@@ -95,7 +95,7 @@ static void what_decides_nothing_is_not_adopted(void **state)
     assert_true(!o->servers && !o->workers && !o->port && !o->log_steps);
     assert_true(!o->interface && !o->out && !o->config);
     check_int(o->transport, CPS_OPTION_TRANSPORT_AUTO, "transport");
-    check_int(o->isa, CPS_OPTION_ISA_AUTO, "isa");
+    check_int(o->isa, CPS_ISA_AUTO, "isa");
     check_int(o->progress, CPS_OPTION_PROGRESS_AUTO, "progress");
     assert_true(o->peer_timeout == 60 && o->load_timeout == 3600);
     release(&replay);

@@ -13,13 +13,18 @@ struct rig {
     struct post post;
 };
 
-static void rig_init(struct rig *self)
+static void rig_init_for(struct rig *self, uint32_t workers)
 {
     self->plan = small_plan();
-    self->plan.workers = 3;
-    check_ok(cps_server_create(0, 5, &cps_kernels_scalar, NULL, &self->server));
+    self->plan.workers = workers;
+    check_ok(cps_server_create(0, 2 + workers, &cps_kernels_scalar, NULL, &self->server));
     self->role = cps_server_role(self->server);
-    post_init(&self->post, 1, 5);
+    post_init(&self->post, 1, 2 + workers);
+}
+
+static void rig_init(struct rig *self)
+{
+    rig_init_for(self, 3);
 }
 
 static void rig_release(struct rig *self)
@@ -158,19 +163,17 @@ static void a_push_waits_for_its_grant(void **state)
 {
     (void)state;
     struct rig rig;
-    rig_init(&rig);
-    rig.plan.workers = 1;
+    rig_init_for(&rig, 1);
     check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
-    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, 1)));
     check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, 1, 0)));
+    check_int(rig.post.outbox.count, 1, "ready");
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, STEPS)));
     check_int(rig.post.outbox.count, 2, "ready and the answer to step 1");
-    check_fails(hand(&rig.role, &rig.post, grant_message(&rig, 0, 5)), CPS_ERR_PEER, "out of order");
-    check_fails(hand(&rig.role, &rig.post, grant_message(&rig, 2, 5)), CPS_ERR_PEER, "out of order");
+    check_fails(hand(&rig.role, &rig.post, grant_message(&rig, 0, STEPS)), CPS_ERR_PEER, "out of order");
     rig_release(&rig);
 
     /* A whole block, so that the next is aligned; the step behind it waits. */
-    rig_init(&rig);
-    rig.plan.workers = 1;
+    rig_init_for(&rig, 1);
     rig.plan.epochs = 10;
     check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
     check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, CPS_BLOCK_STEPS)));
@@ -181,7 +184,7 @@ static void a_push_waits_for_its_grant(void **state)
     post_clear(&rig.post);
     check_ok(hand(&rig.role, &rig.post, push_message(&rig, 2, CPS_BLOCK_STEPS + 1, 0)));
     check_int(rig.post.outbox.count, 0, "answers before the grant");
-    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, CPS_BLOCK_STEPS, 1)));
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, CPS_BLOCK_STEPS, CPS_BLOCK_STEPS)));
     check_int(rig.post.outbox.count, 1, "answers after the grant");
     rig_release(&rig);
 }
@@ -190,13 +193,12 @@ static void a_push_waits_for_its_grant(void **state)
 static void an_epochs_end_is_reported(void **state)
 {
     (void)state;
-    enum { EPOCH = 300 };
+    enum { EPOCH = STEPS / 2 };
     struct rig rig;
     struct cps_stopwatch watch;
-    rig_init(&rig);
-    rig.plan.workers = 1;
+    rig_init_for(&rig, 1);
     check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
-    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, EPOCH)));
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, STEPS)));
     cps_stopwatch_start(&watch);
     rig.post.outbox.watch = &watch;
     post_clear(&rig.post);
@@ -277,6 +279,43 @@ static void wrong_sizes_and_keys_are_refused(void **state)
     rig_release(&rig);
 }
 
+/* The tables of idle steps rest on the borders of blocks. */
+static void only_whole_blocks_are_granted(void **state)
+{
+    (void)state;
+    static const uint32_t wrong[] = {1, STEPS - 1, STEPS + 1, CPS_BLOCK_STEPS, CPS_BLOCK_STEPS + 1};
+    struct rig rig;
+    rig_init(&rig);
+    check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        check_fails(hand(&rig.role, &rig.post, grant_message(&rig, 0, wrong[i])), CPS_ERR_PEER, "out of order");
+    struct cps_message empty = message_from(&rig.post, CPS_MESSAGE_GRANT, 0, 0);
+    check_fails(hand(&rig.role, &rig.post, empty), CPS_ERR_PEER, "out of order");
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, STEPS)));
+    empty = message_from(&rig.post, CPS_MESSAGE_GRANT, 0, 0);
+    empty.grant.first_step = STEPS;
+    check_fails(hand(&rig.role, &rig.post, empty), CPS_ERR_PEER, "out of order");
+    rig_release(&rig);
+}
+
+static void plans_for_another_job_are_refused(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig);
+    struct cps_message plan = plan_message(&rig);
+    plan.plan.servers = 0;
+    check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "servers");
+    plan = plan_message(&rig);
+    plan.plan.gradient_bits = 200;
+    check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "gradient_bits 200");
+    plan = plan_message(&rig);
+    plan.plan.workers = 2;
+    check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "not for this job");
+    check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
+    rig_release(&rig);
+}
+
 static void messages_for_others_are_refused(void **state)
 {
     (void)state;
@@ -351,6 +390,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_greets_once_and_gets_ready),
+        cmocka_unit_test(only_whole_blocks_are_granted),
+        cmocka_unit_test(plans_for_another_job_are_refused),
         cmocka_unit_test(nothing_is_done_before_the_plan),
         cmocka_unit_test(a_question_is_answered_at_once),
         cmocka_unit_test(a_push_waits_for_all_workers),

@@ -45,6 +45,8 @@ static void rig_init(struct rig *self)
     self->dataset.train = (struct cps_samples){TRAIN, self->user, self->movie, self->rating, self->index};
     self->dataset.valid =
         (struct cps_samples){VALID, self->user + TRAIN, self->movie + TRAIN, self->rating + TRAIN, NULL};
+    self->dataset.train_count = TRAIN;
+    self->dataset.valid_count = VALID;
     self->dataset.sample_bytes = 4321;
     self->dataset.fingerprint[5] = 77;
     check_ok(cps_worker_create(NODE, &self->dataset, &cps_kernels_scalar, NULL, &self->worker));

@@ -1,0 +1,62 @@
+/*
+ * The choices that an option names and a part of the program acts on: each enum once, with the words
+ * that options, records and errors use for its values.
+ *
+ * A choice is added by one entry; the order of the entries is what options record and messages carry.
+ */
+#ifndef CPS_BASE_CHOICES_H
+#define CPS_BASE_CHOICES_H
+
+/* X(name, word) */
+#define CPS_MODEL_MAP(X)                                                                                       \
+    X(MODEL_DOT, "dot")                                                                                        \
+    X(MODEL_BIAS, "bias")
+
+#define CPS_OPTIMIZER_MAP(X)                                                                                   \
+    X(OPTIMIZER_ADAM, "adam")                                                                                  \
+    X(OPTIMIZER_SGD, "sgd")                                                                                    \
+    X(OPTIMIZER_ADAGRAD, "adagrad")
+
+#define CPS_SCHEDULE_MAP(X)                                                                                    \
+    X(SCHEDULE_ONE_CYCLE, "one-cycle")                                                                         \
+    X(SCHEDULE_CONSTANT, "constant")                                                                           \
+    X(SCHEDULE_COSINE, "cosine")
+
+#define CPS_CONSISTENCY_MAP(X)                                                                                 \
+    X(CONSISTENCY_BSP, "bsp")                                                                                  \
+    X(CONSISTENCY_SSP, "ssp")                                                                                  \
+    X(CONSISTENCY_ASP, "asp")
+
+/* AUTO: the title where the layout has titles, else the id. */
+#define CPS_ITEM_KEY_MAP(X)                                                                                    \
+    X(ITEM_KEY_AUTO, "auto")                                                                                   \
+    X(ITEM_KEY_TITLE, "title")                                                                                 \
+    X(ITEM_KEY_ID, "id")
+
+/* AUTO: the widest that the processor has. */
+#define CPS_ISA_MAP(X)                                                                                         \
+    X(ISA_AUTO, "auto")                                                                                        \
+    X(ISA_SCALAR, "scalar")                                                                                    \
+    X(ISA_AVX2, "avx2")                                                                                        \
+    X(ISA_AVX512, "avx512")
+
+#define CPS_CHOICE_VALUE(name, word) CPS_##name,
+#define CPS_CHOICE_WORD(name, word) word,
+
+enum cps_model_kind { CPS_MODEL_MAP(CPS_CHOICE_VALUE) };
+enum cps_optimizer_kind { CPS_OPTIMIZER_MAP(CPS_CHOICE_VALUE) };
+enum cps_schedule_kind { CPS_SCHEDULE_MAP(CPS_CHOICE_VALUE) };
+enum cps_consistency { CPS_CONSISTENCY_MAP(CPS_CHOICE_VALUE) };
+enum cps_item_key { CPS_ITEM_KEY_MAP(CPS_CHOICE_VALUE) };
+enum cps_isa { CPS_ISA_MAP(CPS_CHOICE_VALUE) };
+
+/* How many there are of each: what a number from outside is checked against. */
+#define CPS_CHOICE_ONE(name, word) +1
+enum {
+    CPS_MODELS = CPS_MODEL_MAP(CPS_CHOICE_ONE),
+    CPS_OPTIMIZERS = CPS_OPTIMIZER_MAP(CPS_CHOICE_ONE),
+    CPS_SCHEDULES = CPS_SCHEDULE_MAP(CPS_CHOICE_ONE),
+    CPS_CONSISTENCIES = CPS_CONSISTENCY_MAP(CPS_CHOICE_ONE),
+};
+
+#endif

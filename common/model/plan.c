@@ -1,0 +1,50 @@
+/*
+ * The bounds of a plan; see plan.h. A plan comes over the network before anything else does, and every
+ * size that a role allocates follows from it.
+ */
+#include "common/model/plan.h"
+
+#include <float.h>
+#include <math.h>
+
+/* Parameters beyond this are terabytes with their optimizer state. */
+static const double MOST_PARAMETERS = 0x1p38;
+
+static enum cps_status refuse(const char *field, double value, double low, double high)
+{
+    return cps_fail(CPS_ERR_PEER, "a plan with %s %.17g, which must be from %.17g to %.17g", field, value, low,
+                    high);
+}
+
+/* Every number within its own bounds; NaN is in none. */
+static enum cps_status check_fields(const struct cps_plan *plan)
+{
+#define CHECK(number, type, name, low, high)                                                                   \
+    if (!((double)plan->name >= (double)(low) && (double)plan->name <= (double)(high)))                        \
+        return refuse(#name, (double)plan->name, (double)(low), (double)(high));
+    CPS_PLAN_FIELDS(CHECK)
+#undef CHECK
+    return CPS_OK;
+}
+
+enum cps_status cps_plan_check(const struct cps_plan *plan)
+{
+    CPS_TRY(check_fields(plan));
+    double keys = (double)plan->user_rows + plan->movie_rows;
+    double parameters = keys * cps_plan_row_width(plan);
+    double steps = (double)cps_plan_steps(plan);
+    if (keys > UINT32_MAX)
+        return refuse("user_rows + movie_rows", keys, 2, UINT32_MAX);
+    if (parameters > MOST_PARAMETERS)
+        return refuse("parameters", parameters, 1, MOST_PARAMETERS);
+    if (!(steps >= 1 && steps <= UINT32_MAX))
+        return refuse("steps", steps, 1, UINT32_MAX);
+    if (plan->has_range && !(plan->range_low < plan->range_high))
+        return refuse("range_low", plan->range_low, -FLT_MAX, plan->range_high);
+    if (plan->has_range && !isfinite(plan->range_high - plan->range_low))
+        return refuse("range_high - range_low", plan->range_high - plan->range_low, 0, FLT_MAX);
+    double decay = plan->lr_max * fmax(plan->wd, plan->wd_bias);
+    if (!(decay < 1))
+        return refuse("lr_max * wd", decay, 0, 1);
+    return CPS_OK;
+}

@@ -1,0 +1,151 @@
+/*
+ * The one list of what messages carry. From it come the schema (wire.proto), the structs that the
+ * program works with (common/model/plan.h, common/net/message.h), the code between the two
+ * (common/net/codec.c) and the bounds of a plan (common/model/plan.c).
+ *
+ * A new field is one line here: the next free number of its list, a type, a name, and in a plan its
+ * bounds. A new body is a list of fields and a line in CPS_BODY_MAP; which kinds of messages have it
+ * stands in CPS_MESSAGE_MAP (common/net/message.h).
+ *
+ *   type       in C                        in the schema
+ *   BOOL       bool                        bool
+ *   U32        uint32_t                    uint32
+ *   U64        uint64_t                    fixed64, so that a header's size has a small bound
+ *   F32, F64   float, double               float, double
+ *   MODEL …    an enum of base/choices.h   uint32, refused when out of range
+ *   STATUS     enum cps_status             uint32, refused when out of range
+ *   DIGEST     uint8_t [32]                bytes of just that size
+ *   LOSS       struct cps_loss_sum         bytes: low, high
+ *   TIMES      uint64_t [CPS_PHASES]       bytes
+ */
+#ifndef CPS_PROTO_FIELDS_H
+#define CPS_PROTO_FIELDS_H
+
+/* X(number, name in C, name in the schema, name of its list): CPS_<LIST>_FIELDS has the fields. */
+#define CPS_BODY_MAP(X)                                                                                        \
+    X(10, hello, Hello, HELLO)                                                                                 \
+    X(11, plan, Plan, PLAN)                                                                                    \
+    X(12, grant, Grant, GRANT)                                                                                 \
+    X(13, exchange, Exchange, EXCHANGE)                                                                        \
+    X(14, rows, Rows, ROWS)                                                                                    \
+    X(15, report, Report, REPORT)                                                                              \
+    X(16, end, End, END)
+
+/* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
+ * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
+#define CPS_HELLO_FIELDS(X)                                                                                    \
+    X(1, BOOL, has_data)                                                                                       \
+    X(2, DIGEST, fingerprint)                                                                                  \
+    X(3, U64, train_count)                                                                                     \
+    X(4, U64, valid_count)                                                                                     \
+    X(5, U64, sample_bytes)
+
+/* Everything a loss curve depends on besides the data, and the shape of the job, with the bounds of each
+ * number. What the fields mean, and what holds between them: common/model/plan.h. */
+#define CPS_PLAN_FIELDS(X)                                                                                     \
+    X(1, MODEL, model, 0, CPS_MODELS - 1)                                                                      \
+    X(2, U32, factors, 1, 4096)                                                                                \
+    X(3, BOOL, has_range, 0, 1)                                                                                \
+    X(4, F32, range_low, -FLT_MAX, FLT_MAX)                                                                    \
+    X(5, F32, range_high, -FLT_MAX, FLT_MAX)                                                                   \
+    X(6, U32, user_rows, 1, UINT32_MAX)                                                                        \
+    X(7, U32, movie_rows, 1, UINT32_MAX)                                                                       \
+    X(8, OPTIMIZER, optimizer, 0, CPS_OPTIMIZERS - 1)                                                          \
+    X(9, SCHEDULE, schedule, 0, CPS_SCHEDULES - 1)                                                             \
+    X(10, CONSISTENCY, consistency, 0, CPS_CONSISTENCIES - 1)                                                  \
+    X(11, U32, epochs, 1, 1000000)                                                                             \
+    X(12, U32, batch_size, 1, 16777216)                                                                        \
+    X(13, U64, train_count, 1, UINT32_MAX)                                                                     \
+    X(14, U64, valid_count, 0, UINT32_MAX)                                                                     \
+    X(15, F64, lr_max, 0, 1e6)                                                                                 \
+    X(16, F64, wd, 0, 1e6)                                                                                     \
+    X(17, F64, wd_bias, 0, 1e6)                                                                                \
+    X(18, U64, seed, 0, UINT64_MAX)                                                                            \
+    X(19, U32, gradient_bits, 0, 40)                                                                           \
+    X(20, U32, servers, 1, 1048576)                                                                            \
+    X(21, U32, workers, 1, 1048576)
+
+/* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
+ * double lr[steps], double momentum[steps]. */
+#define CPS_GRANT_FIELDS(X)                                                                                    \
+    X(1, U64, first_step)                                                                                      \
+    X(2, U32, steps)
+
+/*
+ * Push the gradients of step - 1 (when has_push), then answer with rows as they are after `step` steps.
+ * pull_keys announce that their gradients will be pushed for step `step`; read_keys change nothing.
+ * ticket, counted up by the sender, returns in ROWS. Every worker sends every server one exchange with
+ * has_push for every step, be it empty. Payload, in this order (width = cps_plan_row_width):
+ *   int64  sums[sum_rows][width]        rows hit more than once by this worker: sums of
+ *                                       fixed-point gradients, in units of 2^-gradient_bits
+ *   float  singles[single_rows][width]  rows hit once: the gradient itself
+ *   uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows], read_keys[read_rows]
+ */
+#define CPS_EXCHANGE_FIELDS(X)                                                                                 \
+    X(1, U64, step)                                                                                            \
+    X(2, U64, ticket)                                                                                          \
+    X(3, BOOL, has_push)                                                                                       \
+    X(4, U32, sum_rows)                                                                                        \
+    X(5, U32, single_rows)                                                                                     \
+    X(6, U32, pull_rows)                                                                                       \
+    X(7, U32, read_rows)
+
+/* Answers an exchange. Payload: float rows[rows][width], in the order of pull_keys and then of read_keys. */
+#define CPS_ROWS_FIELDS(X)                                                                                     \
+    X(1, U64, step)                                                                                            \
+    X(2, U64, ticket)                                                                                          \
+    X(3, U32, rows)
+
+/*
+ * A worker's squared errors. Payload: struct cps_loss_sum of its part of the batch of each of steps
+ * first_step .. first_step + steps - 1; has_valid: and, after the epoch's last step, of its validation
+ * ratings. The report that ends an epoch also says where the time of its rank went since the last such
+ * one: of a worker COMPUTE, WAIT, VALIDATION; of a server OPTIMIZER; else 0. A server reports that alone,
+ * with steps 0.
+ */
+#define CPS_REPORT_FIELDS(X)                                                                                   \
+    X(1, U64, first_step)                                                                                      \
+    X(2, U32, steps)                                                                                           \
+    X(3, BOOL, has_valid)                                                                                      \
+    X(4, U32, epoch)                                                                                           \
+    X(5, LOSS, valid_sum)                                                                                      \
+    X(6, U64, valid_count)                                                                                     \
+    X(7, TIMES, spent_ns)
+
+/* An error (FAIL, from where it was met) or the end of the run (STOP, from the coordinator). Payload: the
+ * sentence, a NUL, the hint, a NUL; or nothing. */
+#define CPS_END_FIELDS(X) X(1, STATUS, status)
+
+/* A field as a member of a struct. */
+#define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);
+#define CPS_MEMBER_BOOL(name) bool name
+#define CPS_MEMBER_U32(name) uint32_t name
+#define CPS_MEMBER_U64(name) uint64_t name
+#define CPS_MEMBER_F32(name) float name
+#define CPS_MEMBER_F64(name) double name
+#define CPS_MEMBER_MODEL(name) enum cps_model_kind name
+#define CPS_MEMBER_OPTIMIZER(name) enum cps_optimizer_kind name
+#define CPS_MEMBER_SCHEDULE(name) enum cps_schedule_kind name
+#define CPS_MEMBER_CONSISTENCY(name) enum cps_consistency name
+#define CPS_MEMBER_STATUS(name) enum cps_status name
+#define CPS_MEMBER_DIGEST(name) uint8_t name[32]
+#define CPS_MEMBER_LOSS(name) struct cps_loss_sum name
+#define CPS_MEMBER_TIMES(name) uint64_t name[CPS_PHASES]
+
+/* A field as a line of the schema. */
+#define CPS_SCHEMA(number, type, name, ...) CPS_SCHEMA_##type name = number;
+#define CPS_SCHEMA_BOOL bool
+#define CPS_SCHEMA_U32 uint32
+#define CPS_SCHEMA_U64 fixed64
+#define CPS_SCHEMA_F32 float
+#define CPS_SCHEMA_F64 double
+#define CPS_SCHEMA_MODEL uint32
+#define CPS_SCHEMA_OPTIMIZER uint32
+#define CPS_SCHEMA_SCHEDULE uint32
+#define CPS_SCHEMA_CONSISTENCY uint32
+#define CPS_SCHEMA_STATUS uint32
+#define CPS_SCHEMA_DIGEST bytes
+#define CPS_SCHEMA_LOSS bytes
+#define CPS_SCHEMA_TIMES bytes
+
+#endif
