@@ -47,6 +47,7 @@ struct step_terms {
 struct block {
     struct step_line *line;   /* [steps + 1]: after 0..steps steps of the block */
     struct step_terms *terms; /* [steps] */
+    bool strong;              /* its lines are of no use: see is_strong */
 };
 
 /* A rule of `nodes` Chebyshev nodes: weights from moments about [-1, 1], and where in
@@ -73,6 +74,7 @@ struct cps_steps {
     double wd;
     bool adam;
     uint64_t granted;
+    bool has_strong; /* some block is */
     struct block *blocks;
     size_t block_count, block_capacity;
 };
@@ -177,6 +179,18 @@ void cps_steps_destroy(struct cps_steps **self)
     *self = NULL;
 }
 
+/* Whether quotients of products and differences of suffix sums lose the digits of this block. While
+ * momentum stays below the decay factor A the suffix sums fall off and their differences are good;
+ * beyond that they grow like (momentum/A)^steps and cancel, and a product of A may underflow. */
+static bool is_strong(const struct block *self, uint32_t steps, bool adam)
+{
+    static const double least_product = 1e-200;
+    for (uint32_t i = 0; adam && i < steps; i++)
+        if (self->terms[i].ratio > 1.0)
+            return true;
+    return self->line[steps].decay < least_product;
+}
+
 static void block_fill(const struct cps_steps *self, struct block *block, const struct cps_hyper *hyper,
                        uint32_t steps)
 {
@@ -192,6 +206,7 @@ static void block_fill(const struct cps_steps *self, struct block *block, const 
         block->line[i + 1].decay = block->line[i].decay * decay;
         block->line[i + 1].ratio = block->line[i].ratio * block->terms[i].ratio;
     }
+    block->strong = is_strong(block, steps, self->adam);
     for (uint32_t i = steps; self->adam && i-- > 0;) {
         const struct step_terms *terms = &block->terms[i];
         double later[MOMENTS];
@@ -218,6 +233,7 @@ enum cps_status cps_steps_grant(struct cps_steps *self, const struct cps_hyper *
         return status;
     }
     block_fill(self, block, hyper, steps);
+    self->has_strong = self->has_strong || block->strong;
     self->block_count++;
     self->granted += steps;
     return CPS_OK;
@@ -380,8 +396,72 @@ static struct products plan_products(const struct cps_steps *self, uint64_t from
     return products;
 }
 
+/* ---- strong decay: nothing but products of factors below 1, multiplied out ---- */
+
+/* Whether a block that steps from+1..to touch is strong. */
+static bool decays_strongly(const struct cps_steps *self, uint64_t from, uint64_t to)
+{
+    for (uint64_t block = from / BLOCK; self->has_strong && block <= (to - 1) / BLOCK; block++)
+        if (self->blocks[block].strong)
+            return true;
+    return false;
+}
+
+/* The product of A over steps from+1..to, from <= to. */
+static double decay_between(const struct cps_steps *self, uint64_t from, uint64_t to)
+{
+    double decay = 1.0;
+    for (; from < to && from % BLOCK != 0; from++)
+        decay *= terms_of(self, from + 1)->decay;
+    for (; to - from >= BLOCK; from += BLOCK)
+        decay *= self->blocks[from / BLOCK].line[BLOCK].decay;
+    return from < to ? decay * self->blocks[from / BLOCK].line[to - from].decay : decay;
+}
+
+static double momentum_between(const struct cps_steps *self, uint64_t from, uint64_t to)
+{
+    static const double nothing = 1e-60; /* as a float */
+    double momentum = 1.0;
+    for (; from < to && momentum > nothing; from++)
+        momentum *= terms_of(self, from + 1)->momentum;
+    return momentum;
+}
+
+/* Momentum multiplied forwards, decay backwards: no quotient, no difference. */
+static void plan_strong_terms(const struct cps_steps *self, uint64_t from, uint64_t to,
+                              struct cps_catch_up *out)
+{
+    uint64_t gap = to - from < CPS_CATCH_UP_HORIZON ? to - from : CPS_CATCH_UP_HORIZON;
+    double pushed[CPS_CATCH_UP_HORIZON], momentum = 1.0, decay = decay_between(self, from + gap, to);
+    for (uint64_t i = 0; i < gap; i++) {
+        const struct step_terms *terms = terms_of(self, from + i + 1);
+        momentum *= terms->momentum;
+        pushed[i] = momentum * terms->rate;
+        out->ratio[i] = (float)(constants.root[i + 1] * correction_of(from + i + 1));
+    }
+    for (uint64_t i = gap; i-- > 0;) {
+        out->weight[i] = (float)(pushed[i] * decay);
+        decay *= terms_of(self, from + i + 1)->decay;
+    }
+    out->terms = (uint32_t)gap;
+}
+
+static void plan_strong(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
+{
+    out->decay = (float)decay_between(self, from, to);
+    out->momentum = (float)momentum_between(self, from, to);
+    out->square = (float)square_decay(to - from);
+    out->terms = 0;
+    if (from > 0 && self->adam)
+        plan_strong_terms(self, from, to, out);
+}
+
 void cps_steps_catch_up(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
 {
+    if (decays_strongly(self, from, to)) {
+        plan_strong(self, from, to, out);
+        return;
+    }
     struct products products = plan_products(self, from, to, out);
     if (from == 0 || !self->adam)
         return;

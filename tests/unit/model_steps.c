@@ -1,5 +1,5 @@
 /*
- * The short rules of idle.c against a replay of every missed step in double precision,
+ * The rules of steps.c against a replay of every missed step in double precision,
  * over gaps of all lengths and all parts of a schedule.
  */
 #include <math.h>
@@ -88,10 +88,10 @@ static double error_of_gap(const struct cps_plan *plan, const struct cps_steps *
     return worst;
 }
 
-static void short_rules_match_a_replay(void **state)
+/* The worst error of a weight over plan's schedule. */
+static double worst_error(const struct cps_plan *plan, double tolerance)
 {
-    (void)state;
-    struct cps_steps *idle = granted(&notebook);
+    struct cps_steps *idle = granted(plan);
     static const uint64_t starts[] = {1,   10,   100,  200,  255,  256,  257,  300,  500,
                                       900, 1000, 1023, 1024, 1500, 2000, 3000, 4090, 5000};
     static const uint64_t gaps[] = {1,  2,  3,  4,   5,   6,   8,   12,  20,  30,   47,
@@ -99,14 +99,64 @@ static void short_rules_match_a_replay(void **state)
     double worst = 0.0;
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++)
         for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
-            double error = error_of_gap(&notebook, idle, starts[s], gaps[g]);
-            if (error > 3e-7)
-                print_message("from %5lu gap %4lu: weight off by %.2e\n", (unsigned long)starts[s],
-                              (unsigned long)gaps[g], error);
-            worst = fmax(worst, error);
+            double error = error_of_gap(plan, idle, starts[s], gaps[g]);
+            if (!(error < tolerance))
+                print_message("lr %g, wd %g, from %5lu gap %4lu: weight off by %.2e\n", plan->lr_max, plan->wd,
+                              (unsigned long)starts[s], (unsigned long)gaps[g], error);
+            worst = error < tolerance && worst < tolerance ? fmax(worst, error) : (double)INFINITY;
         }
+    cps_steps_destroy(&idle);
+    return worst;
+}
+
+static void short_rules_match_a_replay(void **state)
+{
+    (void)state;
+    double worst = worst_error(&notebook, 2e-7);
     print_message("worst error of a weight: got %.2e, tolerance 2e-7\n", worst);
     assert_true(worst < 2e-7);
+}
+
+/* Every product of lr and wd that the options let through, whatever the schedule: where momentum
+ * exceeds 1 - lr·wd, where it equals it, and where a block's decay leaves nothing of a weight. */
+static void strong_decay_matches_a_replay(void **state)
+{
+    (void)state;
+    static const double products[] = {0.01, 0.05, 0.09,  0.0999, 0.1, 0.10001, 0.101, 0.11, 0.14,
+                                      0.2,  0.3,  0.149, 0.151,  0.5, 0.7,     0.9,   0.99, 0.999999};
+    static const enum cps_schedule_kind schedules[] = {CPS_SCHEDULE_ONE_CYCLE, CPS_SCHEDULE_CONSTANT,
+                                                       CPS_SCHEDULE_COSINE};
+    double worst = 0.0;
+    for (size_t i = 0; i < sizeof products / sizeof products[0]; i++)
+        for (size_t s = 0; s < sizeof schedules / sizeof schedules[0]; s++) {
+            struct cps_plan plan = notebook;
+            plan.schedule = schedules[s];
+            plan.wd = products[i] / plan.lr_max;
+            worst = fmax(worst, worst_error(&plan, 3e-7));
+        }
+    print_message("worst error of a weight: got %.2e, tolerance 3e-7\n", worst);
+    assert_true(worst < 3e-7);
+}
+
+/* What SGD and AdaGrad use of a plan, where a block's decay is below the smallest double. */
+static void weights_decay_to_nothing_without_momentum(void **state)
+{
+    (void)state;
+    struct cps_plan plan = notebook;
+    struct cps_steps *idle;
+    struct cps_catch_up gap;
+    struct cps_hyper hyper[CPS_BLOCK_STEPS];
+    assert_int_equal(cps_steps_create(0.9 / plan.lr_max, false, &idle), CPS_OK);
+    for (uint32_t i = 0; i < CPS_BLOCK_STEPS; i++)
+        hyper[i] = (struct cps_hyper){.lr = plan.lr_max, .momentum = 0.9};
+    for (int block = 0; block < 3; block++)
+        assert_int_equal(cps_steps_grant(idle, hyper, CPS_BLOCK_STEPS), CPS_OK);
+    cps_steps_catch_up(idle, 1000, 1003, &gap);
+    assert_true(fabs((double)gap.decay - 1e-3) < 1e-9);
+    cps_steps_catch_up(idle, 1022, 1026, &gap);
+    assert_true(fabs((double)gap.decay - 1e-4) < 1e-9);
+    cps_steps_catch_up(idle, 10, 3000, &gap);
+    assert_true(gap.decay == 0.0f);
     cps_steps_destroy(&idle);
 }
 
@@ -128,6 +178,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_rules_match_a_replay),
+        cmocka_unit_test(strong_decay_matches_a_replay),
+        cmocka_unit_test(weights_decay_to_nothing_without_momentum),
         cmocka_unit_test(untouched_rows_only_decay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
