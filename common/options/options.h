@@ -116,6 +116,7 @@ struct cps_options {
 
     /* run */
     char *out; /* of synth as well */
+    bool overwrite;
     bool log_steps;
     enum cps_option_progress progress;
     enum cps_log_level log_level;

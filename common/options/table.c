@@ -112,6 +112,8 @@ const struct cps_option cps_option_table[] = {
 
     {"out", .argument = "DIR", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(out),
      .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
+    {"overwrite", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(overwrite), .fallback = "off",
+     .help = "Delete the run that the folder of --out holds, and train anew in its place"},
     {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
      .help = "Go on with a run that was cut, with the options of its run.json"},
     {"save-every", .argument = "N", .type = CPS_OPTION_RESERVED, TRAIN(RUN),

@@ -89,17 +89,21 @@ static enum cps_status look_inside(const struct cps_run_folder *self, struct con
     return CPS_OK;
 }
 
-static enum cps_status check_contents(const struct cps_run_folder *self)
+static enum cps_status check_contents(const struct cps_run_folder *self, bool overwrite)
 {
     struct contents contents;
     CPS_TRY(look_inside(self, &contents));
+    if (contents.has_record && !contents.foreign[0] && !overwrite) {
+        cps_fail(CPS_ERR_USAGE, "'%s' already holds a run", self->path);
+        return cps_hint(CPS_ERR_USAGE, "choose another --out, or delete that run with --overwrite");
+    }
     if (contents.foreign[0])
         cps_fail(CPS_ERR_STORAGE, "'%s' is not a run folder: it holds '%s'", self->path, contents.foreign);
     else if (contents.has_others && !contents.has_record)
         cps_fail(CPS_ERR_STORAGE, "'%s' is not a run folder: it holds files but no '" RECORD "'", self->path);
     else
         return CPS_OK;
-    return cps_hint(CPS_ERR_STORAGE, "give --out an empty folder, a new one or that of a former run");
+    return cps_hint(CPS_ERR_STORAGE, "give --out an empty folder or a new one");
 }
 
 /* A file system without locks (some of those shared by hosts) is let pass. */
@@ -144,21 +148,22 @@ static enum cps_status set_path(struct cps_run_folder *self, const char *out, ti
     return CPS_OK;
 }
 
-static enum cps_status prepare(struct cps_run_folder *self)
+static enum cps_status prepare(struct cps_run_folder *self, bool overwrite)
 {
     struct stat info;
     self->made_here = stat(self->path, &info) != 0;
     CPS_TRY(cps_make_folders(self->path));
     CPS_TRY(lock(self));
-    CPS_TRY(check_contents(self));
+    CPS_TRY(check_contents(self, overwrite));
     return probe(self);
 }
 
-enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out, time_t now, uint64_t run_id)
+enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out, bool overwrite, time_t now,
+                                    uint64_t run_id)
 {
     *self = (struct cps_run_folder){.lock = -1};
     CPS_TRY(set_path(self, out, now, run_id));
-    enum cps_status status = prepare(self);
+    enum cps_status status = prepare(self, overwrite);
     if (status != CPS_OK)
         cps_run_folder_close(self);
     return status;

@@ -4,9 +4,9 @@
  *     run.json  history.csv  steps.csv  metrics.jsonl  model.safetensors
  *     users.tsv  movies.tsv  tb/  checkpoints/
  *
- * Opening checks, early, that the folder can be used: it can be made, is not
- * another's, and takes bytes. Only starting touches what a former run left there, so
- * that a run that fails on its data does not cost the results of the last one.
+ * Opening checks, early, that the folder can be used: it can be created and written to, and
+ * holds neither foreign files nor, unless told to overwrite it, an earlier run. Only starting
+ * deletes the earlier run's files, so that a run that fails on its data costs no results.
  * Every file in it is written by one rank, the coordinator's.
  */
 #ifndef CPS_STORE_RUN_FOLDER_H
@@ -27,11 +27,12 @@ struct cps_run_folder {
     bool made_here, started;
 };
 
-/* Makes and locks the folder out, or runs/<local time>-<6 hex digits of run_id> when
- * out is NULL. CPS_ERR_STORAGE, naming the path, when it cannot be made or written,
- * when the disk is full, when another run is writing there, or when it holds files
- * that no run left there. */
-enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out, time_t now, uint64_t run_id);
+/* Creates and locks the folder out, or runs/<local time>-<6 hex digits of run_id> when
+ * out is NULL. CPS_ERR_USAGE when it holds a run and overwrite is false. CPS_ERR_STORAGE,
+ * naming the path, when it cannot be created or written to, when the disk is full, when
+ * another run is writing there, or when it holds files that are not a run's. */
+enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out, bool overwrite, time_t now,
+                                    uint64_t run_id);
 
 /* Removes the files of a former run (the contents of tb/ and checkpoints/ are left to
  * those who write them). Call it once training is about to begin. */

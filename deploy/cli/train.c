@@ -179,7 +179,8 @@ static enum cps_status load(struct rank *self)
     const struct cps_options *options = self->options;
     CPS_TRY(cps_kernels_select(options->isa, &self->kernels));
     if (is_here(self, 0)) {
-        CPS_TRY(cps_run_folder_open(&self->folder, options->out, time(NULL), self->cluster->run_id));
+        CPS_TRY(cps_run_folder_open(&self->folder, options->out, options->overwrite, time(NULL),
+                                    self->cluster->run_id));
         CPS_TRY(cps_origin_init(&self->origin));
     }
     CPS_TRY(read_inputs(self));

@@ -241,7 +241,8 @@ def main():
                              seconds=60)
         check.equal("makes a set", made.code, 0)
         # The second run takes the folder over from the first.
-        if train(check, "trains", data, out) and train(check, "trains with --log-steps", data, out, "--log-steps"):
+        if train(check, "trains", data, out) and train(check, "trains with --log-steps", data, out, "--log-steps",
+                                                        "--overwrite"):
             events = read_events(check, out, classes)
             check.equal("version", events[0].file_version if events else None, "brain.Event:2")
             scalars, plugins = split(events)

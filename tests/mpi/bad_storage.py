@@ -26,7 +26,7 @@ LARGE = ["--factors", 1024, "--epochs", 1, "--batch-size", 4096, "--progress", "
 
 def both(check, name, arguments, out, wanted, folder):
     for ranks in (None, 4):
-        refuses(check, name, [*arguments, "--out", out], STORAGE, wanted, folder, ranks, out, cwd=folder)
+        refuses(check, name, [*arguments, "--out", out, "--overwrite"], STORAGE, wanted, folder, ranks, out, cwd=folder)
 
 
 def places_without_a_folder(check, folder):
@@ -44,6 +44,19 @@ def folder_of_somebody(check, folder):
     (folder / "thesis" / "chapter.txt").write_text("mine\n")
     both(check, "a folder of other files", SMALL, folder / "thesis", r"'.*/thesis'", folder)
     check.equal("the other file is as it was", [p.name for p in (folder / "thesis").iterdir()], ["chapter.txt"])
+
+
+def folder_of_a_run(check, folder):
+    """A run is kept unless it is told to be overwritten."""
+    arguments = [*SMALL, "--out", folder / "run"]
+    check.equal("a run: exit code", launch.launch(arguments, seconds=60).code, 0)
+    record = (folder / "run" / "run.json").read_bytes()
+    for ranks in (None, 4):
+        refuses(check, "a folder of a run", [*arguments, "--wd", 0.2], USAGE, r"'.*/run' already holds a run", folder,
+                ranks, cwd=folder)
+    check.that((folder / "run" / "run.json").read_bytes() == record, "a folder of a run: it is as it was")
+    check.equal("--overwrite: exit code", launch.launch([*arguments, "--wd", 0.2, "--overwrite"], seconds=60).code, 0)
+    check.that((folder / "run" / "run.json").read_bytes() != record, "--overwrite: it is another run")
 
 
 def folder_without_leave(check, folder):
@@ -147,8 +160,8 @@ def port_clash(check, folder):
 
 def main():
     check = Verdict("mpi/bad-storage")
-    for part in (places_without_a_folder, folder_of_somebody, folder_without_leave, folder_in_use, full_disks,
-                 state_of_a_failed_run, port_clash):
+    for part in (places_without_a_folder, folder_of_somebody, folder_of_a_run, folder_without_leave, folder_in_use,
+                 full_disks, state_of_a_failed_run, port_clash):
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             with tempfile.TemporaryDirectory() as folder:
                 part(check, Path(folder))

@@ -12,7 +12,7 @@ static struct cps_metrics metrics;
 
 static int open_metrics(void **state)
 {
-    if (make_test_folder(state) != 0 || cps_run_folder_open(&folder, test_folder, 0, 0) != CPS_OK)
+    if (make_test_folder(state) != 0 || cps_run_folder_open(&folder, test_folder, false, 0, 0) != CPS_OK)
         return -1;
     return cps_metrics_open(&metrics, &folder, 0xabc) == CPS_OK ? 0 : -1;
 }

@@ -17,7 +17,7 @@ static int open_folder(void **state)
 {
     if (make_test_folder(state) != 0)
         return -1;
-    return cps_run_folder_open(&folder, test_folder, 0, 0) == CPS_OK ? 0 : -1;
+    return cps_run_folder_open(&folder, test_folder, false, 0, 0) == CPS_OK ? 0 : -1;
 }
 
 static int close_folder(void **state)

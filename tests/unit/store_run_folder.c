@@ -29,7 +29,7 @@ static void default_name_has_time_and_run(void **state)
     strftime(expected, sizeof expected, "runs/%Y%m%d-%H%M%S-0bcdef", &local);
     assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(chdir(test_folder), 0);
-    assert_int_equal(cps_run_folder_open(&folder, NULL, NOW, 0x123456780bcdef), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&folder, NULL, false, NOW, 0x123456780bcdef), CPS_OK);
     assert_string_equal(folder.path, expected);
     assert_true(exists(expected));
     cps_run_folder_close(&folder);
@@ -40,11 +40,11 @@ static void unstarted_folder_leaves_nothing(void **state)
 {
     (void)state;
     struct cps_run_folder folder;
-    assert_int_equal(cps_run_folder_open(&folder, in_folder("new"), NOW, 1), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&folder, in_folder("new"), false, NOW, 1), CPS_OK);
     assert_int_equal(count_entries(in_folder("new")), 0);
     cps_run_folder_close(&folder);
     assert_false(exists(in_folder("new")));
-    assert_int_equal(cps_run_folder_open(&folder, in_folder("new"), NOW, 1), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&folder, in_folder("new"), false, NOW, 1), CPS_OK);
     assert_int_equal(cps_run_folder_start(&folder), CPS_OK);
     cps_run_folder_close(&folder);
     assert_true(exists(in_folder("new")));
@@ -60,12 +60,27 @@ static void former_run_is_replaced_at_the_start(void **state)
         touch(files[i]);
     mkdir(in_folder("checkpoints"), 0777);
     touch("checkpoints/kept");
-    assert_int_equal(cps_run_folder_open(&folder, test_folder, NOW, 1), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&folder, test_folder, true, NOW, 1), CPS_OK);
     assert_int_equal(count_entries(test_folder), 7);
     assert_int_equal(cps_run_folder_start(&folder), CPS_OK);
     assert_int_equal(count_entries(test_folder), 1);
     assert_true(exists(in_folder("checkpoints/kept")));
     cps_run_folder_close(&folder);
+}
+
+static void former_run_is_kept_unless_told(void **state)
+{
+    (void)state;
+    struct cps_run_folder folder;
+    touch("run.json");
+    touch("model.safetensors");
+    assert_int_equal(cps_run_folder_open(&folder, test_folder, false, NOW, 1), CPS_ERR_USAGE);
+    assert_contains(cps_error_text(), "already holds a run");
+    assert_contains(cps_error_hint(), "--overwrite");
+    assert_int_equal(count_entries(test_folder), 2);
+    touch("thesis.tex"); /* --overwrite deletes runs, not foreign files */
+    assert_int_equal(cps_run_folder_open(&folder, test_folder, true, NOW, 1), CPS_ERR_STORAGE);
+    assert_int_equal(count_entries(test_folder), 3);
 }
 
 static void leftovers_of_a_killed_start_are_no_obstacle(void **state)
@@ -74,7 +89,7 @@ static void leftovers_of_a_killed_start_are_no_obstacle(void **state)
     struct cps_run_folder folder;
     touch("run.json.4711.tmp");
     mkdir(in_folder("checkpoints"), 0777);
-    assert_int_equal(cps_run_folder_open(&folder, test_folder, NOW, 1), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&folder, test_folder, false, NOW, 1), CPS_OK);
     cps_run_folder_close(&folder);
 }
 
@@ -93,7 +108,7 @@ static void folders_of_others_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cps_run_folder folder;
         touch(cases[i].name);
-        assert_int_equal(cps_run_folder_open(&folder, test_folder, NOW, 1), CPS_ERR_STORAGE);
+        assert_int_equal(cps_run_folder_open(&folder, test_folder, false, NOW, 1), CPS_ERR_STORAGE);
         assert_contains(cps_error_text(), test_folder);
         assert_contains(cps_error_text(), cases[i].cause);
         assert_contains(cps_error_hint(), "--out");
@@ -106,11 +121,11 @@ static void two_runs_do_not_share_a_folder(void **state)
 {
     (void)state;
     struct cps_run_folder first, second;
-    assert_int_equal(cps_run_folder_open(&first, test_folder, NOW, 1), CPS_OK);
-    assert_int_equal(cps_run_folder_open(&second, test_folder, NOW, 2), CPS_ERR_STORAGE);
+    assert_int_equal(cps_run_folder_open(&first, test_folder, false, NOW, 1), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&second, test_folder, false, NOW, 2), CPS_ERR_STORAGE);
     assert_contains(cps_error_text(), "another run is writing to");
     cps_run_folder_close(&first);
-    assert_int_equal(cps_run_folder_open(&second, test_folder, NOW, 2), CPS_OK);
+    assert_int_equal(cps_run_folder_open(&second, test_folder, false, NOW, 2), CPS_OK);
     cps_run_folder_close(&second);
 }
 
@@ -124,7 +139,7 @@ static void unusable_places_are_refused(void **state)
     const char *const cases[] = {in_folder("file"), in_folder("file/below"), "/proc/collab-ps", "", long_name};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cps_run_folder folder;
-        assert_int_equal(cps_run_folder_open(&folder, cases[i], NOW, 1), CPS_ERR_STORAGE);
+        assert_int_equal(cps_run_folder_open(&folder, cases[i], false, NOW, 1), CPS_ERR_STORAGE);
         assert_int_equal(folder.lock, -1);
         assert_null(strchr(cps_error_text(), '\n'));
     }
@@ -135,9 +150,13 @@ static void unusable_places_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        each(default_name_has_time_and_run),       each(unstarted_folder_leaves_nothing),
-        each(former_run_is_replaced_at_the_start), each(leftovers_of_a_killed_start_are_no_obstacle),
-        each(folders_of_others_are_refused),       each(two_runs_do_not_share_a_folder),
+        each(default_name_has_time_and_run),
+        each(unstarted_folder_leaves_nothing),
+        each(former_run_is_replaced_at_the_start),
+        each(former_run_is_kept_unless_told),
+        each(leftovers_of_a_killed_start_are_no_obstacle),
+        each(folders_of_others_are_refused),
+        each(two_runs_do_not_share_a_folder),
         each(unusable_places_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

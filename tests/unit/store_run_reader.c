@@ -80,7 +80,7 @@ static void written_by_the_recorder_reads_back(void **state)
     record.origin = (struct cps_record_origin){.versions = &version, .version_count = 1, .inputs = &input};
     record.origin.input_count = record.option_count = 1;
     record.options = &option;
-    check_ok(cps_run_folder_open(&folder, test_folder, 0, 0));
+    check_ok(cps_run_folder_open(&folder, test_folder, false, 0, 0));
     check_ok(cps_run_record_write(&record, &folder));
     check_ok(cps_history_add(&history, &epoch));
     check_ok(cps_history_write(&history, &folder));

@@ -19,6 +19,7 @@ KEYS = {"name", "title", "seeds", "baseline", "metric", "by", "steps", "jobs", "
 GRID_KEYS = {"options", "axes"}
 METRICS = ("last", "best")
 RESERVED = {"seed": "seeds stand in 'seeds'", "out": "a run's folder is named by the experiment",
+            "overwrite": "a run that is done is never overwritten",
             "progress": "the experiment shows its own", "log-level": "the experiment shows its own",
             "config": "what is trained stands in the experiment's file alone",
             "resume": "what was cut short is trained anew"}

@@ -42,7 +42,8 @@ class Run:
                 for name, value in self.options.items()]
 
     def arguments(self):
-        return self.option_arguments() + [f"--out={self.folder}", "--progress=none", "--log-level=warn"]
+        return self.option_arguments() + [f"--out={self.folder}", "--overwrite", "--progress=none",
+                                         "--log-level=warn"]
 
     def state(self):
         """(one of the four states, why it is not done)."""

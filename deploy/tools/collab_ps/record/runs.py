@@ -21,7 +21,8 @@ FORMAT = 1  # of run.json
 # is new to this list shows as a difference and cannot hide. The data stands for itself by its counts
 # and, run against run, by its fingerprint.
 ASIDE = {"data", "seed", "servers", "workers", "transport", "interface", "encrypt", "port", "isa", "peer-timeout",
-         "load-timeout", "out", "resume", "save-every", "log-steps", "progress", "log-level", "config", "threads"}
+         "load-timeout", "out", "overwrite", "resume", "save-every", "log-steps", "progress", "log-level",
+         "config", "threads"}
 
 NOTHING = type(None)
 # What of a finished run's run.json is used: types, dicts of shapes, or [shape of each element].
