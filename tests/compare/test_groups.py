@@ -163,12 +163,6 @@ class Trained(support.Trained):
         apart = self.report(f"old={self.run_folder('a-1')}", f"new={liar}", "--by", "name")
         self.assertEqual((apart["broken"], len(apart["groups"])), (1, 2))
 
-    def test_same_seed_on_other_ratings(self):
-        moved = self.copy("a-1", "moved", put("data", "fingerprint", value="0" * 64))
-        done = self.compare(self.run_folder("a-1"), moved, "--fail-if", "broken > 0")
-        self.assertIn("equal options and seed 1 of 'bias', but other ratings: set apart", done.stderr)
-        self.assertEqual(self.one_group(self.run_folder("a-1"), moved)["seeds"], 2)
-
     def test_other_ratings_are_said(self):
         support.program("synth", "--users", "50", "--items", "90", "--ratings", "2500", "--out", self.folder / "less")
         other = self.folder / "on-less"
@@ -176,6 +170,48 @@ class Trained(support.Trained):
         done = self.compare(self.run_folder("a-1"), other)
         self.assertIn("trained or validated on other ratings than 'ratings 3000 by 60 of 90'", done.stderr)
         self.assertEqual(self.compare(self.folder / "runs").stderr, "")
+
+    def test_the_same_ratings_in_several_formats_count_once(self):
+        """csv, tsv and '::' with one seed are one curve and no four pairs."""
+        rows = [line.split(",") for line in (self.data / "ratings.csv").read_text().splitlines()]
+        plain = ["--epochs", "2", "--seed", "1", *support.TINY]
+        made = {}
+        for name, mark in (("csv", ","), ("tsv", "\t"), ("dat", "::")):
+            path = self.file(f"formats/ratings.{name}", "\n".join(map(mark.join, rows[1:])) + "\n")
+            for wd in ("0.1", "0.3"):
+                made[name, wd] = self.folder / f"formats/{name}-{wd}"
+                support.program("--data", path, *plain, "--wd", wd, "--out", made[name, wd])
+        report = self.report(*made.values())
+        self.assertEqual([(group["runs"], group["seeds"]) for group in report["groups"]], [(3, 1), (3, 1)])
+        gap = report["groups"][1]["difference"]
+        self.assertEqual((gap["pairs"], gap["low"], gap["lacks"]), (1, None, "seeds"))
+        self.assertTrue(report["verdicts"][0].endswith("too few seeds for an interval"), report["verdicts"])
+        report = self.report(made["csv", "0.1"], made["tsv", "0.1"], made["tsv", "0.3"])
+        self.assertEqual(report["groups"][1]["difference"]["kind"], "paired", "the tsv's run stands for the csv's")
+
+    def test_seeds_without_effect_count_once(self):
+        """Split, start and order from files: the seed decides nothing, and three of them are one curve."""
+        same = [self.copy("a-1", f"seedless-{seed}", put("seed", value=seed)) for seed in (1, 2, 3)]
+        done = self.compare(*same, self.run_folder("b-1"), "--json", "-")
+        report = json.loads(done.stdout)
+        self.assertEqual((report["groups"][0]["runs"], report["groups"][0]["seeds"]), (3, 1))
+        self.assertIn("3 seeds of 'wd 0.1' have the very same curve, which counts once", done.stderr)
+        self.assertIsNone(report["groups"][1]["difference"]["low"])
+
+    def test_copies_of_a_history_count_once(self):
+        copies = [self.file(f"others/{name}.csv", support.FASTAI) for name in "abc"]
+        done = self.compare(*(f"others={path}" for path in copies), self.run_folder("a-1"), "--json", "-")
+        self.assertEqual(json.loads(done.stdout)["groups"][0]["seeds"], 1)
+        self.assertIn("3 files of 'others' have the very same curve", done.stderr)
+
+    def test_other_ratings_of_one_seed_do_not_add_a_curve(self):
+        rows = (self.data / "ratings.csv").read_text().splitlines(True)
+        path = self.file("shuffled/ratings.csv", "".join(rows[:1] + rows[2:] + rows[1:2]))
+        other = self.folder / "shuffled/run"
+        support.program("--data", path, *support.TINY, "--epochs", "2", "--seed", "1", "--out", other)
+        done = self.compare(self.run_folder("a-1"), other, "--json", "-", "--fail-if", "broken > 0")
+        self.assertEqual(json.loads(done.stdout)["groups"][0]["seeds"], 1)
+        self.assertIn("equal options and seed 1 of 'bias', but other ratings: the first of them counts", done.stderr)
 
     def test_a_copied_folder_counts_once(self):
         group = self.one_group(self.run_folder("a-1"), self.copy("a-1", "copied"))

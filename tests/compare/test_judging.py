@@ -3,7 +3,8 @@
 import unittest
 
 import support
-from collab_ps.compare import report as reports, stats
+from collab_ps.compare import groups, report as reports, stats, verdicts
+from collab_ps.record import runs
 from support import put
 
 
@@ -50,14 +51,13 @@ class Verdicts(Trained):
 
     def test_lowest_of_many_need_not_be_told_apart(self):
         """One difference of 19 that is just told apart alone: nothing, once it was picked for being the lowest."""
-        base = {(seed, "x"): 0.0 for seed in range(8)}
-        lowest = {(seed, "x"): -0.01 + 0.011 * (-1) ** seed for seed in range(8)}
-        self.assertLess(stats.difference(lowest, base)["high"], 0.0)
-        self.assertGreater(stats.difference(lowest, base, stats.joint_level(19))["high"], 0.0)
+        differences = [-0.01 + 0.011 * (-1) ** seed for seed in range(8)]
+        self.assertLess(stats.paired(differences)["high"], 0.0)
+        self.assertGreater(stats.paired(differences, stats.joint_level(19))["high"], 0.0)
 
     def test_baseline_is_lowest(self):
         report = self.report(*self.named, "--baseline", "c")
-        self.assertTrue(report["verdicts"][0].endswith(", the baseline itself, told apart from all others"),
+        self.assertTrue(report["verdicts"][0].endswith(", the baseline; significantly different from all others"),
                         report["verdicts"])
 
     def test_baseline_is_lowest_but_near(self):
@@ -65,7 +65,7 @@ class Verdicts(Trained):
         twins = [self.copy(f"c-{seed}", f"twin-{seed}", put("options", "tag", value={"value": "x", "source": "file"}))
                  for seed in self.SEEDS]
         report = self.report(*(f"twin={twin}" for twin in twins), *self.named, "--baseline", "c")
-        self.assertTrue(report["verdicts"][0].endswith(", the baseline itself, not told apart from 'twin'"),
+        self.assertTrue(report["verdicts"][0].endswith(", the baseline; not significantly different from 'twin'"),
                         report["verdicts"])
 
     def test_all_equal(self):
@@ -75,9 +75,9 @@ class Verdicts(Trained):
 
     def test_too_few_seeds(self):
         report = self.report(self.named[0], self.named[6])
-        self.assertTrue(report["verdicts"][0].endswith("to 'a', on too few seeds for an interval"), report["verdicts"])
+        self.assertTrue(report["verdicts"][0].endswith("to 'a', too few seeds for an interval"), report["verdicts"])
         report = self.report(self.named[0], self.named[6], "--baseline", "c")
-        self.assertTrue(report["verdicts"][0].endswith("on too few seeds to be told from the others"))
+        self.assertTrue(report["verdicts"][0].endswith(", the baseline; too few seeds for an interval"))
 
     def test_alone(self):
         self.assertEqual(self.report(*self.named[:3])["verdicts"], [])
@@ -87,17 +87,18 @@ class Words(unittest.TestCase):
     """What is said of the lowest group where it is not the baseline."""
 
     def standing(self, low, high, joint_low, joint_high, compared=5):
-        gap = {"mean": -0.5, "low": low, "high": high, "joint_low": joint_low, "joint_high": joint_high}
-        return reports.lowest_standing({"baseline": "a", "compared": compared, "groups": []},
-                                       {"label": "b", "difference": gap})
+        gap = {"mean": -0.5, "low": low, "high": high, "joint_low": joint_low, "joint_high": joint_high, "pairs": 3,
+               "lacks": "seeds" if low is None else None}
+        return verdicts.standing({"baseline": "a", "baseline_seeds": 3, "compared": compared, "groups": []},
+                                 {"label": "b", "difference": gap, "seeds": 3})
 
     def test_told_apart(self):
         self.assertEqual(self.standing(-0.7, -0.3, -0.8, -0.25), ", 0.500000 below 'a' (95 % interval 0.250000 to "
                                                                  "0.800000, for the best of 5)")
 
     def test_told_apart_alone_but_not_as_the_best_of_five(self):
-        self.assertEqual(self.standing(-0.9, -0.1, -1.1, 0.1), ", not told apart from 'a' (by 0.500000, 95 % interval "
-                                                               "-0.100000 to 1.100000, for the best of 5)")
+        self.assertEqual(self.standing(-0.9, -0.1, -1.1, 0.1), ", not significantly different from 'a' (-0.500000, 95 % "
+                                                               "interval -0.100000 to 1.100000, for the best of 5)")
 
     def test_only_one_compared(self):
         said = self.standing(-0.9, -0.1, -0.9, -0.1, compared=1)
@@ -105,7 +106,64 @@ class Words(unittest.TestCase):
 
     def test_few_seeds(self):
         self.assertEqual(self.standing(None, None, None, None),
-                         ", difference -0.500000 to 'a', on too few seeds for an interval")
+                         ", difference -0.500000 to 'a', too few seeds for an interval")
+
+    def test_shared_seeds_are_said(self):
+        report = {"baseline": "a", "baseline_seeds": 8, "compared": 1, "groups": []}
+        gap = {"mean": -0.5, "joint_low": -0.6, "joint_high": -0.4, "pairs": 2, "lacks": None}
+        self.assertIn("below 'a' on 2 shared seeds (95 %", verdicts.standing(report, {"label": "b", "difference": gap,
+                                                                                    "seeds": 4}))
+
+
+
+class SharedSeeds(unittest.TestCase):
+    """Groups with different seeds: verdict and difference speak of the same ones."""
+
+    BASE = {1: 1.00, 2: 0.90, 3: 0.80, 4: 0.70, 5: 0.60}
+
+    def report(self, losses, baseline="base"):
+        """Of {label: {seed: loss}}."""
+        return reports.build(groups.gather([made_up(*run) for run in made_up_runs(losses)]), [],
+                             {"title": "", "metric": "last", "baseline": baseline, "command": ""})
+
+    def test_lowest_is_not_who_drew_the_kindest_seeds(self):
+        """'e' has the lowest mean, of the two seeds on which all are low, and is worse there than the baseline."""
+        report = self.report({"base": self.BASE, "e": {4: 0.71, 5: 0.62}})
+        self.assertAlmostEqual(report["groups"][1]["difference"]["mean"], 0.015)
+        self.assertLess(report["groups"][1]["last"]["mean"], report["groups"][0]["last"]["mean"])
+        self.assertTrue(report["verdicts"][0].startswith("lowest valid_loss: 'base' with 0.800000"), report["verdicts"])
+        self.assertEqual(report["lowest"], "base")
+
+    def test_verdict_agrees_with_the_interval(self):
+        """An interval that excludes zero is not called insignificant, whichever side it lies on."""
+        worse = {4: 0.7101, 5: 0.6102}
+        report = self.report({"base": self.BASE, "e": worse})
+        self.assertGreater(report["groups"][1]["difference"]["low"], 0)
+        self.assertTrue(report["verdicts"][0].endswith("the baseline; significantly different from all others"))
+        report = self.report({"base": self.BASE, "e": worse}, baseline="e")
+        self.assertIn("lowest valid_loss: 'base'", report["verdicts"][0])
+        self.assertIn("0.010150 below 'e' on 2 shared seeds (95 % interval", report["verdicts"][0])
+
+    def test_all_level(self):
+        report = self.report({"base": self.BASE, "same": dict(self.BASE)})
+        self.assertEqual(report["verdicts"], ["lowest valid_loss: none, all 2 have 0.800000"])
+
+    def test_no_variance(self):
+        report = self.report({"base": self.BASE, "low": {seed: loss - 0.25 for seed, loss in self.BASE.items()}})
+        self.assertTrue(report["verdicts"][0].endswith("to 'base', no variance between seeds, and so no interval"),
+                        report["verdicts"])
+
+
+def made_up_runs(losses):
+    return [(label, seed, loss) for label, seeds in losses.items() for seed, loss in seeds.items()]
+
+
+def made_up(label, seed, loss):
+    """A run of this program that nobody trained."""
+    run = runs.Run(f"runs/{label}-{seed}", label, [{"epoch": 0, "train_loss": 1.0, "valid_loss": loss, "time": 1.0}],
+                   seed)
+    run.options, run.fingerprint, run.foreign, run.train_ratings = {"cell": label}, f"data, seed {seed}", False, 100
+    return run
 
 
 class Settings(Trained):

@@ -156,7 +156,7 @@ class Whole(support.Trained):
         run = runs.read_folder(str(folder), None)
         self.assertEqual([epoch["valid_loss"] for epoch in run.curve], [None, None])
         done = self.compare(folder, self.run_folder("a-1"), self.train("b-1", "--epochs", "2", "--wd", "0.3"))
-        self.assertIn("'valid-pct 0, wd 0.1' has no valid_loss to set it against", done.stdout)
+        self.assertIn("'valid-pct 0, wd 0.1' has no valid_loss to compare it with", done.stdout)
         self.assertIn("trained or validated on other ratings", done.stderr)
 
 

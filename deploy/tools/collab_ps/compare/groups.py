@@ -1,8 +1,11 @@
 """Puts runs of one configuration together, and tells what belongs to the configuration from what
 does not: ranks, hosts, transport, instruction set, version and time.
 
-    runs -> equal options that matter -> group: one run a seed, mean and range over them
+    runs -> equal options that matter -> group: its distinct curves, mean and range over them
          -> equal options, seed and data, but another hash: the promise is broken, which is said
+
+A curve counts once in a group, however many runs have it: runs of one seed are one, and so are runs of several
+seeds that do not depend on it.
 """
 
 from collab_ps.compare import stats
@@ -13,23 +16,47 @@ DATA = ("ratings", "valid-pct", "train", "valid")  # options that say what is tr
 
 
 class Group:
-    """Runs of equal options; curves has one of them for each seed."""
+    """Runs of equal options."""
 
     def __init__(self, runs):
         self.runs, self.label, self.reference = runs, None, runs[0].reference
-        self.curves = {}
-        for run in runs:
-            self.curves.setdefault(run.share(), run)
+        self.curves = {}  # {seed, or path of a foreign run: the run that counts}
+        self.prints = {}  # {the same: fingerprints of the data that gave this curve}
+        self.twins = []   # runs of other seeds whose curve counts already
         self.partner = None  # the group a reference belongs to, or the reference of a group
+        known = {}  # {losses: key}
+        for run in runs:
+            self.count(run, known)
+
+    def count(self, run, known):
+        key = known.setdefault(run.losses(), run.key())
+        counted = self.curves.setdefault(key, run)
+        if run.losses() == counted.losses():
+            self.prints.setdefault(key, set()).add(run.fingerprint)
+        if key != run.key():
+            self.twins.append(run)
+
+    def shared(self, other):
+        """Keys of the runs that can be set against each other: of one seed on the same data."""
+        return [key for key, run in self.curves.items() if not run.foreign and key in other.curves
+                and self.prints[key] & other.prints[key]]
 
     @property
     def options(self):
         return self.runs[0].options
 
     def values(self, metric):
-        """{what a run shares: its value}, runs without one left out."""
-        found = {share: value_of(run, metric) for share, run in self.curves.items()}
-        return {share: value for share, value in found.items() if value is not None}
+        """{key: value} of the curves, those without one left out."""
+        found = {key: value_of(run, metric) for key, run in self.curves.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def difference(self, other, metric, level=stats.LEVEL):
+        """Of this group's values to other's; None where either has none."""
+        values, others = self.values(metric), other.values(metric)
+        if not values or not others:
+            return None
+        shared = [key for key in self.shared(other) if key in values and key in others]
+        return stats.difference(values, others, shared, level)
 
     def epochs(self):
         return min(len(run.curve) for run in self.curves.values())
@@ -182,7 +209,7 @@ def broken_promises(groups):
     """Runs of equal options, seed and data whose curves differ: [(label, seed, [(hash, runs)], in what else)]."""
     found, together = [], {}
     for run, name in ((run, group.label) for group in groups for run in group.runs if run.curve_hash):
-        key = (tuple(sorted(run.options.items(), key=str)), run.share())
+        key = (tuple(sorted(run.options.items(), key=str)), (run.seed, run.fingerprint))
         together.setdefault(key, (name, []))[1].append(run)
     for (_, (seed, _)), (name, runs) in together.items():
         hashes = {}
@@ -199,14 +226,12 @@ def machine_differences(runs):
 
 
 def other_data(groups):
-    """Equal options and seed, yet other ratings: [(label, seed)]."""
+    """Equal options and seed, yet other ratings, which gave another curve: [(label, seed)]."""
     found = []
     for group in groups:
-        prints = {}
-        for run in group.runs:
-            if not run.foreign:
-                prints.setdefault(run.seed, set()).add(run.fingerprint)
-        found += [(group.label, seed) for seed, kinds in prints.items() if len(kinds) > 1]
+        others = {run.seed for run in group.runs if not run.foreign and run.seed in group.curves
+                  and run.fingerprint not in group.prints[run.seed]}
+        found += [(group.label, seed) for seed in sorted(others)]
     return found
 
 

@@ -5,7 +5,7 @@ import csv
 import io
 import os
 
-from collab_ps.compare import groups as grouping, stats
+from collab_ps.compare import groups as grouping, stats, verdicts
 from collab_ps.files import DATA, Failure
 
 
@@ -41,8 +41,7 @@ def beside(group, metric):
 
 
 def describe_group(group, baseline, metric, differing):
-    values, base = group.values(metric), baseline.values(metric)
-    known = group is not baseline and not group.reference and values and base
+    known = group is not baseline and not group.reference
     return {
         "label": group.label, "reference": group.reference, "foreign": group.runs[0].foreign,
         "partner": group.partner.label if group.partner else None,
@@ -53,7 +52,7 @@ def describe_group(group, baseline, metric, differing):
         "best": {**moments(list(group.values("best").values())), "at": best_epochs(group)},
         "train_last": moments(list(group.values("train").values())),
         "seconds": moments([run.seconds for run in group.runs if run.seconds is not None]),
-        "difference": stats.difference(values, base) if known else None,
+        "difference": group.difference(baseline, metric) if known else None,
         "beside": beside(group, metric),
     }
 
@@ -91,6 +90,13 @@ def promise_warnings(broken):
     return lines
 
 
+def twin_warnings(groups):
+    """Of curves that several seeds, or several files of others, have: they are no evidence of their own."""
+    return [f"{len(group.twins) + 1} {'files' if group.runs[0].foreign else 'seeds'} of '{group.label}' have the very "
+            "same curve, which counts once: " + ", ".join(run.path for run in group.twins[:3]) +
+            (" …" if len(group.twins) > 3 else "") for group in groups if group.twins]
+
+
 def add_joint_intervals(report, groups, baseline):
     """Gives every difference the interval that holds for all of them at once, and says of how many it is one."""
     by_label = {group.label: group for group in groups}
@@ -98,76 +104,9 @@ def add_joint_intervals(report, groups, baseline):
     known = [entry for entry in compared if entry["difference"]["low"] is not None]
     report["compared"] = len(known)
     level = stats.joint_level(len(known))
-    base = baseline.values(report["metric"])
     for entry in compared:
-        wide = stats.difference(by_label[entry["label"]].values(report["metric"]), base, level)
+        wide = by_label[entry["label"]].difference(baseline, report["metric"], level)
         entry["difference"].update(joint_low=wide["low"], joint_high=wide["high"])
-
-
-def joint_words(report, gap):
-    """'95 % interval 0.001 to 0.002', of how far below the baseline; and of how many comparisons it is the best."""
-    many = f", for the best of {report['compared']}" if report["compared"] > 1 else ""
-    return f"95 % interval {-gap['joint_high']:.6f} to {-gap['joint_low']:.6f}{many}"
-
-
-def lowest_baseline(report):
-    """What is to be said when the baseline is lowest: which others are not told apart from it."""
-    gaps = [(group["label"], group["difference"]) for group in report["groups"] if group["difference"]]
-    near = [label for label, gap in gaps if gap["joint_low"] is not None and gap["joint_low"] <= 0]
-    if not report["compared"]:
-        return ", the baseline itself, on too few seeds to be told from the others"
-    if not near:
-        return ", the baseline itself, told apart from all others"
-    shown = ", ".join(f"'{label}'" for label in near[:4]) + (f" and {len(near) - 4} more" if len(near) > 4 else "")
-    return f", the baseline itself, not told apart from {shown}"
-
-
-def lowest_standing(report, group):
-    """How the lowest group stands to the baseline, in words."""
-    gap, baseline = group["difference"], report["baseline"]
-    if group["label"] == baseline:
-        return lowest_baseline(report)
-    if gap is None:
-        return f", and '{baseline}' has no valid_loss to set it against"
-    if gap["joint_low"] is None:
-        return f", difference {gap['mean']:+.6f} to '{baseline}', on too few seeds for an interval"
-    if gap["joint_high"] >= 0:
-        return f", not told apart from '{baseline}' (by {-gap['mean']:.6f}, {joint_words(report, gap)})"
-    return f", {-gap['mean']:.6f} below '{baseline}' ({joint_words(report, gap)})"
-
-
-def lowest_verdict(report):
-    """Which group is lowest, and is that more than chance? The lowest of many was picked for being low,
-    so that its interval is the one that holds for all of them at once."""
-    metric = report["metric"]
-    rivals = [group for group in report["groups"] if not group["reference"] and group[metric]["mean"] is not None]
-    if len(rivals) < 2:
-        return []
-    what = "lowest best valid_loss" if metric == "best" else "lowest valid_loss"
-    lowest = min(group[metric]["mean"] for group in rivals)
-    equal = [group for group in rivals if group[metric]["mean"] == lowest]
-    if len(equal) == len(rivals):
-        return [f"{what}: none, all {len(rivals)} have {lowest:.6f}"]
-    best = next((group for group in equal if group["label"] == report["baseline"]), equal[0])
-    spread = best[metric]["sd"]
-    text = f"{what}: '{best['label']}' with {lowest:.6f}"
-    text += f" ± {spread:.6f} over {best['seeds']} seeds" if spread is not None else ""
-    return [text + lowest_standing(report, best)]
-
-
-def reference_verdict(report):
-    lines = []
-    known = [group for group in report["groups"] if group["beside"] and group["beside"]["seeds"] > 1]
-    inside = [group for group in known if not group["beside"]["outside"]]
-    if inside:
-        seeds = min(group["beside"]["seeds"] for group in inside)
-        lines.append(f"within the range of the reference's {seeds} seeds at every epoch: "
-                     f"the mean curve{'s' if len(inside) > 1 else ''} of {', '.join(g['label'] for g in inside)}")
-    for group in known:
-        if group["beside"]["outside"]:
-            epochs = ", ".join(map(str, group["beside"]["outside"]))
-            lines.append(f"outside the range of '{group['beside']['label']}' at epoch {epochs}: {group['label']}")
-    return lines
 
 
 def find_baseline(groups, wanted):
@@ -197,6 +136,8 @@ def build(groups, skipped, settings):
     torn = {label for label, *_ in broken}
     report = {
         "title": settings["title"], "metric": settings["metric"], "baseline": baseline.label,
+        "baseline_loss": stats.mean(list(baseline.values(settings["metric"]).values())),
+        "baseline_seeds": len(baseline.curves),
         "command": settings["command"], "differing": differing, "common": common_options(groups, differing),
         "groups": [describe_group(group, baseline, settings["metric"], differing) for group in groups],
         "machines": [describe_machine(*row, torn) for row in grouping.machines(groups)],
@@ -204,14 +145,15 @@ def build(groups, skipped, settings):
         "skipped": [{"path": path, "why": why} for path, why in skipped],
         "unmatched": unmatched, "broken": len(broken), "warnings": promise_warnings(broken),
     }
-    report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: set apart"
+    report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: the first of them counts"
                            for label, seed in grouping.other_data(groups)]
+    report["warnings"] += twin_warnings(groups)
     strangers = grouping.on_other_ratings(groups, baseline)
     if strangers:
         report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that "
                                   f"is none of options: {', '.join(strangers)}")
     add_joint_intervals(report, groups, baseline)
-    report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
+    verdicts.add(report)
     return report
 
 

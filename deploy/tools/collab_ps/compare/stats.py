@@ -9,11 +9,15 @@ all of them, and takes intervals that hold all at once (joint_level). compare.md
 
 Only the standard library, since loading scipy takes longer than a whole comparison: the quantile of Student's
 t is found by halving, on the regularised incomplete beta function (Press et al., Numerical Recipes, section 6.4).
+
+A difference without an interval says what it lacks: seeds, or variance. Differences that are all the same, other
+than 0, come from runs that do not vary with their seed, and tell nothing about chance.
 """
 
 import math
 
 LEVEL = 0.95
+NOISE = 1e-12  # of a difference: what rounding makes of no deviation at all
 
 
 def mean(values):
@@ -66,28 +70,36 @@ def t_quantile(freedom, level=LEVEL):
     return (low + high) / 2
 
 
+def _bare(difference, pairs, kind, lacks):
+    return {"mean": difference, "low": None, "high": None, "pairs": pairs, "kind": kind, "lacks": lacks}
+
+
 def _interval(difference, error, freedom, pairs, kind, level):
+    if error <= NOISE * abs(difference):
+        return _bare(difference, pairs, kind, "variance")
     half = t_quantile(freedom, level) * error
-    return {"mean": difference, "low": difference - half, "high": difference + half, "pairs": pairs, "kind": kind}
+    return {"mean": difference, "low": difference - half, "high": difference + half, "pairs": pairs, "kind": kind,
+            "lacks": None}
 
 
 def paired(differences, level=LEVEL):
     """The mean of differences with its interval; without one where there is but one."""
     count = len(differences)
     if count < 2:
-        return {"mean": differences[0], "low": None, "high": None, "pairs": 1, "kind": "paired"}
+        return _bare(differences[0], 1, "paired", "seeds")
+    if not any(differences):
+        return {**_bare(0.0, count, "paired", None), "low": 0.0, "high": 0.0}  # the same curves: no chance in it
     return _interval(mean(differences), deviation(differences) / math.sqrt(count), count - 1, count, "paired", level)
 
 
 def unpaired(values, others, level=LEVEL):
     """mean(values) - mean(others) with Welch's interval; without one where either has but one."""
     difference = mean(values) - mean(others)
-    bare = {"mean": difference, "low": None, "high": None, "pairs": 0, "kind": "unpaired"}
     if len(values) < 2 or len(others) < 2:
-        return bare
+        return _bare(difference, 0, "unpaired", "seeds")
     a, b = deviation(values) ** 2 / len(values), deviation(others) ** 2 / len(others)
     if a + b == 0.0:
-        return {**bare, "low": difference, "high": difference}
+        return _bare(difference, 0, "unpaired", "variance")
     freedom = (a + b) ** 2 / (a * a / (len(values) - 1) + b * b / (len(others) - 1))
     return _interval(difference, math.sqrt(a + b), freedom, 0, "unpaired", level)
 
@@ -97,10 +109,9 @@ def joint_level(count, level=LEVEL):
     return 1 - (1 - level) / max(count, 1)
 
 
-def difference(values, others, level=LEVEL):
-    """values - others, each {what the run shares: value}: seed by seed where two or more agree in
-    what they share, else as two samples."""
-    shared = [key for key in values if key in others and key[0] is not None]
+def difference(values, others, shared, level=LEVEL):
+    """values - others, each {key of a run: value}: run by run where two or more are shared, or all there are; else
+    as two samples. shared: the keys of runs that can be set against each other."""
     if len(shared) >= 2 or (shared and (len(values) < 2 or len(others) < 2)):
         return paired([values[key] - others[key] for key in shared], level)
     return unpaired(list(values.values()), list(others.values()), level)

@@ -3,6 +3,7 @@
 from collab_ps import files
 
 COLUMNS = 8  # of losses, at most
+NO_INTERVAL = {"seeds": "needs two seeds", "variance": "no variance"}
 
 
 def loss(value):
@@ -40,7 +41,7 @@ def interval(difference):
     if not difference:
         return ["", ""]
     if difference["low"] is None:
-        return [signed(difference["mean"]), "needs two seeds"]
+        return [signed(difference["mean"]), NO_INTERVAL[difference["lacks"]]]
     kind = f"{difference['pairs']} pairs" if difference["kind"] == "paired" else "unpaired"
     return [signed(difference["mean"]), f"{signed(difference['low'])} to {signed(difference['high'])}, {kind}"]
 

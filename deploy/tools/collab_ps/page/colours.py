@@ -21,17 +21,11 @@ def ramp(position):
 def marks(report):
     """{label: 'lowest', 'baseline' or 'lowest baseline'} of the groups to stand out, where there are two
     or more; none is lowest where all are equal."""
-    means = {group["label"]: group[report["metric"]]["mean"] for group in report["groups"] if not group["reference"]}
-    rivals = {label: mean for label, mean in means.items() if mean is not None}
-    if len(means) < 2:
+    if sum(not group["reference"] for group in report["groups"]) < 2:
         return {}
-    least = min(rivals.values(), default=None)
-    lowest = [label for label, mean in rivals.items() if mean == least]
-    if len(lowest) == len(rivals):
-        return {report["baseline"]: "baseline"}
-    if report["baseline"] in lowest:
+    if report["lowest"] == report["baseline"]:
         return {report["baseline"]: "lowest baseline"}
-    return {report["baseline"]: "baseline", lowest[0]: "lowest"}
+    return {report["baseline"]: "baseline", **({report["lowest"]: "lowest"} if report["lowest"] else {})}
 
 
 def of_groups(report):

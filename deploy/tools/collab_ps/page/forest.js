@@ -8,7 +8,7 @@
 const told = (gap) => (!gap || !known(gap.low) ? "" : gap.high < 0 ? "lower" : gap.low > 0 ? "higher" : "");
 
 function intervalText(gap) {
-  if (!known(gap.low)) return `${signed(gap.mean)} (too few seeds)`;
+  if (!known(gap.low)) return `${signed(gap.mean)} (${gap.lacks === "variance" ? "no variance" : "too few seeds"})`;
   return `${signed(gap.mean)} (${signed(gap.low)} to ${signed(gap.high)})`;
 }
 

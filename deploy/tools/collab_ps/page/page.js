@@ -46,18 +46,21 @@ function lossTiles() {
     `${group.label}, ${spread(group[report.metric], group.seeds)}`);
   if (!best || best === base) return [lossTile(best ? `lowest ${name}: the baseline` : name, base)];
   const tiles = [lossTile(`lowest ${name}`, best), lossTile("baseline", base)];
-  return best.difference ? [...tiles, differenceTile(best.difference, base[report.metric].mean)] : tiles;
+  return best.difference ? [...tiles, differenceTile(best, base)] : tiles;
 }
 
 // The lowest of many was picked for being low: its interval is the one that holds for all of them at once.
-function differenceTile(gap, from) {
+function differenceTile(group, base) {
+  const gap = group.difference, from = base[report.metric].mean;
   const joint = { mean: gap.mean, low: gap.joint_low, high: gap.joint_high };
   const many = report.compared > 1 ? `, for the best of ${report.compared}` : "";
   const text = known(joint.low) ? `${signed(joint.low)} to ${signed(joint.high)} (95\u00a0%\u00a0interval${many})`
-    : "on too few seeds for an interval";
-  const verdict = { lower: ": lower", higher: ": higher", "": ": not told apart" }[told(joint)];
+    : `${gap.lacks === "variance" ? "no variance" : "too few seeds"} for an interval`;
+  const verdict = { lower: ": lower", higher: ": higher", "": ": not significant" }[told(joint)];
   const share = `${minus(((100 * gap.mean) / from).toFixed(1))} %`;
-  return tile(`difference${known(joint.low) ? verdict : ""}`, signed(gap.mean), `${share}; ${text}`, told(joint));
+  const pairs = gap.pairs > 1 && gap.pairs < Math.max(group.seeds, base.seeds) ? `on ${gap.pairs} shared seeds; ` : "";
+  return tile(`difference${known(joint.low) ? verdict : ""}`, signed(gap.mean), `${share}; ${pairs}${text}`,
+    told(joint));
 }
 
 // How many mean curves lie within the range of their references.

@@ -49,7 +49,7 @@ function fillTable(table, columns, rows, decorate = () => {}) {
 
 // The interval of a difference in a cell, with how many pairs it rests on where the seeds do not say so.
 function intervalCell(low, group) {
-  if (!known(low)) return "–";
+  if (!known(low)) return group.difference?.lacks === "variance" ? "no variance" : "–";
   const { kind, pairs, high } = group.difference;
   const rest = kind === "unpaired" ? ", unpaired" : pairs !== group.seeds ? `, ${pairs} pairs` : "";
   return `${signed(low)} to ${signed(high)}${rest}`;

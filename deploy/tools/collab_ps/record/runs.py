@@ -57,9 +57,13 @@ class Run:
         times = [epoch["time"] for epoch in self.curve]
         return None if None in times else sum(times)
 
-    def share(self):
-        """What runs that can be set against each other one by one have in common."""
-        return (self.seed, self.fingerprint) if not self.foreign else (None, self.path)
+    def key(self):
+        """What counts once in a group: a seed; of somebody else's runs each."""
+        return self.path if self.foreign else self.seed
+
+    def losses(self):
+        """The curve as values that can be compared."""
+        return tuple((epoch["train_loss"], epoch["valid_loss"]) for epoch in self.curve)
 
 
 def refuse_constant(name):

@@ -1,0 +1,110 @@
+"""What a report comes to, in sentences: which group is lowest and whether that is more than chance, and how groups
+lie to their references.
+
+Groups are ranked by their difference to the baseline, which rests on the seeds that both have: the means of groups
+with different seeds differ by what those seeds happen to draw.
+"""
+
+LACKS = {"seeds": "too few seeds for an interval", "variance": "no variance between seeds, and so no interval"}
+NAMED = 4  # labels in a sentence
+
+
+def score(report, group):
+    """What groups are ranked by: the difference to the baseline, or the loss where there is none."""
+    if group["label"] == report["baseline"]:
+        return 0.0
+    gap, base = group["difference"], report["baseline_loss"]
+    return gap["mean"] if gap else group[report["metric"]]["mean"] - (base or 0.0)
+
+
+def rivals(report):
+    return [group for group in report["groups"] if not group["reference"] and group[report["metric"]]["mean"] is not None]
+
+
+def find_lowest(report):
+    """The group with the least loss, the baseline where others are level with it; None where all are, or where there
+    are no two."""
+    found = rivals(report)
+    if len(found) < 2:
+        return None
+    least = min(score(report, group) for group in found)
+    lowest = [group for group in found if score(report, group) == least]
+    if len(lowest) == len(found):
+        return None
+    return next((group for group in lowest if group["label"] == report["baseline"]), lowest[0])
+
+
+def list_labels(labels):
+    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return ", ".join(f"'{label}'" for label in labels[:NAMED]) + more
+
+
+def interval_words(report, gap):
+    """'95 % interval 0.001 to 0.002', of how far below the baseline; and of how many comparisons it is the best."""
+    many = f", for the best of {report['compared']}" if report["compared"] > 1 else ""
+    return f"95 % interval {-gap['joint_high']:.6f} to {-gap['joint_low']:.6f}{many}"
+
+
+def baseline_standing(report):
+    """How the others stand to the baseline, which is lowest."""
+    gaps = [(group["label"], group["difference"]) for group in report["groups"] if group["difference"]]
+    near = [label for label, gap in gaps if gap["joint_low"] is not None and gap["joint_low"] <= 0]
+    unknown = [label for label, gap in gaps if gap["joint_low"] is None]
+    if not report["compared"]:
+        return f", the baseline; {LACKS[gaps[0][1]['lacks']] if gaps else LACKS['seeds']}"
+    parts = [f"not significantly different from {list_labels(near)}"] if near else []
+    parts += [f"no interval for {list_labels(unknown)}"] if unknown else []
+    return f", the baseline; {'; '.join(parts) or 'significantly different from all others'}"
+
+
+def standing(report, group):
+    """How the lowest group stands to the baseline, in words."""
+    gap, baseline = group["difference"], report["baseline"]
+    if group["label"] == baseline:
+        return baseline_standing(report)
+    if gap is None:
+        return f", and '{baseline}' has no valid_loss to compare it with"
+    part = f" on {gap['pairs']} shared seeds" if 1 < gap["pairs"] < max(group["seeds"], report["baseline_seeds"]) else ""
+    if gap["joint_low"] is None:
+        return f", difference {gap['mean']:+.6f} to '{baseline}'{part}, {LACKS[gap['lacks']]}"
+    if gap["joint_high"] >= 0:
+        return f", not significantly different from '{baseline}' ({gap['mean']:+.6f}{part}, {interval_words(report, gap)})"
+    return f", {-gap['mean']:.6f} below '{baseline}'{part} ({interval_words(report, gap)})"
+
+
+def lowest_verdict(report):
+    """Which group is lowest, and is that more than chance? The lowest of many was picked for being low,
+    so that its interval is the one that holds for all of them at once."""
+    metric, found = report["metric"], rivals(report)
+    if len(found) < 2:
+        return []
+    what = "lowest best valid_loss" if metric == "best" else "lowest valid_loss"
+    best = find_lowest(report)
+    if best is None:
+        return [f"{what}: none, all {len(found)} have {found[0][metric]['mean']:.6f}"]
+    spread = best[metric]["sd"]
+    text = f"{what}: '{best['label']}' with {best[metric]['mean']:.6f}"
+    text += f" ± {spread:.6f} over {best['seeds']} seeds" if spread is not None else ""
+    return [text + standing(report, best)]
+
+
+def reference_verdict(report):
+    lines = []
+    known = [group for group in report["groups"] if group["beside"] and group["beside"]["seeds"] > 1]
+    inside = [group for group in known if not group["beside"]["outside"]]
+    if inside:
+        seeds = min(group["beside"]["seeds"] for group in inside)
+        lines.append(f"within the range of the reference's {seeds} seeds at every epoch: "
+                     f"the mean curve{'s' if len(inside) > 1 else ''} of {', '.join(g['label'] for g in inside)}")
+    for group in known:
+        if group["beside"]["outside"]:
+            epochs = ", ".join(map(str, group["beside"]["outside"]))
+            lines.append(f"outside the range of '{group['beside']['label']}' at epoch {epochs}: {group['label']}")
+    return lines
+
+
+def add(report):
+    """Gives the report its verdicts, and says which group they call lowest."""
+    best = find_lowest(report)
+    report["lowest"] = best["label"] if best else None
+    report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
