@@ -14,6 +14,7 @@
  *   F32, F64   float, double               float, double
  *   MODEL …    an enum of base/choices.h   uint32, refused when out of range
  *   STATUS     enum cps_status             uint32, refused when out of range
+ *   ACTION     enum cps_snapshot_action    uint32, refused when out of range
  *   DIGEST     uint8_t [32]                bytes of just that size
  *   LOSS       struct cps_loss_sum         bytes: low, high
  *   TIMES      uint64_t [CPS_PHASES]       bytes
@@ -29,7 +30,9 @@
     X(13, exchange, Exchange, EXCHANGE)                                                                        \
     X(14, rows, Rows, ROWS)                                                                                    \
     X(15, report, Report, REPORT)                                                                              \
-    X(16, end, End, END)
+    X(16, end, End, END)                                                                                       \
+    X(17, snapshot, Snapshot, SNAPSHOT)                                                                        \
+    X(18, state, State, STATE)
 
 /* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
  * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
@@ -63,7 +66,10 @@
     X(18, U64, seed, 0, UINT64_MAX)                                                                            \
     X(19, U32, gradient_bits, 0, 40)                                                                           \
     X(20, U32, servers, 1, 1048576)                                                                            \
-    X(21, U32, workers, 1, 1048576)
+    X(21, U32, workers, 1, 1048576)                                                                            \
+    X(22, U64, first_step, 0, UINT32_MAX)                                                                      \
+    X(23, BOOL, validates_first, 0, 1)                                                                         \
+    X(24, U64, save_every, 0, UINT32_MAX)
 
 /* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
  * double lr[steps], double momentum[steps]. */
@@ -116,6 +122,21 @@
  * sentence, a NUL, the hint, a NUL; or nothing. */
 #define CPS_END_FIELDS(X) X(1, STATUS, status)
 
+/* What a checkpoint wants of a server (SNAPSHOT), and what the server did (KEPT): at, or after, step. */
+#define CPS_SNAPSHOT_FIELDS(X)                                                                                 \
+    X(1, U64, step)                                                                                            \
+    X(2, ACTION, action)
+
+/* FETCH asks for rows first_row .. first_row + rows - 1 of a server, as they are after step: the
+ * coordinator for those that the server keeps for a checkpoint, which it no longer needs when rows is 0; a
+ * server for its own, with which a run that was cut goes on. STATE has them. Its payload:
+ * uint32 state[rows][words], words = cps_plan_state_words (of FETCH 0). */
+#define CPS_STATE_FIELDS(X)                                                                                    \
+    X(1, U64, step)                                                                                            \
+    X(2, U32, first_row)                                                                                       \
+    X(3, U32, rows)                                                                                            \
+    X(4, U32, words)
+
 /* A field as a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);
 #define CPS_MEMBER_BOOL(name) bool name
@@ -128,6 +149,7 @@
 #define CPS_MEMBER_SCHEDULE(name) enum cps_schedule_kind name
 #define CPS_MEMBER_CONSISTENCY(name) enum cps_consistency name
 #define CPS_MEMBER_STATUS(name) enum cps_status name
+#define CPS_MEMBER_ACTION(name) enum cps_snapshot_action name
 #define CPS_MEMBER_DIGEST(name) uint8_t name[32]
 #define CPS_MEMBER_LOSS(name) struct cps_loss_sum name
 #define CPS_MEMBER_TIMES(name) uint64_t name[CPS_PHASES]
@@ -144,6 +166,7 @@
 #define CPS_SCHEMA_SCHEDULE uint32
 #define CPS_SCHEMA_CONSISTENCY uint32
 #define CPS_SCHEMA_STATUS uint32
+#define CPS_SCHEMA_ACTION uint32
 #define CPS_SCHEMA_DIGEST bytes
 #define CPS_SCHEMA_LOSS bytes
 #define CPS_SCHEMA_TIMES bytes

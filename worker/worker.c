@@ -50,6 +50,8 @@ struct cps_worker {
     struct cps_loss_sum losses[REPORT_STEPS]; /* of the steps not yet reported */
     uint64_t reported;                        /* steps reported */
     uint64_t reported_ns;
+    uint64_t granted;  /* steps */
+    uint64_t saved_at; /* a checkpoint after this step waits for the losses up to it; 0: none does */
 };
 
 enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
@@ -249,7 +251,7 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
     }
     for (uint32_t server = 0; server < self->plan.servers; server++)
         cps_push_finish(&self->push, gather, server, &outbox->messages[first_exchange + server]);
-    if (self->step - self->reported == REPORT_STEPS)
+    if (self->step - self->reported == REPORT_STEPS || self->step == self->saved_at)
         CPS_TRY(report(self, false, outbox));
     return gather_step(self, self->step + 1);
 }
@@ -286,6 +288,15 @@ static enum cps_status check_plan(const struct cps_worker *self, const struct cp
     return CPS_OK;
 }
 
+/* Of an epoch whose first steps were done before, the batches are laid out all the same. */
+static enum cps_status begin_epoch_under_way(struct cps_worker *self)
+{
+    uint64_t per_epoch = cps_plan_steps_per_epoch(&self->plan);
+    if (self->step % per_epoch == 0 || self->step >= cps_plan_steps(&self->plan))
+        return CPS_OK;
+    return cps_batches_begin(&self->batches, (uint32_t)(self->step / per_epoch));
+}
+
 static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
     struct cps_message *ready;
@@ -300,25 +311,31 @@ static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *p
     CPS_TRY(cps_gather_init(&self->gathers[1], plan));
     CPS_TRY(cps_gather_init(&self->reads, plan));
     CPS_TRY(cps_push_init(&self->push, plan, self->kernels));
-    CPS_TRY(gather_step(self, 0));
+    self->step = self->reported = plan->first_step;
+    CPS_TRY(begin_epoch_under_way(self));
+    CPS_TRY(gather_step(self, self->step));
     self->planned = true;
     return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
 }
 
-/* The first leave to train begins the run. */
-static enum cps_status on_grant(struct cps_worker *self, struct cps_outbox *outbox)
+/* Leave to train what comes after the first step of the plan begins the run. */
+static enum cps_status on_grant(struct cps_worker *self, const struct cps_grant *grant,
+                                struct cps_outbox *outbox)
 {
     if (!self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps before the plan");
-    if (self->begun)
+    self->granted = grant->first_step + grant->steps;
+    if (self->begun || self->granted < self->step)
         return CPS_OK;
     self->begun = true;
     uint64_t before[CPS_PHASES];
     cps_outbox_spent(outbox, before); /* is no epoch's */
     cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
-    begin_round(self, true, false);
+    if (self->plan.validates_first)
+        CPS_TRY(gather_reads(self));
+    begin_round(self, self->step < cps_plan_steps(&self->plan), self->plan.validates_first);
     CPS_TRY(ask(self, outbox));
-    return gather_step(self, 1);
+    return gather_step(self, self->step + 1);
 }
 
 static enum cps_status stray(const struct cps_worker *self, const struct cps_message *message)
@@ -350,6 +367,16 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
     return --self->awaited == 0 ? go_on(self, outbox) : CPS_OK;
 }
 
+/* The checkpoint is complete with the losses up to its step: they are not to wait for their turn. */
+static enum cps_status on_snapshot(struct cps_worker *self, const struct cps_snapshot *wanted,
+                                   struct cps_outbox *outbox)
+{
+    if (!self->planned || wanted->action != CPS_SNAPSHOT_TAKE)
+        return CPS_OK;
+    self->saved_at = wanted->step;
+    return self->step > self->reported && self->step >= wanted->step ? report(self, false, outbox) : CPS_OK;
+}
+
 static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
 {
     struct cps_worker *self = context;
@@ -357,7 +384,9 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_PLAN:
         return on_plan(self, &message->plan, outbox);
     case CPS_MESSAGE_GRANT:
-        return on_grant(self, outbox);
+        return on_grant(self, &message->grant, outbox);
+    case CPS_MESSAGE_SNAPSHOT:
+        return on_snapshot(self, &message->snapshot, outbox);
     case CPS_MESSAGE_ROWS:
         return on_rows(self, message, outbox);
     case CPS_MESSAGE_STOP:
@@ -391,7 +420,7 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
     if (now_ns - self->reported_ns < REPORT_EVERY_NS)
         return CPS_OK;
     self->reported_ns = now_ns;
-    return self->step > self->reported && !self->reading ? report(self, false, outbox) : CPS_OK;
+    return self->step > self->reported ? report(self, false, outbox) : CPS_OK;
 }
 
 static bool done(const void *context)

@@ -2,7 +2,7 @@
  * A worker: holds its shard of the ratings, pulls the rows of its part of each batch,
  * computes the gradients and pushes them. A state machine without socket, clock or file.
  *
- *   PLAN -> READY;  first GRANT -> begin
+ *   PLAN -> READY;  the GRANT that reaches its first step -> begin
  *   rows of step t -> errors, gradients -> EXCHANGE (push t, pull t+1) to every server
  *   after an epoch's last step the exchange also reads the rows of the validation
  *   ratings; their squared errors go to the coordinator with those of the steps

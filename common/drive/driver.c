@@ -60,6 +60,7 @@ struct cps_driver {
     struct cps_transport_counters counters;
     bool stop_sent; /* by the coordinator, if it lives here */
     bool interrupt_told;
+    sig_atomic_t saves_told;
     bool quiet; /* only the coordinator lives here */
     uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
     uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
@@ -277,11 +278,25 @@ static void tell_interrupt(struct cps_driver *self)
     if (!interrupted || !*interrupted || self->interrupt_told || !coordinator || coordinator->failed)
         return;
     self->interrupt_told = true;
-    enum cps_status status =
-        coordinator->role.ops->on_interrupt
-            ? coordinator->role.ops->on_interrupt(coordinator->role.self, &coordinator->outbox)
-            : cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+    enum cps_status status = coordinator->role.ops->on_interrupt
+                                 ? coordinator->role.ops->on_interrupt(coordinator->role.self,
+                                                                       CPS_INTERRUPT_STOP, &coordinator->outbox)
+                                 : cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
     settle(self, coordinator, status);
+}
+
+/* Hands the coordinator the user's wish for a checkpoint. */
+static void tell_save(struct cps_driver *self)
+{
+    const volatile sig_atomic_t *asked = self->options.save_asked;
+    struct node *coordinator = local_node(self, 0);
+    if (!asked || *asked == self->saves_told || !coordinator || coordinator->failed ||
+        !coordinator->role.ops->on_interrupt)
+        return;
+    self->saves_told = *asked;
+    settle(
+        self, coordinator,
+        coordinator->role.ops->on_interrupt(coordinator->role.self, CPS_INTERRUPT_SAVE, &coordinator->outbox));
 }
 
 static enum cps_status check_coordinator(struct cps_driver *self)
@@ -302,6 +317,7 @@ static enum cps_status tick(struct cps_driver *self)
     self->tick_ns = self->now_ns;
     heartbeat(self);
     tell_interrupt(self);
+    tell_save(self);
     for (uint32_t i = 0; i < self->node_count; i++) {
         struct node *node = &self->nodes[i];
         if (!node_done(node) && !node->failed)

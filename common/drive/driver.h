@@ -28,6 +28,7 @@ struct cps_driver_options {
     struct cps_transport *bulk;               /* EXCHANGE and ROWS to other ranks; NULL: by control */
     uint64_t peer_timeout_ns;                 /* 0: wait for ever */
     const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL for none */
+    const volatile sig_atomic_t *save_asked;  /* counted up by one; likewise */
 };
 
 /* roles: one for every node of the rank; copied, but what they point to is borrowed. */

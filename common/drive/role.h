@@ -17,6 +17,12 @@
 #include "common/drive/outbox.h"
 #include "common/net/message.h"
 
+/* What the user wants of a run under way. */
+enum cps_interrupt {
+    CPS_INTERRUPT_SAVE, /* a checkpoint (SIGUSR1) */
+    CPS_INTERRUPT_STOP  /* one, and then the end (SIGINT, SIGTERM) */
+};
+
 struct cps_role_ops {
     /* Handles one message, which is in order and of this run. The caller releases the
      * payload afterwards; a role that wants to keep it takes a reference of its own. */
@@ -24,9 +30,9 @@ struct cps_role_ops {
     /* Called at once when the run begins and then about every 10 ms. now_ns never falls, and
      * rises by a second at most: while the process is stopped or busy it does not count. */
     enum cps_status (*on_tick)(void *self, uint64_t now_ns, struct cps_outbox *outbox);
-    /* The user wants the run to end (SIGINT, SIGTERM). Only asked of the coordinator, once;
-     * may be NULL: then the run ends with CPS_ERR_INTERRUPTED. */
-    enum cps_status (*on_interrupt)(void *self, struct cps_outbox *outbox);
+    /* Only asked of the coordinator; SAVE any number of times, STOP once. May be NULL: then SAVE is nothing,
+     * and STOP ends the run with CPS_ERR_INTERRUPTED. */
+    enum cps_status (*on_interrupt)(void *self, enum cps_interrupt what, struct cps_outbox *outbox);
     /* True when the role neither expects nor has anything more to say. */
     bool (*done)(const void *self);
 };

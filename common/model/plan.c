@@ -43,6 +43,8 @@ enum cps_status cps_plan_check(const struct cps_plan *plan)
         return refuse("range_low", plan->range_low, -FLT_MAX, plan->range_high);
     if (plan->has_range && !isfinite(plan->range_high - plan->range_low))
         return refuse("range_high - range_low", plan->range_high - plan->range_low, 0, FLT_MAX);
+    if ((double)plan->first_step > steps)
+        return refuse("first_step", (double)plan->first_step, 0, steps);
     double decay = plan->lr_max * fmax(plan->wd, plan->wd_bias);
     if (!(decay < 1))
         return refuse("lr_max * wd", decay, 0, 1);

@@ -24,6 +24,9 @@
  *   wd, wd_bias           weight decay: of the biases wd_bias, of all else wd
  *   gradient_bits         gradients are summed in units of 2^-gradient_bits
  *   servers, workers      the shape of the job: nothing the curve depends on
+ *   first_step            steps that are done already, when a run that was cut goes on: nor on that
+ *   validates_first       the epoch that ends before first_step has no validation loss yet
+ *   save_every            steps between two checkpoints; 0: none but those that are asked for
  */
 struct cps_plan {
     CPS_PLAN_FIELDS(CPS_FIELD)
@@ -58,6 +61,35 @@ static inline uint32_t cps_plan_row_width(const struct cps_plan *plan)
 static inline uint32_t cps_plan_keys(const struct cps_plan *plan)
 {
     return plan->user_rows + plan->movie_rows;
+}
+
+/* Rows of a server: keys server, server + servers, … */
+static inline uint32_t cps_plan_server_rows(const struct cps_plan *plan, uint32_t server)
+{
+    uint32_t keys = cps_plan_keys(plan);
+    return keys <= server ? 0 : (keys - server - 1) / plan->servers + 1;
+}
+
+/* Words of 32 bits in the saved state of a row: the step it is up to date with, its weights, and its
+ * optimizer's state (moments m and v of each weight; two accumulators of AdaGrad). */
+static inline uint32_t cps_plan_state_words(const struct cps_plan *plan)
+{
+    uint32_t width = cps_plan_row_width(plan);
+    switch (plan->optimizer) {
+    case CPS_OPTIMIZER_ADAM:
+        return 1 + 3 * width;
+    case CPS_OPTIMIZER_ADAGRAD:
+        return 1 + width + 2;
+    case CPS_OPTIMIZER_SGD:
+        break;
+    }
+    return 1 + width;
+}
+
+/* Whether a checkpoint is due after step steps. */
+static inline bool cps_plan_saves_after(const struct cps_plan *plan, uint64_t step)
+{
+    return plan->save_every && step > plan->first_step && step % plan->save_every == 0;
 }
 
 static inline uint32_t cps_plan_movie_key(const struct cps_plan *plan, uint32_t movie_row)

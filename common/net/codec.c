@@ -42,6 +42,7 @@ union wire_body {
 #define PUT_SCHEDULE PUT_CHOICE
 #define PUT_CONSISTENCY PUT_CHOICE
 #define PUT_STATUS PUT_CHOICE
+#define PUT_ACTION PUT_CHOICE
 #define PUT_BYTES(name) (wire->name.len = sizeof body->name, wire->name.data = (uint8_t *)&body->name)
 #define PUT_DIGEST PUT_BYTES
 #define PUT_LOSS PUT_BYTES
@@ -60,6 +61,7 @@ union wire_body {
 #define TAKE_SCHEDULE(name) TAKE_CHOICE(name, enum cps_schedule_kind, CPS_SCHEDULES)
 #define TAKE_CONSISTENCY(name) TAKE_CHOICE(name, enum cps_consistency, CPS_CONSISTENCIES)
 #define TAKE_STATUS(name) TAKE_CHOICE(name, enum cps_status, CPS_ERR_INTERRUPTED + 1)
+#define TAKE_ACTION(name) TAKE_CHOICE(name, enum cps_snapshot_action, CPS_SNAPSHOT_REFUSED + 1)
 #define TAKE_BYTES(name)                                                                                       \
     (wire->name.len == sizeof body->name && memcpy(&body->name, wire->name.data, sizeof body->name))
 #define TAKE_DIGEST TAKE_BYTES
@@ -92,6 +94,7 @@ CPS_BODY_MAP(BODY)
 #define MOST_SCHEDULE 5
 #define MOST_CONSISTENCY 5
 #define MOST_STATUS 5
+#define MOST_ACTION 5
 #define MOST_DIGEST (1 + CPS_SHA256_BYTES)
 #define MOST_LOSS (1 + sizeof(struct cps_loss_sum))
 #define MOST_TIMES (1 + CPS_PHASES * sizeof(uint64_t))

@@ -66,6 +66,12 @@ static enum cps_status payload_rows(const struct cps_message *message, uint32_t 
     return check_size(message, (wide)message->rows.rows * width * sizeof(float));
 }
 
+static enum cps_status payload_state(const struct cps_message *message, uint32_t width)
+{
+    (void)width;
+    return check_size(message, (wide)message->state.rows * message->state.words * sizeof(uint32_t));
+}
+
 static enum cps_status payload_report(const struct cps_message *message, uint32_t width)
 {
     (void)width;

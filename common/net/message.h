@@ -51,7 +51,11 @@
     X(REPORT, "report", REPORT, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, report)                            \
     X(FAIL, "fail", END, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, end)                                      \
     X(STOP, "stop", END, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, end)                                      \
-    X(HEARTBEAT, "heartbeat", NONE, CPS_ALL_ROLES, CPS_ALL_ROLES, empty)
+    X(HEARTBEAT, "heartbeat", NONE, CPS_ALL_ROLES, CPS_ALL_ROLES, empty)                                       \
+    X(SNAPSHOT, "snapshot", SNAPSHOT, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, empty)                       \
+    X(KEPT, "kept", SNAPSHOT, CPS_SERVERS, CPS_COORDINATOR, empty)                                             \
+    X(FETCH, "fetch", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, empty)              \
+    X(STATE, "state", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, state)
 
 enum cps_message_kind {
 #define X(name, ...) CPS_MESSAGE_##name,
@@ -63,6 +67,14 @@ enum cps_message_kind {
 /* An exact sum of squared errors: a 128-bit integer in units of 2^-64. */
 struct cps_loss_sum {
     uint64_t low, high;
+};
+
+/* What SNAPSHOT asks a server to do, and what KEPT says it did. */
+enum cps_snapshot_action {
+    CPS_SNAPSHOT_HOLD,   /* train no further for now; KEPT: held after step */
+    CPS_SNAPSHOT_TAKE,   /* go on, and keep a copy of the rows as they are after step; KEPT: there is one */
+    CPS_SNAPSHOT_GO_ON,  /* go on; never in KEPT */
+    CPS_SNAPSHOT_REFUSED /* KEPT alone: no copy; one is still being fetched, or there is no memory for it */
 };
 
 /* The bodies. What they mean stands with their fields in proto/fields.h. */
@@ -83,6 +95,12 @@ struct cps_report {
 };
 struct cps_end {
     CPS_END_FIELDS(CPS_FIELD)
+};
+struct cps_snapshot {
+    CPS_SNAPSHOT_FIELDS(CPS_FIELD)
+};
+struct cps_state {
+    CPS_STATE_FIELDS(CPS_FIELD)
 };
 
 struct cps_message {

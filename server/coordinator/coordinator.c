@@ -15,7 +15,10 @@
 #include "common/model/steps.h"
 #include "server/coordinator/losses.h"
 
-enum { READ_ROWS = 4096 }; /* keys of the model read at a time */
+enum {
+    READ_ROWS = 4096,       /* keys of the model read at a time */
+    MOST_STATE_ROWS = 65536 /* that a server may ask for at a time */
+};
 
 static const double SMOOTHING = 0.98; /* fastai's AvgSmoothLoss */
 
@@ -35,6 +38,8 @@ struct cps_coordinator {
     uint64_t train_count, valid_count; /* that the workers hold */
     uint64_t granted, finished;        /* steps */
     struct cps_losses losses;
+    struct cps_saves saves;
+    struct cps_restart restart;             /* rows NULL: from the beginning */
     double average;                         /* of step losses, not debiased */
     struct epoch_sum *epoch_sum;            /* [epochs] */
     uint32_t epoch;                         /* the one under way */
@@ -87,11 +92,35 @@ void cps_coordinator_destroy(struct cps_coordinator **out)
     if (!self)
         return;
     cps_losses_release(&self->losses);
+    cps_saves_release(&self->saves);
     free(self->epoch_sum);
     free(self->rows);
     free(self->heard_ns);
     free(self);
     *out = NULL;
+}
+
+enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const struct cps_restart *restart)
+{
+    const struct cps_save_mark *mark = &restart->mark;
+    uint64_t per_epoch = cps_plan_steps_per_epoch(&self->plan);
+    bool ends_epoch = mark->step > 0 && mark->step % per_epoch == 0;
+    uint64_t ended = mark->step / per_epoch; /* epochs whose steps are done */
+    if (mark->step > cps_plan_steps(&self->plan) || mark->epochs > ended || mark->epochs + ends_epoch < ended)
+        return cps_fail(CPS_ERR_DATA, "the checkpoint of step %llu with %u epochs is none of this run's",
+                        (unsigned long long)mark->step, mark->epochs);
+    self->restart = *restart;
+    self->plan.first_step = self->finished = mark->step;
+    self->plan.validates_first = mark->epochs < ended;
+    self->epoch = mark->epochs;
+    self->average = mark->average;
+    cps_losses_begin_at(&self->losses, mark->step);
+    return CPS_OK;
+}
+
+enum cps_status cps_coordinator_save_to(struct cps_coordinator *self, const struct cps_save_sink *sink)
+{
+    return cps_saves_init(&self->saves, &self->plan, sink);
 }
 
 static enum cps_status stray(const struct cps_message *message)
@@ -237,8 +266,38 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
     return stop_all(self, outbox);
 }
 
+/* What a checkpoint of now would say, if one is due. */
+static enum cps_status mark_if_due(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    if (!cps_saves_wants_mark(&self->saves, self->finished))
+        return CPS_OK;
+    const struct cps_save_mark mark = {.step = self->finished, .average = self->average, .epochs = self->epoch};
+    return cps_saves_mark(&self->saves, mark, outbox);
+}
+
+/* A server begins in the middle of the run. */
+static enum cps_status on_fetch(struct cps_coordinator *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_state *asked = &message->state;
+    uint32_t servers = self->plan.servers, server = message->from - 1,
+             words = cps_plan_state_words(&self->plan);
+    struct cps_message *state;
+    if (!self->restart.rows || server >= servers || asked->step != self->plan.first_step || asked->rows == 0 ||
+        asked->rows > MOST_STATE_ROWS || asked->first_row > cps_plan_server_rows(&self->plan, server) ||
+        asked->rows > cps_plan_server_rows(&self->plan, server) - asked->first_row)
+        return stray(message);
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_STATE, message->from,
+                           (size_t)asked->rows * words * sizeof(uint32_t), &state));
+    state->state = *asked;
+    state->state.words = words;
+    self->restart.rows(self->restart.context, server + asked->first_row * servers, servers, asked->rows,
+                       (uint32_t *)(void *)state->payload->data);
+    return CPS_OK;
+}
+
 /* The losses of steps that all workers have reported. */
-static enum cps_status finish_steps(struct cps_coordinator *self)
+static enum cps_status finish_steps(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_step_result result;
     cps_int128 sum;
@@ -250,6 +309,7 @@ static enum cps_status finish_steps(struct cps_coordinator *self)
         result.smoothed = self->average / (1.0 - cps_power(SMOOTHING, result.step + 1));
         self->finished++;
         CPS_TRY(self->observer.on_step(self->observer.context, &result));
+        CPS_TRY(mark_if_due(self, outbox));
     }
     return CPS_OK;
 }
@@ -316,15 +376,23 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
             sum->spent_ns[phase] += report->spent_ns[phase];
     }
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
-    CPS_TRY(finish_steps(self));
+    CPS_TRY(finish_steps(self, outbox));
     while (epoch_is_complete(self)) {
         CPS_TRY(finish_epoch(self, outbox));
-        CPS_TRY(finish_steps(self));
+        CPS_TRY(finish_steps(self, outbox));
         if (self->epoch == self->plan.epochs)
             return read_model(self, outbox);
     }
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     return grant_ahead(self, outbox);
+}
+
+static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_message *message,
+                               struct cps_outbox *outbox)
+{
+    CPS_TRY(cps_message_check(message, 0));
+    CPS_TRY(cps_saves_on_kept(&self->saves, message, self->finished, outbox));
+    return mark_if_due(self, outbox);
 }
 
 static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
@@ -340,6 +408,14 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_report(self, message, outbox);
     case CPS_MESSAGE_ROWS:
         return on_rows(self, message, outbox);
+    case CPS_MESSAGE_FETCH:
+        return on_fetch(self, message, outbox);
+    case CPS_MESSAGE_KEPT:
+        return on_kept(self, message, outbox);
+    case CPS_MESSAGE_STATE:
+        if (!cps_saves_possible(&self->saves))
+            return stray(message);
+        return cps_saves_on_state(&self->saves, message, outbox);
     case CPS_MESSAGE_FAIL:
         return cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:
@@ -353,7 +429,6 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
-    (void)outbox;
     bool first = self->now_ns == 0;
     self->now_ns = now_ns;
     for (uint32_t node = 1; node < self->nodes; node++) {
@@ -367,7 +442,17 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
                         is_server ? "server" : "worker", is_server ? node - 1 : node - 1 - self->plan.servers,
                         (unsigned long long)(silence / 1000000000u));
     }
-    return CPS_OK;
+    return cps_saves_on_tick(&self->saves, outbox);
+}
+
+/* A run that has trained all its steps goes on to its end; one that cannot be saved just ends. */
+static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
+{
+    struct cps_coordinator *self = context;
+    bool begun = self->ready == self->nodes - 1, stop = what == CPS_INTERRUPT_STOP;
+    if (!begun || !cps_saves_possible(&self->saves))
+        return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
+    return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
 }
 
 static bool done(const void *context)
@@ -378,6 +463,7 @@ static bool done(const void *context)
 
 struct cps_role cps_coordinator_role(struct cps_coordinator *self)
 {
-    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    static const struct cps_role_ops ops = {
+        .on_message = on_message, .on_tick = on_tick, .on_interrupt = on_interrupt, .done = done};
     return (struct cps_role){.ops = &ops, .self = self, .node = 0};
 }

@@ -6,12 +6,15 @@
  *
  *   HELLO of all -> PLAN;  READY of all -> GRANT …;  REPORT -> losses, more grants
  *   last epoch complete -> reads all rows -> STOP
+ *   on its way: checkpoints (saves.h), whose rows go to a sink; FETCH of a server that begins
+ *   in the middle of a run -> STATE, out of one
  */
 #ifndef CPS_SERVER_COORDINATOR_COORDINATOR_H
 #define CPS_SERVER_COORDINATOR_COORDINATOR_H
 
 #include "common/drive/role.h"
 #include "common/model/schedule.h"
+#include "server/coordinator/saves.h"
 
 /* A finished training step. */
 struct cps_step_result {
@@ -51,6 +54,14 @@ struct cps_observer {
     enum cps_status (*on_complete)(void *context);
 };
 
+/* A run to go on with: what a checkpoint's mark said, and its rows. */
+struct cps_restart {
+    struct cps_save_mark mark;
+    const void *context;
+    /* The saved state of keys first_key, first_key + stride, …: out[count][cps_plan_state_words]. */
+    void (*rows)(const void *context, uint32_t first_key, uint32_t stride, uint32_t count, uint32_t *out);
+};
+
 struct cps_coordinator; /* opaque */
 
 /* For plan; fingerprint is that of the data the coordinator knows. observer is copied,
@@ -60,6 +71,14 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
                                        const struct cps_observer *observer, uint64_t peer_timeout_ns,
                                        struct cps_coordinator **out);
 void cps_coordinator_destroy(struct cps_coordinator **self);
+
+/* Begins with the state of restart (copied, its context borrowed) in place of the first step. Before the
+ * first message; CPS_ERR_DATA for a state that plan cannot have. */
+enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const struct cps_restart *restart);
+
+/* Hands checkpoints to sink, which is copied, its context borrowed: those of the plan's save_every, and
+ * those asked for by a signal. Before the first message. */
+enum cps_status cps_coordinator_save_to(struct cps_coordinator *self, const struct cps_save_sink *sink);
 
 /* The coordinator as a role for a driver; valid while self is. */
 struct cps_role cps_coordinator_role(struct cps_coordinator *self);

@@ -19,6 +19,12 @@ struct cps_losses {
     uint64_t first; /* step of window[0] */
 };
 
+/* All zeroes begins with step 0; this with a later one, before anything is added. */
+static inline void cps_losses_begin_at(struct cps_losses *self, uint64_t step)
+{
+    self->first = step;
+}
+
 void cps_losses_release(struct cps_losses *self);
 
 /* Adds one worker's sums for steps first_step .. first_step + steps - 1. */

@@ -4,7 +4,12 @@
  * In lock-step training (bsp) step t trains when every worker has pushed it and the
  * coordinator has granted it. Until then each worker's exchange waits, payload and all,
  * and is answered right after. Exchanges without a push are answered at once: they ask
- * for the state as it stands.
+ * for the state as it stands, once the steps up to there are granted.
+ *
+ * A checkpoint sees the rows between two steps: right after a step that the plan saves, or
+ * one that the coordinator names, the table is copied and the copy fetched from then on
+ * (common/store/checkpoint.md). A run that begins with a later step fetches its rows from
+ * the coordinator in the same form, before it is ready.
  */
 #include "server/shard/server.h"
 
@@ -12,6 +17,9 @@
 
 #include "common/base/memory.h"
 #include "server/shard/gradients.h"
+#include "server/shard/snapshot.h"
+
+enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
 
 struct pending {
     bool waits;
@@ -23,11 +31,16 @@ struct cps_server {
     const struct cps_kernels *kernels;
     const struct cps_initial_rows *start;
     bool planned, greeted, stopped;
+    bool held; /* trains no further for now: a checkpoint is being arranged */
     struct cps_table table;
     struct cps_gradients gradients;
     uint64_t step;           /* steps trained */
     uint32_t pushed;         /* workers that pushed step number step + 1 */
     struct pending *pending; /* [nodes] */
+    struct cps_snapshot_rows snapshot;
+    uint64_t snapshot_step; /* to be kept on the coordinator's word, beside those of the plan; 0: none */
+    uint64_t kept_step;     /* of the last KEPT, plus 1 */
+    uint32_t restored;      /* rows */
 };
 
 enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
@@ -56,15 +69,50 @@ void cps_server_destroy(struct cps_server **out)
     for (uint32_t node = 0; node < self->nodes; node++)
         cps_message_release(&self->pending[node].exchange);
     free(self->pending);
+    cps_snapshot_rows_release(&self->snapshot);
     cps_gradients_release(&self->gradients);
     cps_table_release(&self->table);
     free(self);
     *out = NULL;
 }
 
+/* ---- the start: at the first step, or with the rows of a later one ---- */
+
+/* Asks for the next rows; when there are none left, this server is ready. */
+static enum cps_status restore_more(struct cps_server *self, struct cps_outbox *outbox)
+{
+    const struct cps_table *table = &self->table;
+    uint32_t left = table->rows - self->restored;
+    struct cps_message *message;
+    if (left == 0 || table->plan.first_step == 0)
+        return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &message);
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_FETCH, 0, 0, &message));
+    message->state = (struct cps_state){.step = table->plan.first_step,
+                                        .first_row = self->restored,
+                                        .rows = left < RESTORE_ROWS ? left : RESTORE_ROWS};
+    return CPS_OK;
+}
+
+static enum cps_status on_state(struct cps_server *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_state *state = &message->state;
+    struct cps_table *table = &self->table;
+    CPS_TRY(cps_message_check(message, table->width));
+    if (!self->planned || state->first_row != self->restored || state->rows == 0 ||
+        state->rows > table->rows - self->restored || state->words != cps_plan_state_words(&table->plan))
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent server %u rows that it does not await",
+                        self->server);
+    const uint32_t *words = (const uint32_t *)(const void *)message->payload->data;
+    for (uint32_t i = 0; i < state->rows; i++, words += state->words)
+        if (!cps_table_unpack(table, self->restored++, table->plan.first_step, words))
+            return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu has seen a later step",
+                            (unsigned long long)table->plan.first_step);
+    return restore_more(self, outbox);
+}
+
 static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
-    struct cps_message *ready;
     if (self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
     CPS_TRY(cps_plan_check(plan));
@@ -77,7 +125,8 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
     CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
     CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
     self->planned = true;
-    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+    self->step = plan->first_step;
+    return restore_more(self, outbox);
 }
 
 static enum cps_status check_key(const struct cps_server *self, uint32_t key, uint32_t node)
@@ -134,16 +183,9 @@ static enum cps_status report_time(struct cps_outbox *outbox)
     return CPS_OK;
 }
 
-/* Trains the step in flight if all have pushed and it is granted, and answers those who
- * waited for it. */
-static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
+/* Answers those who waited for the state as it stands. */
+static enum cps_status answer_pending(struct cps_server *self, struct cps_outbox *outbox)
 {
-    if (!self->planned || self->pushed < self->table.plan.workers ||
-        cps_table_granted(&self->table) <= self->step)
-        return CPS_OK;
-    CPS_TRY(cps_gradients_apply(&self->gradients, &self->table, self->step + 1));
-    self->step++;
-    self->pushed = 0;
     for (uint32_t node = 0; node < self->nodes; node++) {
         struct pending *pending = &self->pending[node];
         if (!pending->waits)
@@ -152,7 +194,86 @@ static enum cps_status train_if_complete(struct cps_server *self, struct cps_out
         CPS_TRY(answer(self, &pending->exchange, outbox));
         cps_message_release(&pending->exchange);
     }
+    return CPS_OK;
+}
+
+/* ---- checkpoints ---- */
+
+static enum cps_status tell_kept(struct cps_server *self, enum cps_snapshot_action action,
+                                 struct cps_outbox *outbox)
+{
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_KEPT, 0, 0, &message));
+    message->snapshot = (struct cps_snapshot){.step = self->step, .action = action};
+    return CPS_OK;
+}
+
+/* Keeps a copy of the rows if one is wanted of the step just trained. */
+static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbox *outbox)
+{
+    if (self->kept_step == self->step + 1 ||
+        (self->snapshot_step != self->step && !cps_plan_saves_after(&self->table.plan, self->step)))
+        return CPS_OK;
+    bool taken =
+        !self->snapshot.held && cps_snapshot_rows_take(&self->snapshot, &self->table, self->step) == CPS_OK;
+    self->kept_step = self->step + 1;
+    return tell_kept(self, taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, outbox);
+}
+
+/* Trains the step in flight if all have pushed and it is granted, and answers those who
+ * waited for it. */
+static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
+{
+    if (!self->planned || self->held || self->pushed < self->table.plan.workers ||
+        cps_table_granted(&self->table) <= self->step)
+        return CPS_OK;
+    CPS_TRY(cps_gradients_apply(&self->gradients, &self->table, self->step + 1));
+    self->step++;
+    self->pushed = 0;
+    CPS_TRY(snapshot_if_due(self, outbox));
+    CPS_TRY(answer_pending(self, outbox));
     return self->step % cps_plan_steps_per_epoch(&self->table.plan) == 0 ? report_time(outbox) : CPS_OK;
+}
+
+static enum cps_status on_snapshot(struct cps_server *self, const struct cps_message *message,
+                                   struct cps_outbox *outbox)
+{
+    const struct cps_snapshot *wanted = &message->snapshot;
+    if (!self->planned || (wanted->action == CPS_SNAPSHOT_TAKE && wanted->step < self->step))
+        return cps_fail(CPS_ERR_PEER, "the coordinator asked server %u to keep step %llu at step %llu",
+                        self->server, (unsigned long long)wanted->step, (unsigned long long)self->step);
+    self->held = wanted->action == CPS_SNAPSHOT_HOLD;
+    if (self->held)
+        return tell_kept(self, CPS_SNAPSHOT_HOLD, outbox);
+    if (wanted->action == CPS_SNAPSHOT_TAKE) {
+        self->snapshot_step = wanted->step;
+        CPS_TRY(snapshot_if_due(self, outbox));
+    }
+    return train_if_complete(self, outbox);
+}
+
+static enum cps_status on_fetch(struct cps_server *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_state *asked = &message->state;
+    const struct cps_table *table = &self->table;
+    uint32_t words = cps_plan_state_words(&table->plan);
+    struct cps_message *state;
+    bool kept = self->snapshot.held && asked->step == self->snapshot.step;
+    if (asked->rows == 0) {
+        self->snapshot.held &= !kept;
+        return CPS_OK;
+    }
+    if (!kept || asked->first_row > table->rows || asked->rows > table->rows - asked->first_row)
+        return cps_fail(CPS_ERR_PEER, "the coordinator fetched rows of step %llu that server %u does not keep",
+                        (unsigned long long)asked->step, self->server);
+    CPS_TRY(
+        cps_outbox_add(outbox, CPS_MESSAGE_STATE, 0, (size_t)asked->rows * words * sizeof(uint32_t), &state));
+    state->state = *asked;
+    state->state.words = words;
+    cps_snapshot_rows_pack(&self->snapshot, table, asked->first_row, asked->rows,
+                           (uint32_t *)(void *)state->payload->data);
+    return CPS_OK;
 }
 
 static enum cps_status out_of_step(const struct cps_server *self, const struct cps_message *message)
@@ -162,6 +283,14 @@ static enum cps_status out_of_step(const struct cps_server *self, const struct c
                     (unsigned long long)self->step);
 }
 
+static void keep_pending(struct pending *pending, const struct cps_message *message)
+{
+    pending->exchange = *message;
+    if (message->payload)
+        cps_buffer_retain(message->payload);
+    pending->waits = true;
+}
+
 static enum cps_status on_exchange(struct cps_server *self, struct cps_message *message,
                                    struct cps_outbox *outbox)
 {
@@ -169,19 +298,21 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
         return cps_fail(CPS_ERR_PEER, "node %u sent an exchange before the plan", message->from);
     CPS_TRY(cps_message_check(message, self->table.width));
     cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
-    if (!message->exchange.has_push)
-        return message->exchange.step == self->step ? answer(self, message, outbox)
-                                                    : out_of_step(self, message);
     struct pending *pending = &self->pending[message->from];
+    if (!message->exchange.has_push) {
+        if (message->exchange.step != self->step || pending->waits)
+            return out_of_step(self, message);
+        if (cps_table_granted(&self->table) >= self->step)
+            return answer(self, message, outbox);
+        keep_pending(pending, message);
+        return CPS_OK;
+    }
     if (message->from <= self->table.plan.servers)
         return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
     if (message->exchange.step != self->step + 1 || pending->waits)
         return out_of_step(self, message);
     CPS_TRY(cps_gradients_add(&self->gradients, &self->table, message));
-    pending->exchange = *message;
-    if (message->payload)
-        cps_buffer_retain(message->payload);
-    pending->waits = true;
+    keep_pending(pending, message);
     self->pushed++;
     return train_if_complete(self, outbox);
 }
@@ -207,7 +338,10 @@ static enum cps_status on_grant(struct cps_server *self, const struct cps_messag
     struct cps_hyper hyper[CPS_BLOCK_STEPS];
     for (uint32_t i = 0; i < grant->steps; i++)
         hyper[i] = (struct cps_hyper){.lr = lr[i], .momentum = momentum[i]};
+    uint64_t granted = cps_table_granted(&self->table);
     CPS_TRY(cps_table_grant(&self->table, hyper, grant->steps));
+    if (granted < self->step && self->step <= granted + grant->steps)
+        CPS_TRY(answer_pending(self, outbox));
     return train_if_complete(self, outbox);
 }
 
@@ -221,6 +355,12 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_grant(self, message, outbox);
     case CPS_MESSAGE_EXCHANGE:
         return on_exchange(self, message, outbox);
+    case CPS_MESSAGE_SNAPSHOT:
+        return on_snapshot(self, message, outbox);
+    case CPS_MESSAGE_FETCH:
+        return on_fetch(self, message, outbox);
+    case CPS_MESSAGE_STATE:
+        return on_state(self, message, outbox);
     case CPS_MESSAGE_STOP:
         self->stopped = true;
         return cps_message_end(message);

@@ -5,6 +5,8 @@
  *
  *   PLAN -> table, READY          GRANT -> hyper-parameters of more steps
  *   EXCHANGE (push t-1, pull t) from every worker -> train step t-1 -> ROWS to each
+ *   PLAN with first_step > 0 -> FETCH -> STATE, until all rows are here -> READY
+ *   SNAPSHOT, or the plan's save_every -> KEPT;   FETCH -> STATE of the rows kept
  */
 #ifndef CPS_SERVER_SHARD_SERVER_H
 #define CPS_SERVER_SHARD_SERVER_H

@@ -57,16 +57,14 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
                                const struct cps_kernels *kernels, uint32_t server,
                                const struct cps_initial_rows *start)
 {
-    uint32_t keys = cps_plan_keys(plan), width = cps_plan_row_width(plan);
+    uint32_t width = cps_plan_row_width(plan);
     *self = (struct cps_table){.plan = *plan,
                                .kernels = kernels,
                                .fixed = cps_fixed_point(plan->gradient_bits, plan->batch_size),
                                .server = server,
-                               .rows = (keys - server + plan->servers - 1) / plan->servers,
+                               .rows = cps_plan_server_rows(plan, server),
                                .width = width,
                                .stride = (uint32_t)cps_round_up(width, CPS_LANES)};
-    if (keys <= server)
-        self->rows = 0;
     self->row_floats = state_floats(plan, self->stride);
     CPS_TRY(
         cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
@@ -200,6 +198,38 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
     if (self->bias_idle)
         copy[self->plan.factors] = bias_caught_up(self, bias_of(self, w), from, step).w;
     memcpy(out, copy, self->width * sizeof(float));
+}
+
+/* Parts of a row that hold a float for each weight: the weights, and Adam's two moments. */
+static uint32_t wide_parts(const struct cps_table *self)
+{
+    return self->plan.optimizer == CPS_OPTIMIZER_ADAM ? 3 : 1;
+}
+
+/* Floats behind these: AdaGrad's two accumulators. */
+static uint32_t narrow_floats(const struct cps_table *self)
+{
+    return self->plan.optimizer == CPS_OPTIMIZER_ADAGRAD ? 2 : 0;
+}
+
+void cps_table_pack(const struct cps_table *self, const float *floats, uint32_t step, uint32_t *out)
+{
+    *out++ = step;
+    for (uint32_t part = 0; part < wide_parts(self); part++, out += self->width)
+        memcpy(out, floats + (size_t)part * self->stride, self->width * sizeof *out);
+    memcpy(out, floats + self->stride, narrow_floats(self) * sizeof *out);
+}
+
+bool cps_table_unpack(struct cps_table *self, uint32_t row, uint64_t step, const uint32_t *state)
+{
+    float *floats = row_at(self, row);
+    if (*state > step)
+        return false;
+    self->step[row] = *state++;
+    for (uint32_t part = 0; part < wide_parts(self); part++, state += self->width)
+        memcpy(floats + (size_t)part * self->stride, state, self->width * sizeof *state);
+    memcpy(floats + self->stride, state, narrow_floats(self) * sizeof *state);
+    return true;
 }
 
 /* Coefficients of step, which all rows of it share. */

@@ -78,6 +78,14 @@ void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *
 /* The weights of row after `step` steps, leaving the row as it is. */
 void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out);
 
+/* The state of row as it is saved: cps_plan_state_words words from floats[row_floats] (the row's own, or
+ * a copy of it) and the step that they are up to date with. */
+void cps_table_pack(const struct cps_table *self, const float *floats, uint32_t step, uint32_t *out);
+
+/* Puts a saved state in the place of row's. False, and nothing is changed, when it is of a step after
+ * `step`. */
+bool cps_table_unpack(struct cps_table *self, uint32_t row, uint64_t step, const uint32_t *state);
+
 /* Trains row, which is up to date to after step - 1 steps, with step number step (1-based)
  * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
  * new weight is out of range: training has diverged. */

@@ -1,6 +1,8 @@
 /*
  * Thousands of seeded schedules with delay, reordering and duplication: every one must
- * end, and end with the same model and the same losses, bit for bit.
+ * end, and end with the same model and the same losses, bit for bit. Most save checkpoints
+ * on the way, and are lost or stopped once or more, to go on from the last of these in
+ * another shape.
  *
  *     simulate_schedules [SCHEDULES [FIRST_SEED]]
  *
@@ -16,7 +18,8 @@
 #include "common/base/text.h"
 #include "tests/simulation/simulator.h"
 
-enum { USERS = 13, MOVIES = 17, RATINGS = 150, SHAPES = 6 };
+enum { USERS = 13, MOVIES = 17, RATINGS = 150, SHAPES = 6, EPOCHS = 2, BATCH = 16 };
+enum { STEPS = (RATINGS - RATINGS / 5) / BATCH * EPOCHS };
 
 static const struct {
     uint32_t servers, workers;
@@ -72,8 +75,8 @@ static struct cps_plan plan_of(int shape, enum cps_optimizer_kind optimizer)
                              .user_rows = USERS + 1,
                              .movie_rows = MOVIES + 1,
                              .optimizer = optimizer,
-                             .epochs = 2,
-                             .batch_size = 16,
+                             .epochs = EPOCHS,
+                             .batch_size = BATCH,
                              .train_count = RATINGS - RATINGS / 5,
                              .valid_count = RATINGS / 5,
                              .lr_max = 0.05,
@@ -85,29 +88,96 @@ static struct cps_plan plan_of(int shape, enum cps_optimizer_kind optimizer)
                              .workers = shapes[shape].workers};
 }
 
-/* The job of a schedule: shape and optimizer go round with its seed. */
-static enum cps_status simulate(uint64_t schedule, enum cps_optimizer_kind optimizer, int shape,
-                                struct cps_simulation_result *out)
+/* All that a run leaves. */
+struct outcome {
+    double step[STEPS], epoch[EPOCHS][2];
+    uint8_t model[CPS_SHA256_BYTES];
+};
+
+/* A job in one shape, from its beginning or its last checkpoint until it ends, is stopped or lost. */
+struct job {
+    enum cps_optimizer_kind optimizer;
+    struct outcome outcome;
+    uint32_t told[STEPS];
+    struct cps_simulated_curve curve;
+    struct cps_simulated_save save;
+    struct cps_simulation_result result;
+    uint64_t starts, saves, skipped, deliveries, dropped;
+};
+
+static enum cps_status job_init(struct job *self, enum cps_optimizer_kind optimizer)
+{
+    struct cps_plan plan = plan_of(0, optimizer);
+    *self = (struct job){.optimizer = optimizer};
+    self->curve = (struct cps_simulated_curve){
+        .step = self->outcome.step, .epoch = self->outcome.epoch, .told = self->told};
+    return cps_alloc("a checkpoint", (size_t)cps_plan_keys(&plan) * cps_plan_state_words(&plan),
+                     sizeof(uint32_t), &self->save.state);
+}
+
+static uint64_t chance(uint64_t schedule, uint64_t start, uint64_t number, uint64_t below)
+{
+    return cps_random_u64(schedule, CPS_RANDOM_TEST + 3, start * 16 + number) % below;
+}
+
+/* The records as the checkpoint left them: what came later is forgotten. */
+static void rewind_records(struct job *self)
+{
+    uint64_t steps = self->save.valid ? self->save.mark.step : 0;
+    self->curve.epochs_told = self->save.valid ? (uint32_t)self->save.mark.note : 0;
+    for (uint64_t step = steps; step < STEPS; step++) {
+        self->told[step] = 0;
+        self->outcome.step[step] = -1;
+    }
+}
+
+/* Starts the job once. In its first starts it may be cut; signals come and checkpoints are made at random. */
+static enum cps_status start_once(struct job *self, uint64_t schedule, int shape, bool cuts)
 {
     struct cps_dataset shards[8] = {0};
-    struct cps_simulation simulation = {.plan = plan_of(shape, optimizer),
+    uint64_t start = self->starts++;
+    struct cps_simulation simulation = {.plan = plan_of(shape, self->optimizer),
                                         .shards = shards,
                                         .kernels = &cps_kernels_scalar,
-                                        .schedule = schedule,
+                                        .schedule = schedule ? schedule + start * 1000003 : 0,
                                         .duplicates = 0.1,
+                                        .curve = &self->curve,
+                                        .restart = self->save.valid ? &self->save : NULL,
+                                        .save = schedule ? &self->save : NULL,
                                         .max_deliveries = 1000000};
     uint32_t workers = simulation.plan.workers;
+    if (cuts) {
+        simulation.plan.save_every = chance(schedule, start, 0, 8);
+        simulation.ask_at = chance(schedule, start, 1, 300);
+        uint64_t *end_at = chance(schedule, start, 2, 2) ? &simulation.stop_at : &simulation.cut_at;
+        *end_at = start < 3 ? 1 + chance(schedule, start, 3, 400) : 0;
+    }
     enum cps_status status = make_shards(workers, shards);
     if (status == CPS_OK)
-        status = cps_simulate(&simulation, out);
+        status = cps_simulate(&simulation, &self->result);
     free_shards(workers, shards);
     return status;
 }
 
-static bool same(const struct cps_simulation_result *a, const struct cps_simulation_result *b)
+/* Starts it until it has ended; every start in another shape. */
+static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, bool cuts)
 {
-    return memcmp(a->model, b->model, sizeof a->model) == 0 &&
-           memcmp(a->losses, b->losses, sizeof a->losses) == 0;
+    do {
+        rewind_records(self);
+        CPS_TRY(start_once(self, schedule, (int)((uint64_t)shape + self->starts) % SHAPES, cuts));
+        self->saves += self->result.saves;
+        self->skipped += self->result.skipped;
+        self->deliveries += self->result.deliveries;
+        self->dropped += self->result.dropped;
+    } while (!self->result.ended);
+    memcpy(self->outcome.model, self->result.model, sizeof self->outcome.model);
+    for (uint64_t step = 0; step < STEPS; step++)
+        if (self->told[step] != 1)
+            return cps_fail(CPS_ERR_INTERNAL, "step %llu was told of %u times", (unsigned long long)step,
+                            self->told[step]);
+    return self->curve.epochs_told == EPOCHS
+               ? CPS_OK
+               : cps_fail(CPS_ERR_INTERNAL, "%u epochs were told of", self->curve.epochs_told);
 }
 
 static int complain(uint64_t schedule, const char *what)
@@ -119,28 +189,37 @@ static int complain(uint64_t schedule, const char *what)
 
 int main(int argc, char **argv)
 {
-    uint64_t schedules = 10000, first = 1, deliveries = 0, dropped = 0, started = cps_clock_ns();
+    uint64_t schedules = 10000, first = 1, started = cps_clock_ns();
     if ((argc > 1 && !cps_text_to_u64(argv[1], &schedules)) ||
         (argc > 2 && !cps_text_to_u64(argv[2], &first))) {
         fprintf(stderr, "usage: simulate_schedules [SCHEDULES [FIRST_SEED]]\n");
         return EXIT_FAILURE;
     }
-    struct cps_simulation_result want[3], got;
+    struct job want[3], job, total = {0};
     for (int optimizer = 0; optimizer < 3; optimizer++)
-        if (simulate(0, (enum cps_optimizer_kind)optimizer, 0, &want[optimizer]) != CPS_OK)
+        if (job_init(&want[optimizer], (enum cps_optimizer_kind)optimizer) != CPS_OK ||
+            simulate(&want[optimizer], 0, 0, false) != CPS_OK)
             return complain(0, cps_error_text());
     for (uint64_t schedule = first; schedule < first + schedules; schedule++) {
-        uint64_t optimizer = schedule / SHAPES % 3;
-        if (simulate(schedule, (enum cps_optimizer_kind)optimizer, (int)(schedule % SHAPES), &got) != CPS_OK)
+        const struct job *same = &want[schedule / SHAPES % 3];
+        if (job_init(&job, same->optimizer) != CPS_OK ||
+            simulate(&job, schedule, (int)(schedule % SHAPES), schedule % 4 != 0) != CPS_OK)
             return complain(schedule, cps_error_text());
-        if (!same(&got, &want[optimizer]))
+        if (memcmp(&job.outcome, &same->outcome, sizeof job.outcome) != 0)
             return complain(schedule, "another model or other losses than one server and one worker in order");
-        deliveries += got.deliveries;
-        dropped += got.dropped;
+        total.starts += job.starts;
+        total.saves += job.saves;
+        total.skipped += job.skipped;
+        total.deliveries += job.deliveries;
+        total.dropped += job.dropped;
+        free(job.save.state);
     }
-    printf("%llu schedules, %llu deliveries, %llu duplicates dropped: one hash each for adam, sgd and adagrad "
-           "(%.1f s)\n",
-           (unsigned long long)schedules, (unsigned long long)deliveries, (unsigned long long)dropped,
-           (double)(cps_clock_ns() - started) * 1e-9);
+    for (int optimizer = 0; optimizer < 3; optimizer++)
+        free(want[optimizer].save.state);
+    printf("%llu schedules in %llu starts, %llu checkpoints (%llu skipped), %llu deliveries, %llu duplicates "
+           "dropped: one hash each for adam, sgd and adagrad (%.1f s)\n",
+           (unsigned long long)schedules, (unsigned long long)total.starts, (unsigned long long)total.saves,
+           (unsigned long long)total.skipped, (unsigned long long)total.deliveries,
+           (unsigned long long)total.dropped, (double)(cps_clock_ns() - started) * 1e-9);
     return EXIT_SUCCESS;
 }

@@ -34,7 +34,10 @@ struct job {
     struct cps_message *flight; /* under way */
     size_t flight_count, flight_capacity;
     uint64_t draws, deliveries, now_ns;
-    struct cps_sha256 *model, *losses;
+    struct cps_sha256 *model;
+    struct cps_simulated_save making; /* the checkpoint under way */
+    bool made;
+    uint64_t saves, skipped;
 };
 
 static const uint64_t RUN_ID = 0x53494d;
@@ -54,15 +57,19 @@ static enum cps_status on_start(void *context, const struct cps_start_result *st
 static enum cps_status on_step(void *context, const struct cps_step_result *step)
 {
     struct job *self = context;
-    cps_sha256_add(self->losses, &step->loss, sizeof step->loss);
+    struct cps_simulated_curve *curve = self->simulation->curve;
+    curve->step[step->step] = step->loss;
+    curve->told[step->step]++;
     return CPS_OK;
 }
 
 static enum cps_status on_epoch(void *context, const struct cps_epoch_result *epoch)
 {
     struct job *self = context;
-    cps_sha256_add(self->losses, &epoch->train_loss, sizeof epoch->train_loss);
-    cps_sha256_add(self->losses, &epoch->valid_loss, sizeof epoch->valid_loss);
+    struct cps_simulated_curve *curve = self->simulation->curve;
+    curve->epoch[epoch->epoch][0] = epoch->train_loss;
+    curve->epoch[epoch->epoch][1] = epoch->valid_loss;
+    curve->epochs_told++;
     return CPS_OK;
 }
 
@@ -81,6 +88,100 @@ static enum cps_status on_complete(void *context)
     return CPS_OK;
 }
 
+/* ---- checkpoints ---- */
+
+static size_t state_bytes(const struct job *self)
+{
+    const struct cps_plan *plan = &self->simulation->plan;
+    return (size_t)cps_plan_keys(plan) * cps_plan_state_words(plan) * sizeof(uint32_t);
+}
+
+static void on_mark(void *context, struct cps_save_mark *mark)
+{
+    const struct job *self = context;
+    mark->note = self->simulation->curve->epochs_told;
+}
+
+static void on_begin(void *context, const struct cps_save_mark *mark)
+{
+    struct job *self = context;
+    self->making.mark = *mark;
+    self->made = false;
+}
+
+static void on_state(void *context, uint32_t server, const struct cps_state *state, struct cps_buffer *payload)
+{
+    struct job *self = context;
+    uint32_t servers = self->simulation->plan.servers;
+    const uint32_t *words = (const uint32_t *)(const void *)payload->data;
+    for (uint32_t i = 0; i < state->rows; i++, words += state->words)
+        memcpy(self->making.state + (size_t)(server + (state->first_row + i) * servers) * state->words, words,
+               state->words * sizeof *words);
+}
+
+static bool has_room(void *context)
+{
+    struct job *self = context;
+    return !self->simulation->schedule || draw(self) % 2;
+}
+
+static void on_end(void *context)
+{
+    struct job *self = context;
+    self->made = true;
+}
+
+static enum cps_save_outcome outcome(void *context)
+{
+    struct job *self = context;
+    struct cps_simulated_save *save = self->simulation->save;
+    if (!self->made || (self->simulation->schedule && draw(self) % 2))
+        return CPS_SAVE_PENDING;
+    memcpy(save->state, self->making.state, state_bytes(self));
+    save->mark = self->making.mark;
+    save->valid = true;
+    self->saves++;
+    return CPS_SAVE_VALID;
+}
+
+static void on_skip(void *context, uint64_t step)
+{
+    struct job *self = context;
+    (void)step;
+    self->skipped++;
+}
+
+static void restart_rows(const void *context, uint32_t first_key, uint32_t stride, uint32_t count,
+                         uint32_t *out)
+{
+    const struct job *self = context;
+    uint32_t words = cps_plan_state_words(&self->simulation->plan);
+    for (uint32_t i = 0; i < count; i++, out += words)
+        memcpy(out, self->simulation->restart->state + (size_t)(first_key + i * stride) * words,
+               words * sizeof *out);
+}
+
+static enum cps_status begin_saves(struct job *self)
+{
+    const struct cps_simulation *simulation = self->simulation;
+    const struct cps_save_sink sink = {.context = self,
+                                       .mark = on_mark,
+                                       .begin = on_begin,
+                                       .rows = on_state,
+                                       .has_room = has_room,
+                                       .end = on_end,
+                                       .outcome = outcome,
+                                       .skip = on_skip};
+    if (simulation->restart) {
+        const struct cps_restart restart = {simulation->restart->mark, self, restart_rows};
+        CPS_TRY(cps_coordinator_restart(self->coordinator, &restart));
+    }
+    if (!simulation->save)
+        return CPS_OK;
+    CPS_TRY(cps_alloc("a checkpoint", state_bytes(self), 1, &self->making.state));
+    return cps_coordinator_save_to(self->coordinator, &sink);
+}
+
 static enum cps_status create_roles(struct job *self)
 {
     const struct cps_simulation *simulation = self->simulation;
@@ -94,6 +195,7 @@ static enum cps_status create_roles(struct job *self)
     CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->servers, &self->servers));
     CPS_TRY(cps_alloc("workers", plan->workers, sizeof *self->workers, &self->workers));
     CPS_TRY(cps_coordinator_create(plan, simulation->shards[0].fingerprint, &observer, 0, &self->coordinator));
+    CPS_TRY(begin_saves(self));
     self->node[0].role = cps_coordinator_role(self->coordinator);
     for (uint32_t s = 0; s < plan->servers; s++) {
         CPS_TRY(cps_server_create(s, self->nodes, simulation->kernels, NULL, &self->servers[s]));
@@ -110,7 +212,6 @@ static enum cps_status create_roles(struct job *self)
 static enum cps_status create(struct job *self)
 {
     CPS_TRY(cps_sha256_create(&self->model));
-    CPS_TRY(cps_sha256_create(&self->losses));
     CPS_TRY(cps_buffer_pool_create(&self->pool));
     CPS_TRY(cps_alloc("nodes", self->nodes, sizeof *self->node, &self->node));
     for (uint32_t n = 0; n < self->nodes; n++) {
@@ -140,7 +241,7 @@ static void destroy(struct job *self)
     if (self->pool)
         cps_buffer_pool_destroy(&self->pool);
     cps_sha256_destroy(&self->model);
-    cps_sha256_destroy(&self->losses);
+    free(self->making.state);
 }
 
 /* Moves what a role said among the messages under way. */
@@ -203,6 +304,19 @@ static enum cps_status tick(struct job *self, struct node *node)
     return collect(self, node);
 }
 
+/* The user's signals, each at its time. */
+static enum cps_status interrupt(struct job *self)
+{
+    const struct cps_simulation *simulation = self->simulation;
+    struct node *coordinator = &self->node[0];
+    bool asks = self->deliveries == simulation->ask_at, stops = self->deliveries == simulation->stop_at;
+    if (!asks && !stops)
+        return CPS_OK;
+    CPS_TRY(coordinator->role.ops->on_interrupt(
+        coordinator->role.self, stops ? CPS_INTERRUPT_STOP : CPS_INTERRUPT_SAVE, &coordinator->outbox));
+    return collect(self, coordinator);
+}
+
 static enum cps_status run(struct job *self)
 {
     for (uint32_t n = 0; n < self->nodes; n++)
@@ -210,10 +324,13 @@ static enum cps_status run(struct job *self)
     while (self->flight_count > 0) {
         if (++self->deliveries > self->simulation->max_deliveries)
             return cps_fail(CPS_ERR_PEER, "the simulated job did not end");
+        if (self->deliveries == self->simulation->cut_at)
+            return cps_fail(CPS_ERR_PREEMPTED, "lost");
+        CPS_TRY(interrupt(self));
         struct cps_message message = take(self);
         CPS_TRY(receive(self, &message));
         self->now_ns += 1000000;
-        if (self->simulation->schedule && draw(self) % 8 == 0)
+        if (self->simulation->schedule && draw(self) % 4 == 0)
             CPS_TRY(tick(self, &self->node[draw(self) % self->nodes]));
     }
     for (uint32_t n = 0; n < self->nodes; n++)
@@ -229,10 +346,12 @@ enum cps_status cps_simulate(const struct cps_simulation *simulation, struct cps
     enum cps_status status = create(&job);
     if (status == CPS_OK)
         status = run(&job);
-    if (status == CPS_OK) {
-        *out = (struct cps_simulation_result){.deliveries = job.deliveries};
+    bool ended = status == CPS_OK, cut = status == CPS_ERR_PREEMPTED || status == CPS_ERR_INTERRUPTED;
+    if (ended || cut) {
+        status = CPS_OK;
+        *out = (struct cps_simulation_result){
+            .ended = ended, .deliveries = job.deliveries, .saves = job.saves, .skipped = job.skipped};
         cps_sha256_finish(job.model, out->model);
-        cps_sha256_finish(job.losses, out->losses);
         for (uint32_t n = 0; n < job.nodes; n++)
             out->dropped += job.node[n].inbox.dropped;
     }

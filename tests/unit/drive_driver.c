@@ -83,9 +83,10 @@ static enum cps_status on_tick(void *opaque, uint64_t now_ns, struct cps_outbox 
     return CPS_OK;
 }
 
-static enum cps_status on_interrupt(void *opaque, struct cps_outbox *outbox)
+static enum cps_status on_interrupt(void *opaque, enum cps_interrupt what, struct cps_outbox *outbox)
 {
     struct player *self = opaque;
+    check_int(what, CPS_INTERRUPT_STOP, "what the user wants");
     self->interrupted = true;
     return stop_all(self, outbox);
 }
