@@ -103,11 +103,11 @@
     X(3, U32, rows)
 
 /*
- * A worker's squared errors. Payload: struct cps_loss_sum of its part of the batch of each of steps
- * first_step .. first_step + steps - 1; has_valid: and, after the epoch's last step, of its validation
- * ratings. The report that ends an epoch also says where the time of its rank went since the last such
- * one: of a worker COMPUTE, WAIT, VALIDATION; of a server OPTIMIZER; else 0. A server reports that alone,
- * with steps 0.
+ * A worker's errors. Payload: struct cps_loss_sum of the squared errors of its part of the batch of each of
+ * steps first_step .. first_step + steps - 1. has_valid: after the epoch's last step, valid_sum has the
+ * squared errors of its validation ratings, and valid_absolute their sizes. The report that ends an epoch also
+ * says where the time of its rank went since the last such one: of a worker COMPUTE, WAIT, VALIDATION; of a
+ * server OPTIMIZER; else 0. A server reports that alone, with steps 0.
  */
 #define CPS_REPORT_FIELDS(X)                                                                                   \
     X(1, U64, first_step)                                                                                      \
@@ -116,7 +116,8 @@
     X(4, U32, epoch)                                                                                           \
     X(5, LOSS, valid_sum)                                                                                      \
     X(6, U64, valid_count)                                                                                     \
-    X(7, TIMES, spent_ns)
+    X(7, TIMES, spent_ns)                                                                                      \
+    X(8, LOSS, valid_absolute)
 
 /* An error (FAIL, from where it was met) or the end of the run (STOP, from the coordinator). Payload: the
  * sentence, a NUL, the hint, a NUL; or nothing. */

@@ -44,7 +44,7 @@ struct cps_worker {
     uint32_t awaited;    /* servers that have not answered it */
     bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
     uint64_t read_done;  /* validation ratings dealt with this epoch */
-    cps_int128 valid_sum;
+    struct cps_error_sums valid;
     float *score, *slope; /* [sample_capacity] */
     size_t score_capacity, slope_capacity;
     struct cps_loss_sum losses[REPORT_STEPS]; /* of the steps not yet reported */
@@ -189,8 +189,8 @@ static enum cps_status report(struct cps_worker *self, bool has_valid, struct cp
     if (has_valid) {
         uint64_t epoch = self->step / cps_plan_steps_per_epoch(&self->plan) - 1;
         message->report.epoch = (uint32_t)epoch;
-        message->report.valid_sum =
-            (struct cps_loss_sum){.low = (uint64_t)self->valid_sum, .high = (uint64_t)(self->valid_sum >> 64)};
+        message->report.valid_sum = cps_loss_sum_of(self->valid.squared);
+        message->report.valid_absolute = cps_loss_sum_of(self->valid.absolute);
         message->report.valid_count = self->dataset->valid.count;
         cps_outbox_spent(outbox, message->report.spent_ns);
     }
@@ -207,7 +207,7 @@ static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outb
     struct cps_gather *reads = &self->reads;
     CPS_TRY(score_samples(self, reads));
     size_t good =
-        cps_residuals(&self->plan, self->score, reads->rating, reads->sample_count, NULL, &self->valid_sum);
+        cps_error_sums_add(&self->valid, &self->plan, self->score, reads->rating, reads->sample_count);
     if (good < reads->sample_count)
         return diverged(self, reads, good, "validation error");
     self->read_done += reads->sample_count;
@@ -226,8 +226,7 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
         cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
     if (good < gather->sample_count)
         return diverged(self, gather, good, "error");
-    self->losses[self->step - self->reported] =
-        (struct cps_loss_sum){.low = (uint64_t)loss, .high = (uint64_t)(loss >> 64)};
+    self->losses[self->step - self->reported] = cps_loss_sum_of(loss);
 
     bool ends_epoch = (self->step + 1) % cps_plan_steps_per_epoch(&self->plan) == 0;
     struct cps_message *exchange;
@@ -236,7 +235,7 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
     self->step++;
     if (ends_epoch) {
         self->read_done = 0;
-        self->valid_sum = 0;
+        self->valid = (struct cps_error_sums){0};
         CPS_TRY(gather_reads(self));
     }
     begin_round(self, self->step < cps_plan_steps(&self->plan), ends_epoch);

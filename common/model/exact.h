@@ -1,8 +1,8 @@
 /*
  * Sums that do not depend on their order.
  *
- * Losses: 128-bit fixed point, in units of 2^-64. A squared error is at most 2^40, so
- * 2^22 of them cannot overflow a signed sum and the range is checked on entry.
+ * Errors, squared and absolute: 128-bit fixed point, in units of 2^-64. A squared error is at
+ * most 2^40, so 2^22 of them cannot overflow a signed sum and the range is checked on entry.
  *
  * Gradients: 64-bit fixed point in units of 2^-bits, where bits comes from the plan. A
  * contribution is at most cps_gradient_limit(), so that no batch can overflow a sum; a
@@ -32,13 +32,26 @@ static inline cps_int128 cps_loss_of(float error)
     return shift > -48 && field ? (cps_int128)(digits * digits >> -shift) : 0;
 }
 
+/* |error| in the same units. |error| < 2^20. */
+static inline cps_int128 cps_magnitude_of(float error)
+{
+    uint32_t bits;
+    memcpy(&bits, &error, sizeof bits);
+    uint32_t field = bits >> 23 & 0xFF;
+    uint64_t digits = (bits & 0x7FFFFF) | 0x800000;
+    int shift = 64 + (int)field - 150;
+    if (shift >= 0)
+        return (cps_int128)digits << shift;
+    return shift > -24 && field ? (cps_int128)(digits >> -shift) : 0;
+}
+
 /* a + b modulo 2^128: a peer's nonsense may overflow, but not in an undefined way. */
 static inline cps_int128 cps_loss_add(cps_int128 a, cps_int128 b)
 {
     return (cps_int128)((unsigned __int128)a + (unsigned __int128)b);
 }
 
-/* A sum of such losses as a number. */
+/* A sum of such errors as a number. */
 double cps_loss_value(cps_int128 sum);
 
 /* Bits of the gradient's unit for ratings of at most max_rating in size: 40 for the usual

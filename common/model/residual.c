@@ -81,3 +81,20 @@ size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, c
     }
     return count;
 }
+
+size_t cps_error_sums_add(struct cps_error_sums *sums, const struct cps_plan *plan, const float *restrict score,
+                          const float *restrict rating, size_t count)
+{
+    float error[CHUNK], unused[CHUNK];
+    for (size_t first = 0; first < count; first += CHUNK) {
+        size_t chunk = count - first < CHUNK ? count - first : CHUNK;
+        errors_and_slopes(plan, score + first, rating + first, chunk, error, unused);
+        for (size_t i = 0; i < chunk; i++) {
+            if (!(fabsf(error[i]) < 0x1p20f))
+                return first + i;
+            sums->squared += cps_loss_of(error[i]);
+            sums->absolute += cps_magnitude_of(error[i]);
+        }
+    }
+    return count;
+}

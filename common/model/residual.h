@@ -22,4 +22,13 @@ float cps_predict(const struct cps_plan *plan, float score);
 size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, const float *restrict rating,
                      size_t count, float *restrict slope, cps_int128 *sum);
 
+/* Exact sums over the errors of predictions. */
+struct cps_error_sums {
+    cps_int128 squared, absolute;
+};
+
+/* Adds the errors of count predictions to *sums. Returns as cps_residuals. */
+size_t cps_error_sums_add(struct cps_error_sums *sums, const struct cps_plan *plan, const float *restrict score,
+                          const float *restrict rating, size_t count);
+
 #endif

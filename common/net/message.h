@@ -26,6 +26,7 @@
 
 #include "common/base/sha256.h"
 #include "common/base/status.h"
+#include "common/model/exact.h"
 #include "common/model/plan.h"
 #include "common/net/buffer.h"
 #include "common/net/phase.h"
@@ -64,10 +65,20 @@ enum cps_message_kind {
         CPS_MESSAGE_KINDS
 };
 
-/* An exact sum of squared errors: a 128-bit integer in units of 2^-64. */
+/* An exact sum of errors as it travels: a 128-bit integer in units of 2^-64 (common/model/exact.h). */
 struct cps_loss_sum {
     uint64_t low, high;
 };
+
+static inline struct cps_loss_sum cps_loss_sum_of(cps_int128 sum)
+{
+    return (struct cps_loss_sum){.low = (uint64_t)sum, .high = (uint64_t)((unsigned __int128)sum >> 64)};
+}
+
+static inline cps_int128 cps_loss_sum_value(struct cps_loss_sum sum)
+{
+    return (cps_int128)((unsigned __int128)sum.high << 64 | sum.low);
+}
 
 /* What SNAPSHOT asks a server to do, and what KEPT says it did. */
 enum cps_snapshot_action {

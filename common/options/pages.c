@@ -30,7 +30,7 @@ const struct cps_page_line cps_page_files[] = {
     {"run.json", "options with their sources, versions, ranks, hashes, how it ended"},
     {"history.csv", "losses of every epoch, and where its time went"},
     {"steps.csv", "losses of every step (--log-steps)"},
-    {"metrics.jsonl", "an event a line, the loss of every step among them"},
+    {"metrics.jsonl", "an event a line, as it happens"},
     {"tb/", "the same for TensorBoard"},
     {"model.safetensors", "the model"},
     {"users.tsv, movies.tsv", "what each row of the model stands for"},

@@ -119,7 +119,7 @@ const struct cps_option cps_option_table[] = {
     {"save-every", .argument = "N", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
      .help = "Save a checkpoint every N epochs, or every N steps as 'Nsteps'"},
     {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(log_steps), .fallback = "off",
-     .help = "Record every step in steps.csv"},
+     .help = "Record every step in steps.csv, metrics.jsonl and tb/, not only every epoch"},
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
     {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(log_level),

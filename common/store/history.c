@@ -17,6 +17,7 @@
 
 #define CURVE_COLUMNS "epoch,train_loss,valid_loss"
 #define TIME_COLUMNS "compute_s,wait_s,optimizer_s,validation_s,save_s"
+#define METRIC_COLUMNS "valid_rmse,valid_mae"
 
 void cps_history_release(struct cps_history *self)
 {
@@ -58,16 +59,28 @@ static enum cps_status add_curve_columns(struct cps_text *text, const struct cps
     return epoch->has_valid ? add_loss(text, epoch->valid_loss) : CPS_OK;
 }
 
+static enum cps_status add_metric_columns(struct cps_text *text, const struct cps_epoch_record *epoch)
+{
+    if (!epoch->has_valid)
+        return cps_text_add(text, ",\n");
+    CPS_TRY(add_loss(text, sqrt(epoch->valid_loss)));
+    CPS_TRY(cps_text_add(text, ","));
+    CPS_TRY(add_loss(text, epoch->valid_mae));
+    return cps_text_add(text, "\n");
+}
+
 static enum cps_status add_file(struct cps_text *text, const struct cps_history *self)
 {
-    CPS_TRY(cps_text_add(text, CURVE_COLUMNS ",time_s,steps,ratings_per_s," TIME_COLUMNS "\n"));
+    CPS_TRY(
+        cps_text_add(text, CURVE_COLUMNS ",time_s,steps,ratings_per_s," TIME_COLUMNS "," METRIC_COLUMNS "\n"));
     for (size_t i = 0; i < self->count; i++) {
         const struct cps_epoch_record *epoch = &self->epochs[i];
         CPS_TRY(add_curve_columns(text, epoch));
         CPS_TRY(cps_text_add(text, ",%.6f,%llu,%.0f,", epoch->time_s, (unsigned long long)epoch->steps,
                              epoch->ratings_per_s));
-        CPS_TRY(cps_text_add(text, "%.6f,%.6f,%.6f,%.6f,%.6f\n", epoch->spent.compute, epoch->spent.wait,
+        CPS_TRY(cps_text_add(text, "%.6f,%.6f,%.6f,%.6f,%.6f,", epoch->spent.compute, epoch->spent.wait,
                              epoch->spent.optimizer, epoch->spent.validation, epoch->spent.save));
+        CPS_TRY(add_metric_columns(text, epoch));
     }
     return CPS_OK;
 }

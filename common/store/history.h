@@ -2,11 +2,13 @@
  * history.csv: the loss curve, a line an epoch, rewritten whole after each so that a
  * run cut at any moment leaves the last complete one.
  *
- *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,compute_s,wait_s,optimizer_s,validation_s,save_s
+ *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,compute_s,wait_s,optimizer_s,validation_s,save_s,
+ *     valid_rmse,valid_mae
  *
- * Losses have nine digits, which tell any two floats apart. The first three columns
- * are the curve that the promise is about, and its hash is what
- * `cut -d, -f1-3 history.csv | sha256sum` prints.
+ * The losses are mean squared errors; valid_rmse is the root of valid_loss, and valid_mae the mean
+ * absolute error over the same ratings. Losses have nine digits, which tell any two floats apart. The first
+ * three columns are the curve that the promise is about, and its hash is what `cut -d, -f1-3 history.csv |
+ * sha256sum` prints.
  */
 #ifndef CPS_STORE_HISTORY_H
 #define CPS_STORE_HISTORY_H
@@ -42,6 +44,7 @@ struct cps_epoch_record {
     uint64_t steps; /* done since the start of the run */
     double ratings_per_s;
     struct cps_epoch_times spent;
+    double valid_mae; /* where has_valid: the mean absolute error */
 };
 
 /* All zeroes is a valid empty history. */

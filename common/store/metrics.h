@@ -7,8 +7,9 @@
  *   step   the step it belongs to, counted from 0 over the whole run; of an epoch its last
  *   epoch  the epoch it belongs to, from 0
  *   wall   when it was heard of, in seconds since 1970
- *   name   step/loss always; step/lr and step/momentum with --log-steps; of every epoch
- *          epoch/train_loss, epoch/valid_loss, epoch/time_s, epoch/ratings_per_s,
+ *   name   step/loss, step/lr and step/momentum with --log-steps; of every epoch
+ *          epoch/train_loss, epoch/valid_loss, epoch/valid_rmse, epoch/valid_mae,
+ *          epoch/time_s, epoch/ratings_per_s,
  *          epoch/compute_s, epoch/wait_s, epoch/optimizer_s, epoch/validation_s and
  *          epoch/save_s, as in history.csv
  *   value  with the digits of the csv files; null when it is not finite

@@ -12,6 +12,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/numeric.h"
+#include "common/model/residual.h"
 #include "common/model/steps.h"
 #include "server/coordinator/losses.h"
 
@@ -23,7 +24,7 @@ enum {
 static const double SMOOTHING = 0.98; /* fastai's AvgSmoothLoss */
 
 struct epoch_sum {
-    cps_int128 valid_sum;
+    struct cps_error_sums valid;
     uint64_t valid_count;
     uint32_t reports;
     uint64_t spent_ns[CPS_PHASES]; /* over the workers */
@@ -338,8 +339,10 @@ static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_out
     const struct epoch_sum *sum = &self->epoch_sum[self->epoch];
     struct cps_epoch_result result = {.epoch = self->epoch, .has_valid = sum->valid_count > 0};
     result.train_loss = self->average / (1.0 - cps_power(SMOOTHING, self->finished));
-    if (result.has_valid)
-        result.valid_loss = cps_loss_value(sum->valid_sum) / (double)sum->valid_count;
+    if (result.has_valid) {
+        result.valid_loss = cps_loss_value(sum->valid.squared) / (double)sum->valid_count;
+        result.valid_mae = cps_loss_value(sum->valid.absolute) / (double)sum->valid_count;
+    }
     add_up_times(self, outbox, result.spent_s);
     self->epoch++;
     return self->observer.on_epoch(self->observer.context, &result);
@@ -369,7 +372,8 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
                                (const struct cps_loss_sum *)(const void *)message->payload->data));
     if (report->has_valid) {
         struct epoch_sum *sum = &self->epoch_sum[report->epoch];
-        sum->valid_sum = cps_loss_add(sum->valid_sum, cps_loss_sum_value(report->valid_sum));
+        sum->valid.squared = cps_loss_add(sum->valid.squared, cps_loss_sum_value(report->valid_sum));
+        sum->valid.absolute = cps_loss_add(sum->valid.absolute, cps_loss_sum_value(report->valid_absolute));
         sum->valid_count += report->valid_count;
         sum->reports++;
         for (int phase = 0; phase < CPS_PHASES; phase++)

@@ -30,6 +30,7 @@ struct cps_epoch_result {
     double train_loss; /* exponential average of step losses, beta 0.98, debiased */
     bool has_valid;
     double valid_loss; /* mean squared error over the validation ratings */
+    double valid_mae;  /* mean absolute error over them */
     /* Where its time went (zeroes where none is measured): WAIT, COMPUTE and VALIDATION are
      * means over the workers, OPTIMIZER is that over the servers, SAVE is the coordinator's
      * own since the last epoch was handed out. Ranks work side by side, so the parts may

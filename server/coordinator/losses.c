@@ -12,11 +12,6 @@ void cps_losses_release(struct cps_losses *self)
     *self = (struct cps_losses){0};
 }
 
-cps_int128 cps_loss_sum_value(struct cps_loss_sum sum)
-{
-    return (cps_int128)((unsigned __int128)sum.high << 64 | sum.low);
-}
-
 /* Drops the steps already taken from the front once they are half of the window. */
 static void slide(struct cps_losses *self)
 {

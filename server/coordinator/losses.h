@@ -34,7 +34,4 @@ enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uin
 /* The next step in order, once all `workers` have reported it. */
 bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum);
 
-/* A loss as it travels, as an integer. */
-cps_int128 cps_loss_sum_value(struct cps_loss_sum sum);
-
 #endif

@@ -6,6 +6,8 @@
  */
 #include "server/record/events.h"
 
+#include <math.h>
+
 #include "common/base/clock.h"
 #include "common/store/history.h"
 
@@ -20,7 +22,7 @@ void cps_events_init(struct cps_events *self)
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup)
 {
     self->steps_per_epoch = setup->steps_per_epoch;
-    self->hyper = setup->hyper;
+    self->steps = setup->log_steps;
     self->flushed_us = cps_wall_us();
     CPS_TRY(cps_metrics_open(&self->metrics, setup->folder, setup->run_id));
     return cps_tensorboard_open(&self->tensorboard, setup->folder, self->flushed_us, setup->options,
@@ -44,13 +46,13 @@ static enum cps_status flush(struct cps_events *self, uint64_t now_us)
 
 enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step)
 {
+    if (!self->steps)
+        return CPS_OK;
     const struct cps_metrics_place place = {
         .step = step->step, .epoch = (uint32_t)(step->step / self->steps_per_epoch), .wall_us = cps_wall_us()};
     CPS_TRY(add(self, &place, step->step, "step/loss", step->loss));
-    if (self->hyper) {
-        CPS_TRY(add(self, &place, step->step, "step/lr", step->hyper.lr));
-        CPS_TRY(add(self, &place, step->step, "step/momentum", step->hyper.momentum));
-    }
+    CPS_TRY(add(self, &place, step->step, "step/lr", step->hyper.lr));
+    CPS_TRY(add(self, &place, step->step, "step/momentum", step->hyper.momentum));
     bool due =
         self->metrics.file.tail.length >= FLUSH_BYTES || place.wall_us - self->flushed_us >= FLUSH_EVERY_US;
     return due ? flush(self, place.wall_us) : CPS_OK;
@@ -73,8 +75,11 @@ enum cps_status cps_events_epoch(struct cps_events *self, const struct cps_epoch
     };
     const struct cps_metrics_place place = {
         .step = epoch->steps - 1, .epoch = epoch->epoch, .wall_us = cps_wall_us()};
-    if (epoch->has_valid)
+    if (epoch->has_valid) {
         CPS_TRY(add(self, &place, epoch->epoch, "epoch/valid_loss", epoch->valid_loss));
+        CPS_TRY(add(self, &place, epoch->epoch, "epoch/valid_rmse", sqrt(epoch->valid_loss)));
+        CPS_TRY(add(self, &place, epoch->epoch, "epoch/valid_mae", epoch->valid_mae));
+    }
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         CPS_TRY(add(self, &place, epoch->epoch, values[i].name, values[i].value));
     return flush(self, place.wall_us);

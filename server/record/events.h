@@ -15,14 +15,14 @@ struct cps_events {
     struct cps_metrics metrics;
     struct cps_tensorboard tensorboard;
     uint64_t steps_per_epoch;
-    bool hyper;          /* of steps also learning rate and momentum */
+    bool steps;          /* have events of their own */
     uint64_t flushed_us; /* wall clock */
 };
 
 struct cps_events_setup {
     const struct cps_run_folder *folder; /* started */
     uint64_t run_id, steps_per_epoch;
-    bool hyper;
+    bool log_steps; /* loss, learning rate and momentum of every step; else epochs alone */
     const struct cps_tensorboard_option *options; /* that decide the curve */
     size_t option_count;
 };

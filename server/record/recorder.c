@@ -246,7 +246,7 @@ static enum cps_status open_events(struct cps_recorder *self)
     const struct cps_events_setup setup = {.folder = self->setup.folder,
                                            .run_id = self->setup.run_id,
                                            .steps_per_epoch = cps_plan_steps_per_epoch(self->setup.plan),
-                                           .hyper = self->setup.options->log_steps,
+                                           .log_steps = self->setup.options->log_steps,
                                            .options = self->curve_options,
                                            .option_count = self->curve_option_count};
     return cps_events_open(&self->events, &setup);
@@ -327,6 +327,7 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     const struct cps_epoch_record epoch = {.epoch = result->epoch,
                                            .train_loss = result->train_loss,
                                            .valid_loss = result->valid_loss,
+                                           .valid_mae = result->valid_mae,
                                            .has_valid = result->has_valid,
                                            .time_s = seconds,
                                            .steps = per_epoch * (result->epoch + 1),

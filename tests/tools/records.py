@@ -19,7 +19,8 @@ def model_hash(folder):
 
 
 def curve_hash(folder):
-    """Of the losses in history.csv as they are written, times left out."""
+    """Of the losses and metrics in history.csv as they are written, times left out."""
     with open(folder / "history.csv", newline="") as file:
-        lines = [",".join((row["epoch"], row["train_loss"], row["valid_loss"])) for row in csv.DictReader(file)]
+        lines = [",".join((row["epoch"], row["train_loss"], row["valid_loss"], row["valid_rmse"],
+                           row["valid_mae"])) for row in csv.DictReader(file)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

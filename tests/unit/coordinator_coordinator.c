@@ -154,6 +154,7 @@ static struct cps_message report_of(struct rig *rig, uint32_t worker, uint64_t f
         report.report.has_valid = true;
         report.report.epoch = (uint32_t)epoch;
         report.report.valid_sum = (struct cps_loss_sum){.high = 10 * (worker + 1) + (uint32_t)epoch};
+        report.report.valid_absolute = (struct cps_loss_sum){.high = worker + 1};
         report.report.valid_count = 10;
     }
     return report;
@@ -315,6 +316,7 @@ static void an_epoch_waits_for_all_of_it(void **state)
     check_near(epoch->train_loss, rig.told.step[STEPS - 1].smoothed, 0.0, "train_loss");
     assert_true(epoch->has_valid);
     check_near(epoch->valid_loss, (10.0 + 20.0 + 30.0) / 30.0, 0.0, "valid_loss");
+    check_near(epoch->valid_mae, (1.0 + 2.0 + 3.0) / 30.0, 0.0, "valid_mae");
     check_ok(say(&rig, report_of(&rig, 1, STEPS, 20, -1)));
     check_int(rig.told.steps, STEPS + 10, "steps");
     rig_release(&rig);

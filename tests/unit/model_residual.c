@@ -113,6 +113,42 @@ static void residuals_match_predictions(void **state)
     }
 }
 
+static void error_sums_are_exact(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    float score[COUNT], rating[COUNT];
+    double absolute = 0.0;
+    for (uint64_t i = 0; i < COUNT; i++) {
+        score[i] = (float)(2.0 * test_normal(0, i));
+        rating[i] = (float)(1 + test_below(1, i, 5));
+        absolute += fabs((double)(score[i] - rating[i]));
+    }
+    struct cps_plan plan = plan_of(false);
+    struct cps_error_sums all = {0}, parts = {0};
+    cps_int128 squared = 0;
+    check_int(cps_residuals(&plan, score, rating, COUNT, NULL, &squared), COUNT, "samples");
+    check_int(cps_error_sums_add(&all, &plan, score, rating, COUNT), COUNT, "samples");
+    check_int(cps_error_sums_add(&parts, &plan, score + 300, rating + 300, COUNT - 300), COUNT - 300,
+              "samples");
+    check_int(cps_error_sums_add(&parts, &plan, score, rating, 300), 300, "samples");
+    assert_true(all.squared == squared);
+    assert_true(memcmp(&all, &parts, sizeof all) == 0);
+    check_near(cps_loss_value(all.absolute), absolute, 1e-9 * absolute, "absolute errors");
+    score[7] = NAN;
+    check_int(cps_error_sums_add(&all, &plan, score, rating, COUNT), 7, "samples before a NaN");
+}
+
+/* From the smallest float to the largest error that counts. */
+static void magnitudes_are_those_of_the_float(void **state)
+{
+    (void)state;
+    static const float errors[] = {0.0f,   0x1p-149f,       0x1p-126f, 0x1p-64f, -0x1.8p-64f,   0x1.fffffep-42f,
+                                   -0.25f, 0x1.fffffep-10f, 1.0f,      -3.5f,    0x1.fffffep19f};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        assert_true(cps_magnitude_of(errors[i]) == (cps_int128)(fabs((double)errors[i]) * 0x1p64));
+}
+
 /* Stops at the first sample whose error is not below 2^20. */
 static void errors_are_limited(void **state)
 {
@@ -234,6 +270,8 @@ int main(void)
         cmocka_unit_test(predictions_stay_in_their_range),
         cmocka_unit_test(slopes_are_derivatives),
         cmocka_unit_test(residuals_match_predictions),
+        cmocka_unit_test(error_sums_are_exact),
+        cmocka_unit_test(magnitudes_are_those_of_the_float),
         cmocka_unit_test(errors_are_limited),
         cmocka_unit_test(a_score_that_is_not_a_number_is_met_behind_a_range),
         cmocka_unit_test(losses_are_exact),

@@ -38,15 +38,15 @@ static void assert_file(const char *name, const char *expected)
 
 #define HISTORY_COLUMNS                                                                                        \
     "epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,"                                                  \
-    "compute_s,wait_s,optimizer_s,validation_s,save_s\n"
+    "compute_s,wait_s,optimizer_s,validation_s,save_s,valid_rmse,valid_mae\n"
 
 static void fill(struct cps_history *history)
 {
     static const struct cps_epoch_record epochs[] = {
-        {0, 0.931412345678, 0.94, true, 1.25, 1250, 64000.4, {0.5, 0.25, 0.125, 0.0625, 1e-6}},
-        {1, 1.0 / 3, 0.8, true, 1.5, 2500, 64000, {.wait = 0}},
-        {2, 0.1, 0, false, 0.5, 3750, 1e6, {.wait = 0}},
-        {3, NAN, 0.8, true, 0.5, 5000, 0, {.wait = 0}},
+        {0, 0.931412345678, 0.94, true, 1.25, 1250, 64000.4, {0.5, 0.25, 0.125, 0.0625, 1e-6}, 0.75},
+        {1, 1.0 / 3, 0.8, true, 1.5, 2500, 64000, {.wait = 0}, 1.0 / 3},
+        {2, 0.1, 0, false, 0.5, 3750, 1e6, {.wait = 0}, 0},
+        {3, NAN, 0.8, true, 0.5, 5000, 0, {.wait = 0}, NAN},
     };
     for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++)
         assert_int_equal(cps_history_add(history, &epochs[i]), CPS_OK);
@@ -60,11 +60,14 @@ static void history_is_text(void **state)
     assert_file("history.csv", HISTORY_COLUMNS);
     fill(&history);
     assert_int_equal(cps_history_write(&history, &folder), CPS_OK);
-    assert_file("history.csv", HISTORY_COLUMNS
-                "0,0.931412346,0.94,1.250000,1250,64000,0.500000,0.250000,0.125000,0.062500,0.000001\n"
-                "1,0.333333333,0.8,1.500000,2500,64000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
-                "2,0.1,,0.500000,3750,1000000,0.000000,0.000000,0.000000,0.000000,0.000000\n"
-                "3,nan,0.8,0.500000,5000,0,0.000000,0.000000,0.000000,0.000000,0.000000\n");
+    assert_file(
+        "history.csv", HISTORY_COLUMNS
+        "0,0.931412346,0.94,1.250000,1250,64000,0.500000,0.250000,0.125000,0.062500,0.000001,0.969535971,"
+        "0.75\n"
+        "1,0.333333333,0.8,1.500000,2500,64000,0.000000,0.000000,0.000000,0.000000,0.000000,0.894427191,"
+        "0.333333333\n"
+        "2,0.1,,0.500000,3750,1000000,0.000000,0.000000,0.000000,0.000000,0.000000,,\n"
+        "3,nan,0.8,0.500000,5000,0,0.000000,0.000000,0.000000,0.000000,0.000000,0.894427191,nan\n");
     assert_int_equal(count_entries(test_folder), 1);
     cps_history_release(&history);
 }
