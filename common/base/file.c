@@ -151,6 +151,19 @@ enum cps_status cps_file_replace(const char *path, const void *bytes, size_t cou
     return cps_atomic_file_commit(&file);
 }
 
+enum cps_status cps_sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return cps_fail(CPS_ERR_STORAGE, "cannot open '%s': %s", path, strerror(errno));
+    int error = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    /* Some file systems have nothing to bring to the disk. */
+    if (error && error != EINVAL)
+        return cps_fail(CPS_ERR_STORAGE, "cannot flush '%s': %s", path, strerror(error));
+    return CPS_OK;
+}
+
 enum cps_status cps_make_folders(const char *path)
 {
     char partial[4096];

@@ -40,6 +40,9 @@ void cps_atomic_file_abort(struct cps_atomic_file *self);
 /* The three in one, for a file that is in memory. */
 enum cps_status cps_file_replace(const char *path, const void *bytes, size_t count);
 
+/* Brings to the disk which names there are in the folder at path. CPS_ERR_STORAGE. */
+enum cps_status cps_sync_folder(const char *path);
+
 /* Makes path and the folders above it. CPS_ERR_STORAGE. */
 enum cps_status cps_make_folders(const char *path);
 
