@@ -15,7 +15,7 @@
 #include "common/base/file.h"
 #include "common/store/run_folder.h"
 
-/* Losses are float32: nine digits are all they have. */
+/* As many digits as history.csv has of a loss, whose hash they are part of. */
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(9))
 
 static void put(json_t *object, const char *key, json_t *value)
@@ -93,6 +93,7 @@ static json_t *machine_value(const struct cps_record_origin *origin)
     json_t *object = json_object();
     put(object, "host", text_value(origin->host));
     put(object, "system", text_value(origin->system));
+    put(object, "architecture", text_value(origin->architecture));
     put(object, "processor", text_value(origin->processor));
     put(object, "cores", origin->cores ? count_value(origin->cores) : NULL);
     put(object, "memory_bytes", origin->memory_bytes ? count_value(origin->memory_bytes) : NULL);
@@ -121,6 +122,7 @@ static json_t *options_value(const struct cps_run_record *record)
         json_t *option = json_object();
         put(option, "value", text_value(record->options[i].value));
         put(option, "source", text_value(record->options[i].source));
+        put(option, "decides_curve", json_boolean(record->options[i].decides_curve));
         put(object, record->options[i].name, option);
     }
     return object;
@@ -153,6 +155,8 @@ static json_t *cluster_value(const struct cps_run_record *record)
     put(object, "transport", text_value(record->transport));
     put(object, "isa", text_value(record->isa));
     put(object, "consistency", text_value(record->consistency));
+    put(object, "servers", count_value(record->servers));
+    put(object, "workers", count_value(record->workers));
     put(object, "ranks", ranks_value(record));
     return object;
 }

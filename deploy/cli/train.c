@@ -131,8 +131,8 @@ static enum cps_status load_order(struct rank *self)
     for (uint64_t step = 0; step < self->npy.rows; step++)
         for (uint64_t i = 0; i < self->npy.columns; i++)
             self->order[step * self->npy.columns + i] = (int32_t)cps_npy_at(&self->npy, step, i);
-    self->replay = (struct cps_batch_order){
-        .rows = self->order, .steps = self->npy.rows, .batch_size = (uint32_t)self->npy.columns};
+    self->replay =
+        (struct cps_batch_order){.rows = self->order, .steps = self->npy.rows, .batch_size = self->npy.columns};
     return CPS_OK;
 }
 
@@ -231,21 +231,29 @@ static enum cps_status connect_ranks(struct rank *self)
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }
 
-static enum cps_status describe_ranks(struct rank *self)
+/* What rank does, by the first node on it: the coordinator shares its rank with all nodes or with a server. */
+static struct cps_record_rank describe_rank(const struct cps_job *job, uint32_t rank)
 {
     static const char *const roles[] = {"coordinator", "server", "worker"};
+    uint32_t node = 0;
+    while (job->node_rank[node] != rank)
+        node++;
+    enum cps_role_kind kind = cps_job_role(job, node);
+    uint32_t first = kind == CPS_ROLE_WORKER ? 1 + job->servers : kind == CPS_ROLE_SERVER ? 1 : 0;
+    const char *role = roles[kind];
+    if (node == 0 && job->node_rank[1] == rank)
+        role = job->ranks == 1 ? "all" : "coordinator and server";
+    return (struct cps_record_rank){.role = role, .index = node - first};
+}
+
+static enum cps_status describe_ranks(struct rank *self)
+{
     const struct cps_cluster *cluster = self->cluster;
     CPS_TRY(cps_alloc("ranks", cluster->ranks, sizeof *self->rank_records, &self->rank_records));
     CPS_TRY(cps_alloc("hosts", cluster->host_count, sizeof *self->hosts, &self->hosts));
-    for (uint32_t node = self->layout.nodes; node-- > 0;) {
-        enum cps_role_kind role = cps_job_role(&self->layout, node);
-        uint32_t rank = self->layout.node_rank[node];
-        uint32_t base = role == CPS_ROLE_WORKER ? 1 + self->layout.servers : role == CPS_ROLE_SERVER ? 1 : 0;
-        self->rank_records[rank] = (struct cps_record_rank){.role = cluster->ranks == 1 ? "all" : roles[role],
-                                                            .index = node - base,
-                                                            .host = cluster->hosts[rank]};
-    }
     for (uint32_t rank = 0; rank < cluster->ranks; rank++) {
+        self->rank_records[rank] = describe_rank(&self->layout, rank);
+        self->rank_records[rank].host = cluster->hosts[rank];
         self->hosts[cluster->host_of[rank]].name = cluster->hosts[rank];
         self->hosts[cluster->host_of[rank]].ranks++;
     }

@@ -210,6 +210,15 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
     return grant_ahead(self, outbox);
 }
 
+/* Of the keys being read those on server are first, first + servers, …, counted from read_key; returns how
+ * many. */
+static uint32_t rows_on(const struct cps_coordinator *self, uint32_t server, uint32_t *first)
+{
+    uint32_t servers = self->plan.servers;
+    *first = (server + servers - self->read_key % servers) % servers;
+    return *first < self->read_count ? (self->read_count - *first - 1) / servers + 1 : 0;
+}
+
 /* Asks the servers for the next rows of the model. */
 static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
@@ -219,8 +228,7 @@ static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbo
     self->awaited = servers;
     self->ticket++;
     for (uint32_t server = 0; server < servers; server++) {
-        uint32_t first = (server + servers - self->read_key % servers) % servers;
-        uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+        uint32_t first, rows = rows_on(self, server, &first);
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
         exchange->exchange = (struct cps_exchange){
             .step = cps_plan_steps(&self->plan), .ticket = self->ticket, .read_rows = rows};
@@ -249,10 +257,9 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
     if (server >= servers)
         return stray(message);
     CPS_TRY(cps_message_check(message, width));
-    uint32_t first = (server + servers - self->read_key % servers) % servers;
-    uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+    uint32_t first, rows = rows_on(self, server, &first);
     if (message->rows.ticket != self->ticket || message->rows.rows != rows || self->awaited == 0)
-        return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+        return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding read", server);
     for (uint32_t i = 0; i < rows; i++)
         memcpy(self->rows + (size_t)(first + i * servers) * width,
                message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));

@@ -48,11 +48,6 @@ static double seconds_since(uint64_t then_ns)
     return (double)(cps_clock_ns() - then_ns) * 1e-9;
 }
 
-static bool decides_curve(const char *group)
-{
-    return strcmp(group, "Model") == 0 || strcmp(group, "Training") == 0;
-}
-
 static enum cps_status add_curve_option(struct cps_recorder *self, const struct cps_record_option *option)
 {
     CPS_TRY(cps_grow("recorded options", &self->curve_options, &self->curve_option_capacity,
@@ -62,19 +57,20 @@ static enum cps_status add_curve_option(struct cps_recorder *self, const struct 
     return CPS_OK;
 }
 
-static enum cps_status add_option(void *context, const char *group, const char *name, const char *value,
-                                  const char *source)
+static enum cps_status add_option(void *context, const struct cps_option_view *seen)
 {
     struct cps_recorder *self = context;
     CPS_TRY(cps_grow("recorded options", &self->options, &self->option_capacity, self->option_count + 1,
                      sizeof *self->options));
     struct cps_record_option *option = &self->options[self->option_count];
-    *option = (struct cps_record_option){
-        .name = strdup(name), .value = value ? strdup(value) : NULL, .source = source};
+    *option = (struct cps_record_option){.name = strdup(seen->name),
+                                         .value = seen->value ? strdup(seen->value) : NULL,
+                                         .source = seen->source,
+                                         .decides_curve = seen->decides_curve};
     self->option_count++;
-    if (!option->name || (value && !option->value))
+    if (!option->name || (seen->value && !option->value))
         return cps_fail_memory("a recorded option", 0);
-    return decides_curve(group) && value ? add_curve_option(self, option) : CPS_OK;
+    return seen->decides_curve && seen->value ? add_curve_option(self, option) : CPS_OK;
 }
 
 static const char *model_name(const struct cps_plan *plan)
@@ -97,6 +93,8 @@ static void fill_record(struct cps_recorder *self)
                                       .transport = setup->transport,
                                       .isa = setup->isa,
                                       .consistency = "bsp",
+                                      .servers = plan->servers,
+                                      .workers = plan->workers,
                                       .ranks = setup->ranks,
                                       .rank_count = setup->rank_count,
                                       .seed = plan->seed,

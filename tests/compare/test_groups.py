@@ -217,9 +217,30 @@ class Trained(support.Trained):
         group = self.one_group(self.run_folder("a-1"), self.copy("a-1", "copied"))
         self.assertEqual((group["runs"], group["seeds"]), (2, 1))
 
-    def test_names_of_options_are_known_to_the_program(self):
-        """What is set aside is either an option of the program or one that is yet to come."""
-        self.assertEqual(runs.ASIDE - set(self.record("a-1")["options"]), {"resume", "save-every", "threads"})
+    def test_the_record_says_what_decides_the_curve(self):
+        """The list for early records says the same of the options they had."""
+        options = self.record("a-1")["options"]
+        for name in runs.ASIDE:
+            self.assertIs(options[name]["decides_curve"], False, name)
+        for name in ("lr-max", "seed", "data", "y-range", "consistency", "batch-order"):
+            self.assertIs(options[name]["decides_curve"], True, name)
+
+    def test_an_option_is_told_apart_by_its_record(self):
+        """One that this program has never heard of, with and without a say in the curve."""
+        def add(says):
+            return put("options", "brand-new", value={"value": "2", "source": "command line", "decides_curve": says})
+        self.one_group(self.run_folder("a-1"), self.copy("a-2", "no-say", record=add(False)))
+        groups = self.report(self.run_folder("a-1"), self.copy("a-2", "a-say", record=add(True)))["groups"]
+        self.assertEqual(len(groups), 2)
+
+    def test_seeds_beyond_a_json_integer(self):
+        """Above 2^63 - 1 they stand as strings."""
+        seeds = (2**63 - 1, 2**63, 2**64 - 1)
+        folders = [self.train(f"large-{seed}", "--epochs", "2", "--seed", seed) for seed in seeds]
+        report = self.report(*folders)
+        self.assertEqual(sorted(run["seed"] for run in report["runs"]), sorted(seeds))
+        odd = self.copy("a-1", "odd-seed", record=put("seed", value="7x"))
+        self.assertIn("no usable 'seed'", self.compare(self.run_folder("a-1"), odd).stderr)
 
 
 class References(support.Trained):
