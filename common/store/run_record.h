@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 struct cps_run_folder;
 
@@ -123,7 +124,16 @@ struct cps_run_record {
     size_t timing_count;
 };
 
-/* Replaces run.json in folder. The same record gives the same bytes. CPS_ERR_STORAGE. */
+/* Adds the text of run.json to *out, whole or (CPS_ERR_MEMORY) not at all. The same record gives the same
+ * bytes. */
+enum cps_status cps_run_record_text(const struct cps_run_record *self, struct cps_text *out);
+
+/* Replaces run.json in folder by text, that of a running run, with its state and exit code changed to those of
+ * a run that failed with status. Needs no memory. CPS_ERR_STORAGE. */
+enum cps_status cps_run_record_amend(const struct cps_text *text, enum cps_status status,
+                                     const struct cps_run_folder *folder);
+
+/* Replaces run.json in folder. CPS_ERR_STORAGE. */
 enum cps_status cps_run_record_write(const struct cps_run_record *self, const struct cps_run_folder *folder);
 
 #endif
