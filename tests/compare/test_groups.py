@@ -22,6 +22,14 @@ class Run(runs.Run):
         self.machine = dict.fromkeys(groups.SPLITS[1:], "1")
 
 
+def explored(**options):
+    """A run whose options are defaults where they have the defaults' values."""
+    run = Run(**options)
+    run.defaults = {"factors": "50", "epochs": "5", "batch-size": "64", "lr-max": "0.005", "wd": "0.1", "init": None,
+                    "user-column": None, "optimizer": "adam"}
+    return run
+
+
 def labels(*made, split=()):
     return [group.label for group in groups.gather(list(made), split)]
 
@@ -38,6 +46,28 @@ class Labels(unittest.TestCase):
         self.assertEqual(labels(Run(factors="5"), Run()), ["factors 5", "factors none"])
         self.assertEqual(labels(Run(wd="0.2", factors="5"), Run(factors="6")),
                          ["wd 0.2, factors 5", "wd 0.1, factors 6"])
+
+    def test_many_differences_are_those_that_are_set(self):
+        """As after exploring: one option at a time away from the defaults, some of which have no value."""
+        plain = {"factors": "50", "epochs": "5", "batch_size": "64", "lr_max": "0.005", "init": None,
+                 "user_column": None, "optimizer": "adam"}
+        found = labels(*(explored(**{**plain, **changed}) for changed in (
+            {}, {"wd": "0.2", "wd_bias": "0.2"}, {"factors": "100", "epochs": "10"}, {"init": "a.safetensors"},
+            {"wd_bias": "0"}, {"user_column": "1", "optimizer": "sgd", "lr_max": "4", "batch_size": "256"})))
+        self.assertEqual(found, ["defaults", "wd 0.2", "factors 100, epochs 10", "init a.safetensors", "wd-bias 0",
+                                 "batch-size 256, lr-max 4, user-column 1, optimizer sgd"])
+
+    def test_no_label_is_long(self):
+        names = [f"option-{i}" for i in range(12)]
+        made = [Run(seed=seed, **{name: str(seed * (i < 10)) for i, name in enumerate(names)}) for seed in range(1, 9)]
+        for label in labels(*made):
+            self.assertLessEqual(len(label), 60)
+        for run in made:
+            run.path = f"runs/idea {run.seed * 'x'}-seed-{run.seed}"
+        self.assertEqual(labels(*made)[1:3], ["idea xx", "idea xxx"], "a folder's name where that is shorter")
+        for run in made:
+            run.path = "runs/20261124-055359-a13c54"
+        self.assertTrue(labels(*made)[1].startswith("option-0 2"), "a folder that nobody named says nothing")
 
     def test_by_name(self):
         self.assertEqual(labels(Run("a"), Run("b", wd="0.2")), ["a", "b"])

@@ -61,6 +61,10 @@ class Run:
         """What counts once in a group: a seed; of somebody else's runs each."""
         return self.path if self.foreign else self.seed
 
+    def traits(self, names):
+        """What it is called or how it was spread: the values of these names."""
+        return tuple(self.name if name == "name" else self.machine.get(name) for name in names)
+
     def losses(self):
         """The curve as values that can be compared."""
         return tuple((epoch["train_loss"], epoch["valid_loss"]) for epoch in self.curve)
