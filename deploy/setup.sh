@@ -43,6 +43,8 @@ need_for_build() {
     need libprotobuf-c-dev pkg-config --exists libprotobuf-c
     need libjansson-dev pkg-config --exists jansson
     need libssl-dev pkg-config --exists libcrypto
+    need zlib1g-dev pkg-config --exists zlib
+    need libzip-dev pkg-config --exists libzip
 }
 
 need_for_compare() {

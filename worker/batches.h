@@ -18,7 +18,8 @@
 /* A recorded order: rows[steps][batch_size], 0-based numbers of training samples. */
 struct cps_batch_order {
     const int32_t *rows;
-    uint64_t steps, batch_size;
+    uint64_t steps;
+    uint32_t batch_size;
 };
 
 struct cps_batches {

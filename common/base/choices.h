@@ -33,6 +33,15 @@
     X(ITEM_KEY_TITLE, "title")                                                                                 \
     X(ITEM_KEY_ID, "id")
 
+/* LONG: a line per rating; WIDE: a line per user and a column per item. */
+#define CPS_LAYOUT_MAP(X)                                                                                      \
+    X(LAYOUT_LONG, "long")                                                                                     \
+    X(LAYOUT_WIDE, "wide")
+
+#define CPS_ENCODING_MAP(X)                                                                                    \
+    X(ENCODING_UTF8, "utf-8")                                                                                  \
+    X(ENCODING_LATIN1, "latin1")
+
 /* AUTO: the widest that the processor has. */
 #define CPS_ISA_MAP(X)                                                                                         \
     X(ISA_AUTO, "auto")                                                                                        \
@@ -48,6 +57,8 @@ enum cps_optimizer_kind { CPS_OPTIMIZER_MAP(CPS_CHOICE_VALUE) };
 enum cps_schedule_kind { CPS_SCHEDULE_MAP(CPS_CHOICE_VALUE) };
 enum cps_consistency { CPS_CONSISTENCY_MAP(CPS_CHOICE_VALUE) };
 enum cps_item_key { CPS_ITEM_KEY_MAP(CPS_CHOICE_VALUE) };
+enum cps_layout { CPS_LAYOUT_MAP(CPS_CHOICE_VALUE) };
+enum cps_encoding { CPS_ENCODING_MAP(CPS_CHOICE_VALUE) };
 enum cps_isa { CPS_ISA_MAP(CPS_CHOICE_VALUE) };
 
 /* How many there are of each: what a number from outside is checked against. */

@@ -16,9 +16,11 @@
 #include "common/base/memory.h"
 #include "common/base/text.h"
 #include "common/data/intake.h"
+#include "common/data/notes.h"
 #include "common/data/ratings.h"
 #include "common/data/titles.h"
 #include "common/data/vocabulary.h"
+#include "common/data/wide.h"
 
 struct builder {
     const struct cps_dataset_request *request;
@@ -63,6 +65,18 @@ static void digest_source(struct builder *self, const char *what, const struct c
     cps_sha256_add(self->digest, source->data, source->size);
 }
 
+/* How the bytes are read, where that is not the way it always was. */
+static void digest_reading(struct builder *self)
+{
+    const struct cps_dataset_request *request = self->request;
+    if (request->wide)
+        digest_text(self, "missing", request->missing ? request->missing : "");
+    if (request->latin1)
+        digest_text(self, "encoding", "latin1");
+    if (request->skip_bad)
+        digest_number(self, "skip bad", request->skip_bad);
+}
+
 static void digest_request(struct builder *self)
 {
     const struct cps_dataset_request *request = self->request;
@@ -71,6 +85,7 @@ static void digest_request(struct builder *self)
     digest_text(self, "user column", request->user_column ? request->user_column : "");
     digest_text(self, "item column", request->item_column ? request->item_column : "");
     digest_text(self, "rating column", request->rating_column ? request->rating_column : "");
+    digest_reading(self);
     if (self->split_given)
         return;
     uint64_t bits;
@@ -85,6 +100,7 @@ static enum cps_status builder_init(struct builder *self, const struct cps_datas
     *self = (struct builder){.request = request, .titled = titled, .split_given = split_given};
     cps_intake_init(&self->intake, request->shard, request->shards, request->keep_samples,
                     titled ? &self->titles : NULL);
+    self->intake.skip.limit = request->skip_bad;
     CPS_TRY(cps_sha256_create(&self->digest));
     digest_request(self);
     return CPS_OK;
@@ -94,11 +110,15 @@ static enum cps_status read_source(struct builder *self, const char *what, const
                                    struct cps_sample_buffer *into)
 {
     const struct cps_dataset_request *request = self->request;
-    struct cps_column_request columns = {
+    const struct cps_column_request columns = {
         .name = {request->user_column, request->item_column, request->rating_column},
     };
+    const struct cps_wide_request wide = {.user_column = request->user_column, .missing = request->missing};
+    char *text = self->data.columns;
     digest_source(self, what, source);
-    return cps_ratings_read(source, &columns, &self->intake, into);
+    if (request->wide)
+        return cps_wide_read(source, &wide, &self->intake, into, text);
+    return cps_ratings_read(source, &columns, &self->intake, into, text);
 }
 
 static enum cps_status read_sources(struct builder *self, const struct cps_dataset_sources *sources)
@@ -183,6 +203,13 @@ static void number_to_row(const struct builder *self, struct cps_samples *sample
     }
 }
 
+static enum cps_status write_notes(struct builder *self)
+{
+    uint64_t repeats;
+    CPS_TRY(cps_notes_count_repeats(&self->data.train, &self->data.valid, &repeats));
+    return cps_notes_write(&self->data, &self->intake.skip, repeats, &self->data.notes);
+}
+
 static enum cps_status finish(struct builder *self)
 {
     struct cps_dataset *data = &self->data;
@@ -195,7 +222,7 @@ static enum cps_status finish(struct builder *self)
     data->rating_max = self->intake.rating_max;
     data->sample_bytes = cps_samples_bytes(&data->train) + cps_samples_bytes(&data->valid);
     cps_sha256_finish(self->digest, data->fingerprint);
-    return CPS_OK;
+    return write_notes(self);
 }
 
 static enum cps_status hand_over(struct builder *self, enum cps_status status, struct cps_dataset *out)
@@ -218,6 +245,8 @@ enum cps_status cps_dataset_build(const struct cps_dataset_request *request,
         status = read_sources(&self, sources);
     if (status == CPS_OK)
         status = finish(&self);
+    if (status == CPS_OK)
+        status = cps_notes_check_scale(&self.data, sources->ratings.path);
     return hand_over(&self, status, out);
 }
 
@@ -238,9 +267,8 @@ static enum cps_status take_synth_user(struct builder *self, struct cps_synth *s
     uint32_t count, user_number, item_number;
     const struct cps_synth_rating *ratings = cps_synth_user(synth, user, &count);
     for (uint32_t i = 0; i < count; i++) {
-        bool titled;
         CPS_TRY(cps_intake_user(&self->intake, user, &user_number));
-        CPS_TRY(cps_intake_item(&self->intake, ratings[i].movie, &item_number, &titled));
+        CPS_TRY(cps_intake_item(&self->intake, ratings[i].movie, &item_number));
         CPS_TRY(
             cps_intake_rating(&self->intake, &self->first, user_number, item_number, (float)ratings[i].rating));
     }

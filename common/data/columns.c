@@ -3,27 +3,30 @@
 #include "common/data/columns.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/text.h"
 #include "common/data/decimal.h"
+#include "common/data/guess.h"
+#include "common/data/preamble.h"
 
-#define UNKNOWN SIZE_MAX
+#define UNKNOWN CPS_COLUMN_NONE
+/* A table of more columns than this that nobody explains is a matrix. */
+#define MATRIX_COLUMNS 16
 
-/* The first line's fields. */
-struct first_line {
+/* The head of the table. */
+struct head {
     const struct cps_source *source;
-    const char *line, *end;
-    struct cps_field field[CPS_COLUMNS_MAX];
-    size_t count;
+    const struct cps_delimiter *delimiter;
+    const char *line, *end;                  /* the first line */
+    struct cps_field field[CPS_COLUMNS_MAX]; /* its first fields */
+    size_t fields;                           /* how many of those */
     bool header;
+    const char *data; /* the first line of data */
+    size_t count;     /* columns of a line of data */
+    size_t shift;     /* columns before the first that the header names: 0 or 1 */
 };
-
-const char *cps_column_role_name(enum cps_column_role role)
-{
-    static const char *const names[] = {"a user", "an item", "a rating", "another column"};
-    return names[role];
-}
 
 static const char *option_name(size_t role)
 {
@@ -31,14 +34,18 @@ static const char *option_name(size_t role)
     return names[role];
 }
 
-const char *cps_skip_blank_lines(const struct cps_source *source, const char *at)
+static enum cps_status hint_at_options(void)
 {
-    const char *end = source->data + source->size;
-    const char *line = at;
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
-        if (*at++ == '\n')
-            line = at;
-    return at == end ? end : line;
+    return cps_hint(CPS_ERR_DATA, "say which they are with --user-column, --item-column and --rating-column: "
+                                  "a name of the header or a position, counted from 1");
+}
+
+enum cps_status cps_columns_hint_at_comma(const struct cps_delimiter *delimiter)
+{
+    if (delimiter == &cps_delimiter_comma)
+        return cps_hint(CPS_ERR_DATA, "numbers have a decimal point and no commas: export them as 1234.5");
+    return cps_hint(CPS_ERR_DATA,
+                    "numbers have a decimal point: sed 's/,/./g' FILE turns the commas into points");
 }
 
 static bool is_number(const struct cps_field *field)
@@ -47,53 +54,129 @@ static bool is_number(const struct cps_field *field)
     return cps_decimal_parse(field->text, field->length, &value) != CPS_DECIMAL_NOT_A_NUMBER;
 }
 
-/* The column that has this name in the header, or UNKNOWN. */
-static size_t find_name(const struct first_line *first, const char *name)
+/* ---- the head ---- */
+
+static bool is_position(const char *name)
 {
-    for (size_t i = 0; i < first->count; i++)
-        if (cps_field_is(&first->field[i], name))
-            return i;
-    return UNKNOWN;
+    uint64_t position;
+    return cps_text_to_u64(name, &position);
 }
 
-static bool is_header(const struct first_line *first, const struct cps_column_request *request)
+static bool has_wanted_name(const struct head *head, const struct cps_column_request *request)
 {
     for (size_t role = 0; role < CPS_COLUMN_ROLES; role++)
-        if (request->name[role] &&
-            !is_number(
-                &(struct cps_field){.text = request->name[role], .length = strlen(request->name[role])}) &&
-            find_name(first, request->name[role]) != UNKNOWN)
+        if (request->name[role] && !is_position(request->name[role]) &&
+            cps_header_find(head->field, head->fields, request->name[role]) != UNKNOWN)
             return true;
-    for (size_t i = 0; i < first->count; i++)
-        if (is_number(&first->field[i]))
+    return false;
+}
+
+static bool has_known_names(const struct head *head)
+{
+    int roles = 0;
+    for (int role = 0; role < CPS_COLUMN_ROLES; role++)
+        roles += cps_header_find_role(head->field, head->fields, (enum cps_column_role)role) != UNKNOWN;
+    return roles == CPS_COLUMN_ROLES;
+}
+
+static bool is_header(const struct head *head, const struct cps_column_request *request)
+{
+    if (has_wanted_name(head, request) || has_known_names(head))
+        return true;
+    for (size_t i = 0; i < head->fields; i++)
+        if (is_number(&head->field[i]))
             return false;
     return true;
 }
 
-/* Names that ratings files of the world give to the role, the surest first. */
-static size_t find_known_name(const struct first_line *first, size_t role)
+static enum cps_status cut_first_line(struct head *head)
 {
-    static const char *const names[CPS_COLUMN_ROLES][16] = {
-        {"userId", "user_id", "user", "user id", "uid", "username", "reviewerID", "customer_id", "u"},
-        {"movieId", "movie_id", "itemId", "item_id", "item", "movie", "item id", "movie id", "iid", "mid",
-         "asin", "product_id", "book_id", "title", "i"},
-        {"rating", "ratings", "score", "stars", "overall", "rate", "value", "r"},
-    };
-    for (size_t i = 0; i < 16 && names[role][i]; i++) {
-        size_t column = find_name(first, names[role][i]);
-        if (column != UNKNOWN)
-            return column;
+    struct cps_field_cursor cursor = cps_fields_of(head->delimiter, head->line, head->end);
+    enum cps_field_result result = CPS_FIELD_CUT;
+    while (head->fields < CPS_COLUMNS_MAX) {
+        struct cps_field *field = &head->field[head->fields];
+        result = cps_field_next(&cursor, field);
+        if (result != CPS_FIELD_CUT)
+            break;
+        cps_field_trim(field);
+        head->fields++;
     }
-    return UNKNOWN;
+    if (result == CPS_FIELD_UNCLOSED || result == CPS_FIELD_TRAILING)
+        return cps_field_fail(result, head->source, head->line, "");
+    return CPS_OK;
 }
 
-/* A column that the caller named. */
-static enum cps_status find_wanted(const struct first_line *first, const char *name, size_t role,
-                                   size_t *column)
+static enum cps_status refuse_few_columns(const struct head *head)
 {
-    *column = first->header ? find_name(first, name) : UNKNOWN;
-    if (*column != UNKNOWN)
+    char excerpt[CPS_EXCERPT_BYTES];
+    cps_source_fail(head->source, head->line, "no user, item and rating in '%s'",
+                    cps_excerpt(head->line, (size_t)(head->end - head->line), excerpt));
+    return cps_hint(CPS_ERR_DATA,
+                    "three columns are needed, separated by a tab, '::', ',', ';', '|' or blanks");
+}
+
+/* The fields of the line at 'at', and whether the last of them is empty. */
+static size_t count_fields(const struct head *head, const char *at, bool *last_empty)
+{
+    const char *line_end =
+        cps_record_end(head->delimiter, head->source, at, cps_source_line_end(head->source, at));
+    struct cps_field_cursor cursor = cps_fields_of(head->delimiter, at, cps_source_text_end(at, line_end));
+    struct cps_field field = {0};
+    size_t count = 0;
+    while (cps_field_next(&cursor, &field) == CPS_FIELD_CUT)
+        count++;
+    *last_empty = count > 0 && field.length == 0;
+    return count;
+}
+
+/* A header may be a name short because the first column holds row names. */
+static enum cps_status find_shift(struct head *head)
+{
+    const char *first = cps_skip_blank_lines(head->source, head->data);
+    size_t named = cps_fields_count(head->delimiter, head->line, head->end);
+    bool last_empty, row_names = false;
+    head->count = named;
+    if (!head->header || first == head->source->data + head->source->size)
         return CPS_OK;
+    size_t count = count_fields(head, first, &last_empty);
+    if (count != named + 1 || last_empty)
+        return CPS_OK;
+    CPS_TRY(cps_guess_row_names(head->source, head->delimiter, first, count, &row_names));
+    head->shift = row_names;
+    if (row_names)
+        head->count = count;
+    return CPS_OK;
+}
+
+static enum cps_status read_head(const struct cps_source *source, const struct cps_column_request *request,
+                                 struct head *head)
+{
+    struct cps_preamble preamble;
+    *head = (struct head){.source = source};
+    CPS_TRY(cps_preamble_skip(source, &preamble));
+    head->line = preamble.line;
+    const char *line_end = cps_source_line_end(source, head->line), *end = source->data + source->size;
+    head->end = cps_source_text_end(head->line, line_end);
+    head->delimiter =
+        preamble.delimiter ? preamble.delimiter : cps_delimiter_detect(source, head->line, CPS_COLUMN_ROLES);
+    if (!head->delimiter || cps_fields_count(head->delimiter, head->line, head->end) < CPS_COLUMN_ROLES)
+        return refuse_few_columns(head);
+    CPS_TRY(cut_first_line(head));
+    head->header = is_header(head, request);
+    head->data = !head->header ? head->line : line_end < end ? line_end + 1 : end;
+    return find_shift(head);
+}
+
+/* ---- the columns ---- */
+
+/* A column that the caller named. */
+static enum cps_status find_wanted(const struct head *head, const char *name, size_t role, size_t *column)
+{
+    *column = head->header ? cps_header_find(head->field, head->fields, name) : UNKNOWN;
+    if (*column != UNKNOWN) {
+        *column += head->shift;
+        return CPS_OK;
+    }
     uint64_t position;
     if (cps_text_to_u64(name, &position)) {
         if (position == 0 || position > CPS_COLUMNS_MAX)
@@ -103,12 +186,12 @@ static enum cps_status find_wanted(const struct first_line *first, const char *n
         return CPS_OK;
     }
     char excerpt[CPS_EXCERPT_BYTES];
-    cps_source_fail(first->source, first->line,
-                    first->header ? "no column is named '%s'" : "no header to find '%s' in", name);
-    if (!first->header)
+    cps_source_fail(head->source, head->line,
+                    head->header ? "no column is named '%s'" : "no header to find '%s' in", name);
+    if (!head->header)
         return cps_hint(CPS_ERR_DATA, "give the column's position, counted from 1");
     return cps_hint(CPS_ERR_DATA, "the header is '%s'",
-                    cps_excerpt(first->line, (size_t)(first->end - first->line), excerpt));
+                    cps_excerpt(head->line, (size_t)(head->end - head->line), excerpt));
 }
 
 /* Roles still unknown take the columns that are free, from the left. */
@@ -127,42 +210,94 @@ static void take_free_columns(size_t column[CPS_COLUMN_ROLES])
     }
 }
 
-static enum cps_status find_columns(const struct first_line *first, const struct cps_column_request *request,
+static enum cps_status refuse_guess(const struct head *head, const char *reason)
+{
+    cps_source_fail(head->source, head->line, "cannot tell which of %zu columns are user, item and rating: %s",
+                    head->count, reason);
+    if (head->count > MATRIX_COLUMNS)
+        return cps_hint(CPS_ERR_DATA,
+                        "--layout wide reads a matrix with a line per user and a column per item; "
+                        "else give --user-column, --item-column and --rating-column");
+    const struct cps_field *third = &head->field[CPS_COLUMN_RATING];
+    if (!head->header && cps_decimal_has_comma(third->text, third->length))
+        return cps_columns_hint_at_comma(head->delimiter);
+    return hint_at_options();
+}
+
+/* A header that names some roles but not this one. */
+static enum cps_status refuse_unnamed(const struct head *head, size_t role)
+{
+    cps_source_fail(head->source, head->line, "no column of the header looks like %s",
+                    cps_column_role_name((enum cps_column_role)role));
+    if (head->count > MATRIX_COLUMNS)
+        return cps_hint(CPS_ERR_DATA,
+                        "--layout wide reads a matrix with a line per user and a column per item; "
+                        "else name the column with %s",
+                        option_name(role));
+    return cps_hint(CPS_ERR_DATA, "name it with %s", option_name(role));
+}
+
+/* May a header that names no role be guessed at? Only one of three columns, or with a time beside them. */
+static bool is_guessable(const struct head *head)
+{
+    return !head->header || head->count == CPS_COLUMN_ROLES ||
+           (head->count == CPS_COLUMN_ROLES + 1 && head->fields == head->count &&
+            cps_header_is_time(&head->field[CPS_COLUMN_ROLES]));
+}
+
+/* Fills what is unknown from the left, if that can be checked. */
+static enum cps_status guess(const struct head *head, size_t column[CPS_COLUMN_ROLES])
+{
+    struct cps_guess guess = {.delimiter = head->delimiter, .data = head->data, .count = head->count};
+    char reason[CPS_GUESS_REASON_BYTES];
+    bool any = false;
+    for (size_t role = 0; role < CPS_COLUMN_ROLES; role++) {
+        guess.guessed[role] = column[role] == UNKNOWN;
+        any = any || guess.guessed[role];
+    }
+    if (!any)
+        return CPS_OK;
+    if (!is_guessable(head))
+        return refuse_guess(head, "the header has none of the names that are known");
+    take_free_columns(column);
+    memcpy(guess.column, column, sizeof guess.column);
+    CPS_TRY(cps_guess_check(&guess, head->source, reason));
+    return reason[0] ? refuse_guess(head, reason) : CPS_OK;
+}
+
+static enum cps_status find_columns(const struct head *head, const struct cps_column_request *request,
                                     size_t column[CPS_COLUMN_ROLES])
 {
     bool recognised = false;
     for (size_t role = 0; role < CPS_COLUMN_ROLES; role++) {
         column[role] = UNKNOWN;
         if (request->name[role]) {
-            CPS_TRY(find_wanted(first, request->name[role], role, &column[role]));
-        } else if (first->header) {
-            column[role] = find_known_name(first, role);
+            CPS_TRY(find_wanted(head, request->name[role], role, &column[role]));
+        } else if (head->header) {
+            column[role] = cps_header_find_role(head->field, head->fields, (enum cps_column_role)role);
             recognised = recognised || column[role] != UNKNOWN;
+            column[role] += column[role] != UNKNOWN ? head->shift : 0;
         }
     }
     for (size_t role = 0; role < CPS_COLUMN_ROLES && recognised; role++)
-        if (column[role] == UNKNOWN) {
-            cps_source_fail(first->source, first->line, "no column of the header looks like %s",
-                            cps_column_role_name((enum cps_column_role)role));
-            return cps_hint(CPS_ERR_DATA, "name it with %s", option_name(role));
-        }
-    take_free_columns(column);
-    return CPS_OK;
+        if (column[role] == UNKNOWN)
+            return refuse_unnamed(head, role);
+    return guess(head, column);
 }
 
-static enum cps_status set_roles(const struct first_line *first, const size_t column[CPS_COLUMN_ROLES],
+static enum cps_status set_roles(const struct head *head, const size_t column[CPS_COLUMN_ROLES],
                                  struct cps_columns *out)
 {
     memset(out->role, CPS_COLUMN_OTHER, sizeof out->role);
     out->used = 0;
     for (size_t role = 0; role < CPS_COLUMN_ROLES; role++) {
-        if (column[role] >= first->count)
-            return cps_source_fail(first->source, first->line, "%zu columns, but %s is wanted from column %zu",
-                                   first->count, cps_column_role_name((enum cps_column_role)role),
+        if (column[role] >= head->count)
+            return cps_source_fail(head->source, head->line, "%zu columns, but %s is wanted from column %zu",
+                                   head->count, cps_column_role_name((enum cps_column_role)role),
                                    column[role] + 1);
         if (out->role[column[role]] != CPS_COLUMN_OTHER)
             return cps_fail(CPS_ERR_USAGE, "column %zu of '%s' cannot be both %s and %s", column[role] + 1,
-                            first->source->path,
+                            head->source->path,
                             cps_column_role_name((enum cps_column_role)out->role[column[role]]),
                             cps_column_role_name((enum cps_column_role)role));
         out->role[column[role]] = (uint8_t)role;
@@ -172,50 +307,33 @@ static enum cps_status set_roles(const struct first_line *first, const size_t co
     return CPS_OK;
 }
 
-static enum cps_status cut_first_line(const struct cps_source *source, const struct cps_delimiter *delimiter,
-                                      struct first_line *first)
+/* What was taken, for the banner. */
+static void describe(const struct head *head, const size_t column[CPS_COLUMN_ROLES], struct cps_columns *out)
 {
-    struct cps_field_cursor cursor = cps_fields_of(delimiter, first->line, first->end);
-    enum cps_field_result result = CPS_FIELD_CUT;
-    while (first->count < CPS_COLUMNS_MAX) {
-        struct cps_field *field = &first->field[first->count];
-        result = cps_field_next(&cursor, field);
-        if (result != CPS_FIELD_CUT)
-            break;
-        cps_field_trim(field);
-        first->count++;
+    static const char *const names[] = {"user", "item", "rating"};
+    size_t used = 0;
+    for (size_t role = 0; role < CPS_COLUMN_ROLES; role++) {
+        char excerpt[CPS_EXCERPT_BYTES] = "";
+        size_t place = column[role] - head->shift;
+        bool named = head->header && column[role] >= head->shift && place < head->fields;
+        if (named)
+            cps_excerpt(head->field[place].text, head->field[place].length, excerpt);
+        used += (size_t)snprintf(out->text + used, sizeof out->text - used, "%s%s = column %zu%s%s%s",
+                                 role ? ", " : "", names[role], column[role] + 1, named ? " '" : "", excerpt,
+                                 named ? "'" : "");
     }
-    if (result == CPS_FIELD_UNCLOSED || result == CPS_FIELD_TRAILING)
-        return cps_field_fail(result, source, first->line, "");
-    return CPS_OK;
-}
-
-static enum cps_status refuse_few_columns(const struct first_line *first)
-{
-    char excerpt[CPS_EXCERPT_BYTES];
-    cps_source_fail(first->source, first->line, "no user, item and rating in '%s'",
-                    cps_excerpt(first->line, (size_t)(first->end - first->line), excerpt));
-    return cps_hint(CPS_ERR_DATA, "three columns are needed, separated by a tab, '::', ',', ';' or blanks");
 }
 
 enum cps_status cps_columns_detect(const struct cps_source *source, const struct cps_column_request *request,
                                    struct cps_columns *out)
 {
-    struct first_line first = {.source = source};
-    first.line = cps_skip_blank_lines(source, cps_source_begin(source));
-    if (first.line == source->data + source->size)
-        return cps_fail(CPS_ERR_DATA, "'%s' holds nothing but blank lines", source->path);
-    const char *line_end = cps_source_line_end(source, first.line);
-    first.end = cps_source_text_end(first.line, line_end);
-    out->delimiter = cps_delimiter_detect(first.line, first.end, CPS_COLUMN_ROLES);
-    if (!out->delimiter)
-        return refuse_few_columns(&first);
-    CPS_TRY(cut_first_line(source, out->delimiter, &first));
-    first.header = is_header(&first, request);
+    struct head head;
     size_t column[CPS_COLUMN_ROLES];
-    CPS_TRY(find_columns(&first, request, column));
-    CPS_TRY(set_roles(&first, column, out));
-    const char *end = source->data + source->size;
-    out->data = !first.header ? first.line : line_end < end ? line_end + 1 : end;
+    CPS_TRY(read_head(source, request, &head));
+    CPS_TRY(find_columns(&head, request, column));
+    CPS_TRY(set_roles(&head, column, out));
+    describe(&head, column, out);
+    out->delimiter = head.delimiter;
+    out->data = head.data;
     return CPS_OK;
 }

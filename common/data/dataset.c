@@ -9,6 +9,7 @@ void cps_dataset_release(struct cps_dataset *self)
     cps_vocabulary_release(&self->users);
     cps_vocabulary_release(&self->movies);
     cps_vocabulary_release(&self->movie_ids);
+    cps_text_release(&self->notes);
     cps_samples_release(&self->train);
     cps_samples_release(&self->valid);
     *self = (struct cps_dataset){0};

@@ -18,6 +18,7 @@
 #include "common/base/choices.h"
 #include "common/base/sha256.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 /* What to read, borrowed until the call returns. NULL where not given. */
 struct cps_dataset_request {
@@ -28,9 +29,13 @@ struct cps_dataset_request {
     const char *user_column; /* header name or 1-based position; NULL finds it */
     const char *item_column;
     const char *rating_column;
-    bool synthetic;   /* the built-in set of MovieLens-100k's shape instead of any file */
-    double valid_pct; /* 0 <= valid_pct < 1, the share drawn for validation */
-    uint64_t seed;    /* of the split */
+    bool wide;           /* a line per user and a column per item, see wide.h; not of a folder */
+    const char *missing; /* of a wide file: what stands for no rating beside an empty cell */
+    bool latin1;         /* text that is not UTF-8 is ISO 8859-1 */
+    uint64_t skip_bad;   /* lines that may be left out because they cannot be read; see skip.h */
+    bool synthetic;      /* the built-in set of MovieLens-100k's shape instead of any file */
+    double valid_pct;    /* 0 <= valid_pct < 1, the share drawn for validation */
+    uint64_t seed;       /* of the split */
     uint32_t shard, shards;
     bool keep_samples; /* false: counts, vocabularies and fingerprint only */
     /* Rows of the tables that training starts from, 0 where it starts from none. When the
@@ -69,6 +74,8 @@ struct cps_dataset {
     struct cps_vocabulary movie_ids;       /* with titles: the ids of each row; else empty */
     uint8_t fingerprint[CPS_SHA256_BYTES]; /* of the bytes read and the request's meaning */
     char description[512];                 /* where it came from, for the banner */
+    char columns[320];                     /* which columns were taken; "" for a known layout */
+    struct cps_text notes;                 /* what to know of it, a line each; see notes.h */
     /* This shard's. */
     struct cps_samples train, valid;
     uint64_t sample_bytes; /* memory held by the samples of this shard */

@@ -46,3 +46,14 @@ enum cps_decimal_result cps_decimal_parse(const char *text, size_t length, float
     *out = (float)value;
     return CPS_DECIMAL_OK;
 }
+
+bool cps_decimal_has_comma(const char *text, size_t length)
+{
+    size_t commas = 0, start = length > 0 && (text[0] == '-' || text[0] == '+');
+    for (size_t i = start; i < length; i++) {
+        commas += text[i] == ',';
+        if (text[i] != ',' && (uint8_t)(text[i] - '0') > 9)
+            return false;
+    }
+    return commas == 1 && length > 1;
+}

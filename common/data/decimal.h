@@ -1,7 +1,8 @@
-/* Ratings from text: exact, and without the C library for the short ones. */
+/* Ratings from text: correctly rounded, and without the C library for short ones. */
 #ifndef CPS_DATA_DECIMAL_H
 #define CPS_DATA_DECIMAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,9 +13,11 @@ enum cps_decimal_result {
 };
 
 /* The decimal number that text is, correctly rounded to 64 bits and then to 32, as
- * numpy and torch read it. *out means
- * something when the result is CPS_DECIMAL_OK. */
+ * numpy and torch read it. *out is set when the result is CPS_DECIMAL_OK. */
 enum cps_decimal_result cps_decimal_parse(const char *text, size_t length, float *out);
+
+/* Whether text is digits with one comma, "3,5": a number that this reader does not take. */
+bool cps_decimal_has_comma(const char *text, size_t length);
 
 /* Reads digits with at most one point from 'at'; the caller knows that a byte which is
  * neither follows. Returns the end and sets *out, or NULL when the general way is

@@ -1,8 +1,12 @@
 /*
- * Lines cut into fields: by comma, semicolon, tab, '::' or runs of blanks.
+ * Splitting lines into fields at a comma, semicolon, tab, '::', '|' or run of blanks.
  *
- * With the first three, a field may be quoted as RFC 4180 has it ("a, ""b""");
- * a quoted field ends on its own line.
+ * Except with '::' and '|', a field may be quoted as in RFC 4180 ("a, ""b""") or, as
+ * MySQL and Book-Crossing write it, with a backslash before an inner quote ("a \"b\"").
+ * A field that does not parse the first way is tried the second way.
+ *
+ * A quoted field may run over several lines. The cursor knows only the line it was given,
+ * and reports CPS_FIELD_UNCLOSED; cps_record_end() finds where such a record ends.
  */
 #ifndef CPS_DATA_FIELDS_H
 #define CPS_DATA_FIELDS_H
@@ -18,9 +22,9 @@
 struct cps_delimiter {
     const char *name; /* for messages */
     char first;
-    char second; /* '\0' where the delimiter is one byte */
-    bool quotes; /* a field may be quoted */
-    bool runs;   /* several in a row are one, and those around a line are none */
+    char second; /* '\0' for a delimiter of one byte */
+    bool quotes; /* fields may be quoted */
+    bool runs;   /* blanks: several count as one, and those at both ends of a line are dropped */
 };
 
 extern const struct cps_delimiter cps_delimiter_comma, cps_delimiter_double_colon, cps_delimiter_bar;
@@ -30,10 +34,11 @@ struct cps_field {
     const char *text;
     size_t length;
     bool quoted;  /* text is what is between the quotes */
-    bool doubled; /* and has quotes that are written twice */
+    bool doubled; /* inner quotes are written twice */
+    bool escaped; /* inner quotes and backslashes have a backslash before them */
 };
 
-/* Where cutting stands in a line. */
+/* A position in a line that is being split. */
 struct cps_field_cursor {
     const struct cps_delimiter *delimiter;
     const char *at; /* NULL once the last field was cut */
@@ -43,34 +48,49 @@ struct cps_field_cursor {
 enum cps_field_result {
     CPS_FIELD_CUT,
     CPS_FIELD_NONE,     /* the line has no further field */
-    CPS_FIELD_UNCLOSED, /* a quote that does not end on this line */
+    CPS_FIELD_UNCLOSED, /* a quote is not closed on this line */
     CPS_FIELD_TRAILING, /* text between a closing quote and the delimiter */
 };
 
-/* Starts on the line [line, end). */
+/* A quoted field that runs over lines is not searched for its end beyond this. */
+#define CPS_RECORD_MAX_BYTES ((size_t)1 << 20)
+
+/* A cursor at the start of the line [line, end). */
 struct cps_field_cursor cps_fields_of(const struct cps_delimiter *delimiter, const char *line, const char *end);
 
-/* Cuts the next field into *out, set when the result is CPS_FIELD_CUT. */
+/* Splits off the next field into *out, set when the result is CPS_FIELD_CUT. */
 enum cps_field_result cps_field_next(struct cps_field_cursor *self, struct cps_field *out);
 
-/* Fails for a result that is not CPS_FIELD_CUT; what was wanted ("a title"). */
+/* Fails for a result that is not CPS_FIELD_CUT; what is the field that was wanted ("a title"). */
 enum cps_status cps_field_fail(enum cps_field_result result, const struct cps_source *source, const char *line,
                                const char *what);
 
-/* Fields of the line, stopping at a malformed one. */
+/* Number of fields of the line, up to a malformed one. */
 size_t cps_fields_count(const struct cps_delimiter *delimiter, const char *line, const char *end);
 
-/* The delimiter of a file whose first line this is: the first in the order tab, '::',
- * ',', ';', blanks that cuts it into min_fields; NULL if none does. */
-const struct cps_delimiter *cps_delimiter_detect(const char *line, const char *end, size_t min_fields);
+/* The end of the record whose first line is [line, line_end): line_end, or the end of a
+ * later line when a field's quote is closed there. A quote that nothing closes within
+ * CPS_RECORD_MAX_BYTES, or that text follows, ends the record with its line. */
+const char *cps_record_end(const struct cps_delimiter *delimiter, const struct cps_source *source,
+                           const char *line, const char *line_end);
+
+/* The delimiter that splits the first lines of a file, from line on, into at least min_fields:
+ * of tab, '::', ',', ';', '|' and blanks the first that gives every line the same number of
+ * fields; else the first that gives every line enough; else the first that splits the first line.
+ * NULL if none does. */
+const struct cps_delimiter *cps_delimiter_detect(const struct cps_source *source, const char *line,
+                                                 size_t min_fields);
+
+/* The delimiter that is this one byte, or NULL. */
+const struct cps_delimiter *cps_delimiter_of(char byte);
 
 /* Drops the blanks around an unquoted field. */
 void cps_field_trim(struct cps_field *self);
 
-/* Undoes doubled quotes, in scratch, which *self then points into. */
-enum cps_status cps_field_undouble(struct cps_field *self, struct cps_text *scratch);
+/* Takes the marks off inner quotes, in scratch, which *self then points into. */
+enum cps_status cps_field_unquote(struct cps_field *self, struct cps_text *scratch);
 
-/* Whether the field is this word, letters of any case. */
+/* Whether the field is this word, in upper or lower case. */
 bool cps_field_is(const struct cps_field *self, const char *word);
 
 #endif

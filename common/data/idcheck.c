@@ -29,5 +29,5 @@ enum cps_status cps_id_check(const struct cps_source *source, const char *at, co
     if (cps_utf8_is_valid(text, length))
         return CPS_OK;
     cps_source_fail(source, at, "%s '%s' is not UTF-8", what, excerpt);
-    return cps_hint(CPS_ERR_DATA, "convert the file, for example with iconv -f latin1 -t utf-8");
+    return cps_hint(CPS_ERR_DATA, "--encoding latin1 reads text of Western Europe; iconv converts others");
 }

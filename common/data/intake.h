@@ -2,8 +2,8 @@
  * Where ratings go as they are read: ids get numbers, samples of this shard are kept,
  * all others only counted.
  *
- * What a rating costs is paid per id, not per rating: whether a user is of this shard
- * and which title an item has is worked out when the id is first seen.
+ * Work is done per id rather than per rating where possible: whether a user belongs to this
+ * shard and which title an item has is looked up when the id is first seen.
  */
 #ifndef CPS_DATA_INTAKE_H
 #define CPS_DATA_INTAKE_H
@@ -15,6 +15,7 @@
 #include "common/base/status.h"
 #include "common/data/ids.h"
 #include "common/data/samples.h"
+#include "common/data/skip.h"
 #include "common/data/titles.h"
 
 struct cps_intake {
@@ -27,6 +28,7 @@ struct cps_intake {
     uint32_t shard, shards;
     bool keep;
     float rating_min, rating_max;
+    struct cps_skip skip; /* of lines that cannot be read */
 };
 
 /* keep false counts only. titles may be NULL. */
@@ -34,32 +36,28 @@ void cps_intake_init(struct cps_intake *self, uint32_t shard, uint32_t shards, b
                      const struct cps_titles *titles);
 void cps_intake_release(struct cps_intake *self);
 
-/* Settles what depends on the id of user or item number, the one added last.
- * *titled is false when there are titles but none for this item. */
-enum cps_status cps_intake_new_user(struct cps_intake *self, uint32_t number);
-enum cps_status cps_intake_new_item(struct cps_intake *self, uint32_t number, bool *titled);
+/* Gives a number to a user id that is new, and sees whether it is of this shard. */
+enum cps_status cps_intake_new_user(struct cps_intake *self, uint64_t id, uint32_t *number);
+enum cps_status cps_intake_new_user_text(struct cps_intake *self, const char *id, size_t length,
+                                         uint32_t *number);
 
-/* Adds an integer id that may be new, and settles it. */
+/* Gives a number to an item id that is new, unless there are titles but none for it: then
+ * *number is CPS_IDS_NONE. */
+enum cps_status cps_intake_new_item(struct cps_intake *self, uint64_t id, uint32_t *number);
+enum cps_status cps_intake_new_item_text(struct cps_intake *self, const char *id, size_t length,
+                                         uint32_t *number);
+
+/* The number of an integer id that may be new. */
 static inline enum cps_status cps_intake_user(struct cps_intake *self, uint64_t id, uint32_t *number)
 {
     *number = cps_ids_find_direct(&self->users, id);
-    if (*number != CPS_IDS_NONE)
-        return CPS_OK;
-    uint32_t known = self->users.count;
-    CPS_TRY(cps_ids_add_integer(&self->users, id, number));
-    return *number == known ? cps_intake_new_user(self, known) : CPS_OK;
+    return *number != CPS_IDS_NONE ? CPS_OK : cps_intake_new_user(self, id, number);
 }
 
-static inline enum cps_status cps_intake_item(struct cps_intake *self, uint64_t id, uint32_t *number,
-                                              bool *titled)
+static inline enum cps_status cps_intake_item(struct cps_intake *self, uint64_t id, uint32_t *number)
 {
-    *titled = true;
     *number = cps_ids_find_direct(&self->items, id);
-    if (*number != CPS_IDS_NONE)
-        return CPS_OK;
-    uint32_t known = self->items.count;
-    CPS_TRY(cps_ids_add_integer(&self->items, id, number));
-    return *number == known ? cps_intake_new_item(self, known, titled) : CPS_OK;
+    return *number != CPS_IDS_NONE ? CPS_OK : cps_intake_new_item(self, id, number);
 }
 
 /* Takes the rating of item number item by user number user. */

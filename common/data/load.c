@@ -1,20 +1,19 @@
 /*
- * What a request names -> mapped files -> build.c; see load.h.
+ * What a request names -> open files -> build.c; see load.h.
  *
- * Here it is decided which files are read and what a run calls them; nothing here looks
- * into them.
+ * This decides which files are read and how a run describes them.
  */
 #include "common/data/load.h"
 
 #include <stdio.h>
 
-#include "common/base/file.h"
 #include "common/data/build.h"
+#include "common/data/input.h"
 #include "common/data/movielens.h"
 
-/* The mapped files of a request. */
+/* The open files of a request. */
 struct inputs {
-    struct cps_file_map ratings, valid, titles;
+    struct cps_input ratings, valid, titles;
     struct cps_movielens layout;
     struct cps_dataset_sources sources;
     char description[sizeof((struct cps_dataset *)0)->description];
@@ -22,16 +21,9 @@ struct inputs {
 
 static void inputs_release(struct inputs *self)
 {
-    cps_file_unmap(&self->ratings);
-    cps_file_unmap(&self->valid);
-    cps_file_unmap(&self->titles);
-}
-
-static enum cps_status map_source(struct cps_file_map *map, const char *path, struct cps_source *out)
-{
-    CPS_TRY(cps_file_map(map, path, CPS_ERR_DATA));
-    *out = (struct cps_source){.path = path, .data = map->data, .size = map->size};
-    return CPS_OK;
+    cps_input_release(&self->ratings);
+    cps_input_release(&self->valid);
+    cps_input_release(&self->titles);
 }
 
 static enum cps_status check_request(const struct cps_dataset_request *request)
@@ -69,7 +61,9 @@ static enum cps_status open_folder(struct inputs *self, const struct cps_dataset
 {
     struct cps_movielens *layout = &self->layout;
     CPS_TRY(cps_movielens_find(request->path, layout));
-    CPS_TRY(map_source(&self->ratings, layout->ratings_path, &self->sources.ratings));
+    if (request->wide)
+        return cps_fail(CPS_ERR_USAGE, "--layout wide reads a file, and '%s' is a folder", request->path);
+    CPS_TRY(cps_input_open(&self->ratings, layout->ratings_path, request->latin1, &self->sources.ratings));
     if (request->item_key == CPS_ITEM_KEY_ID) {
         snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s)", layout->name,
                  request->path, layout->ratings_name);
@@ -83,14 +77,14 @@ static enum cps_status open_folder(struct inputs *self, const struct cps_dataset
     self->sources.title_delimiter = layout->title_delimiter;
     snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s, titles from %s)", layout->name,
              request->path, layout->ratings_name, layout->titles_name);
-    return map_source(&self->titles, layout->titles_path, &self->sources.titles);
+    return cps_input_open(&self->titles, layout->titles_path, false, &self->sources.titles);
 }
 
 static enum cps_status open_split(struct inputs *self, const struct cps_dataset_request *request)
 {
     CPS_TRY(check_no_titles(request, request->train_path));
-    CPS_TRY(map_source(&self->ratings, request->train_path, &self->sources.ratings));
-    CPS_TRY(map_source(&self->valid, request->valid_path, &self->sources.valid));
+    CPS_TRY(cps_input_open(&self->ratings, request->train_path, request->latin1, &self->sources.ratings));
+    CPS_TRY(cps_input_open(&self->valid, request->valid_path, request->latin1, &self->sources.valid));
     snprintf(self->description, sizeof self->description, "ratings in '%.200s', validation in '%.200s'",
              request->train_path, request->valid_path);
     return CPS_OK;
@@ -103,7 +97,7 @@ static enum cps_status open_inputs(struct inputs *self, const struct cps_dataset
     if (cps_is_folder(request->path))
         return open_folder(self, request);
     CPS_TRY(check_no_titles(request, request->path));
-    CPS_TRY(map_source(&self->ratings, request->path, &self->sources.ratings));
+    CPS_TRY(cps_input_open(&self->ratings, request->path, request->latin1, &self->sources.ratings));
     snprintf(self->description, sizeof self->description, "ratings in '%.400s'", request->path);
     return CPS_OK;
 }
@@ -125,6 +119,8 @@ enum cps_status cps_dataset_load(const struct cps_dataset_request *request, stru
     }
     if (status == CPS_OK)
         snprintf(out->description, sizeof out->description, "%s", inputs.description);
+    if (status == CPS_OK && inputs.layout.name)
+        out->columns[0] = '\0'; /* the layout says it all */
     inputs_release(&inputs);
     return status;
 }

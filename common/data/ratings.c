@@ -1,11 +1,11 @@
 /*
  * The reader of ratings files: bytes -> (user, item, rating) -> intake.
  *
- * Nearly every line of a large file is digits and delimiters. Those are read by
- * fast_row(), which gives up without a word on anything else; slow_row() then reads
- * the same line the careful way and finds the words for what is wrong with it. The
- * fast path is only used up to the last newline of the file, so that a loop which
- * stops at a newline needs no other bound.
+ * Nearly every line of a large file consists of digits and delimiters. Those are read by
+ * fast_row(), which returns NULL for anything else; slow_row() then parses the same line
+ * with the general splitter and reports what is wrong with it. The fast path is used only
+ * up to the last newline of the file, so that a loop which stops at a newline needs no
+ * other bound.
  */
 #include "common/data/ratings.h"
 
@@ -37,12 +37,36 @@ static inline const char *scan_integer(const char *at, uint64_t *out)
     return at;
 }
 
-/* An unquoted field that nobody asked for. */
+/* The same, in quotes where the delimiter has them. */
+static inline const char *scan_id(const struct cps_delimiter *delimiter, const char *at, uint64_t *out)
+{
+    if (*at != '"' || !delimiter->quotes)
+        return scan_integer(at, out);
+    at = scan_integer(at + 1, out);
+    return at && *at == '"' ? at + 1 : NULL;
+}
+
+/* A rating, perhaps in quotes or negative. */
+static inline const char *scan_rating(const struct cps_delimiter *delimiter, const char *at, float *out)
+{
+    bool quoted = *at == '"' && delimiter->quotes;
+    bool negative = at[quoted] == '-';
+    at = cps_decimal_scan(at + quoted + negative, out);
+    if (!at)
+        return NULL;
+    if (negative)
+        *out = -*out;
+    if (!quoted)
+        return at;
+    return *at == '"' ? at + 1 : NULL;
+}
+
+/* An unquoted field that is not needed. */
 static inline const char *scan_other(const struct cps_delimiter *delimiter, const char *at)
 {
     if (*at == '"' || *at == ' ')
         return NULL;
-    while (*at != '\n' && *at != delimiter->first)
+    while (*at != '\n' && *at != delimiter->first && !(*at == '\t' && delimiter->runs))
         at++;
     return at;
 }
@@ -71,13 +95,13 @@ static inline const char *fast_row(const struct cps_columns *columns, const char
             return NULL;
         switch (columns->role[column]) {
         case CPS_COLUMN_USER:
-            at = scan_integer(at, &row->user);
+            at = scan_id(delimiter, at, &row->user);
             break;
         case CPS_COLUMN_ITEM:
-            at = scan_integer(at, &row->item);
+            at = scan_id(delimiter, at, &row->item);
             break;
         case CPS_COLUMN_RATING:
-            at = cps_decimal_scan(at, &row->rating);
+            at = scan_rating(delimiter, at, &row->rating);
             break;
         default:
             at = scan_other(delimiter, at);
@@ -90,11 +114,10 @@ static inline const char *fast_row(const struct cps_columns *columns, const char
     return ends ? at : NULL;
 }
 
-static enum cps_status refuse_untitled(const struct reader *self, const char *line, uint32_t item)
+static enum cps_status refuse_untitled(const struct reader *self, const char *line, const char *id,
+                                       size_t length)
 {
-    char digits[CPS_ID_INTEGER_BYTES], excerpt[CPS_EXCERPT_BYTES];
-    size_t length;
-    const char *id = cps_ids_text(&self->intake->items, item, digits, &length);
+    char excerpt[CPS_EXCERPT_BYTES];
     cps_source_fail(self->source, line, "item '%s' has no title", cps_excerpt(id, length, excerpt));
     return cps_hint(CPS_ERR_DATA, "--item-key id trains on ids without titles");
 }
@@ -107,33 +130,57 @@ static enum cps_status refuse_too_many(const struct reader *self)
 static inline enum cps_status take_fast_row(struct reader *self, const char *line, const struct row *row)
 {
     uint32_t user, item;
-    bool titled;
+    CPS_TRY(cps_intake_item(self->intake, row->item, &item));
+    if (item == CPS_IDS_NONE) {
+        char digits[CPS_ID_INTEGER_BYTES];
+        refuse_untitled(self, line, digits, cps_id_from_integer(row->item, digits));
+        return cps_skip_line(&self->intake->skip);
+    }
     CPS_TRY(cps_intake_user(self->intake, row->user, &user));
-    CPS_TRY(cps_intake_item(self->intake, row->item, &item, &titled));
-    if (!titled)
-        return refuse_untitled(self, line, item);
     if (self->into->seen >= CPS_RATINGS_MAX)
         return refuse_too_many(self);
     return cps_intake_rating(self->intake, self->into, user, item, row->rating);
 }
 
-/* Cuts the needed fields of a line, by role. */
-static enum cps_status cut_row(struct reader *self, const char *line, const char *end,
-                               struct cps_field field[CPS_COLUMN_ROLES])
+/* Splits off the needed fields of a record, by role; *rest is where the others begin. */
+static enum cps_field_result cut_fields(const struct reader *self, const char *line, const char *end,
+                                        struct cps_field field[CPS_COLUMN_ROLES], enum cps_column_role *role,
+                                        const char **rest)
 {
     struct cps_field_cursor cursor = cps_fields_of(self->columns.delimiter, line, end);
     for (size_t column = 0; column < self->columns.used; column++) {
-        enum cps_column_role role = (enum cps_column_role)self->columns.role[column];
         struct cps_field cut;
+        *role = (enum cps_column_role)self->columns.role[column];
         enum cps_field_result result = cps_field_next(&cursor, &cut);
         if (result != CPS_FIELD_CUT)
-            return cps_field_fail(result, self->source, line, cps_column_role_name(role));
-        if (role == CPS_COLUMN_OTHER)
+            return result;
+        if (*role == CPS_COLUMN_OTHER)
             continue;
         cps_field_trim(&cut);
-        CPS_TRY(cps_field_undouble(&cut, &self->unquoted[role]));
-        field[role] = cut;
+        field[*role] = cut;
     }
+    *rest = cursor.at ? cursor.at : end;
+    return CPS_FIELD_CUT;
+}
+
+/* The fields of the record at line; *record_end is where its last line ends. */
+static enum cps_status cut_row(struct reader *self, const char *line, const char **record_end,
+                               struct cps_field field[CPS_COLUMN_ROLES])
+{
+    const char *line_end = cps_source_line_end(self->source, line), *end = cps_source_text_end(line, line_end);
+    const char *rest;
+    enum cps_column_role role;
+    *record_end = line_end;
+    enum cps_field_result result = cut_fields(self, line, end, field, &role, &rest);
+    if (result == CPS_FIELD_UNCLOSED || (result == CPS_FIELD_CUT && memchr(rest, '"', (size_t)(end - rest)))) {
+        *record_end = cps_record_end(self->columns.delimiter, self->source, line, line_end);
+        if (result == CPS_FIELD_UNCLOSED && *record_end != line_end)
+            result = cut_fields(self, line, cps_source_text_end(line, *record_end), field, &role, &rest);
+    }
+    if (result != CPS_FIELD_CUT)
+        return cps_field_fail(result, self->source, line, cps_column_role_name(role));
+    for (int r = 0; r < CPS_COLUMN_ROLES; r++)
+        CPS_TRY(cps_field_unquote(&field[r], &self->unquoted[r]));
     return CPS_OK;
 }
 
@@ -146,53 +193,60 @@ static enum cps_status read_rating(const struct reader *self, const char *line, 
         return CPS_OK;
     if (field->length == 0)
         return cps_source_fail(self->source, line, "empty rating");
-    return cps_source_fail(self->source, line,
-                           result == CPS_DECIMAL_NOT_FINITE ? "rating '%s' is not finite"
-                                                            : "rating '%s' is not a number",
-                           cps_excerpt(field->text, field->length, excerpt));
+    cps_source_fail(self->source, line,
+                    result == CPS_DECIMAL_NOT_FINITE ? "rating '%s' is not finite"
+                                                     : "rating '%s' is not a number",
+                    cps_excerpt(field->text, field->length, excerpt));
+    if (cps_decimal_has_comma(field->text, field->length))
+        cps_columns_hint_at_comma(self->columns.delimiter);
+    return CPS_ERR_DATA;
 }
 
-static enum cps_status add_user(struct reader *self, const char *line, const struct cps_field *id,
-                                uint32_t *number)
+/* Finds the number of an id, or checks that it may get one. */
+static enum cps_status find_id(const struct reader *self, const char *line, const char *what,
+                               const struct cps_ids *ids, const struct cps_field *id, uint32_t *number)
 {
-    uint32_t known = self->intake->users.count;
-    /* The length is looked at each time, the rest only when the id is new. */
-    if (id->length == 0 || id->length > CPS_ID_MAX_BYTES)
-        return cps_id_check(self->source, line, "user id", id->text, id->length);
-    CPS_TRY(cps_ids_add(&self->intake->users, id->text, id->length, number));
-    if (*number != known)
-        return CPS_OK;
-    CPS_TRY(cps_id_check(self->source, line, "user id", id->text, id->length));
-    return cps_intake_new_user(self->intake, known);
+    *number = CPS_IDS_NONE;
+    if (id->length > 0 && id->length <= CPS_ID_MAX_BYTES)
+        *number = cps_ids_find(ids, id->text, id->length);
+    return *number != CPS_IDS_NONE ? CPS_OK : cps_id_check(self->source, line, what, id->text, id->length);
 }
 
-static enum cps_status add_item(struct reader *self, const char *line, const struct cps_field *id,
-                                uint32_t *number)
+/* Takes a rating whose ids have a number, or are fit for one. */
+static enum cps_status take_row(struct reader *self, const char *line,
+                                const struct cps_field field[CPS_COLUMN_ROLES], uint32_t user, uint32_t item,
+                                float rating)
 {
-    uint32_t known = self->intake->items.count;
-    if (id->length == 0 || id->length > CPS_ID_MAX_BYTES)
-        return cps_id_check(self->source, line, "item id", id->text, id->length);
-    CPS_TRY(cps_ids_add(&self->intake->items, id->text, id->length, number));
-    if (*number != known)
-        return CPS_OK;
-    CPS_TRY(cps_id_check(self->source, line, "item id", id->text, id->length));
-    bool titled;
-    CPS_TRY(cps_intake_new_item(self->intake, known, &titled));
-    return titled ? CPS_OK : refuse_untitled(self, line, known);
-}
-
-static enum cps_status slow_row(struct reader *self, const char *line, const char *end)
-{
-    struct cps_field field[CPS_COLUMN_ROLES];
-    float rating;
-    uint32_t user, item;
-    CPS_TRY(cut_row(self, line, end, field));
-    CPS_TRY(read_rating(self, line, &field[CPS_COLUMN_RATING], &rating));
-    CPS_TRY(add_user(self, line, &field[CPS_COLUMN_USER], &user));
-    CPS_TRY(add_item(self, line, &field[CPS_COLUMN_ITEM], &item));
+    const struct cps_field *user_id = &field[CPS_COLUMN_USER], *item_id = &field[CPS_COLUMN_ITEM];
+    if (item == CPS_IDS_NONE)
+        CPS_TRY(cps_intake_new_item_text(self->intake, item_id->text, item_id->length, &item));
+    if (item == CPS_IDS_NONE) {
+        refuse_untitled(self, line, item_id->text, item_id->length);
+        return cps_skip_line(&self->intake->skip);
+    }
+    if (user == CPS_IDS_NONE)
+        CPS_TRY(cps_intake_new_user_text(self->intake, user_id->text, user_id->length, &user));
     if (self->into->seen >= CPS_RATINGS_MAX)
         return refuse_too_many(self);
     return cps_intake_rating(self->intake, self->into, user, item, rating);
+}
+
+/* Reads the record at line; *end is where its last line ends. */
+static enum cps_status slow_row(struct reader *self, const char *line, const char **end)
+{
+    struct cps_field field[CPS_COLUMN_ROLES];
+    float rating = 0;
+    uint32_t user = CPS_IDS_NONE, item = CPS_IDS_NONE;
+    enum cps_status status = cut_row(self, line, end, field);
+    if (status == CPS_OK)
+        status = read_rating(self, line, &field[CPS_COLUMN_RATING], &rating);
+    if (status == CPS_OK)
+        status = find_id(self, line, "user id", &self->intake->users, &field[CPS_COLUMN_USER], &user);
+    if (status == CPS_OK)
+        status = find_id(self, line, "item id", &self->intake->items, &field[CPS_COLUMN_ITEM], &item);
+    if (status == CPS_OK)
+        return take_row(self, line, field, user, item, rating);
+    return status == CPS_ERR_DATA ? cps_skip_line(&self->intake->skip) : status;
 }
 
 /* Where the last line that a newline ends is over. */
@@ -202,31 +256,51 @@ static const char *last_newline_end(const struct cps_source *source)
     return last ? last + 1 : source->data;
 }
 
+/* The end of the record at line, whose needed fields fast_row() read up to 'at'. */
+static const char *end_of_fast_row(const struct reader *self, const char *line, const char *at)
+{
+    const char *line_end = cps_source_line_end(self->source, at);
+    if (at == line_end || !memchr(at, '"', (size_t)(line_end - at)))
+        return line_end;
+    return cps_record_end(self->columns.delimiter, self->source, line, line_end);
+}
+
 static enum cps_status read_rows(struct reader *self)
 {
     const char *end = self->source->data + self->source->size;
-    const char *fast_end = self->columns.delimiter->runs ? self->source->data : last_newline_end(self->source);
+    const char *fast_end = last_newline_end(self->source);
     const char *line = self->columns.data;
     struct row row = {0};
     while (line < end) {
         const char *at = line < fast_end ? fast_row(&self->columns, line, &row) : NULL;
+        const char *row_end;
         if (at) {
             CPS_TRY(take_fast_row(self, line, &row));
+            row_end = end_of_fast_row(self, line, at);
         } else {
             line = cps_skip_blank_lines(self->source, line);
             if (line == end)
                 break;
-            at = cps_source_line_end(self->source, line);
-            CPS_TRY(slow_row(self, line, cps_source_text_end(line, at)));
+            CPS_TRY(slow_row(self, line, &row_end));
         }
-        const char *line_end = cps_source_line_end(self->source, at);
-        line = line_end < end ? line_end + 1 : end;
+        line = row_end < end ? row_end + 1 : end;
     }
     return CPS_OK;
 }
 
+static enum cps_status check_not_empty(const struct reader *self)
+{
+    if (self->into->seen > 0)
+        return CPS_OK;
+    if (self->intake->skip.count > 0)
+        return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings: none of its %llu lines can be read",
+                        self->source->path, (unsigned long long)self->intake->skip.count);
+    return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings, only a header", self->source->path);
+}
+
 enum cps_status cps_ratings_read(const struct cps_source *source, const struct cps_column_request *request,
-                                 struct cps_intake *intake, struct cps_sample_buffer *into)
+                                 struct cps_intake *intake, struct cps_sample_buffer *into,
+                                 char text[CPS_COLUMNS_TEXT_BYTES])
 {
     struct reader self = {.source = source, .intake = intake, .into = into};
     CPS_TRY(cps_source_check_text(source));
@@ -234,7 +308,8 @@ enum cps_status cps_ratings_read(const struct cps_source *source, const struct c
     enum cps_status status = read_rows(&self);
     for (int role = 0; role < CPS_COLUMN_ROLES; role++)
         cps_text_release(&self.unquoted[role]);
-    if (status == CPS_OK && into->seen == 0)
-        return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings, only a header", source->path);
+    if (status == CPS_OK)
+        status = check_not_empty(&self);
+    memcpy(text, self.columns.text, CPS_COLUMNS_TEXT_BYTES);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Views of input files; see source.h. The readers of ratings and titles stand on it. */
+/* Views of input files; see source.h. The readers of ratings and titles build on it. */
 #include "common/data/source.h"
 
 #include <inttypes.h>
@@ -21,6 +21,16 @@ const char *cps_source_line_end(const struct cps_source *self, const char *at)
     const char *end = self->data + self->size;
     const char *newline = memchr(at, '\n', (size_t)(end - at));
     return newline ? newline : end;
+}
+
+const char *cps_skip_blank_lines(const struct cps_source *self, const char *at)
+{
+    const char *end = self->data + self->size;
+    const char *line = at;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        if (*at++ == '\n')
+            line = at;
+    return at == end ? end : line;
 }
 
 const char *cps_source_text_end(const char *line, const char *line_end)

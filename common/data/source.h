@@ -1,8 +1,8 @@
 /*
  * The bytes of one input file, and errors that point into them.
  *
- * A source is a view: whoever mapped the file or holds the memory owns it. Lines are
- * not counted while reading; the number of a line is worked out only for an error.
+ * A source is a view: its bytes belong to whoever mapped the file or holds the memory.
+ * Lines are not counted while reading; a line's number is computed only for an error.
  */
 #ifndef CPS_DATA_SOURCE_H
 #define CPS_DATA_SOURCE_H
@@ -26,6 +26,9 @@ const char *cps_source_begin(const struct cps_source *self);
 
 /* The end of the line at 'at': its '\n' or the end of the data. */
 const char *cps_source_line_end(const struct cps_source *self, const char *at);
+
+/* The first line from 'at' on that holds more than blanks, or the end of the data. */
+const char *cps_skip_blank_lines(const struct cps_source *self, const char *at);
 
 /* line_end less the '\r' of a CRLF line. */
 const char *cps_source_text_end(const char *line, const char *line_end);

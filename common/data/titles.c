@@ -44,10 +44,10 @@ uint32_t cps_titles_find(const struct cps_titles *self, const char *id, size_t l
     return item == CPS_IDS_NONE ? CPS_IDS_NONE : self->title_of[item];
 }
 
-/* Brings the title into UTF-8 without its quotes. */
+/* Converts the title to UTF-8 and takes off its quotes. */
 static enum cps_status decode(struct reader *self, struct cps_field *title)
 {
-    CPS_TRY(cps_field_undouble(title, &self->unquoted));
+    CPS_TRY(cps_field_unquote(title, &self->unquoted));
     if (!self->latin1)
         return CPS_OK;
     cps_text_clear(&self->converted);

@@ -1,5 +1,5 @@
 /*
- * UTF-8. Titles of the older MovieLens sets are ISO 8859-1, whose bytes are the first
+ * UTF-8; see utf8.h. Titles of the older MovieLens sets are ISO 8859-1, whose bytes are the first
  * 256 code points, so the conversion is two lines here; iconv would depend on its
  * loadable tables being installed where the job runs.
  */
@@ -49,4 +49,39 @@ enum cps_status cps_utf8_add_latin1(struct cps_text *out, const char *text, size
         CPS_TRY(c < 0x80 ? cps_text_add_bytes(out, &text[i], 1) : cps_text_add_bytes(out, pair, 2));
     }
     return CPS_OK;
+}
+
+/* Appends one code point. */
+static enum cps_status add_code_point(struct cps_text *out, uint32_t c)
+{
+    char bytes[4];
+    size_t count = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (size_t i = count; i-- > 1; c >>= 6)
+        bytes[i] = (char)(0x80 | (c & 0x3F));
+    bytes[0] = (char)(lead[count] | c);
+    return cps_text_add_bytes(out, bytes, count);
+}
+
+static uint32_t unit_at(const char *text, size_t at, bool big)
+{
+    uint8_t first = (uint8_t)text[at], second = (uint8_t)text[at + 1];
+    return big ? (uint32_t)first << 8 | second : (uint32_t)second << 8 | first;
+}
+
+enum cps_status cps_utf8_add_utf16(struct cps_text *out, const char *text, size_t bytes, bool big)
+{
+    size_t at = 0;
+    for (; at + 2 <= bytes; at += 2) {
+        uint32_t c = unit_at(text, at, big);
+        if (c >= 0xD800 && c < 0xE000) {
+            uint32_t low = c < 0xDC00 && at + 4 <= bytes ? unit_at(text, at + 2, big) : 0;
+            if (low < 0xDC00 || low > 0xDFFF)
+                return cps_fail(CPS_ERR_DATA, "an unpaired surrogate");
+            c = 0x10000 + ((c - 0xD800) << 10 | (low - 0xDC00));
+            at += 2;
+        }
+        CPS_TRY(add_code_point(out, c));
+    }
+    return at == bytes ? CPS_OK : cps_fail(CPS_ERR_DATA, "half a character at the end");
 }

@@ -18,4 +18,8 @@ bool cps_utf8_is_valid(const char *text, size_t length);
 /* Appends ISO 8859-1 text to out as UTF-8. */
 enum cps_status cps_utf8_add_latin1(struct cps_text *out, const char *text, size_t length);
 
+/* Appends UTF-16 text of so many bytes, big-endian or little, to out as UTF-8. CPS_ERR_DATA when it is not
+ * well-formed. */
+enum cps_status cps_utf8_add_utf16(struct cps_text *out, const char *text, size_t bytes, bool big);
+
 #endif

@@ -54,8 +54,33 @@ static enum cps_status need(const struct cps_options *self, const char *option, 
     return blame(self, option);
 }
 
+static enum cps_status check_skip_bad(const struct cps_options *self)
+{
+    uint64_t lines;
+    if (!self->skip_bad || strcmp(self->skip_bad, "all") == 0 || cps_text_to_u64(self->skip_bad, &lines))
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'--skip-bad' is a number of lines or 'all', not '%s'", self->skip_bad);
+    return blame(self, "skip-bad");
+}
+
+/* What only one of the layouts has. */
+static enum cps_status check_layout(const struct cps_options *self)
+{
+    bool wide = self->layout == CPS_LAYOUT_WIDE;
+    const char *odd = wide && self->item_column     ? "item-column"
+                      : wide && self->rating_column ? "rating-column"
+                      : !wide && self->missing      ? "missing"
+                                                    : NULL;
+    if (!odd)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'--%s' %s '--layout wide'", odd, wide ? "does not go with" : "needs");
+    return blame(self, odd);
+}
+
 static enum cps_status check_data(struct cps_options *self)
 {
+    CPS_TRY(check_skip_bad(self));
+    CPS_TRY(check_layout(self));
     static const char *const drawn[] = {"data", "valid-pct"}, *const explicit[] = {"train", "valid"};
     for (size_t i = 0; i < 4; i++)
         CPS_TRY(exclude(self, drawn[i / 2], explicit[i % 2]));

@@ -62,16 +62,16 @@ enum cps_option_transport {
 enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OPTION_ENCRYPT_OFF };
 enum cps_option_progress { CPS_OPTION_PROGRESS_AUTO, CPS_OPTION_PROGRESS_PLAIN, CPS_OPTION_PROGRESS_NONE };
 
-/* What predictions are squeezed into. AUTO is settled once the data is read: lo = 0
- * (the smallest rating, if negative) and hi = the largest rating plus a tenth of the
- * distance from lo, which is 0,5.5 for one to five stars. */
+/* The interval of predictions. AUTO is settled once the data is read: from 0 to the largest
+ * rating plus a tenth of it, which is 0,5.5 for one to five stars; where ratings are negative,
+ * from the smallest to the largest with a tenth of their distance added at both ends. */
 enum cps_y_range_kind { CPS_Y_RANGE_NONE, CPS_Y_RANGE_GIVEN, CPS_Y_RANGE_AUTO };
 struct cps_y_range {
     enum cps_y_range_kind kind;
     float lo, hi; /* lo < hi where kind is GIVEN, else 0 */
 };
 
-#define CPS_OPTIONS_MAX 64 /* rows of the option table, at most */
+#define CPS_OPTIONS_MAX 96 /* rows of the option table, at most */
 
 /* Strings belong to the struct and are NULL where not given. Only the fields of
  * command are meaningful; the others are zero. */
@@ -86,6 +86,10 @@ struct cps_options {
     double valid_pct;    /* 0 <= valid_pct < 1; a share, not percent */
     char *train, *valid; /* both or neither */
     char *user_column, *item_column, *rating_column;
+    enum cps_layout layout;
+    char *missing;
+    enum cps_encoding encoding;
+    char *skip_bad; /* a number or "all" */
 
     /* model */
     enum cps_model_kind model;
@@ -149,14 +153,10 @@ enum cps_option_source cps_options_source(const struct cps_options *self, const 
 /* "default", "config file", "environment", "recorded run" or "command line". */
 const char *cps_option_source_text(enum cps_option_source source);
 
-/* One effective option, as texts; value NULL where it has none. */
-struct cps_option_view {
-    const char *group, *name, *value, *source;
-    bool decides_curve; /* another value may give another curve */
-};
-
-/* Called with one option, which is good until it returns. */
-typedef enum cps_status (*cps_options_visit)(void *context, const struct cps_option_view *option);
+/* Called with one effective option: group and source as texts, value NULL where the
+ * option has none. */
+typedef enum cps_status (*cps_options_visit)(void *context, const char *group, const char *name,
+                                             const char *value, const char *source);
 
 /* Visits every option of self's command, in the order of the help; stops at the first
  * error, which it returns. */

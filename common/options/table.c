@@ -8,6 +8,8 @@
 #include <string.h>
 
 static const char *const item_keys[] = {CPS_ITEM_KEY_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const layouts[] = {CPS_LAYOUT_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const encodings[] = {CPS_ENCODING_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const models[] = {CPS_MODEL_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const schedules[] = {CPS_SCHEDULE_MAP(CPS_CHOICE_WORD) NULL};
@@ -20,69 +22,76 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
 #define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
-#define DECIDES(what) .decides = CPS_DECIDES_##what
 #define SYNTH .commands = CPS_FOR(SYNTH), .group = CPS_GROUP_SYNTH
 #define MANY 4294967295.0
 #define LATER(name) (1u << CPS_##name)
 
 const struct cps_option cps_option_table[] = {
-    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(data),
+    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(data),
      .help = "A folder in a MovieLens layout (100k, 1M, 10M, 20M, 25M, 32M, latest) or one ratings file "
              "(csv, tsv, '::', with or without a header). When not given: data/ml-100k, else a built-in "
              "synthetic set of its shape"},
-    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, TRAIN(DATA), DECIDES(DATA), FIELD(item_key),
-     .fallback = "auto", .choices = item_keys,
+    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, TRAIN(DATA), FIELD(item_key), .fallback = "auto",
+     .choices = item_keys,
      .help = "What makes two ratings speak of the same item; auto is the title where the layout has titles"},
-    {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, TRAIN(DATA), DECIDES(DATA), FIELD(valid_pct),
+    {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, TRAIN(DATA), FIELD(valid_pct),
      .fallback = "0.2", .high = 1, .below_high = true,
      .help = "Share of the ratings drawn for validation, from 0 to below 1"},
-    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(train),
+    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(train),
      .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
-    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(valid),
+    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(valid),
      .help = "Ratings to validate on; with --train"},
-    {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
-     FIELD(user_column),
+    {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(user_column),
      .help = "Header name or 1-based position of the user ids in a ratings file; found when not given"},
-    {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
-     FIELD(item_column), .help = "The same for the item ids"},
-    {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
-     FIELD(rating_column), .help = "The same for the ratings"},
+    {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(item_column),
+     .help = "The same for the item ids"},
+    {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(rating_column),
+     .help = "The same for the ratings"},
+    {"layout", .argument = "LAYOUT", .type = CPS_OPTION_CHOICE, TRAIN(DATA), FIELD(layout), .fallback = "long",
+     .choices = layouts,
+     .help = "long is a line per rating; wide is a matrix with a line per user and a column per item"},
+    {"missing", .argument = "VALUE", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(missing),
+     .help = "What stands for no rating in a wide file, beside an empty cell: 99, NA, …"},
+    {"encoding", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(DATA), FIELD(encoding),
+     .fallback = "utf-8", .choices = encodings,
+     .help = "What ids are written in; latin1 also reads Western European text that is not UTF-8"},
+    {"skip-bad", .argument = "N|all", .type = CPS_OPTION_STRING, TRAIN(DATA), FIELD(skip_bad),
+     .help = "Leave out up to N lines of ratings that cannot be read, and tell the first ten; without it "
+             "the first such line ends the run"},
 
-    {"model", .argument = "MODEL", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(model),
-     .fallback = "bias", .choices = models,
+    {"model", .argument = "MODEL", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), FIELD(model), .fallback = "bias",
+     .choices = models,
      .help = "dot is the product of a user's and an item's factors; bias adds a bias of each"},
-    {"y-range", .argument = "LO,HI", .type = CPS_OPTION_RANGE, TRAIN(MODEL), DECIDES(CURVE), FIELD(y_range),
-     .fallback = "auto",
-     .help = "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 (or the "
-             "smallest rating, if negative) to a tenth above the largest: 0,5.5 for one to five stars"},
-    {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
-     .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
-    {"init", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
+    {"y-range", .argument = "LO,HI", .type = CPS_OPTION_RANGE, TRAIN(MODEL), FIELD(y_range), .fallback = "auto",
+     .help =
+         "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 to a tenth above "
+         "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends"},
+    {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), FIELD(factors), .fallback = "50",
+     .low = 1, .high = 4096, .help = "Length of a factor vector"},
+    {"init", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), FIELD(init),
      .help = "Start from the tensors of this safetensors file in place of random values"},
 
-    {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
-     .fallback = "5", .low = 1, .high = 1000000, .help = "Passes over the training ratings"},
-    {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
-     .fallback = "5e-3", .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
-    {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),
-     .fallback = "0.1", .high = 1e6, .help = "Decoupled weight decay; every step takes lr*wd off every weight"},
-    {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
+    {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), FIELD(epochs), .fallback = "5",
+     .low = 1, .high = 1000000, .help = "Passes over the training ratings"},
+    {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(lr_max), .fallback = "5e-3",
+     .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
+    {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(wd), .fallback = "0.1",
+     .high = 1e6, .help = "Decoupled weight decay; every step takes lr*wd off every weight"},
+    {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), FIELD(wd_bias),
      .fallback = "same", .word = "same", .high = 1e6,
      .help = "Weight decay of the biases; 'same' is that of --wd"},
-    {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(batch_size), .fallback = "64", .low = 1, .high = 16777216,
-     .help = "Ratings in a step, over all workers together"},
-    {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(optimizer), .fallback = "adam", .choices = optimizers,
+    {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), FIELD(batch_size),
+     .fallback = "64", .low = 1, .high = 16777216, .help = "Ratings in a step, over all workers together"},
+    {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(optimizer),
+     .fallback = "adam", .choices = optimizers,
      .help = "adam moves every weight at every step, touched or not, as dense AdamW does; adagrad keeps one "
              "sum a row"},
-    {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(schedule), .fallback = "one-cycle", .choices = schedules,
+    {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(schedule),
+     .fallback = "one-cycle", .choices = schedules,
      .help = "How the learning rate moves over the run; one-cycle moves the momentum as well"},
-    {"seed", .argument = "N", .type = CPS_OPTION_BIG, TRAIN(TRAINING), DECIDES(DATA), FIELD(seed),
-     .fallback = "42", .help = "Makes the split, the initial values and the order of the ratings"},
-    {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(batch_order),
+    {"seed", .argument = "N", .type = CPS_OPTION_BIG, TRAIN(TRAINING), FIELD(seed), .fallback = "42",
+     .help = "Makes the split, the initial values and the order of the ratings"},
+    {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), FIELD(batch_order),
      .help = "Replay the order of another run: an npy file, int32 [steps, batch], of 0-based row numbers of "
              "the --train file"},
 
@@ -91,11 +100,10 @@ const struct cps_option cps_option_table[] = {
      .help = "Ranks that hold the tables; 'auto' shares the ranks out, about 3 servers to 4 workers"},
     {"workers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(workers), .fallback = "auto",
      .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
-    {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
-     FIELD(consistency), .fallback = "bsp", .choices = consistencies,
-     .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP),
+    {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(consistency),
+     .fallback = "bsp", .choices = consistencies, .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP),
      .help = "bsp: every worker sees every step before it; the curve depends on no rank"},
-    {"staleness", .argument = "STEPS", .type = CPS_OPTION_COUNT, TRAIN(RANKS), DECIDES(CURVE), FIELD(staleness),
+    {"staleness", .argument = "STEPS", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(staleness),
      .fallback = "0", .high = 65535, .help = "How far a worker may run ahead, with --consistency ssp"},
     {"transport", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(transport),
      .fallback = "auto", .choices = transports,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/data/skip.h"
 #include "common/model/exact.h"
 
 static const char DEFAULT_DATA[] = "data/ml-100k";
@@ -18,6 +19,15 @@ enum cps_status cps_settings_find_data(struct cps_options *options)
     return options->data ? CPS_OK : cps_fail_memory("a path", sizeof DEFAULT_DATA);
 }
 
+/* The lines that --skip-bad allows, which the options' check has seen. */
+static uint64_t skip_bad(const struct cps_options *options)
+{
+    uint64_t lines = 0;
+    if (options->skip_bad && !cps_text_to_u64(options->skip_bad, &lines))
+        return CPS_SKIP_ALL;
+    return lines;
+}
+
 struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
                                                 const struct cps_initial_file *start)
 {
@@ -28,6 +38,10 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
                                         .user_column = options->user_column,
                                         .item_column = options->item_column,
                                         .rating_column = options->rating_column,
+                                        .wide = options->layout == CPS_LAYOUT_WIDE,
+                                        .missing = options->missing,
+                                        .latin1 = options->encoding == CPS_ENCODING_LATIN1,
+                                        .skip_bad = skip_bad(options),
                                         .synthetic = !options->data && !options->train,
                                         .valid_pct = options->valid_pct,
                                         .seed = options->seed,
@@ -41,9 +55,14 @@ static void set_range(const struct cps_options *options, const struct cps_datase
     plan->has_range = options->y_range.kind != CPS_Y_RANGE_NONE;
     plan->range_low = options->y_range.lo;
     plan->range_high = options->y_range.hi;
-    if (options->y_range.kind == CPS_Y_RANGE_AUTO) {
-        plan->range_low = fminf(0.0f, dataset->rating_min);
-        plan->range_high = dataset->rating_max + 0.1f * (dataset->rating_max - plan->range_low);
+    if (options->y_range.kind != CPS_Y_RANGE_AUTO)
+        return;
+    float low = fminf(0.0f, dataset->rating_min), margin = 0.1f * (dataset->rating_max - low);
+    plan->range_low = low < 0 ? low - margin : low;
+    plan->range_high = dataset->rating_max + margin;
+    if (!(plan->range_low < plan->range_high)) { /* all ratings are 0, or equal and negative */
+        plan->range_low = low - 1;
+        plan->range_high = low + 1;
     }
 }
 

@@ -115,6 +115,8 @@ static void print_data(FILE *stream, const struct cps_console_banner *banner)
     double cells = (double)banner->users * (double)banner->movies;
     if (banner->data)
         fprintf(stream, "  data    %s\n", banner->data);
+    if (banner->columns)
+        fprintf(stream, "          %s\n", banner->columns);
     fprintf(stream, "  ratings %s by %s users of %s movies", grouped(banner->ratings).text,
             grouped(banner->users).text, grouped(banner->movies).text);
     if (cells > 0)

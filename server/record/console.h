@@ -50,7 +50,8 @@ struct cps_console_host {
 /* Texts may be NULL where there is nothing to say. */
 struct cps_console_banner {
     const char *version;
-    const char *data; /* where the ratings came from */
+    const char *data;    /* where the ratings came from */
+    const char *columns; /* and which columns of the file they are */
     uint64_t ratings, train, valid;
     double bytes_per_rating; /* of memory; 0 where not known */
     uint32_t users, movies;  /* without '#na#' */

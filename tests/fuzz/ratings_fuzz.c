@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "common/data/build.h"
+#include "common/data/input.h"
+#include "common/data/skip.h"
 
 #define SEPARATOR 0x1E
 
@@ -20,7 +22,10 @@ enum choice {
     CHOICE_SECOND = 1,       /* use the second file */
     CHOICE_VALID = 2,        /* as validation ratings, not titles */
     CHOICE_DOUBLE_COLON = 4, /* titles are cut by '::', not ',' */
+    CHOICE_DECODE = 8,       /* the ratings are the bytes of a file, packed perhaps */
     CHOICE_ROWS = 16,        /* ids may be rows of a start */
+    CHOICE_WIDE = 32,        /* the ratings are a matrix */
+    CHOICE_SKIP = 64,        /* bad lines are skipped */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -66,6 +71,22 @@ static void check_failure(const struct cps_dataset *data)
     require(cps_error_text()[0] != '\0' && !strchr(cps_error_text(), '\n'));
 }
 
+static void build(const struct cps_dataset_request *request, struct cps_dataset_sources *sources, bool decode)
+{
+    struct cps_dataset data = {0};
+    struct cps_text decoded = {0};
+    cps_error_clear();
+    enum cps_status status = decode ? cps_input_decode(&decoded, false, &sources->ratings) : CPS_OK;
+    if (status == CPS_OK)
+        status = cps_dataset_build(request, sources, &data);
+    if (status == CPS_OK)
+        check_success(&data);
+    else
+        check_failure(&data);
+    cps_dataset_release(&data);
+    cps_text_release(&decoded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (size == 0)
@@ -85,12 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct cps_dataset_request request = {.valid_pct = 0.25, .seed = 1, .shards = 1, .keep_samples = true};
     if (choices & CHOICE_ROWS)
         request.user_rows = request.movie_rows = 64;
-    struct cps_dataset data;
-    cps_error_clear();
-    if (cps_dataset_build(&request, &sources, &data) == CPS_OK)
-        check_success(&data);
-    else
-        check_failure(&data);
-    cps_dataset_release(&data);
+    request.wide = choices & CHOICE_WIDE;
+    request.missing = request.wide ? "99" : NULL;
+    request.skip_bad = choices & CHOICE_SKIP ? CPS_SKIP_ALL : 0;
+    build(&request, &sources, choices & CHOICE_DECODE);
     return 0;
 }

@@ -79,7 +79,8 @@ def lacks(arguments):
 
 def nodes_of(record):
     """(servers, workers) of a run."""
-    return record["cluster"]["servers"], record["cluster"]["workers"]
+    roles = [rank["role"] for rank in record["cluster"]["ranks"]]
+    return tuple(max(1, roles.count(role)) for role in ("server", "worker"))
 
 
 def shape_of(name, record):

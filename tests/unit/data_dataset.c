@@ -159,6 +159,7 @@ static void bad_requests_are_refused(void **state)
 static void write_numbered(const char *name, int first, int count)
 {
     struct cps_text text = {0};
+    assert_int_equal(cps_text_add(&text, "user,item,rating\n"), CPS_OK);
     for (int i = first; i < first + count; i++)
         assert_int_equal(cps_text_add(&text, "%d,%d,%g\n", i % 7, i % 11, i / 8.0), CPS_OK);
     write_file(name, text.data);

@@ -1,0 +1,37 @@
+/* Some lines of a ratings file, from all over it, as numbers that can be compared. */
+#ifndef CPS_DATA_SAMPLE_LINES_H
+#define CPS_DATA_SAMPLE_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/data/fields.h"
+#include "common/data/source.h"
+
+struct cps_cell {
+    uint64_t hash; /* of the text; equal texts have equal hashes */
+    float value;
+    bool is_number;
+};
+
+struct cps_sample_lines {
+    size_t rows, columns;
+    struct cps_cell *cells; /* [rows][columns] */
+    bool *continues;        /* [rows]: follows the row before it in the file */
+};
+
+/* Looks at lines from data on that have 'count' fields; of those the first max_columns. */
+enum cps_status cps_sample_lines_take(struct cps_sample_lines *self, const struct cps_source *source,
+                                      const struct cps_delimiter *delimiter, const char *data, size_t count,
+                                      size_t max_columns);
+void cps_sample_lines_release(struct cps_sample_lines *self);
+
+static inline const struct cps_cell *cps_sample_cell(const struct cps_sample_lines *self, size_t row,
+                                                     size_t column)
+{
+    return &self->cells[row * self->columns + column];
+}
+
+#endif
