@@ -11,8 +11,8 @@
 static enum cps_status check_replay(const struct cps_plan *plan, const struct cps_batch_order *replay)
 {
     if (replay->batch_size != plan->batch_size || replay->steps != cps_plan_steps(plan)) {
-        cps_fail(CPS_ERR_DATA, "the batch order has %llu steps of %u samples, but the run has %llu of %u",
-                 (unsigned long long)replay->steps, replay->batch_size,
+        cps_fail(CPS_ERR_DATA, "the batch order has %llu steps of %llu samples, but the run has %llu of %u",
+                 (unsigned long long)replay->steps, (unsigned long long)replay->batch_size,
                  (unsigned long long)cps_plan_steps(plan), plan->batch_size);
         return cps_hint(CPS_ERR_DATA, "--epochs and --batch-size must be those of the recording");
     }

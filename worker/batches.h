@@ -18,8 +18,7 @@
 /* A recorded order: rows[steps][batch_size], 0-based numbers of training samples. */
 struct cps_batch_order {
     const int32_t *rows;
-    uint64_t steps;
-    uint32_t batch_size;
+    uint64_t steps, batch_size;
 };
 
 struct cps_batches {

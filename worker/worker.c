@@ -354,7 +354,7 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
     CPS_TRY(cps_message_check(message, width));
     if (message->rows.step != self->step || message->rows.ticket != self->ticket || self->awaited == 0 ||
         message->rows.rows != pull_rows + read_rows)
-        return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+        return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding request", server);
     cps_outbox_enter(outbox, self->reading ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
     if (message->payload) {
         const float *rows = (const float *)(const void *)message->payload->data;

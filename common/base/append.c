@@ -2,7 +2,7 @@
  * Files that grow by whole pieces; see append.h. The step log, metrics.jsonl and the
  * TensorBoard events of a run are such files.
  *
- *     | kept_bytes: in the file, never touched again | tail: in memory |
+ *     | kept_bytes: in the file, never touched again | leaving: being written | tail: grows |
  */
 #include "common/base/append.h"
 
@@ -17,11 +17,11 @@ static enum cps_status append_error(const struct cps_append_file *self, int erro
     return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': %s", self->path, strerror(error));
 }
 
-/* Writes the tail after the kept bytes; gives errno, or 0. */
-static int write_tail(const struct cps_append_file *self)
+/* Writes what leaves after the kept bytes; gives errno, or 0. */
+static int write_leaving(const struct cps_append_file *self)
 {
-    for (size_t done = 0; done < self->tail.length;) {
-        ssize_t count = pwrite(self->fd, self->tail.data + done, self->tail.length - done,
+    for (size_t done = 0; done < self->leaving.length;) {
+        ssize_t count = pwrite(self->fd, self->leaving.data + done, self->leaving.length - done,
                                (off_t)(self->kept_bytes + done));
         if (count < 0 && errno != EINTR)
             return errno;
@@ -30,17 +30,34 @@ static int write_tail(const struct cps_append_file *self)
     return 0;
 }
 
-enum cps_status cps_append_file_flush(struct cps_append_file *self)
+bool cps_append_file_hand_over(struct cps_append_file *self)
 {
-    int error = write_tail(self);
+    if (self->leaving.length == 0) {
+        struct cps_text empty = self->leaving;
+        self->leaving = self->tail;
+        self->tail = empty;
+    }
+    return self->leaving.length > 0;
+}
+
+enum cps_status cps_append_file_write(struct cps_append_file *self)
+{
+    int error = write_leaving(self);
     if (error == 0) {
-        self->kept_bytes += self->tail.length;
-        cps_text_clear(&self->tail);
+        self->kept_bytes += self->leaving.length;
+        cps_text_clear(&self->leaving);
         return CPS_OK;
     }
     if (ftruncate(self->fd, (off_t)self->kept_bytes) != 0)
         return append_error(self, errno);
     return append_error(self, error);
+}
+
+enum cps_status cps_append_file_flush(struct cps_append_file *self)
+{
+    while (cps_append_file_hand_over(self))
+        CPS_TRY(cps_append_file_write(self));
+    return CPS_OK;
 }
 
 enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
@@ -68,5 +85,6 @@ enum cps_status cps_append_file_close(struct cps_append_file *self)
         status = append_error(self, errno);
     self->fd = -1;
     cps_text_release(&self->tail);
+    cps_text_release(&self->leaving);
     return status;
 }

@@ -8,6 +8,7 @@
 #ifndef CPS_BASE_APPEND_H
 #define CPS_BASE_APPEND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -15,15 +16,24 @@
 
 struct cps_append_file {
     char path[4096];
-    int fd;               /* -1 when not open */
-    uint64_t kept_bytes;  /* of whole pieces, in the file */
-    struct cps_text tail; /* not yet in it: add pieces here, whole ones before a flush */
+    int fd;                  /* -1 when not open */
+    uint64_t kept_bytes;     /* of whole pieces, in the file */
+    struct cps_text tail;    /* not yet in it: add pieces here, whole ones before a flush */
+    struct cps_text leaving; /* what was the tail, on its way */
 };
 
 /* Makes path, or what was there, a file of the count bytes of start. Every error here and
  * below is CPS_ERR_STORAGE (or CPS_ERR_MEMORY) and names the path; after one, close. */
 enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
                                      size_t count);
+
+/*
+ * A flush in two parts, for two threads: hand_over takes the tail away from who adds to it, unless an earlier
+ * one is still on its way; write writes that, and may run while the new tail grows. False when there is
+ * nothing to write.
+ */
+bool cps_append_file_hand_over(struct cps_append_file *self);
+enum cps_status cps_append_file_write(struct cps_append_file *self);
 
 /* Writes the tail and empties it; on an error the file stays as it was. */
 enum cps_status cps_append_file_flush(struct cps_append_file *self);

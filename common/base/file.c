@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,8 +77,10 @@ enum cps_status cps_atomic_file_open(struct cps_atomic_file *self, const char *p
     int length = snprintf(self->path, sizeof self->path, "%s", path);
     if (length < 0 || (size_t)length >= sizeof self->path)
         return cps_fail(CPS_ERR_STORAGE, "cannot write '%.64s…': the path is too long", path);
-    snprintf(self->temporary, sizeof self->temporary, "%s.%ld.tmp", path, (long)getpid());
-    self->fd = open(self->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    static atomic_uint opened; /* two threads may write one path */
+    snprintf(self->temporary, sizeof self->temporary, "%s.%ld%03u.tmp", path, (long)getpid(),
+             atomic_fetch_add(&opened, 1) % 1000);
+    self->fd = open(self->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (self->fd < 0)
         return storage_error(self, "write");
     return CPS_OK;
@@ -115,11 +118,30 @@ enum cps_status cps_atomic_file_write_at(struct cps_atomic_file *self, const voi
     return CPS_OK;
 }
 
-enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self)
+enum cps_status cps_atomic_file_check(struct cps_atomic_file *self, const void *bytes, size_t count)
 {
-    enum cps_status status = CPS_OK;
-    if (fsync(self->fd) != 0)
-        status = storage_error(self, "flush");
+    const char *next = bytes;
+    char piece[4096];
+    for (uint64_t offset = 0; count > 0;) {
+        size_t wanted = count < sizeof piece ? count : sizeof piece;
+        ssize_t done = pread(self->fd, piece, wanted, (off_t)offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return storage_error(self, "read back");
+        if (done == 0 || memcmp(piece, next, (size_t)done) != 0)
+            return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': it holds something else when it is read back",
+                            self->path);
+        next += done;
+        offset += (uint64_t)done;
+        count -= (size_t)done;
+    }
+    return CPS_OK;
+}
+
+/* Gives the file its name, after status on the way to it. */
+static enum cps_status publish(struct cps_atomic_file *self, enum cps_status status)
+{
     if (close(self->fd) != 0 && status == CPS_OK)
         status = storage_error(self, "close");
     self->fd = -1;
@@ -128,6 +150,11 @@ enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self)
     if (status != CPS_OK)
         unlink(self->temporary);
     return status;
+}
+
+enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self)
+{
+    return publish(self, fsync(self->fd) == 0 ? CPS_OK : storage_error(self, "flush"));
 }
 
 void cps_atomic_file_abort(struct cps_atomic_file *self)
@@ -139,15 +166,23 @@ void cps_atomic_file_abort(struct cps_atomic_file *self)
     unlink(self->temporary);
 }
 
+/* The file with its bytes, not yet under its name. */
+static enum cps_status write_whole(struct cps_atomic_file *self, const char *path, const void *bytes,
+                                   size_t count)
+{
+    CPS_TRY(cps_atomic_file_open(self, path));
+    enum cps_status status = cps_atomic_file_write(self, bytes, count);
+    if (status == CPS_OK)
+        status = cps_atomic_file_check(self, bytes, count);
+    if (status != CPS_OK)
+        cps_atomic_file_abort(self);
+    return status;
+}
+
 enum cps_status cps_file_replace(const char *path, const void *bytes, size_t count)
 {
     struct cps_atomic_file file;
-    CPS_TRY(cps_atomic_file_open(&file, path));
-    enum cps_status status = cps_atomic_file_write(&file, bytes, count);
-    if (status != CPS_OK) {
-        cps_atomic_file_abort(&file);
-        return status;
-    }
+    CPS_TRY(write_whole(&file, path, bytes, count));
     return cps_atomic_file_commit(&file);
 }
 
@@ -162,6 +197,13 @@ enum cps_status cps_sync_folder(const char *path)
     if (error && error != EINVAL)
         return cps_fail(CPS_ERR_STORAGE, "cannot flush '%s': %s", path, strerror(error));
     return CPS_OK;
+}
+
+enum cps_status cps_file_replace_at_once(const char *path, const void *bytes, size_t count)
+{
+    struct cps_atomic_file file;
+    CPS_TRY(write_whole(&file, path, bytes, count));
+    return publish(&file, CPS_OK);
 }
 
 enum cps_status cps_make_folders(const char *path)

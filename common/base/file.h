@@ -22,8 +22,8 @@ enum cps_status cps_file_map(struct cps_file_map *self, const char *path, enum c
 void cps_file_unmap(struct cps_file_map *self);
 
 /* A file that appears under its name only when it is complete. Writes go to a
- * temporary name beside it; commit flushes to the disk and renames; abort removes.
- * Every error is CPS_ERR_STORAGE and names the path. */
+ * temporary name beside it, one of its own for every open; commit flushes to the disk and
+ * renames; abort removes. Every error is CPS_ERR_STORAGE and names the path. */
 struct cps_atomic_file {
     int fd; /* -1 when not open */
     char path[4096];
@@ -37,8 +37,15 @@ enum cps_status cps_atomic_file_write_at(struct cps_atomic_file *self, const voi
 enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self);
 void cps_atomic_file_abort(struct cps_atomic_file *self);
 
-/* The three in one, for a file that is in memory. */
+/* Reads the file back and compares it with the count bytes it should hold. */
+enum cps_status cps_atomic_file_check(struct cps_atomic_file *self, const void *bytes, size_t count);
+
+/* All in one, for a file that is in memory: written, read back, flushed, renamed. */
 enum cps_status cps_file_replace(const char *path, const void *bytes, size_t count);
+
+/* The same without waiting for the disk: readers see the new file at once, but a machine that loses its
+ * power in the next seconds may forget it. For last words. */
+enum cps_status cps_file_replace_at_once(const char *path, const void *bytes, size_t count);
 
 /* Brings to the disk which names there are in the folder at path. CPS_ERR_STORAGE. */
 enum cps_status cps_sync_folder(const char *path);

@@ -36,7 +36,7 @@ uint64_t cps_random_u64(uint64_t seed, uint32_t purpose, uint64_t index)
 
 double cps_random_uniform(uint64_t seed, uint32_t purpose, uint64_t index)
 {
-    /* The middle of one of 2^53 cells: symmetric, and no end point. */
+    /* Symmetric, and no end point. */
     return ((double)(cps_random_u64(seed, purpose, index) >> 12) + 0.5) * 0x1p-52;
 }
 

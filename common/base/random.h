@@ -26,7 +26,7 @@ void cps_random_block(uint64_t seed, uint32_t purpose, uint64_t index, uint32_t 
 /* 64 uniform bits. */
 uint64_t cps_random_u64(uint64_t seed, uint32_t purpose, uint64_t index);
 
-/* Uniform in (0, 1), 53 bits, never 0 or 1. */
+/* Uniform in (0, 1), never 0 or 1: the middle of one of 2^52 cells. */
 double cps_random_uniform(uint64_t seed, uint32_t purpose, uint64_t index);
 
 /* Standard normal by inversion (Wichura, AS 241, Applied Statistics 37, 1988). */

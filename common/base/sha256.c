@@ -1,8 +1,17 @@
-/* SHA-256: a thin coat over libcrypto, so that no caller sees its types. */
+/*
+ * SHA-256: a thin coat over libcrypto, so that no caller sees its types.
+ *
+ * libcrypto reports a lack of memory as anything, a missing algorithm for one; so its allocator
+ * is watched, and the algorithm is looked up once, before the first use.
+ */
 #include "common/base/sha256.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +22,47 @@
 
 struct cps_sha256; /* an EVP_MD_CTX under another name */
 
+static EVP_MD *algorithm; /* for the life of the process */
+static atomic_bool short_of_memory;
+
+static void *allocate(size_t bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    void *memory = bytes ? malloc(bytes) : NULL;
+    if (bytes && !memory)
+        short_of_memory = true;
+    return memory;
+}
+
+static void *reallocate(void *memory, size_t bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    void *moved = bytes ? realloc(memory, bytes) : (free(memory), NULL);
+    if (bytes && !moved)
+        short_of_memory = true;
+    return moved;
+}
+
+static void release(void *memory, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(memory);
+}
+
+/* No configuration is read: nothing in it bears on a hash. */
+static void look_up(void)
+{
+    CRYPTO_set_mem_functions(allocate, reallocate, release);
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1)
+        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static enum cps_status refused(void)
+{
+    return short_of_memory ? cps_fail_memory("SHA-256 of libcrypto", 0)
+                           : cps_fail(CPS_ERR_INTERNAL, "libcrypto offers no SHA-256");
+}
+
 static EVP_MD_CTX *context_of(struct cps_sha256 *self)
 {
     return (EVP_MD_CTX *)self;
@@ -20,10 +70,12 @@ static EVP_MD_CTX *context_of(struct cps_sha256 *self)
 
 enum cps_status cps_sha256_create(struct cps_sha256 **out)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, look_up);
+    EVP_MD_CTX *context = algorithm ? EVP_MD_CTX_new() : NULL;
+    if (!context || EVP_DigestInit_ex(context, algorithm, NULL) != 1) {
         EVP_MD_CTX_free(context);
-        return cps_fail(CPS_ERR_INTERNAL, "libcrypto offers no SHA-256");
+        return refused();
     }
     *out = (struct cps_sha256 *)context;
     return CPS_OK;

@@ -273,6 +273,18 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
 }
 
+enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more)
+{
+    if (!self->mpi)
+        return CPS_OK;
+    MPI_Request request;
+    unsigned char word = *more;
+    int code = MPI_Ibcast(&word, 1, MPI_UNSIGNED_CHAR, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "wait for the record", code, &request));
+    *more = word != 0;
+    return CPS_OK;
+}
+
 enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all)
 {
     char *mine;

@@ -58,6 +58,10 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
 /* Everybody's own [bytes] into all [ranks][bytes]. Collective. */
 enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all);
 
+/* Rank 0 tells all whether they go on waiting for it, so that they do for as long as it says something at
+ * all: called again and again while it is busy, more often than the timeout. Collective. */
+enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more);
+
 /* How the messages between ranks travel. */
 struct cps_cluster_network {
     bool tcp;              /* control over tcp even within a host */

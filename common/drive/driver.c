@@ -29,7 +29,8 @@
 #include "common/net/queue.h"
 
 #define TICK_NS 10000000u
-#define HEARTBEAT_NS 1000000000u
+#define LONGEST_BEAT_NS 1000000000u /* between heartbeats */
+#define BEATS_A_TIMEOUT 4
 #define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
 #define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
 #define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
@@ -65,6 +66,7 @@ struct cps_driver {
     uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
     uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
     uint64_t spin_ns;            /* how long after the last message to wait awake */
+    uint64_t beat_ns;            /* between heartbeats: several in the time after which a peer is lost */
     struct cps_stopwatch watch;
     uint32_t turns;
     enum cps_status status; /* the first error, with what was said of it */
@@ -265,7 +267,7 @@ static void heartbeat(struct cps_driver *self)
 {
     if (self->now_ns < self->heartbeat_ns)
         return;
-    self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
+    self->heartbeat_ns = self->now_ns + self->beat_ns;
     for (uint32_t i = 0; i < self->node_count; i++)
         if (!node_done(&self->nodes[i]))
             settle(self, &self->nodes[i], add_heartbeats(self, &self->nodes[i]));
@@ -304,8 +306,8 @@ static enum cps_status check_coordinator(struct cps_driver *self)
     uint64_t silence = self->awake_ns - self->heard_ns;
     if (!self->options.peer_timeout_ns || local_node(self, 0) || silence < self->options.peer_timeout_ns)
         return CPS_OK;
-    return cps_fail(CPS_ERR_PEER, "nothing was heard from the coordinator (rank %u) for %" PRIu64 " s",
-                    self->options.route.node_rank[0], silence / 1000000000u);
+    return cps_fail(CPS_ERR_PEER, "nothing was heard from the coordinator (rank %u) for %.*f s",
+                    self->options.route.node_rank[0], silence < 10000000000u, (double)silence * 1e-9);
 }
 
 /* A rank that was long away (in a validation, in a write to a slow disk, stopped by the user) has not heard
@@ -424,7 +426,7 @@ enum cps_status cps_driver_run(struct cps_driver *self)
     self->now_ns = self->tick_ns = self->active_ns = cps_clock_ns();
     self->awake_ns = self->heard_ns = self->now_ns;
     cps_stopwatch_start(&self->watch);
-    self->heartbeat_ns = self->now_ns + HEARTBEAT_NS;
+    self->heartbeat_ns = self->now_ns + self->beat_ns;
     self->nap_ns = NAP_NS;
     enum cps_status status = tick(self);
     while (status == CPS_OK && !all_done(self))
@@ -436,6 +438,12 @@ enum cps_status cps_driver_run(struct cps_driver *self)
         return CPS_OK;
     cps_fail(self->status, "%s", self->error);
     return self->hint[0] ? cps_hint(self->status, "%s", self->hint) : self->status;
+}
+
+static uint64_t beat_within(uint64_t timeout_ns)
+{
+    uint64_t beat_ns = timeout_ns / BEATS_A_TIMEOUT;
+    return timeout_ns == 0 || beat_ns > LONGEST_BEAT_NS ? LONGEST_BEAT_NS : beat_ns;
 }
 
 static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role *roles)
@@ -464,6 +472,7 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
     self->options = *options;
     self->node_count = role_count;
     self->spin_ns = options->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS;
+    self->beat_ns = beat_within(options->peer_timeout_ns);
     enum cps_status status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
     if (status == CPS_OK)
         status = cps_alloc("nodes", options->route.nodes, sizeof *self->local, &self->local);

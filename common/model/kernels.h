@@ -53,11 +53,11 @@ struct cps_kernels {
 
     /* Brings a row up to date in place. */
     void (*catch_up)(float *restrict w, float *restrict m, float *restrict v, size_t stride,
-                     const struct cps_catch_up *plan);
+                     const struct cps_catch_up *missed);
 
     /* The weights of an up-to-date copy; the row itself stays. */
     void (*peek)(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,
-                 const struct cps_catch_up *plan, float *restrict out);
+                 const struct cps_catch_up *missed, float *restrict out);
 
     /* w = w·decay - rate·gradient, returns as adam. */
     bool (*descend)(float *restrict w, const int64_t *restrict sum, size_t stride, float decay, float rate,

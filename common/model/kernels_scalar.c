@@ -103,34 +103,35 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
 }
 
 /* Two terms share a division: a/x + b/y = (a·y + b·x)/(x·y). */
-static float caught_up(float w, float m, float v, const struct cps_catch_up *plan)
+static float caught_up(float w, float m, float v, const struct cps_catch_up *missed)
 {
     float root = sqrtf(v), sum = 0.0f;
     uint32_t i = 0;
-    for (; i + 2 <= plan->terms; i += 2) {
-        float x = root * plan->ratio[i] + CPS_ADAM_EPSILON, y = root * plan->ratio[i + 1] + CPS_ADAM_EPSILON;
-        sum += (plan->weight[i] * y + plan->weight[i + 1] * x) / (x * y);
+    for (; i + 2 <= missed->terms; i += 2) {
+        float x = root * missed->ratio[i] + CPS_ADAM_EPSILON,
+              y = root * missed->ratio[i + 1] + CPS_ADAM_EPSILON;
+        sum += (missed->weight[i] * y + missed->weight[i + 1] * x) / (x * y);
     }
-    if (i < plan->terms)
-        sum += plan->weight[i] / (root * plan->ratio[i] + CPS_ADAM_EPSILON);
-    return w * plan->decay - m * sum;
+    if (i < missed->terms)
+        sum += missed->weight[i] / (root * missed->ratio[i] + CPS_ADAM_EPSILON);
+    return w * missed->decay - m * sum;
 }
 
 static void catch_up(float *restrict w, float *restrict m, float *restrict v, size_t stride,
-                     const struct cps_catch_up *plan)
+                     const struct cps_catch_up *missed)
 {
     for (size_t j = 0; j < stride; j++) {
-        w[j] = caught_up(w[j], m[j], v[j], plan);
-        m[j] *= plan->momentum;
-        v[j] *= plan->square;
+        w[j] = caught_up(w[j], m[j], v[j], missed);
+        m[j] *= missed->momentum;
+        v[j] *= missed->square;
     }
 }
 
 static void peek(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,
-                 const struct cps_catch_up *plan, float *restrict out)
+                 const struct cps_catch_up *missed, float *restrict out)
 {
     for (size_t j = 0; j < stride; j++)
-        out[j] = caught_up(w[j], m[j], v[j], plan);
+        out[j] = caught_up(w[j], m[j], v[j], missed);
 }
 
 static bool descend(float *restrict w, const int64_t *restrict sum, size_t stride, float decay, float rate,

@@ -160,7 +160,7 @@ static bool adam_single(float *restrict w, float *restrict m, float *restrict v,
 
 /* `blocks` vectors at a time, so that their divisions overlap. */
 static inline __attribute__((always_inline)) void caught_up(const float *w, const float *m, const float *v,
-                                                            const struct cps_catch_up *plan, int blocks,
+                                                            const struct cps_catch_up *missed, int blocks,
                                                             float *out)
 {
     const vec epsilon = vec_set(CPS_ADAM_EPSILON);
@@ -170,42 +170,42 @@ static inline __attribute__((always_inline)) void caught_up(const float *w, cons
         sum[b] = vec_set(0.0f);
     }
     uint32_t i = 0;
-    for (; i + 2 <= plan->terms; i += 2) {
-        const vec first_ratio = vec_set(plan->ratio[i]), second_ratio = vec_set(plan->ratio[i + 1]);
-        const vec first = vec_set(plan->weight[i]), second = vec_set(plan->weight[i + 1]);
+    for (; i + 2 <= missed->terms; i += 2) {
+        const vec first_ratio = vec_set(missed->ratio[i]), second_ratio = vec_set(missed->ratio[i + 1]);
+        const vec first = vec_set(missed->weight[i]), second = vec_set(missed->weight[i + 1]);
         for (int b = 0; b < blocks; b++) {
             vec x = root[b] * first_ratio + epsilon, y = root[b] * second_ratio + epsilon;
             sum[b] = sum[b] + (first * y + second * x) / (x * y);
         }
     }
-    for (int b = 0; b < blocks && i < plan->terms; b++)
-        sum[b] = sum[b] + vec_set(plan->weight[i]) / (root[b] * vec_set(plan->ratio[i]) + epsilon);
+    for (int b = 0; b < blocks && i < missed->terms; b++)
+        sum[b] = sum[b] + vec_set(missed->weight[i]) / (root[b] * vec_set(missed->ratio[i]) + epsilon);
     for (int b = 0; b < blocks; b++)
         vec_store(out + b * WIDTH,
-                  vec_load(w + b * WIDTH) * vec_set(plan->decay) - vec_load(m + b * WIDTH) * sum[b]);
+                  vec_load(w + b * WIDTH) * vec_set(missed->decay) - vec_load(m + b * WIDTH) * sum[b]);
 }
 
 static inline void peek_into(const float *w, const float *m, const float *v, size_t stride,
-                             const struct cps_catch_up *plan, float *out)
+                             const struct cps_catch_up *missed, float *out)
 {
     size_t j = 0;
     for (; j + 4 * WIDTH <= stride; j += 4 * WIDTH)
-        caught_up(w + j, m + j, v + j, plan, 4, out + j);
+        caught_up(w + j, m + j, v + j, missed, 4, out + j);
     for (; j < stride; j += WIDTH)
-        caught_up(w + j, m + j, v + j, plan, 1, out + j);
+        caught_up(w + j, m + j, v + j, missed, 1, out + j);
 }
 
 static void peek(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,
-                 const struct cps_catch_up *plan, float *restrict out)
+                 const struct cps_catch_up *missed, float *restrict out)
 {
-    peek_into(w, m, v, stride, plan, out);
+    peek_into(w, m, v, stride, missed, out);
 }
 
 static void catch_up(float *restrict w, float *restrict m, float *restrict v, size_t stride,
-                     const struct cps_catch_up *plan)
+                     const struct cps_catch_up *missed)
 {
-    const vec momentum = vec_set(plan->momentum), square = vec_set(plan->square);
-    peek_into(w, m, v, stride, plan, w);
+    const vec momentum = vec_set(missed->momentum), square = vec_set(missed->square);
+    peek_into(w, m, v, stride, missed, w);
     for (size_t j = 0; j < stride; j += WIDTH) {
         vec_store(m + j, vec_load(m + j) * momentum);
         vec_store(v + j, vec_load(v + j) * square);

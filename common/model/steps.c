@@ -28,7 +28,7 @@ enum {
     SETTLED = 4096
 };
 
-/* The number of nodes is a constant where these are called: unrolled, a plan takes half the time. */
+/* The number of nodes is a constant where these are called: unrolled, a gap takes half the time. */
 #define ALWAYS_INLINE __attribute__((always_inline))
 
 static const double TIME_UNIT = 64.0;
@@ -337,9 +337,9 @@ static inline ALWAYS_INLINE void normalise_moments(const struct rule *rule, uint
 }
 
 /* By rule, which has `nodes` nodes. */
-static inline ALWAYS_INLINE void plan_by_nodes(const struct cps_steps *self, const struct rule *rule,
-                                               uint32_t nodes, uint64_t from, uint64_t gap, double decay,
-                                               struct cps_catch_up *out)
+static inline ALWAYS_INLINE void sum_by_nodes(const struct cps_steps *self, const struct rule *rule,
+                                              uint32_t nodes, uint64_t from, uint64_t gap, double decay,
+                                              struct cps_catch_up *out)
 {
     double moments[MOMENTS] = {0};
     moments_between(self, from, from + gap, nodes, moments);
@@ -358,17 +358,17 @@ static inline ALWAYS_INLINE void plan_by_nodes(const struct cps_steps *self, con
     }
 }
 
-static void plan_by_rule(const struct cps_steps *self, uint64_t from, uint64_t gap, double decay,
-                         struct cps_catch_up *out)
+static void sum_by_rule(const struct cps_steps *self, uint64_t from, uint64_t gap, double decay,
+                        struct cps_catch_up *out)
 {
     if (gap <= FEW_NODES_GAP)
-        plan_by_nodes(self, &constants.few, FEW_NODES, from, gap, decay, out);
+        sum_by_nodes(self, &constants.few, FEW_NODES, from, gap, decay, out);
     else
-        plan_by_nodes(self, &constants.many, MOMENTS, from, gap, decay, out);
+        sum_by_nodes(self, &constants.many, MOMENTS, from, gap, decay, out);
 }
 
-static void plan_by_term(const struct cps_steps *self, uint64_t from, uint64_t gap, double decay,
-                         struct cps_catch_up *out)
+static void sum_by_term(const struct cps_steps *self, uint64_t from, uint64_t gap, double decay,
+                        struct cps_catch_up *out)
 {
     double weight = decay; /* prod_{s<j<=k} mom_j/A_j · A(s,t) */
     out->terms = (uint32_t)gap;
@@ -385,8 +385,8 @@ static double square_decay(uint64_t gap)
     return gap <= BLOCK ? constants.square[gap] : cps_power(CPS_ADAM_SQUARE_DECAY, gap);
 }
 
-static struct products plan_products(const struct cps_steps *self, uint64_t from, uint64_t to,
-                                     struct cps_catch_up *out)
+static struct products products_of_gap(const struct cps_steps *self, uint64_t from, uint64_t to,
+                                       struct cps_catch_up *out)
 {
     struct products products = products_between(self, from, to);
     out->decay = (float)products.decay;
@@ -428,8 +428,7 @@ static double momentum_between(const struct cps_steps *self, uint64_t from, uint
 }
 
 /* Momentum multiplied forwards, decay backwards: no quotient, no difference. */
-static void plan_strong_terms(const struct cps_steps *self, uint64_t from, uint64_t to,
-                              struct cps_catch_up *out)
+static void sum_strong_terms(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
 {
     uint64_t gap = to - from < CPS_CATCH_UP_HORIZON ? to - from : CPS_CATCH_UP_HORIZON;
     double pushed[CPS_CATCH_UP_HORIZON], momentum = 1.0, decay = decay_between(self, from + gap, to);
@@ -446,28 +445,28 @@ static void plan_strong_terms(const struct cps_steps *self, uint64_t from, uint6
     out->terms = (uint32_t)gap;
 }
 
-static void plan_strong(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
+static void catch_up_strong(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
 {
     out->decay = (float)decay_between(self, from, to);
     out->momentum = (float)momentum_between(self, from, to);
     out->square = (float)square_decay(to - from);
     out->terms = 0;
     if (from > 0 && self->adam)
-        plan_strong_terms(self, from, to, out);
+        sum_strong_terms(self, from, to, out);
 }
 
 void cps_steps_catch_up(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out)
 {
     if (decays_strongly(self, from, to)) {
-        plan_strong(self, from, to, out);
+        catch_up_strong(self, from, to, out);
         return;
     }
-    struct products products = plan_products(self, from, to, out);
+    struct products products = products_of_gap(self, from, to, out);
     if (from == 0 || !self->adam)
         return;
     uint64_t gap = to - from < CPS_CATCH_UP_HORIZON ? to - from : CPS_CATCH_UP_HORIZON;
     if (gap <= FEW_NODES || from < CPS_CATCH_UP_EARLY)
-        plan_by_term(self, from, gap, products.decay, out);
+        sum_by_term(self, from, gap, products.decay, out);
     else
-        plan_by_rule(self, from, gap, products.decay, out);
+        sum_by_rule(self, from, gap, products.decay, out);
 }

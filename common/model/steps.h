@@ -59,7 +59,7 @@ struct cps_adam_step {
 
 struct cps_steps; /* opaque: the hyper-parameters granted so far and their tables */
 
-/* For rows that decay by wd. adam false: only decay is planned. */
+/* For rows that decay by wd. Without adam they do nothing but decay. */
 enum cps_status cps_steps_create(double wd, bool adam, struct cps_steps **out);
 void cps_steps_destroy(struct cps_steps **self);
 
@@ -74,7 +74,7 @@ uint64_t cps_steps_granted(const struct cps_steps *self);
 struct cps_adam_step cps_steps_coefficients(const struct cps_steps *self, uint64_t step);
 struct cps_hyper cps_steps_hyper(const struct cps_steps *self, uint64_t step);
 
-/* Plans the catch-up from after step `from` to after step `to`, from < to <= granted.
+/* What steps from+1..to do to a row that no gradient reaches meanwhile, from < to <= granted.
  * from 0 means a row that never had a gradient: it only decays. */
 void cps_steps_catch_up(const struct cps_steps *self, uint64_t from, uint64_t to, struct cps_catch_up *out);
 

@@ -13,26 +13,6 @@
 #include "common/options/check.h"
 #include "common/options/value.h"
 
-static bool is_called(const struct cps_option *option, const char *name)
-{
-    return strcmp(option->name, name) == 0;
-}
-
-/* Of the options about ranks two say what a worker may see of the others' steps. */
-static bool decides_the_curve(const struct cps_option *option)
-{
-    return option->group == CPS_GROUP_DATA || option->group == CPS_GROUP_MODEL ||
-           option->group == CPS_GROUP_TRAINING || is_called(option, "consistency") ||
-           is_called(option, "staleness");
-}
-
-/* Of the options that decide the curve: may this one change what is read, or how it is split
- * and numbered? */
-static bool decides_the_data(const struct cps_option *option)
-{
-    return option->group == CPS_GROUP_DATA || is_called(option, "seed") || is_called(option, "init");
-}
-
 static enum cps_status take_over(struct cps_options *self, const char *where, const struct cps_option *option,
                                  const struct cps_option_setting *setting)
 {
@@ -81,12 +61,12 @@ static enum cps_status adopt_one(struct cps_options *self, const char *where,
     const struct cps_option *option = cps_option_find(setting->name, strlen(setting->name), CPS_FOR(REPLAY));
     if (!option)
         return meet_unknown(where, setting, differing);
-    if (!decides_the_curve(option))
+    if (option->decides == CPS_DECIDES_NOTHING)
         return CPS_OK;
     if (self->sources[cps_option_index(option)] != CPS_SOURCE_COMMAND_LINE)
         return take_over(self, where, option, setting);
     CPS_TRY(compare(self, option, setting, differing, &differs));
-    *other_data = *other_data || (differs && decides_the_data(option));
+    *other_data = *other_data || (differs && option->decides == CPS_DECIDES_DATA);
     return CPS_OK;
 }
 
@@ -96,7 +76,7 @@ static enum cps_status forget_what_is_not_recorded(struct cps_options *self)
 {
     for (size_t i = 0; i < cps_option_count; i++) {
         const struct cps_option *option = &cps_option_table[i];
-        bool ours = option->commands & CPS_FOR(REPLAY) && decides_the_curve(option);
+        bool ours = option->commands & CPS_FOR(REPLAY) && option->decides != CPS_DECIDES_NOTHING;
         if (ours && self->sources[i] != CPS_SOURCE_COMMAND_LINE)
             CPS_TRY(cps_option_reset(self, option));
     }

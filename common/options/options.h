@@ -153,10 +153,14 @@ enum cps_option_source cps_options_source(const struct cps_options *self, const 
 /* "default", "config file", "environment", "recorded run" or "command line". */
 const char *cps_option_source_text(enum cps_option_source source);
 
-/* Called with one effective option: group and source as texts, value NULL where the
- * option has none. */
-typedef enum cps_status (*cps_options_visit)(void *context, const char *group, const char *name,
-                                             const char *value, const char *source);
+/* One effective option, as texts; value NULL where it has none. */
+struct cps_option_view {
+    const char *group, *name, *value, *source;
+    bool decides_curve; /* another value may give another curve */
+};
+
+/* Called with one option, which is good until it returns. */
+typedef enum cps_status (*cps_options_visit)(void *context, const struct cps_option_view *option);
 
 /* Visits every option of self's command, in the order of the help; stops at the first
  * error, which it returns. */

@@ -56,10 +56,13 @@ static enum cps_status visit_one(const struct cps_options *self, const struct cp
 {
     struct cps_text value = {0};
     enum cps_status status = cps_option_format(self, option, &value);
-    const char *source = source_texts[self->sources[cps_option_index(option)]];
+    const struct cps_option_view view = {.group = cps_option_group_title(option->group),
+                                         .name = option->name,
+                                         .value = cps_option_has_value(self, option) ? value.data : NULL,
+                                         .source = source_texts[self->sources[cps_option_index(option)]],
+                                         .decides_curve = option->decides != CPS_DECIDES_NOTHING};
     if (status == CPS_OK)
-        status = visit(context, cps_option_group_title(option->group), option->name,
-                       cps_option_has_value(self, option) ? value.data : NULL, source);
+        status = visit(context, &view);
     cps_text_release(&value);
     return status;
 }
@@ -79,17 +82,15 @@ struct writer {
 };
 
 /* 'config' is left out: what its files said is in the values. */
-static enum cps_status write_one(void *context, const char *group, const char *name, const char *value,
-                                 const char *source)
+static enum cps_status write_one(void *context, const struct cps_option_view *option)
 {
     struct writer *writer = context;
-    (void)group;
-    if (!value || strcmp(name, "config") == 0)
+    if (!option->value || strcmp(option->name, "config") == 0)
         return CPS_OK;
-    if (writer->source != source)
-        CPS_TRY(cps_text_add(writer->out, "#: source %s\n", source));
-    writer->source = source;
-    return cps_config_write(writer->out, name, value);
+    if (writer->source != option->source)
+        CPS_TRY(cps_text_add(writer->out, "#: source %s\n", option->source));
+    writer->source = option->source;
+    return cps_config_write(writer->out, option->name, option->value);
 }
 
 enum cps_status cps_options_write(const struct cps_options *self, struct cps_text *out)

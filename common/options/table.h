@@ -36,6 +36,13 @@ enum cps_option_group {
 #define CPS_FOR(command) (1u << CPS_COMMAND_##command)
 #define CPS_FOR_ALL ((1u << CPS_COMMAND_COUNT) - 1)
 
+/* What an option has a say in. Whoever adopts, records or compares options asks this alone. */
+enum cps_option_decides {
+    CPS_DECIDES_NOTHING, /* no bit of a curve: ranks, transport, records */
+    CPS_DECIDES_CURVE,
+    CPS_DECIDES_DATA /* what is read or how it is split and numbered, and so the curve */
+};
+
 struct cps_option {
     const char *name;     /* without the dashes */
     const char *alias;    /* another name, or NULL */
@@ -43,6 +50,7 @@ struct cps_option {
     const char *argument; /* "FILE"; NULL where it takes no value */
     enum cps_option_type type;
     enum cps_option_group group;
+    enum cps_option_decides decides;
     unsigned commands;    /* CPS_FOR bits */
     size_t offset;        /* of the field in struct cps_options */
     const char *fallback; /* the default, as text; NULL for none */

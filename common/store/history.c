@@ -69,7 +69,7 @@ static enum cps_status add_metric_columns(struct cps_text *text, const struct cp
     return cps_text_add(text, "\n");
 }
 
-static enum cps_status add_file(struct cps_text *text, const struct cps_history *self)
+enum cps_status cps_history_text(const struct cps_history *self, struct cps_text *text)
 {
     CPS_TRY(
         cps_text_add(text, CURVE_COLUMNS ",time_s,steps,ratings_per_s," TIME_COLUMNS "," METRIC_COLUMNS "\n"));
@@ -90,7 +90,7 @@ enum cps_status cps_history_write(const struct cps_history *self, const struct c
     char path[CPS_RUN_FILE_BYTES];
     struct cps_text text = {0};
     cps_run_folder_file(folder, "history.csv", path);
-    enum cps_status status = add_file(&text, self);
+    enum cps_status status = cps_history_text(self, &text);
     if (status == CPS_OK)
         status = cps_file_replace(path, text.data, text.length);
     cps_text_release(&text);

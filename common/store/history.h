@@ -19,6 +19,7 @@
 
 #include "common/base/sha256.h"
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 struct cps_run_folder;
 
@@ -59,6 +60,9 @@ enum cps_status cps_history_add(struct cps_history *self, const struct cps_epoch
 /* The epoch of the lowest valid_loss, the first of equals; of the lowest train_loss
  * where nothing was validated; NULL when there is no epoch. */
 const struct cps_epoch_record *cps_history_best(const struct cps_history *self);
+
+/* Adds the text of history.csv to *out. */
+enum cps_status cps_history_text(const struct cps_history *self, struct cps_text *out);
 
 /* Replaces history.csv in folder. CPS_ERR_STORAGE. */
 enum cps_status cps_history_write(const struct cps_history *self, const struct cps_run_folder *folder);

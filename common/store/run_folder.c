@@ -176,7 +176,7 @@ static enum cps_status remove_file(const struct cps_run_folder *self, const char
     return cps_fail(CPS_ERR_STORAGE, "cannot remove '%s/%s': %s", self->path, name, strerror(errno));
 }
 
-static enum cps_status remove_temporaries(const struct cps_run_folder *self)
+enum cps_status cps_run_folder_sweep(const struct cps_run_folder *self)
 {
     DIR *folder = opendir(self->path);
     if (!folder)
@@ -191,7 +191,7 @@ static enum cps_status remove_temporaries(const struct cps_run_folder *self)
 
 enum cps_status cps_run_folder_start(struct cps_run_folder *self)
 {
-    CPS_TRY(remove_temporaries(self));
+    CPS_TRY(cps_run_folder_sweep(self));
     for (size_t i = 0; i < sizeof our_files / sizeof our_files[0]; i++)
         CPS_TRY(remove_file(self, our_files[i]));
     self->started = true;
@@ -211,4 +211,20 @@ void cps_run_folder_close(struct cps_run_folder *self)
 void cps_run_folder_file(const struct cps_run_folder *self, const char *name, char out[CPS_RUN_FILE_BYTES])
 {
     snprintf(out, CPS_RUN_FILE_BYTES, "%s/%s", self->path, name);
+}
+
+enum cps_status cps_run_folder_put(const struct cps_run_folder *self, const char *name,
+                                   const struct cps_text *text)
+{
+    char path[CPS_RUN_FILE_BYTES];
+    cps_run_folder_file(self, name, path);
+    return cps_file_replace(path, text->data, text->length);
+}
+
+enum cps_status cps_run_folder_put_at_once(const struct cps_run_folder *self, const char *name,
+                                           const struct cps_text *text)
+{
+    char path[CPS_RUN_FILE_BYTES];
+    cps_run_folder_file(self, name, path);
+    return cps_file_replace_at_once(path, text->data, text->length);
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 #define CPS_RUN_FOLDER_BYTES 3840
 #define CPS_RUN_FILE_BYTES 4096
@@ -37,6 +38,15 @@ enum cps_status cps_run_folder_open(struct cps_run_folder *self, const char *out
 /* Removes the files of a former run (the contents of tb/ and checkpoints/ are left to
  * those who write them). Call it once training is about to begin. */
 enum cps_status cps_run_folder_start(struct cps_run_folder *self);
+
+/* Replaces the file name, waiting for the disk, or at once: see cps_file_replace(). CPS_ERR_STORAGE. */
+enum cps_status cps_run_folder_put(const struct cps_run_folder *self, const char *name,
+                                   const struct cps_text *text);
+enum cps_status cps_run_folder_put_at_once(const struct cps_run_folder *self, const char *name,
+                                           const struct cps_text *text);
+
+/* Removes what writes that were cut short left half done. */
+enum cps_status cps_run_folder_sweep(const struct cps_run_folder *self);
 
 /* Unlocks. A folder made by open() and never started is removed again. */
 void cps_run_folder_close(struct cps_run_folder *self);

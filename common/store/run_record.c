@@ -1,8 +1,7 @@
 /*
  * run.json: the record -> a JSON tree in a fixed order -> text -> the run folder.
  *
- * A tree that could not be built (memory) shows as NULL in the end, because jansson's
- * functions pass NULL on; nothing on the way needs a check.
+ * Memory that could not be had on the way shows in the end (json.h); nothing before needs a check.
  */
 #include "common/store/run_record.h"
 
@@ -13,9 +12,10 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/store/json.h"
 #include "common/store/run_folder.h"
 
-/* Losses are float32: nine digits are all they have. */
+/* As many digits as history.csv has of a loss, whose hash they are part of. */
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(9))
 
 static void put(json_t *object, const char *key, json_t *value)
@@ -29,12 +29,10 @@ static json_t *text_value(const char *text)
     json_t *value = text ? json_string(text) : NULL;
     if (value || !text)
         return value;
-    char *ascii = strdup(text);
-    for (char *c = ascii; c && *c; c++)
+    value = json_string_nocheck(text);
+    for (char *c = (char *)(uintptr_t)json_string_value(value); c && *c; c++)
         if ((unsigned char)*c >= 0x80)
             *c = '?';
-    value = ascii ? json_string(ascii) : NULL;
-    free(ascii);
     return value;
 }
 
@@ -93,6 +91,7 @@ static json_t *machine_value(const struct cps_record_origin *origin)
     json_t *object = json_object();
     put(object, "host", text_value(origin->host));
     put(object, "system", text_value(origin->system));
+    put(object, "architecture", text_value(origin->architecture));
     put(object, "processor", text_value(origin->processor));
     put(object, "cores", origin->cores ? count_value(origin->cores) : NULL);
     put(object, "memory_bytes", origin->memory_bytes ? count_value(origin->memory_bytes) : NULL);
@@ -121,6 +120,7 @@ static json_t *options_value(const struct cps_run_record *record)
         json_t *option = json_object();
         put(option, "value", text_value(record->options[i].value));
         put(option, "source", text_value(record->options[i].source));
+        put(option, "decides_curve", json_boolean(record->options[i].decides_curve));
         put(object, record->options[i].name, option);
     }
     return object;
@@ -153,6 +153,8 @@ static json_t *cluster_value(const struct cps_run_record *record)
     put(object, "transport", text_value(record->transport));
     put(object, "isa", text_value(record->isa));
     put(object, "consistency", text_value(record->consistency));
+    put(object, "servers", count_value(record->servers));
+    put(object, "workers", count_value(record->workers));
     put(object, "ranks", ranks_value(record));
     return object;
 }
@@ -261,18 +263,56 @@ static json_t *record_value(const struct cps_run_record *record)
     return object;
 }
 
-enum cps_status cps_run_record_write(const struct cps_run_record *self, const struct cps_run_folder *folder)
+enum cps_status cps_run_record_text(const struct cps_run_record *self, struct cps_text *out)
 {
-    char path[CPS_RUN_FILE_BYTES];
+    cps_json_begin();
     json_t *value = record_value(self);
     char *text = value ? json_dumps(value, DUMP_FLAGS) : NULL;
     json_decref(value);
-    if (!text)
-        return cps_fail_memory("run.json", 0);
-    size_t length = strlen(text);
-    text[length] = '\n'; /* in place of its NUL: the file ends with a newline */
-    cps_run_folder_file(folder, "run.json", path);
-    enum cps_status status = cps_file_replace(path, text, length + 1);
+    enum cps_status status = CPS_OK;
+    if (!text || cps_json_is_short())
+        status = cps_fail_memory("run.json", 0);
+    else
+        status = cps_text_add(out, "%s\n", text);
     free(text);
+    return status;
+}
+
+/* What amend looks for, as record_value puts it. */
+static const char RUNNING[] = "\"state\": \"running\",\n  \"exit_code\": null";
+
+enum cps_status cps_run_record_amend(const struct cps_text *text, enum cps_status status,
+                                     const struct cps_run_folder *folder)
+{
+    char path[CPS_RUN_FILE_BYTES], end[256];
+    struct cps_atomic_file file;
+    const char *place = text->data ? strstr(text->data, RUNNING) : NULL;
+    cps_run_folder_file(folder, "run.json", path);
+    if (!place)
+        return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': there was none before", path);
+    int length = snprintf(end, sizeof end, "\"state\": \"failed: %s\",\n  \"exit_code\": %d",
+                          cps_status_text(status), cps_status_exit_code(status));
+    const char *rest = place + strlen(RUNNING);
+    CPS_TRY(cps_atomic_file_open(&file, path));
+    enum cps_status written = cps_atomic_file_write(&file, text->data, (size_t)(place - text->data));
+    if (written == CPS_OK)
+        written = cps_atomic_file_write(&file, end, (size_t)length);
+    if (written == CPS_OK)
+        written = cps_atomic_file_write(&file, rest, strlen(rest));
+    if (written == CPS_OK)
+        return cps_atomic_file_commit(&file);
+    cps_atomic_file_abort(&file);
+    return written;
+}
+
+enum cps_status cps_run_record_write(const struct cps_run_record *self, const struct cps_run_folder *folder)
+{
+    char path[CPS_RUN_FILE_BYTES];
+    struct cps_text text = {0};
+    cps_run_folder_file(folder, "run.json", path);
+    enum cps_status status = cps_run_record_text(self, &text);
+    if (status == CPS_OK)
+        status = cps_file_replace(path, text.data, text.length);
+    cps_text_release(&text);
     return status;
 }

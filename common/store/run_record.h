@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "common/base/status.h"
+#include "common/base/text.h"
 
 struct cps_run_folder;
 
@@ -25,6 +26,7 @@ struct cps_run_folder;
 struct cps_record_option {
     const char *name, *value; /* as it would be given on the command line */
     const char *source;       /* "default", "config file", "environment", "recorded run", "command line" */
+    bool decides_curve;       /* another value may give another curve */
 };
 
 struct cps_record_version {
@@ -32,8 +34,8 @@ struct cps_record_version {
 };
 
 struct cps_record_rank {
-    const char *role; /* "coordinator", "server", "worker", or "all" */
-    uint32_t index;   /* among those of its role */
+    const char *role; /* "coordinator", "server", "worker", "coordinator and server", or "all" */
+    uint32_t index;   /* among the servers, or the workers */
     const char *host;
     int64_t process;       /* id on its host; 0 and below: not known yet, and so are the others */
     double busy_s, idle_s; /* in its loop: handling messages, waiting for them */
@@ -57,11 +59,12 @@ struct cps_record_input {
 struct cps_record_origin {
     const char *const *arguments; /* the command line, the program's own name first */
     size_t argument_count;
-    const char *folder;                    /* it was started in; relative paths are relative to it */
-    const char *revision;                  /* of the source; "1a2b3c4d5e6f-dirty" when it was edited since */
-    const char *compiler, *build_type;     /* "gcc 12.2.0", "Release" */
-    const char *host, *system, *processor; /* of the coordinator's rank; "Linux 6.1.0", "AMD EPYC …" */
-    uint64_t cores, memory_bytes;          /* of that host, 0 where not known */
+    const char *folder;                   /* it was started in; relative paths are relative to it */
+    const char *revision;                 /* of the source; "1a2b3c4d5e6f-dirty" when it was edited since */
+    const char *compiler, *build_type;    /* "gcc 12.2.0", "Release" */
+    const char *host, *system;            /* of the coordinator's rank; "Linux 6.1.0" */
+    const char *architecture, *processor; /* "x86_64", "AMD EPYC …" */
+    uint64_t cores, memory_bytes;         /* of that host, 0 where not known */
     const struct cps_record_version *versions; /* of the program and of what it stands on */
     size_t version_count;
     const struct cps_record_input *inputs;
@@ -85,6 +88,7 @@ struct cps_run_record {
 
     /* What ran where, as settled for this run. */
     const char *transport, *isa, *consistency;
+    uint32_t servers, workers;           /* nodes, however few ranks run them */
     const struct cps_record_rank *ranks; /* by MPI rank */
     size_t rank_count;
 
@@ -121,7 +125,16 @@ struct cps_run_record {
     size_t timing_count;
 };
 
-/* Replaces run.json in folder. The same record gives the same bytes. CPS_ERR_STORAGE. */
+/* Adds the text of run.json to *out, whole or (CPS_ERR_MEMORY) not at all. The same record gives the same
+ * bytes. */
+enum cps_status cps_run_record_text(const struct cps_run_record *self, struct cps_text *out);
+
+/* Replaces run.json in folder by text, that of a running run, with its state and exit code changed to those of
+ * a run that failed with status. Needs no memory. CPS_ERR_STORAGE. */
+enum cps_status cps_run_record_amend(const struct cps_text *text, enum cps_status status,
+                                     const struct cps_run_folder *folder);
+
+/* Replaces run.json in folder. CPS_ERR_STORAGE. */
 enum cps_status cps_run_record_write(const struct cps_run_record *self, const struct cps_run_folder *folder);
 
 #endif

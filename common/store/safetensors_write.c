@@ -17,6 +17,7 @@
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
+#include "common/store/json.h"
 
 #define ALIGNMENT 64
 #define STAGE_BYTES (256 * 1024)
@@ -130,7 +131,12 @@ enum cps_status cps_safetensors_writer_create(const char *path, const struct cps
                                               size_t tensor_count, const struct cps_safetensors_string *strings,
                                               size_t string_count, struct cps_safetensors_writer **out)
 {
+    cps_json_begin();
     char *header = build_header(tensors, tensor_count, strings, string_count);
+    if (cps_json_is_short()) {
+        free(header);
+        return cps_fail_memory("a model's header", 0);
+    }
     if (!header)
         return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': its header has a text that is not UTF-8", path);
     struct cps_safetensors_writer *self;

@@ -36,6 +36,12 @@ static enum cps_status on_complete(void *context)
     return self->next.on_complete(self->next.context);
 }
 
+static enum cps_status poll(void *context, bool *busy)
+{
+    const struct cps_limit *self = context;
+    return self->next.poll(self->next.context, busy);
+}
+
 struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_observer *next)
 {
     self->next = *next;
@@ -44,5 +50,6 @@ struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
                                  .on_rows = on_rows,
-                                 .on_complete = on_complete};
+                                 .on_complete = on_complete,
+                                 .poll = poll};
 }

@@ -77,6 +77,7 @@ static void describe_machine(struct cps_origin *self)
         snprintf(self->system, sizeof self->system, "%s %s", self->names.sysname, self->names.release);
         record->system = self->system;
         record->host = self->names.nodename;
+        record->architecture = self->names.machine;
     }
     record->cores = cores > 0 ? (uint64_t)cores : 0;
     record->memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;

@@ -54,11 +54,19 @@ struct rank {
     struct cps_driver *driver;
     /* On the coordinator's rank. */
     struct cps_run_folder folder;
+    struct cps_writer *writer;
     struct cps_recorder *recorder;
     struct cps_record_rank *rank_records;
     struct cps_console_host *hosts;
     struct cps_record_counter counters[CPS_MESSAGE_KINDS];
+    bool abandoned; /* the writer's thread hangs in the disk, with all it may touch */
+    /* On every rank, for the end. */
+    struct cps_account *accounts; /* [ranks] */
 };
+
+enum { WRITER_JOBS = 64, WRITER_BYTES = 64 << 20 };
+static const uint64_t LONGEST_WORD_NS = 1000000000;
+static const uint64_t WRITER_PATIENCE_NS = 1000000000;
 
 static volatile sig_atomic_t interrupted;
 
@@ -131,8 +139,8 @@ static enum cps_status load_order(struct rank *self)
     for (uint64_t step = 0; step < self->npy.rows; step++)
         for (uint64_t i = 0; i < self->npy.columns; i++)
             self->order[step * self->npy.columns + i] = (int32_t)cps_npy_at(&self->npy, step, i);
-    self->replay = (struct cps_batch_order){
-        .rows = self->order, .steps = self->npy.rows, .batch_size = (uint32_t)self->npy.columns};
+    self->replay =
+        (struct cps_batch_order){.rows = self->order, .steps = self->npy.rows, .batch_size = self->npy.columns};
     return CPS_OK;
 }
 
@@ -241,21 +249,29 @@ static enum cps_status connect_ranks(struct rank *self)
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }
 
-static enum cps_status describe_ranks(struct rank *self)
+/* What rank does, by the first node on it: the coordinator shares its rank with all nodes or with a server. */
+static struct cps_record_rank describe_rank(const struct cps_job *job, uint32_t rank)
 {
     static const char *const roles[] = {"coordinator", "server", "worker"};
+    uint32_t node = 0;
+    while (job->node_rank[node] != rank)
+        node++;
+    enum cps_role_kind kind = cps_job_role(job, node);
+    uint32_t first = kind == CPS_ROLE_WORKER ? 1 + job->servers : kind == CPS_ROLE_SERVER ? 1 : 0;
+    const char *role = roles[kind];
+    if (node == 0 && job->node_rank[1] == rank)
+        role = job->ranks == 1 ? "all" : "coordinator and server";
+    return (struct cps_record_rank){.role = role, .index = node - first};
+}
+
+static enum cps_status describe_ranks(struct rank *self)
+{
     const struct cps_cluster *cluster = self->cluster;
     CPS_TRY(cps_alloc("ranks", cluster->ranks, sizeof *self->rank_records, &self->rank_records));
     CPS_TRY(cps_alloc("hosts", cluster->host_count, sizeof *self->hosts, &self->hosts));
-    for (uint32_t node = self->layout.nodes; node-- > 0;) {
-        enum cps_role_kind role = cps_job_role(&self->layout, node);
-        uint32_t rank = self->layout.node_rank[node];
-        uint32_t base = role == CPS_ROLE_WORKER ? 1 + self->layout.servers : role == CPS_ROLE_SERVER ? 1 : 0;
-        self->rank_records[rank] = (struct cps_record_rank){.role = cluster->ranks == 1 ? "all" : roles[role],
-                                                            .index = node - base,
-                                                            .host = cluster->hosts[rank]};
-    }
     for (uint32_t rank = 0; rank < cluster->ranks; rank++) {
+        self->rank_records[rank] = describe_rank(&self->layout, rank);
+        self->rank_records[rank].host = cluster->hosts[rank];
         self->hosts[cluster->host_of[rank]].name = cluster->hosts[rank];
         self->hosts[cluster->host_of[rank]].ranks++;
     }
@@ -278,10 +294,12 @@ static enum cps_status create_recorder(struct rank *self)
 {
     add_versions(self);
     CPS_TRY(describe_ranks(self));
+    CPS_TRY(cps_writer_create(WRITER_JOBS, WRITER_BYTES, &self->writer));
     const struct cps_recorder_setup setup = {.options = self->options,
                                              .plan = &self->plan,
                                              .dataset = overview(self),
                                              .folder = &self->folder,
+                                             .writer = self->writer,
                                              .kept = !is_directed(self) ||
                                                      self->director->keeps_folder(self->director->context),
                                              .origin = cps_origin_record(&self->origin),
@@ -333,6 +351,7 @@ static enum cps_status create_roles(struct rank *self)
     CPS_TRY(cps_alloc("servers", nodes, sizeof(struct cps_server *), &self->servers));
     CPS_TRY(cps_alloc("workers", nodes, sizeof(struct cps_worker *), &self->workers));
     CPS_TRY(cps_alloc("roles", nodes, sizeof *self->roles, &self->roles));
+    CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof *self->accounts, &self->accounts));
     if (self->options->init)
         self->start = cps_initial_file_rows(&self->start_file);
     for (uint32_t node = 0; node < nodes; node++)
@@ -381,18 +400,24 @@ static enum cps_status prepare(struct rank *self)
 /* Brings the accounts of all ranks to the coordinator's record. Collective. */
 static enum cps_status gather_accounts(struct rank *self)
 {
-    struct cps_account own = cps_account_here(self->driver, self->control, self->bulk), *all;
+    struct cps_account own = cps_account_here(self->driver, self->control, self->bulk), *all = self->accounts;
     for (int kind = 0; kind < CPS_MESSAGE_KINDS; kind++)
         self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
-    CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof own, &all));
     enum cps_status status = cps_cluster_gather(self->cluster, &own, sizeof own, all);
     for (uint32_t rank = 0; status == CPS_OK && self->recorder && rank < self->cluster->ranks; rank++)
         cps_account_enter(&all[rank], &self->rank_records[rank], self->counters);
-    free(all);
     return status;
 }
 
-static void release(struct rank *self)
+/* Brings what the record still holds to its files, if the disk takes it. */
+static void close_record(struct rank *self)
+{
+    self->abandoned |= !cps_writer_destroy(&self->writer, WRITER_PATIENCE_NS);
+    if (!self->abandoned)
+        cps_recorder_destroy(&self->recorder);
+}
+
+static void release_parts(struct rank *self)
 {
     uint32_t nodes = self->layout.nodes;
     cps_driver_destroy(&self->driver);
@@ -405,7 +430,6 @@ static void release(struct rank *self)
         if (self->datasets)
             cps_dataset_release(&self->datasets[node]);
     }
-    cps_recorder_destroy(&self->recorder);
     cps_run_folder_close(&self->folder);
     cps_cluster_disconnect(&self->control, &self->bulk);
     if (self->pool)
@@ -421,6 +445,16 @@ static void release(struct rank *self)
     free(self->roles);
     free(self->rank_records);
     free(self->hosts);
+    free(self->accounts);
+}
+
+static void release(struct rank *self)
+{
+    close_record(self);
+    if (!self->abandoned)
+        release_parts(self);
+    else
+        cps_cluster_disconnect(&self->control, &self->bulk);
     if (is_directed(self))
         self->director->release(self->director->context);
 }
@@ -431,12 +465,40 @@ static enum cps_status judge(struct rank *self, enum cps_status agreed, enum cps
     bool ended = agreed == CPS_OK || agreed == CPS_ERR_DIVERGED || agreed == CPS_ERR_INTERRUPTED;
     if (!self->director || !ended)
         return status;
-    cps_recorder_destroy(&self->recorder); /* what it still holds goes to its files */
+    close_record(self);
     if (is_directed(self))
         status = self->director->judge(self->director->context, status);
     else if (status == agreed)
         status = CPS_OK; /* rank 0 has the last word on it */
     return cps_cluster_agree(self->cluster, status);
+}
+
+/* Waits for the disk to take the end of the record, however long it takes: the others wait as long as the
+ * coordinator's rank says so. Collective. */
+static enum cps_status await_record(struct rank *self, enum cps_status status)
+{
+    uint64_t word_ns = nanoseconds(self->options->peer_timeout) / 4;
+    bool more = true;
+    while (more) {
+        more = false;
+        if (self->recorder && status == CPS_OK)
+            status = cps_recorder_await(self->recorder, word_ns < LONGEST_WORD_NS ? word_ns : LONGEST_WORD_NS,
+                                        &more);
+        CPS_TRY(cps_cluster_hold(self->cluster, &more));
+    }
+    return status;
+}
+
+/* Completes the record of a run that all ranks saw end well. Collective. */
+static enum cps_status complete_record(struct rank *self)
+{
+    enum cps_status status = gather_accounts(self);
+    if (self->recorder && status == CPS_OK)
+        status = cps_recorder_finish(self->recorder, self->counters, CPS_MESSAGE_KINDS);
+    status = await_record(self, status);
+    if (self->recorder && status != CPS_OK)
+        cps_recorder_fail(self->recorder, status);
+    return status;
 }
 
 /* Trains, and on the coordinator's rank completes the record. */
@@ -446,14 +508,13 @@ static enum cps_status run(struct rank *self)
     bool recorded = self->recorder && status != CPS_OK;
     /* An interrupted job may be killed within a second: the record comes first. */
     if (recorded)
-        status = cps_recorder_finish(self->recorder, status, NULL, 0);
-    status = cps_cluster_agree(self->cluster, status);
-    enum cps_status agreed = status;
-    bool went_well = agreed == CPS_OK;
-    if (went_well)
-        status = gather_accounts(self);
-    if (self->recorder && !recorded)
-        status = cps_recorder_finish(self->recorder, status, self->counters, went_well ? CPS_MESSAGE_KINDS : 0);
+        status = cps_recorder_fail(self->recorder, status);
+    enum cps_status agreed = cps_cluster_agree(self->cluster, status);
+    status = agreed;
+    if (agreed == CPS_OK)
+        status = complete_record(self);
+    else if (self->recorder && !recorded)
+        status = cps_recorder_fail(self->recorder, status);
     return judge(self, agreed, status);
 }
 

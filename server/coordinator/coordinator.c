@@ -30,6 +30,9 @@ struct epoch_sum {
     uint64_t spent_ns[CPS_PHASES]; /* over the workers */
 };
 
+/* What follows once the observer is no longer busy. */
+enum next_step { NEXT_NOTHING, NEXT_GRANTS, NEXT_ROWS, NEXT_STOP };
+
 struct cps_coordinator {
     struct cps_plan plan;
     uint8_t fingerprint[CPS_SHA256_BYTES];
@@ -50,6 +53,7 @@ struct cps_coordinator {
     float *rows; /* [READ_ROWS][width] */
     uint64_t now_ns, peer_timeout_ns;
     uint64_t *heard_ns; /* [nodes]: when each last said anything; 0 before the first tick */
+    enum next_step next;
     bool stopped;
 };
 
@@ -195,6 +199,8 @@ static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outb
     return CPS_OK;
 }
 
+static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *outbox);
+
 static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
@@ -202,12 +208,27 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
         return stray(message);
     if (++self->ready < self->nodes - 1)
         return CPS_OK;
-    uint64_t before[CPS_PHASES];
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_start(self->observer.context, &self->start));
+    self->next = NEXT_GRANTS;
+    return go_on(self, outbox);
+}
+
+static enum cps_status begin_training(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    uint64_t before[CPS_PHASES];
     cps_outbox_spent(outbox, before); /* is no epoch's */
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     return grant_ahead(self, outbox);
+}
+
+/* Of the keys being read those on server are first, first + servers, …, counted from read_key; returns how
+ * many. */
+static uint32_t rows_on(const struct cps_coordinator *self, uint32_t server, uint32_t *first)
+{
+    uint32_t servers = self->plan.servers;
+    *first = (server + servers - self->read_key % servers) % servers;
+    return *first < self->read_count ? (self->read_count - *first - 1) / servers + 1 : 0;
 }
 
 /* Asks the servers for the next rows of the model. */
@@ -219,8 +240,7 @@ static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbo
     self->awaited = servers;
     self->ticket++;
     for (uint32_t server = 0; server < servers; server++) {
-        uint32_t first = (server + servers - self->read_key % servers) % servers;
-        uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+        uint32_t first, rows = rows_on(self, server, &first);
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
         exchange->exchange = (struct cps_exchange){
             .step = cps_plan_steps(&self->plan), .ticket = self->ticket, .read_rows = rows};
@@ -249,10 +269,9 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
     if (server >= servers)
         return stray(message);
     CPS_TRY(cps_message_check(message, width));
-    uint32_t first = (server + servers - self->read_key % servers) % servers;
-    uint32_t rows = first < self->read_count ? (self->read_count - first - 1) / servers + 1 : 0;
+    uint32_t first, rows = rows_on(self, server, &first);
     if (message->rows.ticket != self->ticket || message->rows.rows != rows || self->awaited == 0)
-        return cps_fail(CPS_ERR_PEER, "server %u answered something that was not asked", server);
+        return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding read", server);
     for (uint32_t i = 0; i < rows; i++)
         memcpy(self->rows + (size_t)(first + i * servers) * width,
                message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
@@ -260,11 +279,42 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
         return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_rows(self->observer.context, self->read_key, self->read_count, self->rows));
+    self->next = NEXT_ROWS;
+    return go_on(self, outbox);
+}
+
+/* The observer has done with the last rows: more of them, or the end. */
+static enum cps_status rows_done(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
     self->read_key += self->read_count;
     if (self->read_key < cps_plan_keys(&self->plan))
         return read_model(self, outbox);
+    cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_complete(self->observer.context));
-    return stop_all(self, outbox);
+    self->next = NEXT_STOP;
+    return go_on(self, outbox);
+}
+
+static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    enum next_step next = self->next;
+    bool busy = false;
+    if (self->observer.poll)
+        CPS_TRY(self->observer.poll(self->observer.context, &busy));
+    if (busy)
+        return CPS_OK;
+    self->next = NEXT_NOTHING;
+    switch (next) {
+    case NEXT_NOTHING:
+        break;
+    case NEXT_GRANTS:
+        return begin_training(self, outbox);
+    case NEXT_ROWS:
+        return rows_done(self, outbox);
+    case NEXT_STOP:
+        return stop_all(self, outbox);
+    }
+    return CPS_OK;
 }
 
 /* What a checkpoint of now would say, if one is due. */
@@ -442,10 +492,11 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
         if (self->peer_timeout_ns == 0 || silence < self->peer_timeout_ns)
             continue;
         bool is_server = node <= self->plan.servers;
-        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %llu s",
+        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %.*f s",
                         is_server ? "server" : "worker", is_server ? node - 1 : node - 1 - self->plan.servers,
-                        (unsigned long long)(silence / 1000000000u));
+                        silence < 10000000000u, (double)silence * 1e-9);
     }
+    CPS_TRY(go_on(self, outbox));
     return cps_saves_on_tick(&self->saves, outbox);
 }
 

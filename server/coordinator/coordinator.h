@@ -43,7 +43,8 @@ struct cps_start_result {
     uint64_t sample_bytes; /* memory the workers' ratings take */
 };
 
-/* Whoever records and shows a run. An error ends the run with it. */
+/* Whoever records and shows a run. An error ends the run with it. What on_start, on_rows and on_complete begin
+ * may take its time: the run goes on, and what they were given stays, until poll says it is no longer busy. */
 struct cps_observer {
     void *context;
     enum cps_status (*on_start)(void *context, const struct cps_start_result *start);
@@ -53,6 +54,9 @@ struct cps_observer {
     enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
     /* All of the model was handed over: the run is complete. */
     enum cps_status (*on_complete)(void *context);
+    /* *busy: what was begun is not done. Asked on every tick, and whether or not anything was begun an error
+     * ends the run. NULL: nothing takes its time. */
+    enum cps_status (*poll)(void *context, bool *busy);
 };
 
 /* A run to go on with: what a checkpoint's mark said, and its rows. */

@@ -1,8 +1,9 @@
 /*
  * Events of a run -> metrics.jsonl and tb/; see events.h.
  *
- * They are written as they come and kept by no hash: a run is the same without them. Only
- * the flush at the end waits for the disk.
+ * They are written as they come and kept by no hash: a run is the same without them. What a
+ * small run has to say of its steps, some MB a second, gathers in memory while the disk is busy, up
+ * to a bound; beyond it the run waits.
  */
 #include "server/record/events.h"
 
@@ -12,11 +13,15 @@
 #include "common/store/history.h"
 
 static const uint64_t FLUSH_EVERY_US = 1000000;
-enum { FLUSH_BYTES = 65536 }; /* a small buffer stays in the processor's cache */
+static const uint64_t PATIENCE_NS = 1000000000; /* at a time; a peer's is longer */
+enum {
+    FLUSH_BYTES = 65536, /* a small buffer stays in the processor's cache */
+    MOST_BYTES = 64 << 20,
+};
 
-void cps_events_init(struct cps_events *self)
+void cps_events_init(struct cps_events *self, struct cps_writer *writer)
 {
-    *self = (struct cps_events){.metrics.file.fd = -1, .tensorboard.file.fd = -1};
+    *self = (struct cps_events){.writer = writer, .metrics.file.fd = -1, .tensorboard.file.fd = -1};
 }
 
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup)
@@ -37,11 +42,38 @@ static enum cps_status add(struct cps_events *self, const struct cps_metrics_pla
     return cps_tensorboard_scalar(&self->tensorboard, place->wall_us, axis, name, value);
 }
 
+static enum cps_status write_leaving(void *context)
+{
+    struct cps_events *self = context;
+    CPS_TRY(cps_append_file_write(&self->metrics.file));
+    return cps_append_file_write(&self->tensorboard.file);
+}
+
+static enum cps_status left(void *context, enum cps_status status)
+{
+    struct cps_events *self = context;
+    self->leaving = false;
+    return status;
+}
+
+static size_t gathered_bytes(const struct cps_events *self)
+{
+    return self->metrics.file.tail.length + self->tensorboard.file.tail.length;
+}
+
+/* Hands over what there is, unless the last of it is still on its way. */
 static enum cps_status flush(struct cps_events *self, uint64_t now_us)
 {
+    const struct cps_write_job job = {.write = write_leaving, .written = left, .context = self};
+    if (gathered_bytes(self) > MOST_BYTES)
+        CPS_TRY(cps_writer_wait(self->writer, PATIENCE_NS));
+    if (self->leaving || !cps_writer_has_room(self->writer, 0))
+        return CPS_OK;
     self->flushed_us = now_us;
-    CPS_TRY(cps_metrics_flush(&self->metrics));
-    return cps_tensorboard_flush(&self->tensorboard);
+    bool lines = cps_append_file_hand_over(&self->metrics.file);
+    bool records = cps_append_file_hand_over(&self->tensorboard.file);
+    self->leaving = (lines || records) && cps_writer_submit(self->writer, &job);
+    return CPS_OK;
 }
 
 enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step)

@@ -7,11 +7,14 @@
 
 #include "common/store/metrics.h"
 #include "common/store/tensorboard.h"
+#include "common/store/writer.h"
 #include "server/coordinator/coordinator.h"
 
 struct cps_epoch_record;
 
 struct cps_events {
+    struct cps_writer *writer;
+    bool leaving; /* lines and records that are on their way */
     struct cps_metrics metrics;
     struct cps_tensorboard tensorboard;
     uint64_t steps_per_epoch;
@@ -27,19 +30,21 @@ struct cps_events_setup {
     size_t option_count;
 };
 
-/* An event file that is closed. */
-void cps_events_init(struct cps_events *self);
+/* Event files that are closed. writer, which brings them to the disk, is borrowed. */
+void cps_events_init(struct cps_events *self, struct cps_writer *writer);
 
-/* Starts both files anew. CPS_ERR_STORAGE, as below. */
+/* Starts both files anew, on whatever thread calls it. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup);
 
-/* A finished step. Brings what there is to the files about once a second. */
+/* A finished step. Hands what there is to the writer about once a second, and is told of an error by it; waits
+ * for a disk that is very far behind. */
 enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step);
 
-/* A finished epoch, and all before it to the files. */
+/* A finished epoch; hands all before it to the writer. */
 enum cps_status cps_events_epoch(struct cps_events *self, const struct cps_epoch_record *epoch);
 
-/* How the run ended; closes the files. Harmless when they are not open. */
+/* How the run ended; closes the files, on whatever thread calls it once nothing is on its way. Harmless when
+ * they are not open. */
 enum cps_status cps_events_end(struct cps_events *self, bool went_well);
 
 /* Closes the files of a run of which no more is known. */

@@ -6,7 +6,9 @@
  *   on_epoch     a row of the table, history.csv, metrics.jsonl, tb/, run.json
  *   on_rows      model.safetensors
  *   on_complete  model.safetensors under its name
- *   finish       tb/ and run.json with its end, summary
+ *   finish       summary, tb/ and run.json with its end
+ *
+ * What it prints is printed at once; what it writes goes through files.h and is waited for by poll.
  */
 #ifndef CPS_SERVER_RECORD_RECORDER_H
 #define CPS_SERVER_RECORD_RECORDER_H
@@ -15,6 +17,7 @@
 #include "common/options/options.h"
 #include "common/store/run_folder.h"
 #include "common/store/run_record.h"
+#include "common/store/writer.h"
 #include "server/coordinator/coordinator.h"
 #include "server/record/console.h"
 
@@ -26,6 +29,7 @@ struct cps_recorder_setup {
     const struct cps_plan *plan;
     const struct cps_dataset *dataset;
     struct cps_run_folder *folder; /* open, not started */
+    struct cps_writer *writer;     /* at rest, or abandoned, when the recorder is destroyed */
     bool kept;                     /* it is there when the program has ended */
     const struct cps_record_origin *origin;
     const struct cps_record_rank *ranks;
@@ -43,10 +47,16 @@ void cps_recorder_destroy(struct cps_recorder **self);
 /* The observer that feeds self. */
 struct cps_observer cps_recorder_observer(struct cps_recorder *self);
 
-/* Ends the record with the outcome of the run, its current error if it failed, and the
- * counters of all ranks; prints the summary of a run that went well. Returns status, or
- * the storage error met on the way if that was CPS_OK. */
-enum cps_status cps_recorder_finish(struct cps_recorder *self, enum cps_status status,
-                                    const struct cps_record_counter *counters, size_t counter_count);
+/* The run went well: prints its summary and begins to write its end, with the counters of all ranks. What
+ * cannot be printed is CPS_ERR_STORAGE. */
+enum cps_status cps_recorder_finish(struct cps_recorder *self, const struct cps_record_counter *counters,
+                                    size_t counter_count);
+
+/* *busy: that end is still being written; waits for patience_ns at most. */
+enum cps_status cps_recorder_await(struct cps_recorder *self, uint64_t patience_ns, bool *busy);
+
+/* The run failed with status and the current error, which goes into the record and stays current. Takes a
+ * second at most. Returns status. */
+enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status status);
 
 #endif

@@ -2,7 +2,7 @@
  * Rows and their optimizer state. A pull or a read first plays back the steps the row
  * missed (common/model/steps.h); a training step then is the dense one.
  *
- * With a weight decay of its own the bias is one element under another plan: the vector
+ * With a weight decay of its own the bias is one element under other coefficients: the vector
  * kernel does the whole row, then the scalar one does that element again from its old
  * state.
  */
@@ -30,12 +30,12 @@ static uint32_t state_floats(const struct cps_plan *plan, uint32_t stride)
     return stride;
 }
 
-/* Many rows of a step have missed the same few steps, so their plans are kept: entry
+/* Many rows of a step have missed the same few steps, so their catch-ups are kept: entry
  * g - 1 is that of gap g up to after step to[g - 1]. */
 enum { CACHED_GAPS = 64 };
 struct cps_catch_up_cache {
     uint64_t to[CACHED_GAPS];
-    struct cps_catch_up plan[CACHED_GAPS];
+    struct cps_catch_up gap[CACHED_GAPS];
 };
 
 static float *row_at(const struct cps_table *self, uint32_t row)
@@ -70,7 +70,7 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
         cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
     CPS_TRY(cps_alloc("the steps of rows", self->rows, sizeof *self->step, &self->step));
     CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &self->scratch));
-    CPS_TRY(cps_alloc("catch-up plans", 1, sizeof *self->cache, &self->cache));
+    CPS_TRY(cps_alloc("catch-ups", 1, sizeof *self->cache, &self->cache));
     CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *self->scratch_sums, &self->scratch_sums));
     bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
     CPS_TRY(cps_steps_create(plan->wd, adam, &self->idle));
@@ -134,25 +134,25 @@ static void decay_row(float *w, uint32_t stride, float decay)
         w[j] *= decay;
 }
 
-/* The plan from after step `from` to after step `to`; good until the next call. */
-static const struct cps_catch_up *catch_up_plan(const struct cps_table *self, uint64_t from, uint64_t to)
+/* What steps from+1..to do to an idle row; good until the next call. */
+static const struct cps_catch_up *steps_missed(const struct cps_table *self, uint64_t from, uint64_t to)
 {
     uint64_t gap = to - from;
     bool cached = from > 0 && gap <= CACHED_GAPS;
     size_t place = cached ? gap - 1 : 0;
     if (cached && self->cache->to[place] == to)
-        return &self->cache->plan[place];
+        return &self->cache->gap[place];
     self->cache->to[place] = cached ? to : 0;
-    cps_steps_catch_up(self->idle, from, to, &self->cache->plan[place]);
-    return &self->cache->plan[place];
+    cps_steps_catch_up(self->idle, from, to, &self->cache->gap[place]);
+    return &self->cache->gap[place];
 }
 
 static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from,
                                      uint64_t to)
 {
-    struct cps_catch_up plan;
-    cps_steps_catch_up(self->bias_idle, from, to, &plan);
-    cps_kernels_scalar.catch_up(&bias.w, &bias.m, &bias.v, 1, &plan);
+    struct cps_catch_up missed;
+    cps_steps_catch_up(self->bias_idle, from, to, &missed);
+    cps_kernels_scalar.catch_up(&bias.w, &bias.m, &bias.v, 1, &missed);
     return bias;
 }
 
@@ -160,11 +160,11 @@ static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t t
 {
     struct element bias =
         self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
-    const struct cps_catch_up *plan = catch_up_plan(self, from, to);
+    const struct cps_catch_up *missed = steps_missed(self, from, to);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
-        self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, plan);
+        self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, missed);
     else
-        decay_row(w, self->stride, plan->decay);
+        decay_row(w, self->stride, missed->decay);
     if (self->bias_idle)
         set_bias(self, w, bias);
 }
@@ -188,12 +188,12 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
         return;
     }
     float *copy = self->scratch;
-    const struct cps_catch_up *plan = catch_up_plan(self, from, step);
+    const struct cps_catch_up *missed = steps_missed(self, from, step);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM) {
-        self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, plan, copy);
+        self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, missed, copy);
     } else {
         memcpy(copy, w, self->stride * sizeof(float));
-        decay_row(copy, self->stride, plan->decay);
+        decay_row(copy, self->stride, missed->decay);
     }
     if (self->bias_idle)
         copy[self->plan.factors] = bias_caught_up(self, bias_of(self, w), from, step).w;

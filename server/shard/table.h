@@ -42,7 +42,7 @@ struct cps_table {
     struct cps_steps *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
     struct cps_adam_step adam;          /* of step adam_step, the one in training */
     uint64_t adam_step;
-    struct cps_catch_up_cache *cache; /* plans of short gaps to the step in question */
+    struct cps_catch_up_cache *cache; /* of short gaps up to the step in question */
 };
 
 /* The table of server with its initial values: plan's, or start's when not NULL. */

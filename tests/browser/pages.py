@@ -79,7 +79,7 @@ class Pages(support.Trained):
     def cells(self, table, heading):
         """The texts of a table's column."""
         names = [name.strip() for name in self.texts(f"#{table} th")]
-        return self.texts(f"#{table} tbody td:nth-child({names.index(heading) + 1})")
+        return self.texts(f"#{table} tbody :is(td, th):nth-child({names.index(heading) + 1})")
 
     def fits(self):
         """Nothing is cut off or lies upon other things, at any width and with all unfolded."""

@@ -11,6 +11,15 @@ SPELLS = ["</script><b>x", "<img src=x onerror=alert(1)>", "a &amp; b & \"c\" 'd
           "\u202egnirts", "w" * 150, "$\\frac{1}{2}$", "日本 ∑ 🎲"]
 
 
+HISTORY = "epoch,train_loss,valid_loss\n0,1.2,1.1\n1,0.9,{}\n"
+OFF_THE_STRIP = """
+return [...document.querySelectorAll("#forest .row:not(.axis)")].filter((row) => {
+  const [strip, dot] = [".strip", "circle"].map((name) => row.querySelector(name).getBoundingClientRect());
+  return dot.left < strip.left - 6 || dot.right > strip.right + 6;
+}).map((row) => row.textContent);
+"""
+
+
 class OddPages(pages.Pages):
     SEEDS = (1, 2)
     WANTED = {"one": ["--epochs", "1"], "wide": ["--epochs", "1", "--factors", "6"], "four": ["--epochs", "4"]}
@@ -150,6 +159,30 @@ class OddPages(pages.Pages):
         self.assertEqual(self.count("#chart svg.dim .series.chosen"), 1)
         self.fits()
         self.can_be_read()
+
+    def test_fifty_groups(self):
+        """The page stays one that can be looked over, and every group has its place on the scale."""
+        losses = {f"wd 0.{i:02}, factors {10 + i % 5}": 0.8 + 0.001 * i for i in range(48)}
+        losses.update({"sgd, far off": 9.0, "the lowest": 0.7})
+        runs = [f"{name}={self.file(f'histories/{i}.csv', HISTORY.format(loss))}"
+                for i, (name, loss) in enumerate(losses.items())]
+        self.make("fifty", *runs)
+        self.assertLess(self.browser.run("return document.documentElement.scrollHeight"), 4000)
+        self.assertEqual(self.count("#forest .row:not(.axis) circle"), 50)
+        self.assertEqual(self.browser.run(OFF_THE_STRIP), [])
+        self.fits()
+        self.filter("wd 0.1 factors 12")
+        wanted = [name for name in losses if "wd 0.1" in name and "factors 12" in name]
+        self.assertEqual(self.texts("#forest .row:not(.axis) .name"), wanted)
+        self.assertEqual([name.strip() for name in self.texts("#results tbody th")], wanted)
+        self.assertEqual(self.texts("#legend button:not([hidden])"), wanted)
+        self.assertEqual((self.count("#chart .series"), self.texts("#filter-count")), (2, ["2 of 50"]))
+        self.filter("")
+        self.assertEqual(self.count("#chart .series"), 50)
+
+    def filter(self, words):
+        self.browser.run("const field = document.getElementById('filter'); field.value = arguments[0];"
+                         "field.dispatchEvent(new Event('input'))", words)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,14 @@ class Run(runs.Run):
         self.machine = dict.fromkeys(groups.SPLITS[1:], "1")
 
 
+def explored(**options):
+    """A run whose options are defaults where they have the defaults' values."""
+    run = Run(**options)
+    run.defaults = {"factors": "50", "epochs": "5", "batch-size": "64", "lr-max": "0.005", "wd": "0.1", "init": None,
+                    "user-column": None, "optimizer": "adam"}
+    return run
+
+
 def labels(*made, split=()):
     return [group.label for group in groups.gather(list(made), split)]
 
@@ -38,6 +46,28 @@ class Labels(unittest.TestCase):
         self.assertEqual(labels(Run(factors="5"), Run()), ["factors 5", "factors none"])
         self.assertEqual(labels(Run(wd="0.2", factors="5"), Run(factors="6")),
                          ["wd 0.2, factors 5", "wd 0.1, factors 6"])
+
+    def test_many_differences_are_those_that_are_set(self):
+        """As after exploring: one option at a time away from the defaults, some of which have no value."""
+        plain = {"factors": "50", "epochs": "5", "batch_size": "64", "lr_max": "0.005", "init": None,
+                 "user_column": None, "optimizer": "adam"}
+        found = labels(*(explored(**{**plain, **changed}) for changed in (
+            {}, {"wd": "0.2", "wd_bias": "0.2"}, {"factors": "100", "epochs": "10"}, {"init": "a.safetensors"},
+            {"wd_bias": "0"}, {"user_column": "1", "optimizer": "sgd", "lr_max": "4", "batch_size": "256"})))
+        self.assertEqual(found, ["defaults", "wd 0.2", "factors 100, epochs 10", "init a.safetensors", "wd-bias 0",
+                                 "batch-size 256, lr-max 4, user-column 1, optimizer sgd"])
+
+    def test_no_label_is_long(self):
+        names = [f"option-{i}" for i in range(12)]
+        made = [Run(seed=seed, **{name: str(seed * (i < 10)) for i, name in enumerate(names)}) for seed in range(1, 9)]
+        for label in labels(*made):
+            self.assertLessEqual(len(label), 60)
+        for run in made:
+            run.path = f"runs/idea {run.seed * 'x'}-seed-{run.seed}"
+        self.assertEqual(labels(*made)[1:3], ["idea xx", "idea xxx"], "a folder's name where that is shorter")
+        for run in made:
+            run.path = "runs/20261124-055359-a13c54"
+        self.assertTrue(labels(*made)[1].startswith("option-0 2"), "a folder that nobody named says nothing")
 
     def test_by_name(self):
         self.assertEqual(labels(Run("a"), Run("b", wd="0.2")), ["a", "b"])
@@ -217,9 +247,30 @@ class Trained(support.Trained):
         group = self.one_group(self.run_folder("a-1"), self.copy("a-1", "copied"))
         self.assertEqual((group["runs"], group["seeds"]), (2, 1))
 
-    def test_names_of_options_are_known_to_the_program(self):
-        """What is set aside is either an option of the program or one that is yet to come."""
-        self.assertEqual(runs.ASIDE - set(self.record("a-1")["options"]), {"resume", "save-every", "threads"})
+    def test_the_record_says_what_decides_the_curve(self):
+        """The list for early records says the same of the options they had."""
+        options = self.record("a-1")["options"]
+        for name in runs.ASIDE:
+            self.assertIs(options[name]["decides_curve"], False, name)
+        for name in ("lr-max", "seed", "data", "y-range", "consistency", "batch-order"):
+            self.assertIs(options[name]["decides_curve"], True, name)
+
+    def test_an_option_is_told_apart_by_its_record(self):
+        """One that this program has never heard of, with and without a say in the curve."""
+        def add(says):
+            return put("options", "brand-new", value={"value": "2", "source": "command line", "decides_curve": says})
+        self.one_group(self.run_folder("a-1"), self.copy("a-2", "no-say", record=add(False)))
+        groups = self.report(self.run_folder("a-1"), self.copy("a-2", "a-say", record=add(True)))["groups"]
+        self.assertEqual(len(groups), 2)
+
+    def test_seeds_beyond_a_json_integer(self):
+        """Above 2^63 - 1 they stand as strings."""
+        seeds = (2**63 - 1, 2**63, 2**64 - 1)
+        folders = [self.train(f"large-{seed}", "--epochs", "2", "--seed", seed) for seed in seeds]
+        report = self.report(*folders)
+        self.assertEqual(sorted(run["seed"] for run in report["runs"]), sorted(seeds))
+        odd = self.copy("a-1", "odd-seed", record=put("seed", value="7x"))
+        self.assertIn("no usable 'seed'", self.compare(self.run_folder("a-1"), odd).stderr)
 
 
 class References(support.Trained):

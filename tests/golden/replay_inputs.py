@@ -101,7 +101,7 @@ def check_found_data(check, place):
     shutil.copytree(place / "folder", home / "data" / "ml-100k")
     if trained(check, "ratings that were found", ["--log-steps", "--out", "found"], home):
         entry = records.read_record(home / "found")["options"]["data"]
-        check.equal("the ratings that were found", entry, {"value": "data/ml-100k", "source": "default"})
+        check.equal("the ratings that were found", entry, {"value": "data/ml-100k", "source": "default", "decides_curve": True})
         replays(check, "ratings that were found, from another folder", [home / "found"], 0, SAME, cwd=bare)
         replays(check, "ratings that were found, from another folder", [home / "found"], 0, SAME, ranks=2, cwd=bare)
     replays(check, "a set of its own, where others could be found", [place / "synthetic"], 0, SAME, cwd=home)

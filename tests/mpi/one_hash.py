@@ -79,8 +79,7 @@ def lacks(arguments):
 
 def nodes_of(record):
     """(servers, workers) of a run."""
-    roles = [rank["role"] for rank in record["cluster"]["ranks"]]
-    return tuple(max(1, roles.count(role)) for role in ("server", "worker"))
+    return record["cluster"]["servers"], record["cluster"]["workers"]
 
 
 def shape_of(name, record):

@@ -451,7 +451,7 @@ static void wrong_answers_are_refused(void **state)
         answer.rows.rows -= wrong == 1;
         if (wrong == 2)
             answer.payload->size -= 4;
-        check_fails(say(&rig, answer), CPS_ERR_PEER, wrong == 0 ? "not asked" : "payload");
+        check_fails(say(&rig, answer), CPS_ERR_PEER, wrong == 0 ? "no outstanding" : "payload");
     }
     rig_release(&rig);
 }

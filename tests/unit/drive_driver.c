@@ -273,9 +273,9 @@ static void silence_of_the_coordinator_ends_a_rank(void **state)
     struct cps_buffer_pool *pool;
     check_ok(cps_buffer_pool_create(&pool));
     uint64_t start = cps_clock_ns();
-    check_fails(run_alone(&transport, &player, pool), CPS_ERR_PEER, "coordinator (rank 0) for 1 s");
+    check_fails(run_alone(&transport, &player, pool), CPS_ERR_PEER, "coordinator (rank 0) for 1.");
     check_near((double)(cps_clock_ns() - start) / 1e9, 1.25, 0.6, "seconds to the end");
-    check_int(transport.lost, 1, "heartbeats sent");
+    check_near((double)transport.lost, 3.5, 0.5, "heartbeats sent, four a timeout");
     cps_buffer_pool_destroy(&pool);
 }
 

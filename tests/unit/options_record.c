@@ -86,26 +86,56 @@ static void test_record_refusals(void **state)
     }
 }
 
-static enum cps_status count_visit(void *context, const char *group, const char *name, const char *value,
-                                   const char *source)
+static const char *expected_value(const char *name)
+{
+    static const char *const values[][2] = {
+        {"seed", "7"}, {"wd-bias", "same"}, {"peer-timeout", "60"}, {"lr-max", "0.005"}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(name, values[i][0]) == 0)
+            return values[i][1];
+    return NULL;
+}
+
+static enum cps_status count_visit(void *context, const struct cps_option_view *option)
 {
     size_t *counts = context;
     counts[0]++;
-    if (strcmp(name, "seed") == 0) {
-        assert_string_equal(group, "Training");
-        assert_string_equal(value, "7");
-        assert_string_equal(source, "command line");
+    if (expected_value(option->name))
+        assert_string_equal(option->value, expected_value(option->name));
+    if (strcmp(option->name, "seed") == 0) {
+        assert_string_equal(option->group, "Training");
+        assert_string_equal(option->source, "command line");
     }
-    if (strcmp(name, "data") == 0)
-        assert_null(value);
-    if (strcmp(name, "wd-bias") == 0)
-        assert_string_equal(value, "same");
-    if (strcmp(name, "peer-timeout") == 0)
-        assert_string_equal(value, "60");
-    if (strcmp(name, "lr-max") == 0)
-        assert_string_equal(value, "0.005");
-    counts[1] += strcmp(source, "default") == 0;
+    if (strcmp(option->name, "data") == 0)
+        assert_null(option->value);
+    counts[1] += strcmp(option->source, "default") == 0;
     return CPS_OK;
+}
+
+/* One flag in the table: all of data, model and training, and what a worker may see of others' steps. */
+static enum cps_status check_decides(void *context, const struct cps_option_view *option)
+{
+    size_t *deciding = context;
+    bool by_group = strcmp(option->group, "Data") == 0 || strcmp(option->group, "Model") == 0 ||
+                    strcmp(option->group, "Training") == 0;
+    bool wanted =
+        by_group || strcmp(option->name, "consistency") == 0 || strcmp(option->name, "staleness") == 0;
+    if (option->decides_curve != wanted)
+        fail_msg("'%s' %s the curve", option->name, option->decides_curve ? "decides" : "does not decide");
+    *deciding += option->decides_curve;
+    return CPS_OK;
+}
+
+static void test_what_decides_the_curve(void **state)
+{
+    char *argv[] = {"collab-ps", NULL};
+    struct cps_options o;
+    size_t deciding = 0;
+    (void)state;
+    parse(argv, &o);
+    assert_int_equal(cps_options_each(&o, check_decides, &deciding), CPS_OK);
+    assert_true(deciding > 20);
+    cps_options_release(&o);
 }
 
 static void test_each(void **state)
@@ -194,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_record_refusals),
         cmocka_unit_test(test_missing_has_default),
         cmocka_unit_test(test_each),
+        cmocka_unit_test(test_what_decides_the_curve),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_manual_and_completion),

@@ -181,8 +181,8 @@ static const struct cps_record_version versions[] = {{"collab-ps", "0.1.0"}, {"O
 static const char *const arguments[] = {"collab-ps", "--out", "r\xff"};
 static const struct cps_record_input inputs[] = {{"data", "d/u.data", UINT64_MAX, "aa"},
                                                  {"init", "start", 0, "bb"}};
-static const struct cps_record_option options[] = {{"epochs", "5", "default"},
-                                                   {"data", "d\xe9j\xe0 vu", "command line"}};
+static const struct cps_record_option options[] = {{"epochs", "5", "default", true},
+                                                   {"data", "d\xe9j\xe0 vu", "command line", true}};
 static const struct cps_record_rank ranks[] = {{"coordinator", 0, "a", 10, 0.5, 1.25, 4096},
                                                {"server", 0, "b", 11, 0.25, 1.5, 8192}};
 static const struct cps_record_counter counters[] = {{"exchange", 1250, 1u << 30}};
@@ -199,6 +199,7 @@ static struct cps_run_record full_record(void)
                                                .revision = "1a2b",
                                                .compiler = "gcc 12.2.0",
                                                .host = "a",
+                                               .architecture = "aarch64",
                                                .cores = 2,
                                                .inputs = inputs,
                                                .input_count = 2};
@@ -207,6 +208,7 @@ static struct cps_run_record full_record(void)
     record.counters = counters, record.counter_count = 1;
     record.timings = timings, record.timing_count = 2;
     record.seed = UINT64_MAX;
+    record.servers = 3, record.workers = 4;
     record.data.description = "a \"set\"\n";
     record.data.ratings = 100000;
     record.model.kind = "bias";
@@ -258,15 +260,17 @@ static void record_holds_what_it_was_given(void **state)
         {"versions", "{\"collab-ps\":\"0.1.0\",\"Open MPI\":\"4.1.4\"}"},
         {"command", "{\"arguments\":[\"collab-ps\",\"--out\",\"r?\"],\"folder\":\"/home/a\"}"},
         {"build", "{\"revision\":\"1a2b\",\"compiler\":\"gcc 12.2.0\",\"type\":null}"},
-        {"machine", "{\"host\":\"a\",\"system\":null,\"processor\":null,\"cores\":2,\"memory_bytes\":null}"},
+        {"machine", "{\"host\":\"a\",\"system\":null,\"architecture\":\"aarch64\",\"processor\":null,\"cores\":"
+                    "2,\"memory_bytes\":null}"},
         {"inputs", "[{\"option\":\"data\",\"path\":\"d/u.data\",\"bytes\":\"18446744073709551615\","
                    "\"sha256\":\"aa\"},{\"option\":\"init\",\"path\":\"start\",\"bytes\":0,"
                    "\"sha256\":\"bb\"}]"},
-        {"options/epochs", "{\"value\":\"5\",\"source\":\"default\"}"},
+        {"options/epochs", "{\"value\":\"5\",\"source\":\"default\",\"decides_curve\":true}"},
         {"options/data/value", "\"d?j? vu\""},
         {"cluster/ranks/1", "{\"rank\":1,\"role\":\"server\",\"index\":0,\"host\":\"b\",\"process\":11,"
                             "\"busy_s\":0.25,\"idle_s\":1.5,\"peak_memory_bytes\":8192}"},
         {"cluster/transport", "null"},
+        {"cluster/servers", "3"},
         {"counters/exchange", "{\"messages\":1250,\"bytes\":1073741824}"},
         {"timings_s", "{\"train\":1.25,\"total\":null}"},
         {"data/description", "\"a \\\"set\\\"\\n\""},

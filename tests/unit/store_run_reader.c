@@ -72,7 +72,7 @@ static void written_by_the_recorder_reads_back(void **state)
     struct cps_run_reader run;
     struct cps_history history = {0};
     const struct cps_record_input input = {"init", "start.safetensors", 1u << 20, SHA};
-    const struct cps_record_option option = {"wd", "0.1", "command line"};
+    const struct cps_record_option option = {"wd", "0.1", "command line", true};
     const struct cps_record_version version = {"collab-ps", "9.9"};
     struct cps_run_record record = {.state = "failed: training diverged at step 2: 'x'"};
     const struct cps_epoch_record epoch = {

@@ -239,15 +239,15 @@ static void a_recorded_order_must_fit(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t steps;
-        uint32_t batch_size;
+        uint64_t steps, batch_size;
         int32_t bad;
         const char *says;
     } cases[] = {{EPOCHS * STEPS, BATCH, -1, "sample -1 in step 5"},
                  {EPOCHS * STEPS, BATCH, TRAIN, "sample 100 in step 5"},
                  {EPOCHS * STEPS, BATCH, INT32_MIN, "in step 5"},
                  {EPOCHS * STEPS - 1, BATCH, 0, "has 35 steps of 8"},
-                 {EPOCHS * STEPS, BATCH - 1, 0, "steps of 7"}};
+                 {EPOCHS * STEPS, BATCH - 1, 0, "steps of 7"},
+                 {EPOCHS * STEPS, BATCH + (UINT64_C(1) << 32), 0, "steps of 4294967304 samples"}};
     int32_t rows[EPOCHS * STEPS * BATCH];
     struct cps_plan plan = plan_of(TRAIN, BATCH);
     deal(&shards, 1, TRAIN);

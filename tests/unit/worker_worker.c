@@ -250,7 +250,7 @@ static void answers_to_other_questions_are_refused(void **state)
         answer.rows.step += wrong == 1;
         answer.rows.rows -= wrong >= 2;
         answer.payload->size -= wrong == 2 ? WIDTH * sizeof(float) : 0;
-        check_fails(say(&rig, answer), CPS_ERR_PEER, wrong < 3 ? "not asked" : "payload");
+        check_fails(say(&rig, answer), CPS_ERR_PEER, wrong < 3 ? "no outstanding" : "payload");
     }
     rig_release(&rig);
 }

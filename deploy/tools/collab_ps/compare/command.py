@@ -15,7 +15,7 @@ import shlex
 
 from collab_ps import command_line, files
 from collab_ps.command_line import Option
-from collab_ps.compare import groups, judge, report as reports, rules, steps, table
+from collab_ps.compare import groups, judge, labels, report as reports, rules, steps, table
 from collab_ps.record import runs
 
 KINDS = ("csv", "json", "png", "html")
@@ -140,7 +140,7 @@ def compare(settings):
     for line in report["warnings"]:
         files.say("warning", line)
     if report["unmatched"]:
-        files.say("note", f"not drawn, for no group has their name: {', '.join(report['unmatched'])}")
+        files.say("note", f"not drawn, for no group has their name: {labels.listed(report['unmatched'])}")
     if not settings.quiet and not settings.shown:
         files.show(table.render(report))
     write_files(report, settings)

@@ -8,7 +8,7 @@ A curve counts once in a group, however many runs have it: runs of one seed are 
 seeds that do not depend on it.
 """
 
-from collab_ps.compare import stats
+from collab_ps.compare import labels, stats
 from collab_ps.files import USAGE, Failure
 
 SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
@@ -104,10 +104,6 @@ def fill_defaults(runs):
             run.options.setdefault(name, run.options.get("wd") if name == "wd-bias" else value)
 
 
-def split_values(run, names):
-    return tuple(run.name if name == "name" else run.machine.get(name) for name in names)
-
-
 def read_splits(text):
     """The names in --by."""
     names = tuple(filter(None, text.split(",")))
@@ -122,67 +118,12 @@ def gather(runs, split=()):
     fill_defaults(runs)
     found = {}
     for run in runs:
-        key = (run.reference, run.origin, tuple(sorted(run.options.items(), key=str)), split_values(run, split))
+        key = (run.reference, run.origin, tuple(sorted(run.options.items(), key=str)), run.traits(split))
         found.setdefault(key, []).append(run)
     groups = [Group(members) for members in found.values()]
-    label(groups, split)
+    labels.give(groups, split)
     pair_references(groups)
     return groups
-
-
-def differing(groups):
-    """Names of the options in which groups of this program differ."""
-    own = [group.options for group in groups if not group.runs[0].foreign]
-    names = list(dict.fromkeys(name for options in own for name in options))
-    differ = [name for name in names if len({options.get(name) for options in own}) > 1]
-    if "wd-bias" in differ and all(options.get("wd-bias") == options.get("wd") for options in own):
-        differ.remove("wd-bias")
-    return differ
-
-
-def describe(group, names, split):
-    """'wd 0.1, factors 20', or the model where there is nothing to tell apart."""
-    parts = [f"{name} {group.options.get(name) or 'none'}" for name in names]
-    parts += [f"{name} {value}" for name, value in zip(split, split_values(group.runs[0], split)) if name != "name"]
-    return ", ".join(parts) or group.options.get("model") or "all runs"
-
-
-def given_name(group):
-    """The name all runs of a group have in common, or None."""
-    names = {run.name for run in group.runs}
-    return names.pop() if len(names) == 1 else None
-
-
-def detail(group, alike, split):
-    """What tells a group from those that are called alike: its file, or options; '' where nothing does."""
-    if group.runs[0].foreign:
-        return group.runs[0].path
-    names = differing(alike)
-    return describe(group, names, split) if names or split else ""
-
-
-def label(groups, split):
-    """A name for each group, which no other has: that of its runs, else what makes it differ; then more
-    for those called alike, and a number where nothing else helps."""
-    names, taken, called = differing(groups), set(), {}
-    for group in groups:
-        shown = given_name(group) or describe(group, names, split)
-        if group.reference:
-            shown = f"{group.runs[0].origin or 'reference'}: {shown}"
-        called.setdefault(shown, []).append(group)
-    for shown, alike in called.items():
-        for group in alike:
-            more = detail(group, alike, split) if len(alike) > 1 else ""
-            group.label = unique(f"{shown} ({more})" if more else shown, taken)
-
-
-def unique(text, taken):
-    """text, with a number where it is taken; takes it."""
-    found, count = text, 2
-    while found in taken:
-        found, count = f"{text} #{count}", count + 1
-    taken.add(found)
-    return found
 
 
 def pair_references(groups):

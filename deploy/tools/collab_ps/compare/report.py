@@ -5,7 +5,7 @@ import csv
 import io
 import os
 
-from collab_ps.compare import groups as grouping, stats, verdicts
+from collab_ps.compare import groups as grouping, labels, stats, verdicts
 from collab_ps.files import DATA, Failure
 
 
@@ -131,7 +131,7 @@ def build(groups, skipped, settings):
     """The report; settings has title, metric, baseline and command."""
     baseline = find_baseline(groups, settings["baseline"])
     groups, unmatched = grouping.drop_strangers(groups)
-    differing = grouping.differing(groups)
+    differing = labels.differing(groups)
     broken = grouping.broken_promises(groups)
     torn = {label for label, *_ in broken}
     report = {
@@ -151,7 +151,7 @@ def build(groups, skipped, settings):
     strangers = grouping.on_other_ratings(groups, baseline)
     if strangers:
         report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that "
-                                  f"is none of options: {', '.join(strangers)}")
+                                  f"is none of options: {labels.listed(strangers)}")
     add_joint_intervals(report, groups, baseline)
     verdicts.add(report)
     return report

@@ -2,6 +2,7 @@
 
 from collab_ps import files
 
+MANY = 20  # groups, beyond which a table by time says nothing
 COLUMNS = 8  # of losses, at most
 NO_INTERVAL = {"seeds": "needs two seeds", "variance": "no variance"}
 
@@ -57,9 +58,9 @@ def by_epoch(report):
 
 
 def by_time(report):
-    """The loss that stood at a few moments; nothing where no times are known."""
+    """The loss that stood at a few moments; nothing where no times are known, nor of more groups than one looks at."""
     groups = [group for group in report["groups"] if group["clock"] and group["clock"][-1] > 0]
-    if not groups:
+    if not groups or len(groups) > MANY:
         return []
     longest = max(group["clock"][-1] for group in groups)
     moments = [longest * (i + 1) / 6 for i in range(6)]
@@ -92,7 +93,7 @@ def options(report):
     """Which options differ, group by group, and those all have in common in one line."""
     names, lines = report["differing"], []
     if names:
-        rows = [[""] + names] + [[group["label"]] + [group["options"].get(name) or "none" for name in names]
+        rows = [[""] + names] + [[group["label"]] + [group["options"].get(name) or "-" for name in names]
                                  for group in report["groups"] if not group["foreign"]]
         lines = ["", "options that differ"] + align(rows)
     if report["common"]:

@@ -5,8 +5,9 @@ Groups are ranked by their difference to the baseline, which rests on the seeds 
 with different seeds differ by what those seeds happen to draw.
 """
 
+from collab_ps.compare.labels import listed
+
 LACKS = {"seeds": "too few seeds for an interval", "variance": "no variance between seeds, and so no interval"}
-NAMED = 4  # labels in a sentence
 
 
 def score(report, group):
@@ -34,11 +35,6 @@ def find_lowest(report):
     return next((group for group in lowest if group["label"] == report["baseline"]), lowest[0])
 
 
-def list_labels(labels):
-    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
-    return ", ".join(f"'{label}'" for label in labels[:NAMED]) + more
-
-
 def interval_words(report, gap):
     """'95 % interval 0.001 to 0.002', of how far below the baseline; and of how many comparisons it is the best."""
     many = f", for the best of {report['compared']}" if report["compared"] > 1 else ""
@@ -52,8 +48,8 @@ def baseline_standing(report):
     unknown = [label for label, gap in gaps if gap["joint_low"] is None]
     if not report["compared"]:
         return f", the baseline; {LACKS[gaps[0][1]['lacks']] if gaps else LACKS['seeds']}"
-    parts = [f"not significantly different from {list_labels(near)}"] if near else []
-    parts += [f"no interval for {list_labels(unknown)}"] if unknown else []
+    parts = [f"not significantly different from {listed(near)}"] if near else []
+    parts += [f"no interval for {listed(unknown)}"] if unknown else []
     return f", the baseline; {'; '.join(parts) or 'significantly different from all others'}"
 
 

@@ -73,7 +73,7 @@ class Run:
         """Was option name as wanted, and left alone where nothing is wanted of it? What moves no curve may
         have been set."""
         if name not in self.options:
-            return entry["source"] == "default" or (name in records.ASIDE and name != "data")
+            return entry["source"] == "default" or not records.decides_curve(name, entry) or name == "seed"
         wanted = self.options[name]
         wanted = {True: "on", False: "off"}.get(wanted, wanted)
         return entry is not None and records.plain(entry["value"]) == records.plain(wanted)

@@ -9,7 +9,7 @@ import json
 import os
 
 from collab_ps.compare import table
-from collab_ps.page import colours
+from collab_ps.page import colours, scale
 
 SCRIPTS = ("chart.js", "forest.js", "tables.js", "page.js")
 
@@ -22,7 +22,7 @@ def part(name):
 def embed(report):
     """The report as JSON that may stand within a script element."""
     marked = colours.marks(report)
-    data = {**report, "groups": [{**group, "colour": colour, "mark": marked.get(group["label"])}
+    data = {**report, "axis": scale.axis(report), "groups": [{**group, "colour": colour, "mark": marked.get(group["label"])}
                                  for group, colour in zip(report["groups"], colours.of_groups(report))]}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -12,55 +12,54 @@ function intervalText(gap) {
   return `${signed(gap.mean)} (${signed(gap.low)} to ${signed(gap.high)})`;
 }
 
-// The ends of the axis. Groups far above would press the others onto the zero line: beyond a few times the
-// middle difference an arrow at the edge stands for the rest. What lies below is what is looked for, and stays.
-function reach(gaps) {
-  const sizes = gaps.map((gap) => Math.abs(gap.mean)).sort((a, b) => a - b);
+// The axis: at(x), a place on a strip in percent, and the values that are marked on it. Where some groups lie far
+// out, report.axis (scale.py) says where it turns from plain to logarithmic.
+function makeAxis(gaps) {
   const [low, high] = extent([0, ...gaps.flatMap((gap) => [gap.mean, gap.low, gap.high])]);
-  const cut = Math.min(high, Math.max(4 * sizes[Math.floor((sizes.length - 1) / 2)], -low));
-  const margin = (cut - low) * 0.04 || 0.001;
-  return [low - margin, cut + margin];
+  const bent = (x) => (report.axis ? Math.asinh(x / report.axis.bend) : x);
+  const margin = (bent(high) - bent(low)) * 0.04 || 0.001;
+  const [from, to] = [bent(low) - margin, bent(high) + margin];
+  return { at: (x) => `${(((bent(x) - from) / (to - from)) * 100).toFixed(2)}%`, marks: marksOf(low, high) };
 }
 
-// x as a place on a strip from low to high, in percent.
-const placer = (low, high) => (x) =>
-  `${(((Math.min(Math.max(x, low), high) - low) / (high - low)) * 100).toFixed(2)}%`;
+function marksOf(low, high) {
+  if (report.axis) return report.axis.ticks.map((value) => ({ value, text: minus(String(value)) }));
+  const { values, digits } = ticks(low, high, 5);
+  return values.map((value) => ({ value, text: minus(value.toFixed(digits)) }));
+}
 
 const strip = (...children) => element("span", { class: "strip" },
   element("svg", { "aria-hidden": "true" }, ...children));
 
-const gridLines = (axis, at) => axis.values.map((v) => element("line",
-  { class: Math.abs(v) < 1e-12 ? "zero" : "grid", x1: at(v), x2: at(v), y1: 0, y2: "100%" }));
+const gridLines = ({ at, marks }) => marks.map(({ value }) => element("line",
+  { class: Math.abs(value) < 1e-12 ? "zero" : "grid", x1: at(value), x2: at(value), y1: 0, y2: "100%" }));
 
-// A dot with its interval, or an arrow at the edge.
-function marks(group, at, high) {
-  const gap = group.difference, colour = group.colour;
+// A dot with its interval.
+function dotAndInterval({ difference: gap, colour }, at) {
   const made = element("g", { class: "series" });
-  if (known(gap.low) && gap.low < high) {
+  if (known(gap.low)) {
     made.append(element("line", { class: "interval", x1: at(gap.low), x2: at(gap.high), y1: "50%", y2: "50%",
       stroke: colour }));
   }
-  made.append(gap.mean > high
-    ? element("svg", { x: "100%", y: "50%", overflow: "visible" },
-      element("path", { d: "M0 0l-10 -5v10Z", style: `fill:${colour}` }))
-    : element("circle", { cx: at(gap.mean), cy: "50%", r: 5, fill: colour }));
+  made.append(element("circle", { cx: at(gap.mean), cy: "50%", r: 5, fill: colour }));
   return made;
 }
 
-function forestRow(group, axis, at, high) {
+function forestRow(group, axis) {
   const gap = group.difference, base = !gap;
-  const mark = base ? element("circle", { class: "base", cx: at(0), cy: "50%", r: 5 }) : marks(group, at, high);
+  const mark = base ? element("circle", { class: "base", cx: axis.at(0), cy: "50%", r: 5 })
+    : dotAndInterval(group, axis.at);
   const text = base ? "what the others are compared to" : intervalText(gap);
   const name = [element("span", {}, group.label), ...tags(group.mark)];
-  return element("div", { class: `row ${group.mark || ""}`.trim(), role: "row" },
+  return element("div", { class: `row ${group.mark || ""}`.trim(), role: "row", "data-group": group.label },
     element("span", { class: "name", role: "rowheader" }, ...name),
-    strip(...gridLines(axis, at), mark),
+    strip(...gridLines(axis), mark),
     element("span", { class: `text ${base ? "soft" : told(gap)}`.trim(), role: "cell" }, text));
 }
 
-function axisRow(axis, at) {
-  const labels = axis.values.map((v) => element("text", { x: at(v), y: 16, "text-anchor": "middle" },
-    minus(v.toFixed(axis.digits))));
+function axisRow({ at, marks }) {
+  const labels = marks.map(({ value, text }) => element("text", { x: at(value), y: 16, "text-anchor": "middle" },
+    text));
   return element("div", { class: "row axis", "aria-hidden": "true" }, element("span"), strip(...labels),
     element("span"));
 }
@@ -71,7 +70,8 @@ function forestNote(groups) {
   return `Of the ${which} valid loss to '${report.baseline}', with 95 % intervals, each for itself. ` +
     (kinds.has("paired") ? "Runs of equal seed share split, start and order and are compared pair by pair. " : "") +
     (kinds.has("unpaired") ? "Where no seeds are shared, two samples are compared. " : "") +
-    "Left is better; an interval that spans the line tells nothing apart.";
+    (report.axis ? "The axis goes by orders of magnitude away from zero. " : "") +
+    "Left is better; a difference whose interval spans the line is not significant.";
 }
 
 function setUpForest() {
@@ -79,9 +79,9 @@ function setUpForest() {
   if (!groups.length) return;
   byId("differences").hidden = false;
   byId("forest-note").textContent = forestNote(groups);
-  const [low, high] = reach(groups.map((group) => group.difference));
-  const at = placer(low, high), axis = ticks(low, high, 5);
+  const axis = makeAxis(groups.map((group) => group.difference)), many = groups.length > MANY;
   const base = report.groups.find((group) => group.label === report.baseline);
   const rows = [...groups, base].sort((a, b) => (a.difference?.mean ?? 0) - (b.difference?.mean ?? 0));
-  byId("forest").append(...rows.map((group) => forestRow(group, axis, at, high)), axisRow(axis, at));
+  byId("forest").classList.toggle("dense", many);
+  byId("forest").append(...(many ? [axisRow(axis)] : []), ...rows.map((group) => forestRow(group, axis)), axisRow(axis));
 }

@@ -94,8 +94,8 @@ function setUpTiles() {
 
 // ---- curves ------------------------------------------------------------------------------------------------
 
-const view = { loss: "valid", x: "epoch", part: "all", scale: "all", references: beside.length ? "off" : "on",
-  hidden: new Set() };
+const view = { loss: "valid", x: "epoch", part: "all", scale: own.length > MANY ? "marked" : "all",
+  references: beside.length ? "off" : "on", hidden: new Set(), filtered: new Set() };
 
 // The x of each point of a group's band in the view chosen; none where it knows no times.
 function placesOf(group, band, { loss: which, x }) {
@@ -147,7 +147,7 @@ function makeControls(redraw) {
   return choices;
 }
 
-const inView = (group) => !group.reference || view.references === "on";
+const inView = (group) => (!group.reference || view.references === "on") && !view.filtered.has(group.label);
 
 function setUpCurves() {
   const chart = new LineChart(byId("chart"), { label: "loss curves of all groups", yLabel: "valid loss",
@@ -166,6 +166,7 @@ function setUpCurves() {
   byId("controls").append(...makeControls(redraw));
   byId("legend").append(...buttons.values());
   byId("legend").classList.toggle("many", own.length > MANY);
+  setUpFilter(redraw);
   redraw();
 }
 
@@ -185,6 +186,29 @@ function legendButton(group, chart, redraw) {
   }, swatch(group.reference && "outline", group.colour), element("span", {}, group.label),
   ...tags(group.mark));
   return button;
+}
+
+// ---- the groups that are looked at -------------------------------------------------------------------------
+
+// Of many groups, only those whose names hold all words of the field are shown, in every part of the page.
+function setUpFilter(redraw) {
+  const field = byId("filter");
+  field.parentElement.hidden = own.length <= MANY;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = (label) => words.every((word) => label.toLowerCase().includes(word));
+    view.filtered = new Set(report.groups.map((group) => group.label).filter((label) => !fits(label)));
+    setUpStyle([...view.filtered]);
+    byId("filter-count").textContent = words.length
+      ? `${own.filter((group) => fits(group.label)).length} of ${own.length}` : "";
+    redraw();
+  });
+}
+
+// A rule of style hides what belongs to the labels, so that rows may be sorted and made anew.
+function setUpStyle(labels) {
+  const hidden = labels.map((label) => `[data-group=${CSS.escape(label)}]`).join(",");
+  byId("filter-style").textContent = hidden ? `${hidden} { display: none !important; }` : "";
 }
 
 // ---- beside the reference ----------------------------------------------------------------------------------

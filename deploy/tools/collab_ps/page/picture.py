@@ -10,10 +10,10 @@ import io
 import textwrap
 import warnings
 
-from collab_ps.page import colours as palette
+from collab_ps.page import colours as palette, scale
 
 MANY = 8  # groups beyond which only the marked ones are drawn in full
-NAME_LENGTH, NAME_WIDTH = 48, 26  # letters of a name, and of a line of it
+NAME_LENGTH, NAME_WIDTH = 56, 26  # letters of a name, and of a line of it
 REFERENCE_COLOUR = "#78828d"
 
 
@@ -77,46 +77,39 @@ def draw_curves(axes, groups, colours, marks):
     axes.legend(handles, names, frameon=False, fontsize=8)
 
 
-def draw_difference(axes, row, gap, colour, end):
-    """One dot and interval; an arrow at the axis' end for what lies beyond it."""
-    if gap["mean"] > end:
-        axes.annotate(f"{gap['mean']:+.3f}", (end, row), ha="right", va="center", fontsize=8, color=colour,
-                      xytext=(-8, 0), textcoords="offset points")
-        axes.plot([end], [row], ">", color=colour, ms=6)
-        return
+def draw_difference(axes, row, gap, colour):
+    """One dot and interval."""
     if gap["low"] is not None:
-        axes.plot([gap["low"], min(gap["high"], end)], [row, row], color=colour, lw=2.4, solid_capstyle="round")
+        axes.plot([gap["low"], gap["high"]], [row, row], color=colour, lw=2.4, solid_capstyle="round")
     axes.plot([gap["mean"]], [row], "o", color=colour, ms=5)
-
-
-def axis_end(gaps):
-    """Where the axis of differences ends: what lies far above would press the rest together."""
-    sizes = sorted(abs(gap["mean"]) for gap in gaps)
-    least = min(0, *(gap["mean"] if gap["low"] is None else gap["low"] for gap in gaps))
-    most = max(0, *(gap["mean"] if gap["high"] is None else gap["high"] for gap in gaps))
-    return min(most, max(4 * sizes[(len(sizes) - 1) // 2], -least))
 
 
 def draw_differences(axes, report, colours, marks):
     """The differences to the baseline, the lowest on top, the baseline itself at zero."""
     shown = [group for group in report["groups"] if group["difference"] or group["label"] == report["baseline"]]
     shown.sort(key=lambda group: -group["difference"]["mean"] if group["difference"] else 0.0)
-    end = axis_end([group["difference"] for group in shown if group["difference"]])
+    axis = scale.axis(report)
+    if axis:
+        axes.set_xscale("asinh", linear_width=axis["bend"])
+        axes.set_xticks(axis["ticks"], [f"{tick:g}" for tick in axis["ticks"]])
+        axes.set_xticks([], minor=True)
     axes.axvline(0, color="gray", lw=1)
     for row, group in enumerate(shown):
         if group["difference"]:
-            draw_difference(axes, row, group["difference"], colours[group["label"]], end)
+            draw_difference(axes, row, group["difference"], colours[group["label"]])
         else:
             axes.plot([0], [row], "o", color="white", markeredgecolor="gray", markeredgewidth=1.5, ms=6)
         if marks.get(group["label"], "").startswith("lowest"):
             axes.axhspan(row - 0.45, row + 0.45, color="#e9f5f0", zorder=0)
-    axes.set_yticks(range(len(shown)), [textwrap.fill(named(group["label"], marks), NAME_WIDTH) for group in shown],
-                    fontsize=9)
+    many = len(shown) > MANY
+    names = [named(group["label"], marks) for group in shown]
+    axes.set_yticks(range(len(shown)), names if many else [textwrap.fill(one, NAME_WIDTH) for one in names],
+                    fontsize=8 if many else 9)
     for text, group in zip(axes.get_yticklabels(), shown):
         text.set_fontweight("bold" if marks.get(group["label"], "").startswith("lowest") else "normal")
     spare = max(0.0, (5 - len(shown)) / 2)
     axes.set_ylim(-0.6 - spare, len(shown) - 0.4 + spare)
-    axes.set_xlabel("difference to the baseline, 95 % intervals")
+    axes.set_xlabel("difference to the baseline, 95 % intervals" + (", log scale" if axis else ""))
     axes.grid(axis="x", alpha=0.25)
 
 

@@ -16,19 +16,25 @@ function order(a, b, down) {
   return (words ? String(a).localeCompare(String(b), "en", { numeric: true }) : x - y) * (down ? -1 : 1);
 }
 
+// What a row is called stands in its first cell where that is a text.
 function fillRow(columns, row) {
-  return element("tr", {}, ...columns.map((one) => element("td", {
-    class: [one.left ? "text" : "", one.tone?.(row) || ""].join(" ").trim() || null,
-    style: one.share ? `--share:${(100 * one.share(row)).toFixed(1)}%` : null,
-  }, one.text(row))));
+  return element("tr", { "data-group": row.label }, ...columns.map((one, i) => {
+    const names = i === 0 && one.left;
+    return element(names ? "th" : "td", {
+      class: [one.left ? "text" : "", one.tone?.(row) || ""].join(" ").trim() || null,
+      scope: names ? "row" : null,
+      style: one.share ? `--share:${(100 * one.share(row)).toFixed(1)}%` : null,
+    }, one.text(row));
+  }));
 }
 
 // Puts rows in table. A column may have left, for texts; tone(row), a class of its cells; share(row), the
-// length of a bar behind the value. A press on a heading sorts up, the next one down.
-function fillTable(table, columns, rows, decorate = () => {}) {
+// length of a bar behind the value. A press on a heading sorts up, the next one down; sorted by first at the start.
+function fillTable(table, columns, rows, { decorate = () => {}, first = null } = {}) {
   const body = element("tbody");
   let sorted = { column: null, down: false };
-  const heads = columns.map((one) => element("th", { class: one.left ? "text" : null, scope: "col" },
+  const heads = columns.map((one) => element("th", { class: one.left ? "text" : null, scope: "col",
+    "data-head": one.head },
     element("button", { type: "button", onclick: () => sort(one) }, one.head)));
   const sort = (by) => {
     sorted = { column: by, down: sorted.column === by && !sorted.down };
@@ -44,7 +50,8 @@ function fillTable(table, columns, rows, decorate = () => {}) {
     return line;
   }));
   table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), body);
-  show(rows);
+  if (first) sort(columns.find((one) => one.head === first));
+  else show(rows);
 }
 
 // The interval of a difference in a cell, with how many pairs it rests on where the seeds do not say so.
@@ -70,12 +77,13 @@ function setUpResults() {
     column("at epoch", (g) => g.best.at),
     column("train loss", (g) => g.train_last.mean, loss),
     column("seconds", (g) => g.seconds.mean, seconds),
-  ], report.groups, (line, group) => group.mark && line.classList.add(...group.mark.split(" ")));
+  ], report.groups, { first: own.length > MANY ? "valid loss" : null,
+    decorate: (line, group) => group.mark && line.classList.add(...group.mark.split(" ")) });
 }
 
 function setUpOptions() {
   const groups = report.groups.filter((group) => !group.foreign);
-  const columns = report.differing.map((name) => column(name, (g) => g.options[name], (value) => value ?? "none"));
+  const columns = report.differing.map((name) => column(name, (g) => g.options[name], (value) => value ?? "–"));
   if (columns.length) {
     fillTable(byId("differing"), [column("group", (g) => g.label, undefined, { left: true }), ...columns], groups);
   }

@@ -17,17 +17,17 @@ from collab_ps.record.histories import Unusable
 
 FORMAT = 1  # of run.json
 
-# What changes no bit of a curve. An option that is not here is taken to matter, so that one that
-# is new to this list shows as a difference and cannot hide. The data stands for itself by its counts
-# and, run against run, by its fingerprint.
-ASIDE = {"data", "seed", "servers", "workers", "transport", "interface", "encrypt", "port", "isa", "peer-timeout",
-         "load-timeout", "out", "overwrite", "resume", "save-every", "log-steps", "progress", "log-level",
-         "config", "threads"}
+# Options that decide the curve but tell no group from another: the data stands for itself by its counts and, run
+# against run, by its fingerprint; seeds are what a group's runs differ in.
+APART = {"data", "seed"}
+# What changes no bit of a curve, for records that do not say so option by option ("decides_curve").
+ASIDE = {"servers", "workers", "transport", "interface", "encrypt", "port", "isa", "peer-timeout", "load-timeout",
+         "out", "log-steps", "progress", "log-level", "config"}
 
 NOTHING = type(None)
 # What of a finished run's run.json is used: types, dicts of shapes, or [shape of each element].
 SHAPE = {
-    "seed": int,
+    "seed": (int, str),  # above 2^63 - 1 a string
     "result": {"epochs": int, "steps": int, "curve_sha256": str, "model_sha256": (str, NOTHING)},
     "data": {"fingerprint": str, "ratings": int, "train": int, "users": int, "movies": int},
     "model": {"y_range": (list, NOTHING)},
@@ -60,6 +60,10 @@ class Run:
     def key(self):
         """What counts once in a group: a seed; of somebody else's runs each."""
         return self.path if self.foreign else self.seed
+
+    def traits(self, names):
+        """What it is called or how it was spread: the values of these names."""
+        return tuple(self.name if name == "name" else self.machine.get(name) for name in names)
 
     def losses(self):
         """The curve as values that can be compared."""
@@ -127,10 +131,23 @@ def plain(value):
         return value
 
 
+def decides_curve(name, entry):
+    """Whether another value of an option may give another curve."""
+    return entry.get("decides_curve", name not in ASIDE)
+
+
+def read_seed(value):
+    """The seed as a number; one beyond what JSON integers hold everywhere stands as a string of digits."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise Unusable("'run.json' has no usable 'seed'")
+    return int(value)
+
+
 def matter(record):
     """({option: value} of what the curve is a function of, {those left at their default}). A file is what is in
     it, wherever it lay."""
-    options = {name: plain(entry["value"]) for name, entry in record["options"].items() if name not in ASIDE}
+    options = {name: plain(entry["value"]) for name, entry in record["options"].items()
+               if decides_curve(name, entry) and name not in APART}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
     if options.get("wd-bias") == "same":
         options["wd-bias"] = options.get("wd")
@@ -147,11 +164,13 @@ def matter(record):
 def describe_machine(record):
     """What may differ without moving the curve."""
     ranks = record["cluster"]["ranks"]
-    roles = [rank["role"] for rank in ranks]
+    roles = [rank["role"] for rank in ranks]  # where early records count servers and workers
     source = [record["versions"]["collab-ps"], record.get("build", {}).get("revision")]
-    return {"ranks": len(ranks), "servers": roles.count("server"), "workers": roles.count("worker"),
-            "hosts": len({rank["host"] for rank in ranks}), "transport": record["cluster"]["transport"],
-            "isa": record["cluster"]["isa"], "version": " ".join(filter(None, source))}
+    cluster = record["cluster"]
+    return {"ranks": len(ranks), "servers": cluster.get("servers", roles.count("server")),
+            "workers": cluster.get("workers", roles.count("worker")),
+            "hosts": len({rank["host"] for rank in ranks}), "transport": cluster["transport"],
+            "isa": cluster["isa"], "version": " ".join(filter(None, source))}
 
 
 def hash_of(rows):
@@ -177,7 +196,7 @@ def read_folder(folder, name):
     """The finished run that folder holds."""
     record = read_record(folder)
     check_finished(record)
-    run = Run(folder, name, read_history(folder, record["result"]), record["seed"])
+    run = Run(folder, name, read_history(folder, record["result"]), read_seed(record["seed"]))
     run.options, run.defaults = matter(record)
     run.machine = describe_machine(record)
     run.fingerprint, run.train_ratings = record["data"]["fingerprint"], record["data"]["train"]

@@ -1,0 +1,294 @@
+/* Jobs for the writer, one for each thing that is done to a run's folder; see files.h. */
+#include "server/record/files.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/store/names.h"
+#include "common/store/safetensors.h"
+
+#define SECOND_NS 1000000000u
+
+static const uint64_t SLOW_NS = 10 * (uint64_t)SECOND_NS;
+static const uint64_t DEAD_NS = 900 * (uint64_t)SECOND_NS;
+static const uint64_t LAST_WORDS_NS = 300000000;
+
+enum { USER_FACTORS, MOVIE_FACTORS, USER_BIAS, MOVIE_BIAS, TENSORS };
+
+void cps_files_init(struct cps_files *self, const struct cps_files_setup *setup)
+{
+    *self = (struct cps_files){.setup = *setup, .steps.file.fd = -1};
+    cps_events_init(&self->events, setup->writer);
+    cps_run_folder_file(setup->folder, "model.safetensors", self->model_path);
+}
+
+void cps_files_release(struct cps_files *self)
+{
+    cps_safetensors_writer_destroy(&self->model);
+    cps_step_log_close(&self->steps);
+    cps_events_close(&self->events);
+    cps_text_release(&self->history_text);
+    cps_text_release(&self->record_text);
+}
+
+/* ---- handing over ---- */
+
+static enum cps_status finished(void *context, enum cps_status status)
+{
+    struct cps_files *self = context;
+    self->busy = self->slow = false;
+    return status;
+}
+
+static enum cps_status submit(struct cps_files *self, enum cps_status (*write)(void *),
+                              enum cps_status (*written)(void *, enum cps_status))
+{
+    const struct cps_write_job job = {.write = write, .written = written, .context = self};
+    if (!cps_writer_submit(self->setup.writer, &job))
+        return cps_fail(CPS_ERR_STORAGE, "the disk behind '%s' takes nothing more", self->setup.folder->path);
+    return CPS_OK;
+}
+
+static enum cps_status begin(struct cps_files *self, enum cps_status (*write)(void *))
+{
+    CPS_TRY(submit(self, write, finished));
+    self->busy = true;
+    self->busy_ns = cps_clock_ns();
+    return CPS_OK;
+}
+
+static enum cps_status lay_out(struct cps_files *self)
+{
+    struct cps_text history = {0}, record = {0};
+    enum cps_status status = cps_history_text(self->setup.history, &history);
+    if (status == CPS_OK)
+        status = cps_run_record_text(self->setup.record, &record);
+    struct cps_text unused[] = {status == CPS_OK ? self->history_text : history,
+                                status == CPS_OK ? self->record_text : record};
+    if (status == CPS_OK) {
+        self->history_text = history;
+        self->record_text = record;
+    }
+    cps_text_release(&unused[0]);
+    cps_text_release(&unused[1]);
+    return status;
+}
+
+/* ---- on the writer's thread ---- */
+
+static enum cps_status open_model(struct cps_files *self)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    const struct cps_safetensors_tensor tensors[TENSORS] = {
+        [USER_FACTORS] = {"user_factors.weight", plan->user_rows, plan->factors},
+        [MOVIE_FACTORS] = {"movie_factors.weight", plan->movie_rows, plan->factors},
+        [USER_BIAS] = {"user_bias.weight", plan->user_rows, 1},
+        [MOVIE_BIAS] = {"movie_bias.weight", plan->movie_rows, 1},
+    };
+    char range[64] = "none";
+    if (plan->has_range)
+        snprintf(range, sizeof range, "%.9g,%.9g", (double)plan->range_low, (double)plan->range_high);
+    const struct cps_safetensors_string strings[] = {{"model", self->setup.record->model.kind},
+                                                     {"y_range", range}};
+    return cps_safetensors_writer_create(self->model_path, tensors,
+                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings, 2,
+                                         &self->model);
+}
+
+static enum cps_status write_names(const struct cps_files *self)
+{
+    const struct cps_dataset *data = self->setup.dataset;
+    CPS_TRY(cps_names_write_users(self->setup.folder, &data->users));
+    return data->titled ? cps_names_write_movies(self->setup.folder, &data->movie_ids, &data->movies)
+                        : cps_names_write_movies(self->setup.folder, &data->movies, NULL);
+}
+
+static enum cps_status open_events(struct cps_files *self)
+{
+    const struct cps_events_setup setup = {.folder = self->setup.folder,
+                                           .run_id = self->setup.record->run_id,
+                                           .steps_per_epoch = cps_plan_steps_per_epoch(self->setup.plan),
+                                           .log_steps = self->setup.log_steps,
+                                           .options = self->setup.options,
+                                           .option_count = self->setup.option_count};
+    return cps_events_open(&self->events, &setup);
+}
+
+static enum cps_status write_start(void *context)
+{
+    struct cps_files *self = context;
+    CPS_TRY(cps_run_folder_start(self->setup.folder));
+    CPS_TRY(cps_run_folder_put(self->setup.folder, "run.json", &self->record_text));
+    CPS_TRY(open_model(self));
+    CPS_TRY(write_names(self));
+    if (self->setup.log_steps)
+        CPS_TRY(cps_step_log_open(&self->steps, self->setup.folder));
+    return open_events(self);
+}
+
+static enum cps_status write_progress(void *context)
+{
+    struct cps_files *self = context;
+    CPS_TRY(cps_run_folder_put(self->setup.folder, "history.csv", &self->history_text));
+    if (self->setup.log_steps)
+        CPS_TRY(cps_append_file_write(&self->steps.file));
+    return cps_run_folder_put(self->setup.folder, "run.json", &self->record_text);
+}
+
+/* The part of rows that lies in one table, whose keys begin at table_key. */
+static enum cps_status write_table_rows(struct cps_files *self, size_t factors, size_t bias, uint32_t table_key,
+                                        uint32_t table_rows)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    const struct cps_model_rows *rows = &self->rows;
+    uint32_t width = cps_plan_row_width(plan), end_key = rows->first_key + rows->count;
+    uint32_t from = rows->first_key > table_key ? rows->first_key : table_key;
+    uint32_t end = end_key < table_key + table_rows ? end_key : table_key + table_rows;
+    if (from >= end)
+        return CPS_OK;
+    const float *values = rows->values + (size_t)(from - rows->first_key) * width;
+    CPS_TRY(cps_safetensors_writer_rows(self->model, factors, from - table_key, end - from, values, width));
+    if (plan->model != CPS_MODEL_BIAS)
+        return CPS_OK;
+    return cps_safetensors_writer_rows(self->model, bias, from - table_key, end - from, values + plan->factors,
+                                       width);
+}
+
+static enum cps_status write_rows(void *context)
+{
+    struct cps_files *self = context;
+    const struct cps_plan *plan = self->setup.plan;
+    CPS_TRY(write_table_rows(self, USER_FACTORS, USER_BIAS, 0, plan->user_rows));
+    return write_table_rows(self, MOVIE_FACTORS, MOVIE_BIAS, plan->user_rows, plan->movie_rows);
+}
+
+static enum cps_status write_complete(void *context)
+{
+    struct cps_files *self = context;
+    CPS_TRY(cps_safetensors_writer_finish(self->model, self->model_hash));
+    return cps_step_log_close(&self->steps);
+}
+
+static enum cps_status close_logs(void *context)
+{
+    struct cps_files *self = context;
+    enum cps_status status = cps_step_log_close(&self->steps);
+    enum cps_status ended = cps_events_end(&self->events, self->went_well);
+    return status == CPS_OK ? ended : status;
+}
+
+/* run.json last: where it says "done", all else is there. */
+static enum cps_status write_end(void *context)
+{
+    struct cps_files *self = context;
+    CPS_TRY(cps_run_folder_put(self->setup.folder, "history.csv", &self->history_text));
+    CPS_TRY(close_logs(self));
+    return cps_run_folder_put(self->setup.folder, "run.json", &self->record_text);
+}
+
+/* ---- on the owner's ---- */
+
+enum cps_status cps_files_start(struct cps_files *self)
+{
+    CPS_TRY(lay_out(self));
+    return begin(self, write_start);
+}
+
+static enum cps_status progressed(void *context, enum cps_status status)
+{
+    struct cps_files *self = context;
+    self->progressing = false;
+    return status;
+}
+
+enum cps_status cps_files_progress(struct cps_files *self)
+{
+    if (self->progressing)
+        return CPS_OK;
+    CPS_TRY(lay_out(self));
+    if (self->setup.log_steps)
+        cps_append_file_hand_over(&self->steps.file);
+    CPS_TRY(submit(self, write_progress, progressed));
+    self->progressing = true;
+    return CPS_OK;
+}
+
+enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_rows *rows)
+{
+    self->rows = *rows;
+    return begin(self, write_rows);
+}
+
+enum cps_status cps_files_complete(struct cps_files *self)
+{
+    return begin(self, write_complete);
+}
+
+enum cps_status cps_files_end(struct cps_files *self)
+{
+    self->went_well = true;
+    CPS_TRY(lay_out(self));
+    return begin(self, write_end);
+}
+
+/* Says once that the disk takes long, and gives up when that cannot be all. */
+static enum cps_status judge_patience(struct cps_files *self)
+{
+    uint64_t waited_ns = cps_clock_ns() - self->busy_ns;
+    if (waited_ns >= DEAD_NS)
+        return cps_fail(CPS_ERR_STORAGE, "the disk behind '%s' has not answered for %" PRIu64 " s",
+                        self->setup.folder->path, waited_ns / SECOND_NS);
+    if (waited_ns >= SLOW_NS && !self->slow) {
+        self->slow = true;
+        cps_warn("the disk behind '%s' is slow: waiting for it", self->setup.folder->path);
+    }
+    return CPS_OK;
+}
+
+enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, bool *busy)
+{
+    struct cps_writer *writer = self->setup.writer;
+    CPS_TRY(self->busy ? cps_writer_wait(writer, patience_ns) : cps_writer_poll(writer));
+    *busy = self->busy;
+    return self->busy ? judge_patience(self) : CPS_OK;
+}
+
+/* Whether the writer came to rest. */
+static bool is_at_rest(struct cps_files *self, uint64_t patience_ns)
+{
+    uint64_t until_ns = cps_clock_ns() + patience_ns, now_ns;
+    while (cps_writer_pending(self->setup.writer) > 0 && (now_ns = cps_clock_ns()) < until_ns)
+        cps_writer_wait(self->setup.writer, until_ns - now_ns);
+    return cps_writer_pending(self->setup.writer) == 0;
+}
+
+static void write_last_words(const struct cps_files *self)
+{
+    struct cps_text history = {0}, record = {0};
+    if (self->setup.history->count > 0 && cps_history_text(self->setup.history, &history) == CPS_OK)
+        cps_run_folder_put_at_once(self->setup.folder, "history.csv", &history);
+    if (cps_run_record_text(self->setup.record, &record) == CPS_OK)
+        cps_run_folder_put_at_once(self->setup.folder, "run.json", &record);
+    else
+        cps_run_record_amend(&self->record_text, CPS_ERR_MEMORY, self->setup.folder);
+    cps_text_release(&history);
+    cps_text_release(&record);
+}
+
+/*
+ * A job that hangs in the disk is left there. The temporary file that it would rename is removed under it, so
+ * that it cannot put an older run.json in the place of this one. On a full disk the room that the model
+ * claimed is what the record needs.
+ */
+void cps_files_fail(struct cps_files *self)
+{
+    bool at_rest = is_at_rest(self, LAST_WORDS_NS);
+    if (at_rest)
+        cps_safetensors_writer_destroy(&self->model);
+    cps_run_folder_sweep(self->setup.folder);
+    write_last_words(self);
+    if (at_rest && begin(self, close_logs) == CPS_OK)
+        is_at_rest(self, LAST_WORDS_NS);
+}

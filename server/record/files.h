@@ -1,0 +1,80 @@
+/*
+ * The files of a run, kept by the coordinator's rank through the writer (store/writer.h): its thread waits
+ * for the disk, the run goes on.
+ *
+ *     start     run.json ("running"), users.tsv, movies.tsv, room for the model, the logs
+ *     progress  history.csv, steps.csv and run.json as of now; skipped while the disk is behind
+ *     rows      a part of the model
+ *     complete  model.safetensors under its name
+ *     end       history.csv, the logs closed, run.json with its end
+ *
+ * start, rows, complete and end return at once with their work under way: what they were given has to stay
+ * as it is until cps_files_poll() says that they are done. An error on the way is returned by poll.
+ */
+#ifndef CPS_SERVER_RECORD_FILES_H
+#define CPS_SERVER_RECORD_FILES_H
+
+#include "common/base/sha256.h"
+#include "common/data/dataset.h"
+#include "common/model/plan.h"
+#include "common/store/history.h"
+#include "common/store/run_folder.h"
+#include "common/store/run_record.h"
+#include "common/store/step_log.h"
+#include "common/store/writer.h"
+#include "server/record/events.h"
+
+struct cps_files_setup {
+    struct cps_writer *writer;
+    const struct cps_plan *plan;
+    const struct cps_dataset *dataset;
+    struct cps_run_folder *folder;
+    const struct cps_history *history; /* of the run, and its record: read by the calls below alone */
+    const struct cps_run_record *record;
+    const struct cps_tensorboard_option *options; /* that decide the curve */
+    size_t option_count;
+    bool log_steps;
+};
+
+struct cps_model_rows {
+    uint32_t first_key, count;
+    const float *values; /* [count][width] */
+};
+
+struct cps_files {
+    struct cps_files_setup setup;
+    struct cps_step_log steps;
+    struct cps_events events;
+    struct cps_safetensors_writer *model;
+    char model_path[CPS_RUN_FILE_BYTES], model_hash[CPS_SHA256_HEX_BYTES];
+    struct cps_text history_text, record_text; /* as last laid out: on their way to the disk, or there */
+    struct cps_model_rows rows;
+    bool busy, progressing; /* a call whose end is awaited; a progress */
+    uint64_t busy_ns;       /* since when */
+    bool slow;              /* and it was said that it takes long */
+    bool went_well;         /* the run, for its end */
+};
+
+/* Everything in setup is borrowed. Needs release even when nothing was started. */
+void cps_files_init(struct cps_files *self, const struct cps_files_setup *setup);
+
+/* Once the writer is at rest. A model that is not complete is removed. */
+void cps_files_release(struct cps_files *self);
+
+enum cps_status cps_files_start(struct cps_files *self);
+enum cps_status cps_files_progress(struct cps_files *self);
+enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_rows *rows);
+enum cps_status cps_files_complete(struct cps_files *self);
+enum cps_status cps_files_end(struct cps_files *self);
+
+/* What the writer has to tell; *busy: the last call is still under way. Waits for it for patience_ns at most.
+ * CPS_ERR_STORAGE too when the disk takes nothing for many minutes. */
+enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, bool *busy);
+
+/* The last words of a run that failed, for which it has a second at most: history.csv and run.json as
+ * they are now, under their names when it returns, though perhaps not yet on the disk; then the logs, and
+ * what is half written goes. Without memory the record is the last one with its end changed. Errors are of no
+ * interest any more. */
+void cps_files_fail(struct cps_files *self);
+
+#endif
