@@ -45,10 +45,10 @@ need_for_build() {
     need libssl-dev pkg-config --exists libcrypto
     need zlib1g-dev pkg-config --exists zlib
     need libzip-dev pkg-config --exists libzip
+    need python3 python3 --version
 }
 
 need_for_compare() {
-    need python3 /usr/bin/python3 --version
     need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
 }
 

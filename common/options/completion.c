@@ -1,7 +1,8 @@
 /*
  * Completion for bash, from the option table: 'source <(collab-ps help --completion)'.
  * Option names follow the command; values are choices, files or folders by the
- * option's argument.
+ * option's argument. A script has a function of its own, since its options may mean
+ * something else than those of the same names.
  */
 #include <string.h>
 
@@ -32,7 +33,7 @@ static enum cps_status add_all_names(struct cps_text *out)
         if (!cps_command_table[command].is_script)
             CPS_TRY(add_names(out, (enum cps_command)command));
     }
-    return cps_text_add(out, "    *) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n    esac\n");
+    return cps_text_add(out, "    esac\n");
 }
 
 /* The folder of a run behind the commands that take one. */
@@ -46,35 +47,81 @@ static enum cps_status add_runs(struct cps_text *out)
     return cps_text_add(out, ") ]] && { COMPREPLY=($(compgen -d -- \"$word\")); return; }\n");
 }
 
-/* What follows option: names to choose from, files, folders, or nothing known. */
-static enum cps_status add_values(struct cps_text *out, const struct cps_option *option)
+/* What stands for argument: one of words, files, folders, or nothing known. */
+static enum cps_status add_reply(struct cps_text *out, const char *argument, const char *words)
 {
-    const char *argument = option->argument;
-    bool repeated = cps_option_find(option->name, strlen(option->name), CPS_FOR_ALL) != option;
-    if (!argument || repeated || option->type == CPS_OPTION_RESERVED)
-        return CPS_OK;
-    CPS_TRY(cps_text_add(out, "    --%s) COMPREPLY=(", option->name));
-    if (option->choices) {
-        CPS_TRY(cps_text_add(out, "$(compgen -W '"));
-        for (size_t i = 0; option->choices[i]; i++) {
-            if (!(option->later >> i & 1))
-                CPS_TRY(cps_text_add(out, "%s ", option->choices[i]));
-        }
-        CPS_TRY(cps_text_add(out, "' -- \"$word\")"));
-    } else if (strstr(argument, "FILE") || strstr(argument, "PATH")) {
-        CPS_TRY(cps_text_add(out, "$(compgen -f -- \"$word\")"));
-    } else if (strstr(argument, "DIR")) {
-        CPS_TRY(cps_text_add(out, "$(compgen -d -- \"$word\")"));
-    }
-    return cps_text_add(out, "); return ;;\n");
+    if (words)
+        return cps_text_add(out, "COMPREPLY=($(compgen -W '%s' -- \"$word\"))", words);
+    if (strstr(argument, "FILE") || strstr(argument, "PATH"))
+        return cps_text_add(out, "COMPREPLY=($(compgen -f -- \"$word\"))");
+    return cps_text_add(out,
+                        strstr(argument, "DIR") ? "COMPREPLY=($(compgen -d -- \"$word\"))" : "COMPREPLY=()");
 }
 
-enum cps_status cps_page_completion(struct cps_text *out)
+/* The choices that are there, parted by blanks. */
+static enum cps_status list_choices(const struct cps_option *option, struct cps_text *out)
 {
-    CPS_TRY(cps_text_add(out,
-                         "# bash completion of collab-ps %s\n_collab_ps()\n{\n"
-                         "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n",
-                         cps_version()));
+    for (size_t i = 0; option->choices[i]; i++) {
+        if (!(option->later >> i & 1))
+            CPS_TRY(cps_text_add(out, "%s ", option->choices[i]));
+    }
+    return CPS_OK;
+}
+
+static enum cps_status add_values(struct cps_text *out, const struct cps_option *option)
+{
+    bool repeated = cps_option_find(option->name, strlen(option->name), CPS_FOR_ALL) != option;
+    if (!option->argument || repeated || option->type == CPS_OPTION_RESERVED)
+        return CPS_OK;
+    CPS_TRY(cps_text_add(out, "    --%s) ", option->name));
+    struct cps_text words = {0};
+    enum cps_status status = option->choices ? list_choices(option, &words) : CPS_OK;
+    if (status == CPS_OK)
+        status = add_reply(out, option->argument, words.data);
+    cps_text_release(&words);
+    return status == CPS_OK ? cps_text_add(out, "; return ;;\n") : status;
+}
+
+static enum cps_status add_script(struct cps_text *out, const struct cps_page_script *script)
+{
+    CPS_TRY(cps_text_add(out, "_collab_ps_%s()\n{\n    case $before in\n", cps_command_names[script->command]));
+    for (const struct cps_page_option *option = script->options; option->name; option++) {
+        if (!option->argument)
+            continue;
+        CPS_TRY(cps_text_add(out, "    --%s) ", option->name));
+        CPS_TRY(add_reply(out, option->argument, option->words));
+        CPS_TRY(cps_text_add(out, "; return ;;\n"));
+    }
+    CPS_TRY(
+        cps_text_add(out,
+                     "    esac\n    COMPREPLY=($(compgen -W '%s' -- \"$word\") $(compgen -f -- \"$word\"))\n"
+                     "    [[ $word != -* ]] || COMPREPLY=($(compgen -W '--help ",
+                     script->words ? script->words : ""));
+    for (const struct cps_page_option *option = script->options; option->name; option++)
+        CPS_TRY(cps_text_add(out, "--%s ", option->name));
+    return cps_text_add(out, "' -- \"$word\"))\n}\n");
+}
+
+/* Hands over to the function of a script behind its name. */
+static enum cps_status add_scripts_call(struct cps_text *out, const struct cps_page_script *script)
+{
+    for (; script->operand; script++) {
+        const char *name = cps_command_names[script->command];
+        CPS_TRY(cps_text_add(
+            out, "    [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == %s ]] && { _collab_ps_%s; return; }\n", name,
+            name));
+    }
+    return CPS_OK;
+}
+
+enum cps_status cps_page_completion(const struct cps_page_script *scripts, struct cps_text *out)
+{
+    CPS_TRY(cps_text_add(out, "# bash completion of collab-ps %s\n", cps_version()));
+    for (const struct cps_page_script *script = scripts; script->operand; script++)
+        CPS_TRY(add_script(out, script));
+    CPS_TRY(cps_text_add(out, "_collab_ps()\n{\n"
+                              "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"));
+    CPS_TRY(add_scripts_call(out, scripts));
     CPS_TRY(add_all_names(out));
     CPS_TRY(add_runs(out));
     CPS_TRY(cps_text_add(out, "    case $before in\n"));

@@ -149,13 +149,14 @@ static enum cps_status add_whole_page(struct cps_text *out)
     return add_exit_codes(out);
 }
 
-enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command, struct cps_text *out)
+enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command,
+                                 const struct cps_page_script *scripts, struct cps_text *out)
 {
     switch (page) {
     case CPS_HELP_MAN:
-        return cps_page_manual(out);
+        return cps_page_manual(scripts, out);
     case CPS_HELP_COMPLETION:
-        return cps_page_completion(out);
+        return cps_page_completion(scripts, out);
     case CPS_HELP_COMMAND:
         return add_command_page(out, command);
     case CPS_HELP_ALL:

@@ -56,6 +56,30 @@ static enum cps_status add_options(struct cps_text *out)
     return CPS_OK;
 }
 
+/* One entry of a list: its head in bold, and what it means. */
+static enum cps_status add_entry(struct cps_text *out, const char *dashes, const char *name,
+                                 const char *argument, const char *help)
+{
+    struct cps_text head = {0};
+    enum cps_status status =
+        cps_text_add(&head, "%s%s%s%s", dashes, name, argument ? " " : "", argument ? argument : "");
+    if (status == CPS_OK)
+        status = cps_text_add(out, ".TP\n.B ");
+    if (status == CPS_OK)
+        status = add_troff(out, head.data);
+    cps_text_release(&head);
+    return status == CPS_OK ? add_troff(out, help) : status;
+}
+
+static enum cps_status add_script(struct cps_text *out, const struct cps_page_script *script)
+{
+    CPS_TRY(cps_text_add(out, ".SS Of %s\n", cps_command_names[script->command]));
+    CPS_TRY(add_entry(out, "", script->operand, NULL, script->help));
+    for (const struct cps_page_option *option = script->options; option->name; option++)
+        CPS_TRY(add_entry(out, "--", option->name, option->argument, option->help));
+    return CPS_OK;
+}
+
 static enum cps_status add_lines(struct cps_text *out, const char *title, const struct cps_page_line *line)
 {
     CPS_TRY(add_section(out, title));
@@ -88,7 +112,7 @@ static enum cps_status add_exit_status(struct cps_text *out)
     return CPS_OK;
 }
 
-enum cps_status cps_page_manual(struct cps_text *out)
+enum cps_status cps_page_manual(const struct cps_page_script *scripts, struct cps_text *out)
 {
     CPS_TRY(cps_text_add(out, ".TH COLLAB\\-PS 1 \"\" \"collab\\-ps %s\"\n", cps_version()));
     CPS_TRY(cps_text_add(out, ".SH NAME\ncollab\\-ps \\- %s\n", cps_page_summary));
@@ -98,6 +122,8 @@ enum cps_status cps_page_manual(struct cps_text *out)
     CPS_TRY(add_troff(out, cps_page_promise));
     CPS_TRY(add_commands(out));
     CPS_TRY(add_options(out));
+    for (; scripts->operand; scripts++)
+        CPS_TRY(add_script(out, scripts));
     CPS_TRY(add_section(out, "ENVIRONMENT"));
     CPS_TRY(add_troff(out, cps_page_sources));
     CPS_TRY(add_lines(out, "FILES", cps_page_files));

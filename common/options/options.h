@@ -189,8 +189,12 @@ enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
                                   const struct cps_option_setting *settings, size_t count,
                                   struct cps_text *differing, bool *other_data);
 
-/* Adds the text of a help page, ready to print; command is looked at for CPS_HELP_COMMAND. */
-enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command, struct cps_text *out);
+struct cps_page_script;
+
+/* Adds the text of a help page, ready to print; command is looked at for CPS_HELP_COMMAND. scripts: what the
+ * commands take that read their arguments themselves (pages.h), for the manual and the completion. */
+enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command,
+                                 const struct cps_page_script *scripts, struct cps_text *out);
 
 /* "0.1.0" */
 const char *cps_version(void);

@@ -11,6 +11,23 @@ struct cps_page_line {
     const char *meaning;
 };
 
+/* An option of a script. */
+struct cps_page_option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* "FILE"; NULL where it takes no value */
+    const char *help;
+    const char *words; /* what the value may be, parted by blanks; NULL where that is open */
+};
+
+/* What a command takes that is a program of its own (cps_command_info.is_script). */
+struct cps_page_script {
+    enum cps_command command;
+    const char *operand;                   /* "[NAME=]RUN..."; NULL ends a list of scripts */
+    const char *help;                      /* of the operand */
+    const char *words;                     /* what the operand may be besides a file */
+    const struct cps_page_option *options; /* ended by a NULL name */
+};
+
 extern const char cps_page_summary[];
 extern const char cps_page_promise[]; /* of command.c: the text of train */
 extern const char cps_page_sources[];
@@ -21,9 +38,9 @@ extern const struct cps_page_line cps_page_files[];
 enum cps_status cps_page_describe(const struct cps_option *option, struct cps_text *out);
 
 /* Adds the manual page, in troff. */
-enum cps_status cps_page_manual(struct cps_text *out);
+enum cps_status cps_page_manual(const struct cps_page_script *scripts, struct cps_text *out);
 
 /* Adds the completion script for bash. */
-enum cps_status cps_page_completion(struct cps_text *out);
+enum cps_status cps_page_completion(const struct cps_page_script *scripts, struct cps_text *out);
 
 #endif

@@ -33,7 +33,7 @@ static int fail(enum cps_status status)
 static int show_help(const struct cps_options *options)
 {
     struct cps_text text = {0};
-    enum cps_status status = cps_options_help(options->help_page, options->help_command, &text);
+    enum cps_status status = cps_options_help(options->help_page, options->help_command, cps_scripts, &text);
     if (status != CPS_OK)
         return fail(status);
     if (speaks())

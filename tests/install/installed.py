@@ -6,6 +6,7 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,34 @@ def refusals(check, program, folder):
                    f"{done.code}: {done.stderr.strip()[-200:]}")
 
 
+def complete(program, *words):
+    """What bash offers for the last of the words, by the installed completion."""
+    script = program.parents[1] / "share" / "bash-completion" / "completions" / "collab-ps"
+    asked = 'source "$0"; COMP_WORDS=(collab-ps "$@"); COMP_CWORD=$#; _collab_ps; printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", asked, script, *words], capture_output=True, text=True, check=True,
+                          cwd=program.parent)
+    return done.stdout.split()
+
+
+def completion(check, program, folder):
+    """Commands in Python are completed as those in C, from their own tables."""
+    cases = {("experiment", "note"): ["notebook"], ("compare", "--bas"): ["--baseline"],
+             ("compare", "x", "--metric", ""): ["last", "best"], ("experiment", "x", "--out", "col"): [],
+             ("compare", "x", "--by", "tr"): ["transport"], ("compare", "coll"): ["collab-ps"],
+             ("--optimizer", "ad"): ["adam", "adagrad"], ("experi",): ["experiment"]}
+    for words, wanted in cases.items():
+        check.equal(f"completion of '{' '.join(words)}'", complete(program, *words), wanted)
+    manual = (program.parents[1] / "share" / "man" / "man1" / "collab-ps.1").read_text().replace("\\-", "-")
+    for command in ("compare", "experiment"):
+        told = run(program, command, "--help", cwd=folder).stdout
+        options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE))
+        own = manual.partition(f".SS Of {command}\n")[2].partition("\n.S")[0]
+        check.that(len(options) > 6 and options == set(re.findall(r"^\.B (--[a-z-]+)", own, re.MULTILINE)),
+                   f"the manual has all options of {command}", ", ".join(sorted(options)))
+        check.equal(f"completion has all options of {command}", sorted(complete(program, command, "--")),
+                    sorted(options | {"--help"}))
+
+
 def without_scripts(check, program, folder):
     """A program that was copied alone still has those of the sources it was built from; without them it says so."""
     alone = folder / "alone" / "bin"
@@ -100,7 +129,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="collab-ps-install-") as name:
         folder = Path(name)
         program = install(sys.argv[1], folder)
-        for part in (uses_its_own_files, trains_and_compares, experiment_notebook, refusals, without_scripts):
+        for part in (uses_its_own_files, completion, trains_and_compares, experiment_notebook, refusals, without_scripts):
             part(check, program, folder)
     check.finish()
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/options/command.h"
+#include "common/options/pages.h"
 #include "common/options/table.h"
 
 enum { WORDS = 24 };
@@ -177,10 +178,16 @@ static void assert_page_names_options(const char *page, unsigned commands)
     }
 }
 
+static const struct cps_page_option compare_options[] = {{"by", "NAME", "split by it", "ranks isa"},
+                                                         {"quiet", NULL, "print no table", NULL},
+                                                         {NULL, NULL, NULL, NULL}};
+static const struct cps_page_script scripts[] = {
+    {CPS_COMMAND_COMPARE, "[NAME=]RUN...", "what to compare", NULL, compare_options}, {.operand = NULL}};
+
 static void check_page(enum cps_help_page page, enum cps_command command, unsigned commands)
 {
     struct cps_text text = {0};
-    assert_int_equal(cps_options_help(page, command, &text), CPS_OK);
+    assert_int_equal(cps_options_help(page, command, scripts, &text), CPS_OK);
     assert_page_names_options(text.data, commands);
     assert_non_null(strstr(text.data, "Exit codes:"));
     for (const char *line = text.data; *line;) {
@@ -207,12 +214,17 @@ static void test_manual_and_completion(void **state)
 {
     struct cps_text manual = {0}, completion = {0};
     (void)state;
-    assert_int_equal(cps_options_help(CPS_HELP_MAN, CPS_COMMAND_TRAIN, &manual), CPS_OK);
+    assert_int_equal(cps_options_help(CPS_HELP_MAN, CPS_COMMAND_TRAIN, scripts, &manual), CPS_OK);
     assert_non_null(strstr(manual.data, ".SH OPTIONS"));
     assert_non_null(strstr(manual.data, "\\-\\-lr\\-max RATE"));
-    assert_int_equal(cps_options_help(CPS_HELP_COMPLETION, CPS_COMMAND_TRAIN, &completion), CPS_OK);
+    assert_non_null(strstr(manual.data, ".SS Of compare\n.TP\n.B [NAME=]RUN...\nwhat to compare\n"
+                                        ".TP\n.B \\-\\-by NAME\nsplit by it\n.TP\n.B \\-\\-quiet\n"));
+    assert_int_equal(cps_options_help(CPS_HELP_COMPLETION, CPS_COMMAND_TRAIN, scripts, &completion), CPS_OK);
     assert_non_null(strstr(completion.data, "--no-log-steps"));
-    assert_null(strstr(completion.data, "--resume"));
+    assert_non_null(
+        strstr(completion.data, "--by) COMPREPLY=($(compgen -W 'ranks isa' -- \"$word\")); return ;;"));
+    assert_non_null(
+        strstr(completion.data, "${COMP_WORDS[1]} == compare ]] && { _collab_ps_compare; return; }"));
     cps_text_release(&manual);
     cps_text_release(&completion);
 }

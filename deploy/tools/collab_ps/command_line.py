@@ -49,7 +49,7 @@ class Command:
     summary: str
     options: tuple
     epilog: str
-    names: Callable = tuple
+    names: tuple = ()
 
 
 class Parser(argparse.ArgumentParser):

@@ -8,7 +8,8 @@ import sys
 
 from collab_ps import command_line, files
 
-COMMANDS = {"compare": "collab_ps.compare.command", "experiment": "collab_ps.experiment.command"}
+COMMANDS = {"compare": "collab_ps.compare.command", "experiment": "collab_ps.experiment.command",
+            "listing": "collab_ps.listing"}  # the last for the build
 PYTHON = (3, 11)
 
 
@@ -16,7 +17,7 @@ def find(name):
     """The module of a command; what it imports is loaded for it alone."""
     if name not in COMMANDS:
         raise files.Failure(files.USAGE, f"no command is called '{name}'", f"there are {', '.join(COMMANDS)}")
-    if sys.version_info < PYTHON:
+    if sys.version_info < PYTHON and name != "listing":
         needed, found = (".".join(map(str, version[:2])) for version in (PYTHON, sys.version_info))
         raise files.Failure(files.USAGE, f"'{name}' needs Python {needed} or later, this is {found}",
                             "name another one in COLLAB_PS_PYTHON")

@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 from collab_ps.compare import groups
+from collab_ps.experiment.options import names
 from collab_ps.files import DATA, USAGE, Failure
 
 KEYS = {"name", "title", "seeds", "baseline", "metric", "by", "steps", "jobs", "options", "axes", "grid", "references"}
@@ -59,11 +60,6 @@ def find(name, folder):
         return shipped
     raise Failure(USAGE, f"no experiment is called '{name}'",
                   f"there are {', '.join(names(folder))}; the name of a file ends in .toml")
-
-
-def names(folder):
-    """Of the experiments that ship."""
-    return sorted(file.stem for file in folder.glob("*.toml"))
 
 
 def read(path):
