@@ -49,6 +49,19 @@
     X(ISA_AVX2, "avx2")                                                                                        \
     X(ISA_AVX512, "avx512")
 
+/* AUTO: a bar on a terminal; elsewhere a line every 10 s of a long run. PLAIN: a line every 3 s, anywhere. */
+#define CPS_PROGRESS_MAP(X)                                                                                    \
+    X(PROGRESS_AUTO, "auto")                                                                                   \
+    X(PROGRESS_PLAIN, "plain")                                                                                 \
+    X(PROGRESS_NONE, "none")
+
+/* What the table of a run shows beside the losses. */
+#define CPS_METRICS_MAP(X)                                                                                     \
+    X(METRICS_NONE, "none")                                                                                    \
+    X(METRICS_RMSE, "rmse")                                                                                    \
+    X(METRICS_MAE, "mae")                                                                                      \
+    X(METRICS_RMSE_MAE, "rmse,mae")
+
 #define CPS_CHOICE_VALUE(name, word) CPS_##name,
 #define CPS_CHOICE_WORD(name, word) word,
 
@@ -60,6 +73,8 @@ enum cps_item_key { CPS_ITEM_KEY_MAP(CPS_CHOICE_VALUE) };
 enum cps_layout { CPS_LAYOUT_MAP(CPS_CHOICE_VALUE) };
 enum cps_encoding { CPS_ENCODING_MAP(CPS_CHOICE_VALUE) };
 enum cps_isa { CPS_ISA_MAP(CPS_CHOICE_VALUE) };
+enum cps_progress { CPS_PROGRESS_MAP(CPS_CHOICE_VALUE) };
+enum cps_metrics_shown { CPS_METRICS_MAP(CPS_CHOICE_VALUE) };
 
 /* How many there are of each: what a number from outside is checked against. */
 #define CPS_CHOICE_ONE(name, word) +1

@@ -101,6 +101,7 @@ static enum cps_status builder_init(struct builder *self, const struct cps_datas
     cps_intake_init(&self->intake, request->shard, request->shards, request->keep_samples,
                     titled ? &self->titles : NULL);
     self->intake.skip.limit = request->skip_bad;
+    self->intake.reading = request->reading;
     CPS_TRY(cps_sha256_create(&self->digest));
     digest_request(self);
     return CPS_OK;

@@ -20,6 +20,14 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
+/* Hears how far the reading is: every CPS_READING_EVERY ratings of a file, with those read of it so far. */
+struct cps_reading {
+    void *context;
+    void (*on_ratings)(void *context, uint64_t ratings); /* NULL: nobody wants to know */
+};
+
+#define CPS_READING_EVERY 65536
+
 /* What to read, borrowed until the call returns. NULL where not given. */
 struct cps_dataset_request {
     const char *path;       /* folder in a MovieLens layout (see movielens.h), or one ratings file */
@@ -43,6 +51,7 @@ struct cps_dataset_request {
      * below this one, the ids are taken for row numbers of a table of so many rows. It
      * lets a start load whose vocabulary has rows without ratings. Not for titles. */
     uint32_t user_rows, movie_rows;
+    struct cps_reading reading;
 };
 
 /* Row 0 is '#na#'; rows 1..rows-1 are the distinct external ids in order: by value where

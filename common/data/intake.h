@@ -29,6 +29,7 @@ struct cps_intake {
     bool keep;
     float rating_min, rating_max;
     struct cps_skip skip; /* of lines that cannot be read */
+    struct cps_reading reading;
 };
 
 /* keep false counts only. titles may be NULL. */
@@ -65,6 +66,8 @@ static inline enum cps_status cps_intake_rating(struct cps_intake *self, struct 
                                                 uint32_t user, uint32_t item, float rating)
 {
     uint64_t place = into->seen++;
+    if ((place + 1) % CPS_READING_EVERY == 0 && self->reading.on_ratings)
+        self->reading.on_ratings(self->reading.context, place + 1);
     self->rating_min = rating < self->rating_min ? rating : self->rating_min;
     self->rating_max = rating > self->rating_max ? rating : self->rating_max;
     if (!self->mine[user])

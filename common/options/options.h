@@ -60,7 +60,6 @@ enum cps_option_transport {
     CPS_OPTION_TRANSPORT_TCP
 };
 enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OPTION_ENCRYPT_OFF };
-enum cps_option_progress { CPS_OPTION_PROGRESS_AUTO, CPS_OPTION_PROGRESS_PLAIN, CPS_OPTION_PROGRESS_NONE };
 
 /* The interval of predictions. AUTO is settled once the data is read: from 0 to the largest
  * rating plus a tenth of it, which is 0,5.5 for one to five stars; where ratings are negative,
@@ -119,10 +118,11 @@ struct cps_options {
     double peer_timeout, load_timeout; /* seconds */
 
     /* run */
+    enum cps_metrics_shown metrics;
     char *out; /* of synth as well */
     bool overwrite;
     bool log_steps;
-    enum cps_option_progress progress;
+    enum cps_progress progress;
     enum cps_log_level log_level;
     char *config; /* the option files read, joined with ", " */
 

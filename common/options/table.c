@@ -17,7 +17,8 @@ static const char *const consistencies[] = {CPS_CONSISTENCY_MAP(CPS_CHOICE_WORD)
 static const char *const transports[] = {"auto", "mpi", "ipc", "tcp", NULL};
 static const char *const switches[] = {"auto", "on", "off", NULL};
 static const char *const isas[] = {CPS_ISA_MAP(CPS_CHOICE_WORD) NULL};
-static const char *const progresses[] = {"auto", "plain", "none", NULL};
+static const char *const progresses[] = {CPS_PROGRESS_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const metrics[] = {CPS_METRICS_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
@@ -140,6 +141,10 @@ const struct cps_option cps_option_table[] = {
      .help = "Save a checkpoint every N epochs, or every N steps as 'Nsteps'"},
     {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(log_steps), .fallback = "off",
      .help = "Record every step in steps.csv, metrics.jsonl and tb/, not only every epoch"},
+    {"metrics", .argument = "LIST", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(metrics), .fallback = "none",
+     .choices = metrics,
+     .help = "Columns of the table beside the losses, of the validation ratings: rmse, the root of valid_loss, "
+             "and mae, the mean absolute error; history.csv has both anyway"},
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
     {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(log_level),

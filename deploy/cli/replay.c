@@ -25,6 +25,7 @@
 #include "deploy/cli/limit.h"
 #include "deploy/cli/recorded.h"
 #include "deploy/cli/train.h"
+#include "server/record/figures.h"
 
 struct replay {
     struct cps_run_reader recorded;
@@ -138,24 +139,6 @@ static struct cps_observer observe(void *context, const struct cps_observer *nex
 
 /* ---- after the run ---- */
 
-struct digits {
-    char text[32];
-};
-
-/* 1234567 -> 1,234,567 */
-static struct digits grouped(uint64_t number)
-{
-    struct digits out = {""};
-    char plain[24];
-    int length = snprintf(plain, sizeof plain, "%llu", (unsigned long long)number);
-    for (int i = 0, used = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out.text[used++] = ',';
-        out.text[used++] = plain[i];
-    }
-    return out;
-}
-
 static enum cps_status print_same(const struct replay *self, const struct cps_run_reader *now,
                                   const struct cps_run_difference *parting)
 {
@@ -165,8 +148,8 @@ static enum cps_status print_same(const struct replay *self, const struct cps_ru
     CPS_TRY(cps_history_hash(&common, curve));
     printf("same: curve %s (", curve);
     if (recorded->loss_count)
-        printf("%s step%s, ", grouped(parting->steps).text, parting->steps == 1 ? "" : "s");
-    printf("%s epoch%s)\n", grouped(parting->epochs).text, parting->epochs == 1 ? "" : "s");
+        printf("%s step%s, ", cps_figure_grouped(parting->steps).text, parting->steps == 1 ? "" : "s");
+    printf("%s epoch%s)\n", cps_figure_grouped(parting->epochs).text, parting->epochs == 1 ? "" : "s");
     if (strcmp(recorded->state, "done") != 0)
         printf("  the recorded run went no further, its state is '%s'\n", recorded->state);
     else if (recorded->history.count != now->history.count)
@@ -210,7 +193,7 @@ static void print_difference(const struct replay *self, const struct cps_run_rea
     printf("differs: ");
     switch (parting->kind) {
     case CPS_RUN_DIFFERENCE_STEP:
-        printf("first at step %s (epoch %llu): ", grouped(parting->step).text,
+        printf("first at step %s (epoch %llu): ", cps_figure_grouped(parting->step).text,
                (unsigned long long)parting->epoch);
         print_losses(parting);
         break;

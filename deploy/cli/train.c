@@ -25,6 +25,7 @@
 #include "deploy/cli/account.h"
 #include "deploy/cli/origin.h"
 #include "deploy/cli/settings.h"
+#include "server/record/loading.h"
 #include "server/record/recorder.h"
 #include "server/shard/server.h"
 #include "worker/worker.h"
@@ -52,6 +53,8 @@ struct rank {
     struct cps_role *roles;      /* [nodes], of this rank */
     uint32_t role_count;
     struct cps_driver *driver;
+    struct cps_terminal terminal; /* of rank 0: where progress is drawn */
+    struct cps_loading loading;
     /* On the coordinator's rank. */
     struct cps_run_folder folder;
     struct cps_writer *writer;
@@ -144,6 +147,12 @@ static enum cps_status load_order(struct rank *self)
     return CPS_OK;
 }
 
+static void show_reading(void *context, uint64_t ratings)
+{
+    struct rank *self = context;
+    cps_loading_step(&self->loading, ratings, cps_clock_ns());
+}
+
 /* Reads the data of every node here that needs some. The coordinator takes what it wants
  * to know from a worker that shares its rank. */
 static enum cps_status load_data(struct rank *self)
@@ -154,6 +163,8 @@ static enum cps_status load_data(struct rank *self)
     CPS_TRY(cps_alloc("datasets", self->layout.nodes, sizeof *self->datasets, &self->datasets));
     request.shards = self->layout.workers;
     request.keep_samples = true;
+    if (self->cluster->rank == 0)
+        request.reading = (struct cps_reading){self, show_reading};
     for (uint32_t node = first_worker; node < self->layout.nodes; node++) {
         request.shard = node - first_worker;
         if (is_here(self, node))
@@ -213,6 +224,17 @@ static enum cps_status load(struct rank *self)
         CPS_TRY(self->director->on_data(self->director->context, overview(self)));
     return cps_settings_plan(options, overview(self), &self->layout, options->init ? &self->start_file : NULL,
                              &self->plan);
+}
+
+/* Shows on a terminal that something is going on. */
+static enum cps_status load_aloud(struct rank *self)
+{
+    if (self->cluster->rank == 0)
+        cps_loading_begin(&self->loading, &self->terminal, stderr, self->options->progress, cps_clock_ns());
+    enum cps_status status = load(self);
+    if (self->cluster->rank == 0)
+        cps_loading_end(&self->loading);
+    return status;
 }
 
 static bool rows_over_mpi(const struct rank *self)
@@ -309,6 +331,7 @@ static enum cps_status create_recorder(struct rank *self)
                                              .host_count = self->cluster->host_count,
                                              .transport = transport_name(self),
                                              .isa = self->kernels->name,
+                                             .terminal = self->terminal,
                                              .run_id = self->cluster->run_id,
                                              .started_ns = self->started_ns};
     return cps_recorder_create(&setup, &self->recorder);
@@ -390,7 +413,7 @@ static enum cps_status prepare(struct rank *self)
     CPS_TRY(settle_options(self));
     CPS_TRY(share_options(self));
     CPS_TRY(cps_job_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
-    CPS_TRY(cps_cluster_agree(self->cluster, load(self)));
+    CPS_TRY(cps_cluster_agree(self->cluster, load_aloud(self)));
     CPS_TRY(compare_inputs(self));
     cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
     CPS_TRY(connect_ranks(self));
@@ -535,6 +558,8 @@ int cps_train(struct cps_options *options, const struct cps_train_director *dire
         return cps_status_exit_code(status);
     }
     catch_signals();
+    if (self.cluster->rank == 0)
+        cps_terminal_find(&self.terminal, stderr);
     status = prepare(&self);
     if (status == CPS_OK)
         status = run(&self);
@@ -542,6 +567,7 @@ int cps_train(struct cps_options *options, const struct cps_train_director *dire
     if (status != CPS_OK)
         report_error(&self, status);
     release(&self);
+    cps_terminal_release(&self.terminal);
     if (status == CPS_ERR_PEER || !cps_cluster_end(&self.cluster))
         cps_cluster_abort(code ? code : cps_status_exit_code(CPS_ERR_PEER));
     return code;

@@ -1,110 +1,50 @@
 /*
  * The person-facing output. The coordinator's driver calls in; text goes out.
  *
- *     epoch     train_loss  valid_loss  time
- *     0         0.931412    0.945120    00:02
+ *     epoch     train_loss  valid_loss  time      seconds
+ *     0         0.931412    0.945120    00:02     2.13
  *     epoch 2/5 [########----------] 512/1,250  loss 0.8732  1.23 M ratings/s  0:04 left
  *
  * The table is laid out as fastai's console writes it, so that two logs can be held
- * side by side.
+ * side by side; the last column is there for epochs that fastai's clock calls 00:00.
  */
 #include "server/record/console.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+
+#include "server/record/figures.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define BAR_INTERVAL_NS (SECOND_NS / 10)
 #define PLAIN_INTERVAL_NS (3 * SECOND_NS)
 #define QUIET_FIRST_NS (5 * SECOND_NS) /* a run shorter than this needs no progress in a log */
+#define PACE_FIRST_NS SECOND_NS        /* to be measured before time left is told */
 #define QUIET_INTERVAL_NS (10 * SECOND_NS)
 #define RATE_WINDOW_S 2.0
 #define LINE_BYTES 512
 #define BAR_MIN 10
 #define BAR_MAX 40
+#define ERASE_LINE "\r\033[K"
 
-/* A piece of a line. */
-struct piece {
-    char text[64];
-};
-
-static struct piece piece(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static struct piece piece(const char *format, ...)
-{
-    struct piece made;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(made.text, sizeof made.text, format, args);
-    va_end(args);
-    return made;
-}
-
-/* 1234567 -> 1,234,567 */
-static struct piece grouped(uint64_t number)
-{
-    struct piece digits = piece("%llu", (unsigned long long)number), made;
-    size_t length = strlen(digits.text), used = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            made.text[used++] = ',';
-        made.text[used++] = digits.text[i];
-    }
-    made.text[used] = '\0';
-    return made;
-}
-
-/* A rate to three digits. */
-static struct piece rate_piece(double per_s)
-{
-    if (per_s >= 1e6)
-        return piece("%.2f M ratings/s", per_s / 1e6);
-    if (per_s >= 1e4)
-        return piece("%.0f k ratings/s", per_s / 1e3);
-    return piece("%.0f ratings/s", per_s);
-}
-
-/* m:ss, or h:mm:ss; minute_digits 2 gives fastai's 00:07. */
-static struct piece duration(double seconds, int minute_digits)
-{
-    uint64_t whole = seconds > 0 && seconds < 1e12 ? (uint64_t)seconds : 0;
-    unsigned long long hours = whole / 3600, minutes = whole / 60 % 60, rest = whole % 60;
-    if (hours > 0)
-        return piece("%llu:%02llu:%02llu", hours, minutes, rest);
-    return piece("%0*llu:%02llu", minute_digits, minutes, rest);
-}
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
+enum { LOSSES = 4 }; /* columns: train_loss, valid_loss, rmse, mae */
 
 /* ---- start ---- */
 
-static bool can_redraw(FILE *stream)
-{
-    const char *term = getenv("TERM");
-    return isatty(fileno(stream)) && term && *term && strcmp(term, "dumb") != 0;
-}
-
 static uint64_t interval_ns(const struct cps_console *self)
 {
-    if (self->terminal)
+    if (self->draws)
         return BAR_INTERVAL_NS;
     return self->setup.progress == CPS_PROGRESS_PLAIN ? PLAIN_INTERVAL_NS : QUIET_INTERVAL_NS;
 }
 
 void cps_console_init(struct cps_console *self, const struct cps_console_setup *setup, uint64_t now_ns)
 {
-    *self = (struct cps_console){.setup = *setup, .start_ns = now_ns, .rate_ns = now_ns};
-    self->rate_steps = setup->steps_done;
-    self->terminal = setup->progress == CPS_PROGRESS_AUTO && can_redraw(setup->err);
-    bool quiet = setup->progress == CPS_PROGRESS_AUTO && !self->terminal;
+    *self = (struct cps_console){.setup = *setup};
+    self->draws = setup->progress == CPS_PROGRESS_AUTO && setup->terminal.stream;
+    bool quiet = setup->progress == CPS_PROGRESS_AUTO && !self->draws;
     self->next_ns = now_ns + (quiet ? QUIET_FIRST_NS : interval_ns(self));
 }
 
@@ -117,12 +57,12 @@ static void print_data(FILE *stream, const struct cps_console_banner *banner)
         fprintf(stream, "  data    %s\n", banner->data);
     if (banner->columns)
         fprintf(stream, "          %s\n", banner->columns);
-    fprintf(stream, "  ratings %s by %s users of %s movies", grouped(banner->ratings).text,
-            grouped(banner->users).text, grouped(banner->movies).text);
+    fprintf(stream, "  ratings %s by %s users of %s movies", cps_figure_grouped(banner->ratings).text,
+            cps_figure_grouped(banner->users).text, cps_figure_grouped(banner->movies).text);
     if (cells > 0)
         fprintf(stream, ", density %.3g %%", 100 * (double)banner->ratings / cells);
-    fprintf(stream, "\n          %s to train on, %s to validate", grouped(banner->train).text,
-            grouped(banner->valid).text);
+    fprintf(stream, "\n          %s to train on, %s to validate", cps_figure_grouped(banner->train).text,
+            cps_figure_grouped(banner->valid).text);
     if (banner->bytes_per_rating > 0)
         fprintf(stream, ", %.1f bytes of memory each", banner->bytes_per_rating);
     fputc('\n', stream);
@@ -131,14 +71,15 @@ static void print_data(FILE *stream, const struct cps_console_banner *banner)
 static void print_model(FILE *stream, const struct cps_console_banner *banner)
 {
     fprintf(stream, "  model   %s, %u factor%s, ", banner->model, (unsigned)banner->factors,
-            plural(banner->factors));
+            cps_plural(banner->factors));
     if (banner->has_range)
         fprintf(stream, "range %g to %g", banner->range_low, banner->range_high);
     else
         fprintf(stream, "no range");
-    fprintf(stream, ", %s parameters\n", grouped(banner->parameters).text);
+    fprintf(stream, ", %s parameters\n", cps_figure_grouped(banner->parameters).text);
     if (banner->recipe)
         fprintf(stream, "  recipe  %s\n", banner->recipe);
+    fprintf(stream, "  loss    mean squared error (MSE) of the predicted ratings\n");
 }
 
 static void print_hosts(FILE *stream, const struct cps_console_banner *banner)
@@ -151,7 +92,8 @@ static void print_hosts(FILE *stream, const struct cps_console_banner *banner)
             fprintf(stream, " (%u)", (unsigned)host->ranks);
     }
     if (banner->host_count > shown)
-        fprintf(stream, " and %zu more host%s", banner->host_count - shown, plural(banner->host_count - shown));
+        fprintf(stream, " and %zu more host%s", banner->host_count - shown,
+                cps_plural(banner->host_count - shown));
 }
 
 static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
@@ -160,8 +102,8 @@ static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
         fprintf(stream, "  ranks   1, in every role");
     else
         fprintf(stream, "  ranks   %u: 1 coordinator, %u server%s, %u worker%s", (unsigned)banner->ranks,
-                (unsigned)banner->servers, plural(banner->servers), (unsigned)banner->workers,
-                plural(banner->workers));
+                (unsigned)banner->servers, cps_plural(banner->servers), (unsigned)banner->workers,
+                cps_plural(banner->workers));
     if (banner->host_count > 0) {
         fprintf(stream, " on ");
         print_hosts(stream, banner);
@@ -199,28 +141,52 @@ void cps_console_banner(const struct cps_console *self, const struct cps_console
 
 /* ---- table ---- */
 
-void cps_console_table_header(struct cps_console *self)
+/* What a row on standard output begins with, where a bar may stand on the line that it comes to. */
+static const char *row_start(const struct cps_console *self)
 {
-    cps_console_clear(self);
-    fputs("epoch     train_loss  valid_loss  time    \n", self->setup.out);
-    fflush(self->setup.out);
+    return self->draws && self->setup.terminal.shows_out ? ERASE_LINE : "";
 }
 
-void cps_console_epoch(struct cps_console *self, uint32_t epoch, double train_loss, bool has_valid,
-                       double valid_loss, double seconds)
+static void print_row(struct cps_console *self, const char *epoch, const char *const losses[LOSSES],
+                      const char *time, const char *seconds)
 {
-    struct piece valid = has_valid ? piece("%.6f", valid_loss) : piece("None");
+    const bool shown[LOSSES] = {true, true, self->setup.shows_rmse, self->setup.shows_mae};
+    FILE *out = self->setup.out;
     cps_console_clear(self);
-    fprintf(self->setup.out, "%-10u%-12s%-12s%-10s\n", (unsigned)epoch, piece("%.6f", train_loss).text,
-            valid.text, duration(seconds, 2).text);
-    fflush(self->setup.out);
+    fprintf(out, "%s%-10s", row_start(self), epoch);
+    for (int i = 0; i < LOSSES; i++)
+        if (shown[i])
+            fprintf(out, "%-12s", losses[i]);
+    fprintf(out, "%-10s%s\n", time, seconds);
+    fflush(out);
+}
+
+void cps_console_table_header(struct cps_console *self)
+{
+    static const char *const losses[LOSSES] = {"train_loss", "valid_loss", "rmse", "mae"};
+    print_row(self, "epoch", losses, "time", "seconds");
+}
+
+static struct cps_figure of_validation(const struct cps_console_epoch *epoch, double loss)
+{
+    return epoch->has_valid ? cps_figure_loss(loss) : cps_figure("None");
+}
+
+void cps_console_epoch(struct cps_console *self, const struct cps_console_epoch *epoch)
+{
+    const struct cps_figure figures[LOSSES] = {
+        cps_figure_loss(epoch->train_loss), of_validation(epoch, epoch->valid_loss),
+        of_validation(epoch, sqrt(epoch->valid_loss)), of_validation(epoch, epoch->valid_mae)};
+    const char *const losses[LOSSES] = {figures[0].text, figures[1].text, figures[2].text, figures[3].text};
+    print_row(self, cps_figure("%u", (unsigned)epoch->number).text, losses,
+              cps_figure_duration(epoch->seconds, 2).text, cps_figure_seconds(epoch->seconds).text);
 }
 
 /* ---- progress ---- */
 
 /* Where a run stands, ready to be shown. */
 struct standing {
-    struct piece epoch, steps, loss, rate, left;
+    struct cps_figure epoch, steps, loss, rate, left;
     double done; /* share of the epoch, 0..1 */
 };
 
@@ -237,15 +203,16 @@ static void take_rate(struct cps_console *self, uint64_t steps, uint64_t now_ns)
     self->rate_steps = steps;
 }
 
-/* Of the whole run, from its average pace, validation included. */
-static struct piece time_left(const struct cps_console *self, uint64_t steps, uint64_t now_ns)
+/* Of the whole run, from its average pace so far, validation included. The first step waits for the ranks to
+ * get going and says nothing about the pace, and neither does a moment. */
+static struct cps_figure time_left(const struct cps_console *self, uint64_t steps, uint64_t now_ns)
 {
     uint64_t total = self->setup.epochs * self->setup.steps_per_epoch;
-    if (steps <= self->setup.steps_done || steps > total)
-        return piece("%s", "");
-    double passed_s = (double)(now_ns - self->start_ns) / (double)SECOND_NS;
-    double each_s = passed_s / (double)(steps - self->setup.steps_done);
-    return piece("%s left", duration(each_s * (double)(total - steps), 1).text);
+    if (now_ns - self->pace_ns < PACE_FIRST_NS || steps <= self->pace_steps || steps > total)
+        return cps_figure("%s", "");
+    double passed_s = (double)(now_ns - self->pace_ns) / (double)SECOND_NS;
+    double each_s = passed_s / (double)(steps - self->pace_steps);
+    return cps_figure("%s left", cps_figure_duration(each_s * (double)(total - steps), 1).text);
 }
 
 static struct standing take_standing(struct cps_console *self, uint32_t epoch, uint64_t step, double loss,
@@ -254,26 +221,16 @@ static struct standing take_standing(struct cps_console *self, uint32_t epoch, u
     uint64_t steps = epoch * self->setup.steps_per_epoch + step;
     take_rate(self, steps, now_ns);
     double per_epoch = (double)self->setup.steps_per_epoch;
-    struct piece of = grouped(self->setup.steps_per_epoch);
-    int digits = self->terminal ? (int)strlen(of.text) : 0; /* so that the bar keeps its width */
+    struct cps_figure of = cps_figure_grouped(self->setup.steps_per_epoch);
+    int digits = self->draws ? (int)strlen(of.text) : 0; /* so that the bar keeps its width */
     return (struct standing){
-        .epoch = piece("epoch %u/%u", (unsigned)epoch + 1, (unsigned)self->setup.epochs),
-        .steps = piece("%*s/%s", digits, grouped(step).text, of.text),
-        .loss = piece("loss %.4f", loss),
-        .rate = rate_piece(self->steps_per_s * (double)self->setup.ratings_per_step),
+        .epoch = cps_figure("epoch %u/%u", (unsigned)epoch + 1, (unsigned)self->setup.epochs),
+        .steps = cps_figure("%*s/%s", digits, cps_figure_grouped(step).text, of.text),
+        .loss = cps_figure("loss %.4f", loss),
+        .rate = cps_figure_rate(self->steps_per_s * (double)self->setup.ratings_per_step),
         .left = time_left(self, steps, now_ns),
         .done = per_epoch > 0 ? fmin(1, (double)step / per_epoch) : 0,
     };
-}
-
-static size_t terminal_columns(FILE *stream)
-{
-    struct winsize size;
-    if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    const char *columns = getenv("COLUMNS");
-    int number = columns ? atoi(columns) : 0;
-    return number > 0 ? (size_t)number : 80;
 }
 
 /* The pieces right of the bar, as many as leave it BAR_MIN of columns. */
@@ -296,8 +253,9 @@ static size_t compose_tail(const struct standing *standing, size_t columns, char
 
 static void draw_bar(struct cps_console *self, const struct standing *standing)
 {
+    FILE *screen = self->setup.terminal.stream;
     char tail[LINE_BYTES], bar[BAR_MAX + 1];
-    size_t columns = terminal_columns(self->setup.err);
+    size_t columns = cps_terminal_columns(&self->setup.terminal);
     /* The last column stays free: some terminals wrap as soon as it is written. */
     size_t fixed = strlen(standing->epoch.text) + sizeof " []";
     size_t room = columns > fixed ? columns - fixed : 0;
@@ -308,10 +266,10 @@ static void draw_bar(struct cps_console *self, const struct standing *standing)
     memset(bar + filled, '-', width - filled);
     bar[width] = '\0';
     if (width >= BAR_MIN)
-        fprintf(self->setup.err, "\r\033[K%s [%s]%s", standing->epoch.text, bar, tail);
+        fprintf(screen, "\r\033[K%s [%s]%s", standing->epoch.text, bar, tail);
     else
-        fprintf(self->setup.err, "\r\033[K%.*s", (int)columns - 1, standing->epoch.text);
-    fflush(self->setup.err);
+        fprintf(screen, "\r\033[K%.*s", (int)columns - 1, standing->epoch.text);
+    fflush(screen);
     self->bar_shown = true;
 }
 
@@ -323,13 +281,24 @@ static void print_line(const struct cps_console *self, const struct standing *st
     fflush(self->setup.err);
 }
 
+/* From the first step that is done on, rate and time left are measured. */
+static void set_out(struct cps_console *self, uint64_t steps, uint64_t now_ns)
+{
+    self->pace_ns = self->rate_ns = now_ns;
+    self->pace_steps = self->rate_steps = steps;
+}
+
 void cps_console_step(struct cps_console *self, uint32_t epoch, uint64_t step, double loss, uint64_t now_ns)
 {
-    if (self->setup.progress == CPS_PROGRESS_NONE || now_ns < self->next_ns)
+    if (self->setup.progress == CPS_PROGRESS_NONE)
+        return;
+    if (self->pace_ns == 0)
+        set_out(self, epoch * self->setup.steps_per_epoch + step, now_ns);
+    if (now_ns < self->next_ns)
         return;
     struct standing standing = take_standing(self, epoch, step, loss, now_ns);
     self->next_ns = now_ns + interval_ns(self);
-    if (self->terminal)
+    if (self->draws)
         draw_bar(self, &standing);
     else
         print_line(self, &standing);
@@ -337,10 +306,11 @@ void cps_console_step(struct cps_console *self, uint32_t epoch, uint64_t step, d
 
 void cps_console_clear(struct cps_console *self)
 {
+    FILE *screen = self->setup.terminal.stream;
     if (!self->bar_shown)
         return;
-    fputs("\r\033[K", self->setup.err);
-    fflush(self->setup.err);
+    fputs(ERASE_LINE, screen);
+    fflush(screen);
     self->bar_shown = false;
 }
 
@@ -350,7 +320,7 @@ void cps_console_summary(struct cps_console *self, const struct cps_console_summ
 {
     FILE *out = self->setup.out;
     cps_console_clear(self);
-    fputs("\n", out);
+    fprintf(out, "%s\n", row_start(self));
     if (summary->has_best)
         fprintf(out, "best epoch    %u, %s %.6f\n", (unsigned)summary->best_epoch,
                 summary->best_is_valid ? "valid_loss" : "train_loss", summary->best_loss);
@@ -360,11 +330,11 @@ void cps_console_summary(struct cps_console *self, const struct cps_console_summ
         fprintf(out, "model sha256  %s\n", summary->model_sha256);
     if (summary->curve_sha256)
         fprintf(out, "curve sha256  %s\n", summary->curve_sha256);
-    struct piece time =
-        summary->seconds < 60 ? piece("%.2f s", summary->seconds) : duration(summary->seconds, 1);
+    struct cps_figure time = summary->seconds < 60 ? cps_figure("%.2f s", summary->seconds)
+                                                   : cps_figure_duration(summary->seconds, 1);
     fprintf(out, "time          %s", time.text);
     if (summary->seconds > 0 && summary->ratings > 0)
-        fprintf(out, ", %s", rate_piece((double)summary->ratings / summary->seconds).text);
+        fprintf(out, ", %s", cps_figure_rate((double)summary->ratings / summary->seconds).text);
     fputs("\n", out);
     fflush(out);
 }

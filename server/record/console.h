@@ -4,9 +4,9 @@
  *     stderr  banner, progress
  *     stdout  the table and the summary, which others may want to keep
  *
- * On a terminal the progress is one line redrawn in place, elsewhere now and then a
- * plain line. The console reads no clock: whoever calls it says what time it is. No
- * colours, and nothing but carriage return and erase-line to move the cursor.
+ * On a terminal progress is one line redrawn in place; elsewhere a plain line every few
+ * seconds. The console reads no clock: the caller passes the time. No colours, and
+ * nothing but carriage return and erase-line to move the cursor.
  */
 #ifndef CPS_SERVER_RECORD_CONSOLE_H
 #define CPS_SERVER_RECORD_CONSOLE_H
@@ -16,13 +16,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/base/choices.h"
 #include "common/base/status.h"
-
-enum cps_progress {
-    CPS_PROGRESS_AUTO,  /* a bar on a terminal; elsewhere a line every 10 s of a long run */
-    CPS_PROGRESS_PLAIN, /* a line every 3 s, wherever it goes */
-    CPS_PROGRESS_NONE,
-};
+#include "server/record/terminal.h"
 
 struct cps_console_setup {
     FILE *out, *err;
@@ -30,14 +26,16 @@ struct cps_console_setup {
     uint32_t epochs;
     uint64_t steps_per_epoch;
     uint64_t ratings_per_step;
-    uint64_t steps_done; /* by the run that this one resumes, or 0 */
+    bool shows_rmse, shows_mae;   /* columns of the table, of the validation ratings */
+    struct cps_terminal terminal; /* to draw a bar on; borrowed */
 };
 
 struct cps_console {
     struct cps_console_setup setup;
-    bool terminal;  /* the progress is a bar */
+    bool draws;     /* the progress is a bar */
     bool bar_shown; /* and it is on the screen now */
-    uint64_t start_ns, next_ns;
+    uint64_t next_ns;
+    uint64_t pace_ns, pace_steps; /* when the first step was done, and how many were done then */
     uint64_t rate_ns, rate_steps; /* when the rate was last taken, and at which step */
     double steps_per_s;           /* smoothed; 0 until known */
 };
@@ -68,6 +66,14 @@ struct cps_console_banner {
     const char *run_folder;
 };
 
+struct cps_console_epoch {
+    uint32_t number; /* 0-based */
+    double train_loss;
+    bool has_valid;
+    double valid_loss, valid_mae; /* where has_valid */
+    double seconds;
+};
+
 struct cps_console_summary {
     bool has_best, best_is_valid; /* best_loss is a valid_loss; else a train_loss */
     uint32_t best_epoch;          /* 0-based, as in the table */
@@ -87,9 +93,8 @@ void cps_console_table_header(struct cps_console *self);
  * Cheap unless it is time to draw. */
 void cps_console_step(struct cps_console *self, uint32_t epoch, uint64_t step, double loss, uint64_t now_ns);
 
-/* A row of the table; valid_loss shows as fastai's None where !has_valid. */
-void cps_console_epoch(struct cps_console *self, uint32_t epoch, double train_loss, bool has_valid,
-                       double valid_loss, double seconds);
+/* A row of the table; what was not validated shows as fastai's None. */
+void cps_console_epoch(struct cps_console *self, const struct cps_console_epoch *epoch);
 
 /* Takes the bar off the screen, before anything else is written to it. */
 void cps_console_clear(struct cps_console *self);

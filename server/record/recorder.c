@@ -213,12 +213,18 @@ static void show_banner(const struct cps_recorder *self)
 static void start_console(struct cps_recorder *self)
 {
     const struct cps_plan *plan = self->setup.plan;
-    const struct cps_console_setup console = {.out = stdout,
-                                              .err = stderr,
-                                              .progress = (enum cps_progress)self->setup.options->progress,
-                                              .epochs = plan->epochs,
-                                              .steps_per_epoch = cps_plan_steps_per_epoch(plan),
-                                              .ratings_per_step = plan->batch_size};
+    const struct cps_options *options = self->setup.options;
+    enum cps_metrics_shown shown = options->metrics;
+    const struct cps_console_setup console = {
+        .out = stdout,
+        .err = stderr,
+        .progress = options->progress,
+        .epochs = plan->epochs,
+        .steps_per_epoch = cps_plan_steps_per_epoch(plan),
+        .ratings_per_step = plan->batch_size,
+        .shows_rmse = shown == CPS_METRICS_RMSE || shown == CPS_METRICS_RMSE_MAE,
+        .shows_mae = shown == CPS_METRICS_MAE || shown == CPS_METRICS_RMSE_MAE,
+        .terminal = self->setup.terminal};
     cps_console_init(&self->console, &console, cps_clock_ns());
 }
 
@@ -240,9 +246,8 @@ static enum cps_status on_step(void *context, const struct cps_step_result *step
 {
     struct cps_recorder *self = context;
     uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
-    if (step->step % 64 == 0)
-        cps_console_step(&self->console, (uint32_t)(step->step / per_epoch), step->step % per_epoch + 1,
-                         step->smoothed, cps_clock_ns());
+    cps_console_step(&self->console, (uint32_t)(step->step / per_epoch), step->step % per_epoch + 1,
+                     step->smoothed, cps_clock_ns());
     CPS_TRY(cps_events_step(&self->files.events, step));
     if (!self->setup.options->log_steps)
         return CPS_OK;
@@ -270,6 +275,17 @@ static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times
     self->save += more->save;
 }
 
+static void show_epoch(struct cps_recorder *self, const struct cps_epoch_record *epoch)
+{
+    const struct cps_console_epoch row = {.number = epoch->epoch,
+                                          .train_loss = epoch->train_loss,
+                                          .has_valid = epoch->has_valid,
+                                          .valid_loss = epoch->valid_loss,
+                                          .valid_mae = epoch->valid_mae,
+                                          .seconds = epoch->time_s};
+    cps_console_epoch(&self->console, &row);
+}
+
 static enum cps_status on_epoch(void *context, const struct cps_epoch_result *result)
 {
     struct cps_recorder *self = context;
@@ -290,8 +306,7 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
                                                      .optimizer = result->spent_s[CPS_PHASE_OPTIMIZER],
                                                      .validation = result->spent_s[CPS_PHASE_VALIDATION],
                                                      .save = result->spent_s[CPS_PHASE_SAVE]}};
-    cps_console_epoch(&self->console, result->epoch, result->train_loss, result->has_valid, result->valid_loss,
-                      seconds);
+    show_epoch(self, &epoch);
     CPS_TRY(cps_history_add(&self->history, &epoch));
     add_times(&self->spent, &epoch.spent);
     note_result(self, &epoch);

@@ -37,6 +37,7 @@ struct cps_recorder_setup {
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
+    struct cps_terminal terminal; /* to draw on */
     uint64_t run_id;
     uint64_t started_ns; /* when the process began */
 };

@@ -96,7 +96,7 @@ static void what_decides_nothing_is_not_adopted(void **state)
     assert_true(!o->interface && !o->out && !o->config);
     check_int(o->transport, CPS_OPTION_TRANSPORT_AUTO, "transport");
     check_int(o->isa, CPS_ISA_AUTO, "isa");
-    check_int(o->progress, CPS_OPTION_PROGRESS_AUTO, "progress");
+    check_int(o->progress, CPS_PROGRESS_AUTO, "progress");
     assert_true(o->peer_timeout == 60 && o->load_timeout == 3600);
     release(&replay);
 }
