@@ -32,7 +32,8 @@
     X(15, report, Report, REPORT)                                                                              \
     X(16, end, End, END)                                                                                       \
     X(17, snapshot, Snapshot, SNAPSHOT)                                                                        \
-    X(18, state, State, STATE)
+    X(18, state, State, STATE)                                                                                 \
+    X(19, pulse, Pulse, PULSE)
 
 /* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
  * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
@@ -137,6 +138,10 @@
     X(2, U32, first_row)                                                                                       \
     X(3, U32, rows)                                                                                            \
     X(4, U32, words)
+
+/* A HEARTBEAT: a sign of life that also acknowledges, outside of the sequence. progress counts what the node
+ * has handled: one that lives and whose count stands still is waiting, too. */
+#define CPS_PULSE_FIELDS(X) X(1, U64, progress)
 
 /* A field as a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);

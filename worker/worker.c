@@ -42,6 +42,7 @@ struct cps_worker {
     uint64_t step;       /* the step whose rows are asked for or here */
     uint64_t ticket;     /* of the round under way */
     uint32_t awaited;    /* servers that have not answered it */
+    uint64_t *answered;  /* [servers]: the last ticket that each has answered */
     bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
     uint64_t read_done;  /* validation ratings dealt with this epoch */
     struct cps_error_sums valid;
@@ -51,6 +52,7 @@ struct cps_worker {
     uint64_t reported;                        /* steps reported */
     uint64_t reported_ns;
     uint64_t granted;  /* steps */
+    bool held;         /* the rows of step are here, the leave to train it is not */
     uint64_t saved_at; /* a checkpoint after this step waits for the losses up to it; 0: none does */
 };
 
@@ -79,6 +81,7 @@ void cps_worker_destroy(struct cps_worker **out)
     cps_gather_release(&self->gathers[1]);
     cps_gather_release(&self->reads);
     cps_push_release(&self->push);
+    free(self->answered);
     free(self->score);
     free(self->slope);
     free(self);
@@ -269,7 +272,10 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
         }
     }
     cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
-    return self->step < cps_plan_steps(&self->plan) ? train(self, outbox) : CPS_OK;
+    if (self->step == cps_plan_steps(&self->plan))
+        return CPS_OK;
+    self->held = self->step >= self->granted;
+    return self->held ? CPS_OK : train(self, outbox);
 }
 
 /* Whether plan is for this worker's ratings and node. */
@@ -313,17 +319,27 @@ static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *p
     self->step = self->reported = plan->first_step;
     CPS_TRY(begin_epoch_under_way(self));
     CPS_TRY(gather_step(self, self->step));
+    CPS_TRY(cps_alloc("answers", plan->servers, sizeof *self->answered, &self->answered));
     self->planned = true;
     return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
 }
 
 /* Leave to train what comes after the first step of the plan begins the run. */
-static enum cps_status on_grant(struct cps_worker *self, const struct cps_grant *grant,
+static enum cps_status on_grant(struct cps_worker *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
+    const struct cps_grant *grant = &message->grant;
     if (!self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps before the plan");
+    CPS_TRY(cps_message_check(message, 0));
+    if (grant->first_step != self->granted || grant->steps == 0)
+        return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
     self->granted = grant->first_step + grant->steps;
+    if (self->held && self->step < self->granted) {
+        self->held = false;
+        cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
+        return train(self, outbox);
+    }
     if (self->begun || self->granted < self->step)
         return CPS_OK;
     self->begun = true;
@@ -353,8 +369,9 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
     uint32_t read_rows = self->reading ? self->reads.shares[server].count : 0;
     CPS_TRY(cps_message_check(message, width));
     if (message->rows.step != self->step || message->rows.ticket != self->ticket || self->awaited == 0 ||
-        message->rows.rows != pull_rows + read_rows)
+        message->rows.rows != pull_rows + read_rows || self->answered[server] == self->ticket)
         return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding request", server);
+    self->answered[server] = self->ticket;
     cps_outbox_enter(outbox, self->reading ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
     if (message->payload) {
         const float *rows = (const float *)(const void *)message->payload->data;
@@ -383,7 +400,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_PLAN:
         return on_plan(self, &message->plan, outbox);
     case CPS_MESSAGE_GRANT:
-        return on_grant(self, &message->grant, outbox);
+        return on_grant(self, message, outbox);
     case CPS_MESSAGE_SNAPSHOT:
         return on_snapshot(self, &message->snapshot, outbox);
     case CPS_MESSAGE_ROWS:
@@ -428,8 +445,30 @@ static bool done(const void *context)
     return self->stopped;
 }
 
+/* Everything before the first step hangs on all other nodes, whom the coordinator watches. */
+static bool awaits(const void *context, struct cps_awaited *out)
+{
+    const struct cps_worker *self = context;
+    *out = (struct cps_awaited){.patience = CPS_PATIENCE_FOR_COORDINATOR, .what = "the plan"};
+    if (self->planned) {
+        out->what = "the leave to train step";
+        out->numbered = true;
+        out->number = self->step;
+    }
+    if (!self->begun || self->held || self->awaited == 0)
+        return !self->stopped && self->greeted && (!self->begun || self->held);
+    uint32_t server = 0;
+    while (self->answered[server] == self->ticket)
+        server++;
+    out->node = 1 + server;
+    out->what = "the rows of step";
+    out->patience = CPS_PATIENCE_WORKER;
+    return true;
+}
+
 struct cps_role cps_worker_role(struct cps_worker *self)
 {
-    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    static const struct cps_role_ops ops = {
+        .on_message = on_message, .on_tick = on_tick, .done = done, .awaits = awaits};
     return (struct cps_role){.ops = &ops, .self = self, .node = self->node};
 }

@@ -32,7 +32,7 @@ struct cps_job {
 enum cps_status cps_job_init(struct cps_job *self, uint32_t ranks, uint32_t servers, uint32_t workers);
 void cps_job_release(struct cps_job *self);
 
-/* The route of rank; borrows self's node_rank. */
+/* The route of rank; borrows self's node_rank. Hosts are not known to a job. */
 struct cps_route cps_job_route(const struct cps_job *self, uint32_t rank);
 
 enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node);

@@ -4,7 +4,7 @@
  *      role.on_message / on_tick -> outbox --+--> queue (nodes of this rank) --+
  *               ^                            +--> bulk, control (others)       |
  *               |                                                             |
- *             inbox (order, once) <--- receive <--- bulk, control              |
+ *             links (order, once) <--- receive <--- bulk, control              |
  *               ^-------------------------------------------------------------+
  *
  * Waiting: a step's answer comes within microseconds to a millisecond, and waking a
@@ -25,8 +25,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
-#include "common/drive/inbox.h"
-#include "common/net/queue.h"
+#include "common/drive/links.h"
+#include "common/drive/watch.h"
 
 #define TICK_NS 10000000u
 #define LONGEST_BEAT_NS 1000000000u /* between heartbeats */
@@ -36,6 +36,9 @@
 #define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
 #define LONGEST_NAP_NS 1000000u
 #define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
+#define RESEND_NS 300000000u /* a frame that nobody acknowledged for so long is sent again */
+#define RESEND_MPI_NS 10000000000u
+#define RETRY_NS 1000000u /* before a transport is asked again to take a frame it refused */
 #define FLUSH_NS 2000000000u
 /* After an error: rows to a rank that no longer takes them never leave, and a launcher that was told
  * to end a job kills it after a second. */
@@ -46,10 +49,11 @@ enum { BATCH = 64, TURNS_A_CONTROL = 16 };
 
 struct node {
     struct cps_role role;
-    struct cps_inbox inbox;
+    struct cps_links links; /* to the nodes elsewhere */
     struct cps_outbox outbox;
-    bool failed;  /* its role returned an error and is not called again */
-    bool stopped; /* and nothing more is expected for it */
+    struct cps_watch watch; /* on what its role waits for */
+    bool failed;            /* its role returned an error and is not called again */
+    bool stopped;           /* and nothing more is expected for it */
 };
 
 struct cps_driver {
@@ -67,6 +71,7 @@ struct cps_driver {
     uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
     uint64_t spin_ns;            /* how long after the last message to wait awake */
     uint64_t beat_ns;            /* between heartbeats: several in the time after which a peer is lost */
+    uint64_t *progress;          /* [route.nodes]: messages that each has handled, as it last said */
     struct cps_stopwatch watch;
     uint32_t turns;
     enum cps_status status; /* the first error, with what was said of it */
@@ -81,18 +86,25 @@ static struct node *local_node(struct cps_driver *self, uint32_t number)
     return index == ELSEWHERE ? NULL : &self->nodes[index];
 }
 
-/* Sends *message on its way; its payload is given away. */
-static enum cps_status post(struct cps_driver *self, struct cps_message *message)
+/* Gives a frame to the transport that carries its kind. */
+static enum cps_status transmit(void *context, const struct cps_message *frame, bool *sent)
+{
+    struct cps_driver *self = context;
+    bool is_bulk = frame->kind == CPS_MESSAGE_EXCHANGE || frame->kind == CPS_MESSAGE_ROWS;
+    struct cps_transport *transport =
+        is_bulk && self->options.bulk ? self->options.bulk : self->options.control;
+    return transport->ops->send(transport, frame, sent);
+}
+
+/* Sends *message of node on its way; its payload is given away. */
+static enum cps_status post(struct cps_driver *self, struct node *node, struct cps_message *message)
 {
     if (self->local[message->to] != ELSEWHERE) {
         self->counters.sent[message->kind]++;
         self->counters.sent_bytes[message->kind] += cps_message_payload_bytes(message);
         return cps_queue_put(&self->queue, message);
     }
-    bool is_bulk = message->kind == CPS_MESSAGE_EXCHANGE || message->kind == CPS_MESSAGE_ROWS;
-    struct cps_transport *transport =
-        is_bulk && self->options.bulk ? self->options.bulk : self->options.control;
-    return transport->ops->send(transport, message);
+    return cps_links_send(&node->links, message, self->now_ns);
 }
 
 /* Sends all a role has put out, in order. After an error the rest is dropped. */
@@ -104,7 +116,7 @@ static enum cps_status empty_outbox(struct cps_driver *self, struct node *node)
         if (message->kind == CPS_MESSAGE_STOP)
             self->stop_sent = true;
         if (status == CPS_OK)
-            status = post(self, message);
+            status = post(self, node, message);
         else
             cps_message_release(message);
     }
@@ -169,7 +181,9 @@ static void settle(struct cps_driver *self, struct node *node, enum cps_status s
 /* Hands node one message in order, and releases it. */
 static void handle(struct cps_driver *self, struct node *node, struct cps_message *message)
 {
-    bool is_stop = message->kind == CPS_MESSAGE_STOP;
+    bool is_stop = message->kind == CPS_MESSAGE_STOP, is_heartbeat = message->kind == CPS_MESSAGE_HEARTBEAT;
+    node->links.progress += !is_heartbeat;
+    self->progress[node->role.node] = node->links.progress;
     if (message->from == 0)
         self->heard_ns = self->awake_ns;
     if (node->failed) {
@@ -182,21 +196,25 @@ static void handle(struct cps_driver *self, struct node *node, struct cps_messag
             keep_first_error(self, status);
             node->failed = node->stopped = true;
         }
-    } else if (message->kind != CPS_MESSAGE_HEARTBEAT || node->role.node == 0) {
+    } else if (!is_heartbeat || node->role.node == 0) {
         settle(self, node, node->role.ops->on_message(node->role.self, message, &node->outbox));
     }
     cps_message_release(message);
 }
 
+/* What came from elsewhere: once and in order. */
 static enum cps_status deliver(struct cps_driver *self, struct cps_message *message)
 {
     struct node *node = local_node(self, message->to);
+    uint32_t peer = message->from;
     bool ready;
-    CPS_TRY(cps_inbox_put(&node->inbox, message, &ready));
+    CPS_TRY(cps_links_receive(&node->links, message, self->now_ns, &ready));
     if (!ready)
         return CPS_OK;
+    if (message->kind == CPS_MESSAGE_HEARTBEAT)
+        self->progress[peer] = message->pulse.progress;
     handle(self, node, message);
-    while (node->inbox.waiting_count && cps_inbox_next(&node->inbox, message))
+    while (cps_links_early(&node->links, peer, message))
         handle(self, node, message);
     return CPS_OK;
 }
@@ -211,7 +229,7 @@ static enum cps_status deliver_local(struct cps_driver *self, uint32_t *handled)
         self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
         self->counters.received[message.kind]++;
         self->counters.received_bytes[message.kind] += cps_message_payload_bytes(&message);
-        CPS_TRY(deliver(self, &message));
+        handle(self, local_node(self, message.to), &message);
         ++*handled;
     }
     return CPS_OK;
@@ -252,15 +270,14 @@ static bool all_done(const struct cps_driver *self)
     return true;
 }
 
-/* The coordinator's to everybody, everybody's to the coordinator. */
-static enum cps_status add_heartbeats(struct cps_driver *self, struct node *node)
+/* The coordinator's role judges by signs of life, also by those of nodes on its own rank. */
+static enum cps_status say_heartbeats(struct cps_driver *self, struct node *node)
 {
-    uint32_t first = node->role.node == 0 ? 1 : 0;
-    uint32_t last = node->role.node == 0 ? self->options.route.nodes - 1 : 0;
     struct cps_message *message;
-    for (uint32_t to = first; to <= last; to++)
-        CPS_TRY(cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, to, 0, &message));
-    return CPS_OK;
+    CPS_TRY(cps_links_heartbeats(&node->links));
+    if (node->role.node == 0 || self->local[0] == ELSEWHERE)
+        return CPS_OK;
+    return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
 
 static void heartbeat(struct cps_driver *self)
@@ -270,7 +287,37 @@ static void heartbeat(struct cps_driver *self)
     self->heartbeat_ns = self->now_ns + self->beat_ns;
     for (uint32_t i = 0; i < self->node_count; i++)
         if (!node_done(&self->nodes[i]))
-            settle(self, &self->nodes[i], add_heartbeats(self, &self->nodes[i]));
+            settle(self, &self->nodes[i], say_heartbeats(self, &self->nodes[i]));
+}
+
+/* Resends, acknowledges, and tries again what a transport would not take; also of a node that is done. */
+static void tick_links(struct cps_driver *self)
+{
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        enum cps_status status = cps_links_tick(&self->nodes[i].links, self->now_ns);
+        if (status != CPS_OK)
+            fail_node(self, &self->nodes[i], status);
+    }
+}
+
+/* True when a transport would not take a frame: it is tried again soon. */
+static bool refused(const struct cps_driver *self)
+{
+    for (uint32_t i = 0; i < self->node_count; i++)
+        if (self->nodes[i].links.refused)
+            return true;
+    return false;
+}
+
+static void retry(struct cps_driver *self)
+{
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        enum cps_status status = CPS_OK;
+        if (self->nodes[i].links.refused)
+            status = cps_links_flush(&self->nodes[i].links, self->now_ns);
+        if (status != CPS_OK)
+            fail_node(self, &self->nodes[i], status);
+    }
 }
 
 static void tell_interrupt(struct cps_driver *self)
@@ -310,6 +357,13 @@ static enum cps_status check_coordinator(struct cps_driver *self)
                     self->options.route.node_rank[0], silence < 10000000000u, (double)silence * 1e-9);
 }
 
+/* Whether node waits in vain. */
+static enum cps_status look(struct cps_driver *self, struct node *node)
+{
+    return cps_watch_look(&node->watch, &node->role, &self->options.route, self->progress, self->awake_ns,
+                          self->options.peer_timeout_ns);
+}
+
 /* A rank that was long away (in a validation, in a write to a slow disk, stopped by the user) has not heard
  * what came meanwhile: so that it does not judge by that, the clock of silence all but stood still. */
 static enum cps_status tick(struct cps_driver *self)
@@ -324,7 +378,10 @@ static enum cps_status tick(struct cps_driver *self)
         struct node *node = &self->nodes[i];
         if (!node_done(node) && !node->failed)
             settle(self, node, node->role.ops->on_tick(node->role.self, self->awake_ns, &node->outbox));
+        if (!node_done(node) && !node->failed)
+            settle(self, node, look(self, node));
     }
+    tick_links(self);
     return check_coordinator(self);
 }
 
@@ -363,7 +420,7 @@ static void rest(struct cps_driver *self)
     } else if (crossing || (awake && spinning(self))) {
         sched_yield();
     } else if (!bulk || !awake) {
-        control->ops->wait(control, TICK_NS);
+        control->ops->wait(control, refused(self) ? RETRY_NS : TICK_NS);
     } else if (self->nap_ns < LONGEST_NAP_NS) {
         cps_sleep_ns(self->nap_ns);
         self->nap_ns += self->nap_ns / 2;
@@ -383,6 +440,8 @@ static enum cps_status turn(struct cps_driver *self)
         status = deliver_from(self, self->options.control, &handled);
     if (status != CPS_OK)
         fail_all(self, status);
+    if (refused(self))
+        retry(self);
     self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
     if (handled) {
         self->active_ns = self->now_ns;
@@ -401,24 +460,57 @@ static enum cps_status turn(struct cps_driver *self)
     return CPS_OK;
 }
 
-/* Lets what was handed over leave; what arrives is for nobody any more. */
+/* True when all that this rank said has left and is known to have arrived. */
+static bool settled(const struct cps_driver *self)
+{
+    const struct cps_transport *transports[] = {self->options.control, self->options.bulk};
+    for (size_t i = 0; i < 2; i++)
+        if (transports[i] && !transports[i]->ops->idle((struct cps_transport *)transports[i]))
+            return false;
+    for (uint32_t i = 0; i < self->node_count; i++)
+        if (!cps_links_settled(&self->nodes[i].links))
+            return false;
+    return true;
+}
+
+/* What arrives is for nobody any more, but for the acknowledgements in it. */
+static enum cps_status drain(struct cps_driver *self, struct cps_transport *transport, bool *received)
+{
+    struct cps_message message;
+    CPS_TRY(transport->ops->receive(transport, &message, received));
+    if (!*received)
+        return CPS_OK;
+    bool ready;
+    CPS_TRY(cps_links_receive(&local_node(self, message.to)->links, &message, self->now_ns, &ready));
+    if (ready)
+        cps_message_release(&message);
+    return CPS_OK;
+}
+
+/* Waits until what was said has arrived, for a while. */
 static void flush(struct cps_driver *self)
 {
     struct cps_transport *transports[] = {self->options.control, self->options.bulk};
-    uint64_t deadline = cps_clock_ns() + (self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS);
-    for (size_t i = 0; i < 2; i++) {
-        struct cps_transport *transport = transports[i];
-        while (transport && !transport->ops->idle(transport) && cps_clock_ns() < deadline) {
-            struct cps_message message;
-            bool received;
-            if (transport->ops->receive(transport, &message, &received) != CPS_OK)
-                break;
-            if (received)
-                cps_message_release(&message);
-            else
-                transport->ops->wait(transport, NAP_NS);
-        }
+    uint64_t start = self->now_ns = cps_clock_ns();
+    uint64_t limit = self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS;
+    for (uint32_t i = 0; i < self->node_count && self->options.control; i++)
+        if (cps_links_acknowledge(&self->nodes[i].links) != CPS_OK)
+            return;
+    while (!settled(self) && self->now_ns - start < limit) {
+        bool received = false;
+        for (size_t i = 0; i < 2 && !received; i++)
+            if (transports[i] && drain(self, transports[i], &received) != CPS_OK)
+                return;
+        self->now_ns = cps_clock_ns();
+        for (uint32_t i = 0; i < self->node_count; i++)
+            if (cps_links_tick(&self->nodes[i].links, self->now_ns) != CPS_OK)
+                return;
+        if (!received)
+            self->options.control->ops->wait(self->options.control, self->options.bulk ? NAP_NS : RETRY_NS);
     }
+    for (uint32_t i = 0; i < self->node_count && self->options.control; i++)
+        if (cps_links_acknowledge(&self->nodes[i].links) != CPS_OK)
+            return;
 }
 
 enum cps_status cps_driver_run(struct cps_driver *self)
@@ -446,6 +538,17 @@ static uint64_t beat_within(uint64_t timeout_ns)
     return timeout_ns == 0 || beat_ns > LONGEST_BEAT_NS ? LONGEST_BEAT_NS : beat_ns;
 }
 
+/* Between servers and workers all frames go over bulk. MPI loses none, and a long step is not to be
+ * answered by sending its rows again. */
+static void trust_mpi(const struct cps_driver *self, struct node *node)
+{
+    const struct cps_route *route = &self->options.route;
+    unsigned either = CPS_SERVERS | CPS_WORKERS;
+    for (uint32_t peer = 0; self->options.bulk && peer < route->nodes; peer++)
+        if ((cps_route_role(route, node->role.node) | cps_route_role(route, peer)) == either)
+            cps_links_set_patience(&node->links, peer, RESEND_MPI_NS);
+}
+
 static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role *roles)
 {
     const struct cps_driver_options *options = &self->options;
@@ -455,7 +558,11 @@ static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role
         struct node *node = &self->nodes[i];
         node->role = roles[i];
         self->local[roles[i].node] = i;
-        CPS_TRY(cps_inbox_init(&node->inbox, options->route.nodes, options->run_id));
+        CPS_TRY(
+            cps_links_init(&node->links, roles[i].node, options->route.nodes, options->run_id, 0, RESEND_NS));
+        node->links.transmit = transmit;
+        node->links.context = self;
+        trust_mpi(self, node);
         CPS_TRY(cps_outbox_init(&node->outbox, options->pool, roles[i].node, options->route.nodes,
                                 options->run_id));
         node->outbox.watch = &self->watch;
@@ -477,6 +584,8 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
     if (status == CPS_OK)
         status = cps_alloc("nodes", options->route.nodes, sizeof *self->local, &self->local);
     if (status == CPS_OK)
+        status = cps_alloc("nodes", options->route.nodes, sizeof *self->progress, &self->progress);
+    if (status == CPS_OK)
         status = init_nodes(self, roles);
     if (status != CPS_OK) {
         cps_driver_destroy(&self);
@@ -491,12 +600,13 @@ void cps_driver_destroy(struct cps_driver **self)
     if (!*self)
         return;
     for (uint32_t i = 0; (*self)->nodes && i < (*self)->node_count; i++) {
-        cps_inbox_release(&(*self)->nodes[i].inbox);
+        cps_links_release(&(*self)->nodes[i].links);
         cps_outbox_release(&(*self)->nodes[i].outbox);
     }
     cps_queue_release(&(*self)->queue);
     free((*self)->nodes);
     free((*self)->local);
+    free((*self)->progress);
     free(*self);
     *self = NULL;
 }

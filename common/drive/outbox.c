@@ -11,7 +11,7 @@ enum cps_status cps_outbox_init(struct cps_outbox *self, struct cps_buffer_pool 
                                 uint32_t nodes, uint64_t run_id)
 {
     *self = (struct cps_outbox){.pool = pool, .from = from, .run_id = run_id, .nodes = nodes};
-    return cps_alloc("sequence numbers", nodes, sizeof *self->next_sequence, &self->next_sequence);
+    return CPS_OK;
 }
 
 void cps_outbox_release(struct cps_outbox *self)
@@ -19,7 +19,6 @@ void cps_outbox_release(struct cps_outbox *self)
     for (size_t i = 0; i < self->count; i++)
         cps_message_release(&self->messages[i]);
     free(self->messages);
-    free(self->next_sequence);
     memset(self, 0, sizeof *self);
 }
 
@@ -40,7 +39,6 @@ enum cps_status cps_outbox_add(struct cps_outbox *self, enum cps_message_kind ki
     message->from = self->from;
     message->to = to;
     message->run_id = self->run_id;
-    message->sequence = self->next_sequence[to]++;
     message->payload = payload;
     *out = message;
     return CPS_OK;

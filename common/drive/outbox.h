@@ -1,7 +1,6 @@
 /*
- * Where a role puts what it wants to say. It stamps sender, run and sequence; the
- * driver takes the messages out and moves them. A role also says here what it is at, so
- * that its time is booked where it belongs (stopwatch.h).
+ * Where a role puts what it wants to say. It stamps sender and run; the driver takes the messages out and moves
+ * them. A role also says here what it is at, so that its time is booked where it belongs (stopwatch.h).
  */
 #ifndef CPS_DRIVE_OUTBOX_H
 #define CPS_DRIVE_OUTBOX_H
@@ -14,7 +13,6 @@ struct cps_outbox {
     uint32_t from;
     uint64_t run_id;
     uint32_t nodes;
-    uint64_t *next_sequence; /* [nodes] */
     struct cps_message *messages;
     size_t count, capacity;
     struct cps_stopwatch *watch;  /* of the rank; borrowed; NULL: time is not measured */

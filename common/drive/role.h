@@ -23,6 +23,25 @@ enum cps_interrupt {
     CPS_INTERRUPT_STOP  /* one, and then the end (SIGINT, SIGTERM) */
 };
 
+/* How long a role waits for what it needs, in quarters of the peer timeout. A node that is silent is missed
+ * after four; of those that wait for one that is alive, the server whose step is held up knows best who does
+ * it, then comes a worker, then the coordinator; and who waits for the coordinator knows least. */
+enum cps_patience {
+    CPS_PATIENCE_SERVER = 5,
+    CPS_PATIENCE_WORKER = 6,
+    CPS_PATIENCE_COORDINATOR = 7,
+    CPS_PATIENCE_FOR_COORDINATOR = 8
+};
+
+/* What a role cannot go on without. */
+struct cps_awaited {
+    uint32_t node;    /* that owes it */
+    const char *what; /* "a greeting", "the rows of step" */
+    bool numbered;
+    uint64_t number; /* the step */
+    enum cps_patience patience;
+};
+
 struct cps_role_ops {
     /* Handles one message, which is in order and of this run. The caller releases the
      * payload afterwards; a role that wants to keep it takes a reference of its own. */
@@ -35,6 +54,8 @@ struct cps_role_ops {
     enum cps_status (*on_interrupt)(void *self, enum cps_interrupt what, struct cps_outbox *outbox);
     /* True when the role neither expects nor has anything more to say. */
     bool (*done)(const void *self);
+    /* What it waits for; false for nothing. May be NULL. The driver sets the deadline (watch.h). */
+    bool (*awaits)(const void *self, struct cps_awaited *out);
 };
 
 struct cps_role {

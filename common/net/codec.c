@@ -99,7 +99,7 @@ CPS_BODY_MAP(BODY)
 #define MOST_LOSS (1 + sizeof(struct cps_loss_sum))
 #define MOST_TIMES (1 + CPS_PHASES * sizeof(uint64_t))
 #define MOST(number, type, ...) +2 + MOST_##type
-enum { MOST_ENVELOPE = 4 * (2 + MOST_U32) + 2 * (2 + MOST_U64) + 2 + 2 };
+enum { MOST_ENVELOPE = 6 * (2 + MOST_U32) + 3 * (2 + MOST_U64) + 2 + 2 };
 #define FITS(number, name, Name, list)                                                                         \
     _Static_assert(MOST_ENVELOPE + CPS_##list##_FIELDS(MOST) <= CPS_CODEC_HEADER_BYTES,                        \
                    "raise CPS_CODEC_HEADER_BYTES for '" #name "'");
@@ -145,6 +145,9 @@ size_t cps_codec_encode(const struct cps_message *message, uint8_t header[CPS_CO
     envelope.to = message->to;
     envelope.run_id = message->run_id;
     envelope.sequence = message->sequence;
+    envelope.ack = message->ack;
+    envelope.incarnation = message->incarnation;
+    envelope.peer_incarnation = message->peer_incarnation;
     body_to_wire(message, &envelope, &body);
     return cps__envelope__pack(&envelope, header);
 }
@@ -186,6 +189,9 @@ static enum cps_status from_envelope(const Cps__Envelope *envelope, struct cps_m
     out->to = envelope->to;
     out->run_id = envelope->run_id;
     out->sequence = envelope->sequence;
+    out->ack = envelope->ack;
+    out->incarnation = envelope->incarnation;
+    out->peer_incarnation = envelope->peer_incarnation;
     if (envelope->body_case != body_of(out->kind) || !body_from_wire(envelope, out))
         return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with a body that is not one of it", envelope->from,
                         cps_message_kind_name(out->kind));

@@ -2,10 +2,9 @@
  * What the roles say to each other.
  *
  * A node is a role's number in the job: 0 the coordinator, 1..S the servers, then the
- * workers. Every message says from which node to which, in which run, and its place in
- * the sequence of that pair of nodes, counted from 0 without gaps: whoever receives
- * puts them back in order and drops the second copy (inbox.h), so that a role sees each
- * message once and in order, whatever the transport did.
+ * workers. Every message says from which node to which and in which run; between ranks a
+ * reliable channel (drive/channel.h) numbers and acknowledges them, so that a role sees
+ * each message once and in order, whatever the transport did.
  *
  *   coordinator -> all      PLAN, GRANT, STOP, HEARTBEAT
  *   all -> coordinator      HELLO, READY, REPORT, FAIL, HEARTBEAT
@@ -52,7 +51,7 @@
     X(REPORT, "report", REPORT, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, report)                            \
     X(FAIL, "fail", END, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, end)                                      \
     X(STOP, "stop", END, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, end)                                      \
-    X(HEARTBEAT, "heartbeat", NONE, CPS_ALL_ROLES, CPS_ALL_ROLES, empty)                                       \
+    X(HEARTBEAT, "heartbeat", PULSE, CPS_ALL_ROLES, CPS_ALL_ROLES, empty)                                      \
     X(SNAPSHOT, "snapshot", SNAPSHOT, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, empty)                       \
     X(KEPT, "kept", SNAPSHOT, CPS_SERVERS, CPS_COORDINATOR, empty)                                             \
     X(FETCH, "fetch", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, empty)              \
@@ -107,6 +106,9 @@ struct cps_report {
 struct cps_end {
     CPS_END_FIELDS(CPS_FIELD)
 };
+struct cps_pulse {
+    CPS_PULSE_FIELDS(CPS_FIELD)
+};
 struct cps_snapshot {
     CPS_SNAPSHOT_FIELDS(CPS_FIELD)
 };
@@ -118,7 +120,10 @@ struct cps_message {
     enum cps_message_kind kind;
     uint32_t from, to;
     uint64_t run_id;
-    uint64_t sequence;
+    uint64_t sequence; /* of the frames from `from` to `to`, from 0 on without gaps; of a HEARTBEAT 0 */
+    uint64_t ack;      /* the sequence that `from` expects next of `to` */
+    uint32_t incarnation,
+        peer_incarnation; /* how often `from` was started anew, and how often it knows `to` was */
     union {
 #define X(number, name, ...) struct cps_##name name;
         CPS_BODY_MAP(X)

@@ -137,19 +137,19 @@ static enum cps_status send_frame(struct mpi_transport *self, struct cps_buffer 
     return CPS_OK;
 }
 
-static enum cps_status transport_send(struct cps_transport *base, struct cps_message *message)
+static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
     struct mpi_transport *self = (struct mpi_transport *)base;
     struct cps_buffer *frame = NULL;
-    enum cps_status status = build_frame(self, message, &frame);
-    if (status == CPS_OK)
-        status = send_frame(self, frame, (int)self->route.node_rank[message->to]);
+    *sent = false;
+    CPS_TRY(build_frame(self, message, &frame));
+    enum cps_status status = send_frame(self, frame, (int)self->route.node_rank[message->to]);
     if (status == CPS_OK) {
         self->base.counters.sent[message->kind]++;
         self->base.counters.sent_bytes[message->kind] += frame->size;
+        *sent = true;
     }
     cps_buffer_release(frame);
-    cps_message_release(message);
     return status;
 }
 

@@ -19,6 +19,12 @@ void cps_queue_release(struct cps_queue *self);
 /* Takes *message with its payload; releases the payload when there is no memory. */
 enum cps_status cps_queue_put(struct cps_queue *self, struct cps_message *message);
 
+/* The message at place index, 0 the oldest, which stays in the queue. index < count. */
+static inline struct cps_message *cps_queue_at(const struct cps_queue *self, size_t index)
+{
+    return &self->items[(self->first + index) & (self->capacity - 1)];
+}
+
 /* The oldest message, whose payload is the caller's from now on. False when there is none. */
 bool cps_queue_take(struct cps_queue *self, struct cps_message *out);
 

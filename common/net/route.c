@@ -1,11 +1,27 @@
 /* The check of a received message's addresses; see route.h. */
 #include "common/net/route.h"
 
+#include <stdio.h>
+
 unsigned cps_route_role(const struct cps_route *self, uint32_t node)
 {
     if (node == 0)
         return CPS_COORDINATOR;
     return node <= self->servers ? CPS_SERVERS : CPS_WORKERS;
+}
+
+void cps_route_name(const struct cps_route *self, uint32_t node, char out[CPS_ROUTE_NAME_BYTES])
+{
+    unsigned role = cps_route_role(self, node);
+    uint32_t rank = self->node_rank[node], number = role == CPS_SERVERS ? node - 1 : node - 1 - self->servers;
+    char name[32] = "the coordinator";
+    if (role != CPS_COORDINATOR)
+        snprintf(name, sizeof name, "%s %u", role == CPS_SERVERS ? "server" : "worker", number);
+    if (self->hosts)
+        snprintf(out, CPS_ROUTE_NAME_BYTES, "%s (rank %u on '%.127s')", name, rank,
+                 self->hosts + rank * self->host_bytes);
+    else
+        snprintf(out, CPS_ROUTE_NAME_BYTES, "%s (rank %u)", name, rank);
 }
 
 /* True when node is one of rank's. */

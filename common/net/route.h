@@ -4,16 +4,23 @@
 
 #include "common/net/message.h"
 
+#define CPS_ROUTE_NAME_BYTES 192
+
 struct cps_route {
     uint32_t rank; /* this one */
     uint32_t ranks;
     uint32_t nodes;            /* 0 the coordinator, then the servers, then the workers */
     uint32_t servers;          /* of the nodes */
     const uint32_t *node_rank; /* [nodes]; borrowed */
+    const char *hosts;         /* [ranks][host_bytes]: names, borrowed; NULL: not known */
+    size_t host_bytes;
 };
 
 /* The role of node as a bit: CPS_COORDINATOR, CPS_SERVERS or CPS_WORKERS. */
 unsigned cps_route_role(const struct cps_route *self, uint32_t node);
+
+/* "worker 2 (rank 5 on 'host')", for errors. */
+void cps_route_name(const struct cps_route *self, uint32_t node, char out[CPS_ROUTE_NAME_BYTES]);
 
 /* Checks that message, come from rank peer, is from a node of that rank to one of this, and of a kind that
  * the one may send to the other. CPS_ERR_PEER otherwise. */

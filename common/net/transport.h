@@ -13,9 +13,10 @@
 struct cps_transport;
 
 struct cps_transport_ops {
-    /* Hands over *message for the rank of its node `to`. The payload's reference passes to the
-     * transport, also on error. Never blocks. */
-    enum cps_status (*send)(struct cps_transport *self, struct cps_message *message);
+    /* Hands over a copy of *message for the rank of its node `to`; *sent is false when the rank cannot be
+     * reached just now, or has no room. What was handed over may still be lost, repeated or overtaken:
+     * drive/channel.h makes up for it. Never blocks. */
+    enum cps_status (*send)(struct cps_transport *self, const struct cps_message *message, bool *sent);
     /* The next message that has arrived whole, if any. Never blocks; also drives the sends
      * under way. A frame that cannot be decoded is CPS_ERR_PEER. */
     enum cps_status (*receive)(struct cps_transport *self, struct cps_message *out, bool *received);

@@ -5,10 +5,6 @@
  *
  *     frames:  | 'c' run_id rank | header (codec.h) | payload, if any |
  *
- * The bound end can address a peer only once that has shaken hands, and a peer whose
- * queue is full not at all: such messages wait in `pending` and are tried again. They
- * may be overtaken by later ones; inbox.h puts all in order.
- *
  * Payloads are copied into ZeroMQ's own memory and out of it: its I/O thread frees them
  * when it likes, while a pool of buffers is one thread's. At 4 kB that is 0.1 us of a hop.
  */
@@ -25,7 +21,7 @@
 #include "common/base/memory.h"
 #include "common/net/codec.h"
 
-enum { LINGER_MS = 1000, RETRY_MS = 1, HANDSHAKE_MS = 5000 };
+enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000 };
 
 struct identity {
     uint8_t prefix; /* not zero: those ZeroMQ keeps to itself */
@@ -40,8 +36,6 @@ struct zmq_transport {
     uint64_t run_id;
     void *context;
     void *socket;
-    struct cps_message *pending;
-    size_t pending_count, pending_capacity;
     uint64_t strangers;
 };
 
@@ -58,9 +52,11 @@ static enum cps_status fail_zmq(const char *what)
     return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot %s: %s", what, zmq_strerror(errno));
 }
 
-/* Sends all frames, or none and *sent is false. */
-static enum cps_status try_send(struct zmq_transport *self, const struct cps_message *message, bool *sent)
+/* Sends all frames, or none and *sent is false: the bound end can address a peer only once that has shaken
+ * hands, and a peer whose queue is full not at all. */
+static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
+    struct zmq_transport *self = (struct zmq_transport *)base;
     struct identity peer = identity_of(self, self->route.node_rank[message->to]);
     *sent = false;
     if (zmq_send(self->socket, &peer, sizeof peer, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
@@ -79,44 +75,6 @@ static enum cps_status try_send(struct zmq_transport *self, const struct cps_mes
     self->base.counters.sent_bytes[message->kind] += header_bytes + cps_message_payload_bytes(message);
     *sent = true;
     return CPS_OK;
-}
-
-static enum cps_status transport_send(struct cps_transport *base, struct cps_message *message)
-{
-    struct zmq_transport *self = (struct zmq_transport *)base;
-    bool sent;
-    enum cps_status status = try_send(self, message, &sent);
-    if (status == CPS_OK && !sent)
-        status = cps_grow("unsent messages", &self->pending, &self->pending_capacity, self->pending_count + 1,
-                          sizeof *self->pending);
-    if (status != CPS_OK || sent) {
-        cps_message_release(message);
-        return status;
-    }
-    self->pending[self->pending_count++] = *message;
-    message->payload = NULL;
-    return CPS_OK;
-}
-
-static enum cps_status retry_pending(struct zmq_transport *self)
-{
-    size_t kept = 0;
-    uint32_t refused = UINT32_MAX; /* the rank that just would not take one will not take the next */
-    enum cps_status status = CPS_OK;
-    for (size_t i = 0; i < self->pending_count; i++) {
-        uint32_t rank = self->route.node_rank[self->pending[i].to];
-        bool sent = false;
-        if (status == CPS_OK && rank != refused)
-            status = try_send(self, &self->pending[i], &sent);
-        if (sent) {
-            cps_message_release(&self->pending[i]);
-        } else {
-            refused = rank;
-            self->pending[kept++] = self->pending[i];
-        }
-    }
-    self->pending_count = kept;
-    return status;
 }
 
 /* The next frame into *frame, which the caller closes. False when there is none. */
@@ -184,8 +142,6 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
     *received = false;
-    if (self->pending_count)
-        CPS_TRY(retry_pending(self));
     zmq_msg_t frame;
     while (next_frame(self, &frame)) {
         uint32_t peer;
@@ -207,23 +163,19 @@ static void transport_wait(struct cps_transport *base, uint64_t ns)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
     long ms = (long)((ns + 999999) / 1000000);
-    if (self->pending_count && ms > RETRY_MS)
-        ms = RETRY_MS;
     zmq_pollitem_t item = {.socket = self->socket, .events = ZMQ_POLLIN};
     zmq_poll(&item, 1, ms);
 }
 
 static bool transport_idle(struct cps_transport *base)
 {
-    return ((struct zmq_transport *)base)->pending_count == 0;
+    (void)base; /* its thread sends by itself */
+    return true;
 }
 
 static void transport_destroy(struct cps_transport *base)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
-    for (size_t i = 0; i < self->pending_count; i++)
-        cps_message_release(&self->pending[i]);
-    free(self->pending);
     if (self->socket)
         zmq_close(self->socket);
     /* What was handed over leaves within the linger time; a second signal only shortens it. */

@@ -1,8 +1,8 @@
 /*
  * The coordinator's state machine; see coordinator.h.
  *
- * Steps are granted in blocks of CPS_BLOCK_STEPS, to the end of the epoch after the one
- * under way, so that no server ever waits for a grant.
+ * Steps are granted in blocks of CPS_BLOCK_STEPS, far enough ahead that no server ever
+ * waits for a grant.
  */
 #include "server/coordinator/coordinator.h"
 
@@ -33,6 +33,14 @@ struct epoch_sum {
 /* What follows once the observer is no longer busy. */
 enum next_step { NEXT_NOTHING, NEXT_GRANTS, NEXT_ROWS, NEXT_STOP };
 
+/* What the coordinator has had of a node. */
+struct heard {
+    bool hello, ready;
+    uint64_t ticket; /* of the last read that it answered */
+    uint64_t steps;  /* reported, of a worker */
+    uint32_t epochs; /* whose validation it reported */
+};
+
 struct cps_coordinator {
     struct cps_plan plan;
     uint8_t fingerprint[CPS_SHA256_BYTES];
@@ -52,7 +60,8 @@ struct cps_coordinator {
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
     uint64_t now_ns, peer_timeout_ns;
-    uint64_t *heard_ns; /* [nodes]: when each last said anything; 0 before the first tick */
+    uint64_t *heard_ns;  /* [nodes]: when each last said anything; 0 before the first tick */
+    struct heard *heard; /* [nodes] */
     enum next_step next;
     bool stopped;
 };
@@ -83,6 +92,8 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
                            sizeof *self->rows, &self->rows);
     if (status == CPS_OK)
         status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard_ns, &self->heard_ns);
+    if (status == CPS_OK)
+        status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard, &self->heard);
     if (status != CPS_OK) {
         cps_coordinator_destroy(&self);
         return status;
@@ -101,6 +112,7 @@ void cps_coordinator_destroy(struct cps_coordinator **out)
     free(self->epoch_sum);
     free(self->rows);
     free(self->heard_ns);
+    free(self->heard);
     free(self);
     *out = NULL;
 }
@@ -118,6 +130,10 @@ enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const stru
     self->plan.first_step = self->finished = mark->step;
     self->plan.validates_first = mark->epochs < ended;
     self->epoch = mark->epochs;
+    for (uint32_t node = 1 + self->plan.servers; node < self->nodes; node++) {
+        self->heard[node].steps = mark->step;
+        self->heard[node].epochs = mark->epochs;
+    }
     self->average = mark->average;
     cps_losses_begin_at(&self->losses, mark->step);
     return CPS_OK;
@@ -154,8 +170,9 @@ static enum cps_status on_hello(struct cps_coordinator *self, const struct cps_m
                                 struct cps_outbox *outbox)
 {
     struct cps_message *plan;
-    if (self->greeted == self->nodes - 1)
+    if (self->heard[message->from].hello)
         return stray(message);
+    self->heard[message->from].hello = true;
     CPS_TRY(check_data(self, message));
     if (++self->greeted < self->nodes - 1)
         return CPS_OK;
@@ -190,10 +207,13 @@ static enum cps_status grant_block(struct cps_coordinator *self, struct cps_outb
     return CPS_OK;
 }
 
+/* To the end of the epoch after this one, and two blocks ahead of the slowest report where epochs are short. */
 static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t total = cps_plan_steps(&self->plan);
     uint64_t wanted = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 2);
+    if (wanted < self->finished + (uint64_t)2 * CPS_BLOCK_STEPS)
+        wanted = self->finished + (uint64_t)2 * CPS_BLOCK_STEPS;
     while (self->granted < wanted && self->granted < total)
         CPS_TRY(grant_block(self, outbox));
     return CPS_OK;
@@ -204,8 +224,9 @@ static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *ou
 static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
-    if (self->ready == self->nodes - 1)
+    if (self->greeted < self->nodes - 1 || self->heard[message->from].ready)
         return stray(message);
+    self->heard[message->from].ready = true;
     if (++self->ready < self->nodes - 1)
         return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
@@ -270,8 +291,10 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
         return stray(message);
     CPS_TRY(cps_message_check(message, width));
     uint32_t first, rows = rows_on(self, server, &first);
-    if (message->rows.ticket != self->ticket || message->rows.rows != rows || self->awaited == 0)
+    if (message->rows.ticket != self->ticket || message->rows.rows != rows ||
+        self->heard[message->from].ticket == self->ticket)
         return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding read", server);
+    self->heard[message->from].ticket = self->ticket;
     for (uint32_t i = 0; i < rows; i++)
         memcpy(self->rows + (size_t)(first + i * servers) * width,
                message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
@@ -407,6 +430,26 @@ static enum cps_status on_server_report(struct cps_coordinator *self, const stru
     return CPS_OK;
 }
 
+/* A worker reports every step once, in order, none before it is granted, and an epoch's validation once all
+ * its steps are reported. It has leave for no more than was granted here, however late others report. */
+static enum cps_status check_report(struct cps_coordinator *self, const struct cps_message *message)
+{
+    const struct cps_report *report = &message->report;
+    struct heard *worker = &self->heard[message->from];
+    if (report->steps && (report->first_step != worker->steps || report->steps > self->granted - worker->steps))
+        return cps_fail(CPS_ERR_PEER, "node %u reported steps that are not its next ones, or not granted",
+                        message->from);
+    worker->steps += report->steps;
+    if (!report->has_valid)
+        return CPS_OK;
+    if (report->epoch != worker->epochs || report->epoch >= self->plan.epochs ||
+        worker->steps != cps_plan_steps_per_epoch(&self->plan) * (worker->epochs + (uint64_t)1))
+        return cps_fail(CPS_ERR_PEER, "node %u reported the validation of epoch %u, which is not its next one",
+                        message->from, report->epoch);
+    worker->epochs++;
+    return CPS_OK;
+}
+
 static enum cps_status on_report(struct cps_coordinator *self, const struct cps_message *message,
                                  struct cps_outbox *outbox)
 {
@@ -414,9 +457,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     CPS_TRY(cps_message_check(message, 0));
     if (message->from <= self->plan.servers)
         return on_server_report(self, message);
-    if (report->steps > self->granted || report->first_step > self->granted - report->steps ||
-        (report->has_valid && (report->epoch < self->epoch || report->epoch >= self->plan.epochs)))
-        return cps_fail(CPS_ERR_PEER, "node %u reported steps it was not granted", message->from);
+    CPS_TRY(check_report(self, message));
     if (report->steps)
         CPS_TRY(cps_losses_add(&self->losses, report->first_step, report->steps,
                                (const struct cps_loss_sum *)(const void *)message->payload->data));
@@ -516,9 +557,56 @@ static bool done(const void *context)
     return self->stopped;
 }
 
+/* The worker that holds up the epoch: the one with the fewest steps, or that has yet to validate. */
+static void awaits_reports(const struct cps_coordinator *self, struct cps_awaited *out)
+{
+    uint32_t slowest = 1 + self->plan.servers;
+    for (uint32_t node = slowest; node < self->nodes; node++) {
+        const struct heard *this = &self->heard[node], *least = &self->heard[slowest];
+        if (this->steps < least->steps || (this->steps == least->steps && this->epochs < least->epochs))
+            slowest = node;
+    }
+    bool validates =
+        self->heard[slowest].steps == cps_plan_steps_per_epoch(&self->plan) * (self->epoch + (uint64_t)1);
+    out->node = slowest;
+    out->what = validates ? "the validation of epoch" : "the losses of step";
+    out->numbered = true;
+    out->number = validates ? self->epoch : self->heard[slowest].steps;
+}
+
+static bool awaits(const void *context, struct cps_awaited *out)
+{
+    const struct cps_coordinator *self = context;
+    uint32_t node = 1, last = self->nodes - 1;
+    *out = (struct cps_awaited){.patience = CPS_PATIENCE_COORDINATOR};
+    if (self->stopped)
+        return false;
+    if (self->ready == last && self->epoch < self->plan.epochs) {
+        awaits_reports(self, out);
+        return true;
+    }
+    if (self->greeted < last) {
+        for (out->what = "a greeting"; self->heard[node].hello;)
+            node++;
+    } else if (self->ready < last) {
+        for (out->what = "word that it is ready"; self->heard[node].ready;)
+            node++;
+    } else if (self->awaited) {
+        for (out->what = "rows of the model"; self->heard[node].ticket == self->ticket;)
+            node++;
+    } else {
+        return false;
+    }
+    out->node = node;
+    return true;
+}
+
 struct cps_role cps_coordinator_role(struct cps_coordinator *self)
 {
-    static const struct cps_role_ops ops = {
-        .on_message = on_message, .on_tick = on_tick, .on_interrupt = on_interrupt, .done = done};
+    static const struct cps_role_ops ops = {.on_message = on_message,
+                                            .on_tick = on_tick,
+                                            .on_interrupt = on_interrupt,
+                                            .done = done,
+                                            .awaits = awaits};
     return (struct cps_role){.ops = &ops, .self = self, .node = 0};
 }

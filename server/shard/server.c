@@ -389,8 +389,33 @@ static bool done(const void *context)
     return self->stopped;
 }
 
+/* Leave and rows of the beginning hang on all other nodes, whom the coordinator watches. */
+static bool awaits(const void *context, struct cps_awaited *out)
+{
+    const struct cps_server *self = context;
+    *out = (struct cps_awaited){.patience = CPS_PATIENCE_FOR_COORDINATOR, .what = "the plan"};
+    if (!self->planned)
+        return self->greeted && !self->stopped;
+    out->numbered = true;
+    out->number = self->step;
+    if (self->stopped || self->pushed == 0)
+        return false;
+    if (self->pushed == self->table.plan.workers) {
+        out->what = self->held ? "the word on the checkpoint at step" : "the leave to train step";
+        return true;
+    }
+    uint32_t node = 1 + self->table.plan.servers;
+    while (self->pending[node].waits)
+        node++;
+    out->node = node;
+    out->what = "the gradients of step";
+    out->patience = CPS_PATIENCE_SERVER;
+    return true;
+}
+
 struct cps_role cps_server_role(struct cps_server *self)
 {
-    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    static const struct cps_role_ops ops = {
+        .on_message = on_message, .on_tick = on_tick, .done = done, .awaits = awaits};
     return (struct cps_role){.ops = &ops, .self = self, .node = 1 + self->server};
 }

@@ -115,6 +115,18 @@ static enum cps_status job_init(struct job *self, enum cps_optimizer_kind optimi
                      sizeof(uint32_t), &self->save.state);
 }
 
+/* Every schedule repeats and reorders; most lose frames in one way or another. */
+static struct cps_simulated_faults faults_of(uint64_t schedule)
+{
+    struct cps_simulated_faults faults = {.duplicates = 0.1};
+    faults.drops = schedule % 2 ? 0.02 : 0;
+    faults.refusals = schedule % 3 ? 0.02 : 0;
+    faults.resets = schedule % 5 ? 0.01 : 0;
+    faults.cuts = schedule % 7 ? 0.002 : 0;
+    faults.stalls = schedule % 4 ? 0.003 : 0;
+    return faults;
+}
+
 static uint64_t chance(uint64_t schedule, uint64_t start, uint64_t number, uint64_t below)
 {
     return cps_random_u64(schedule, CPS_RANDOM_TEST + 3, start * 16 + number) % below;
@@ -140,7 +152,7 @@ static enum cps_status start_once(struct job *self, uint64_t schedule, int shape
                                         .shards = shards,
                                         .kernels = &cps_kernels_scalar,
                                         .schedule = schedule ? schedule + start * 1000003 : 0,
-                                        .duplicates = 0.1,
+                                        .faults = faults_of(schedule),
                                         .curve = &self->curve,
                                         .restart = self->save.valid ? &self->save : NULL,
                                         .save = schedule ? &self->save : NULL,

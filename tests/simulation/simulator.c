@@ -1,10 +1,10 @@
 /*
  * The simulator; see simulator.h.
  *
- *   roles -> outboxes -> pool of messages under way -> (seeded choice) -> inboxes -> roles
+ *   roles -> outboxes -> channels -> network (seeded choice, faults) -> channels -> roles
  *
- * Delay and reordering come from the choice: any message under way may be next, however
- * long others have waited.
+ * Delay and reordering come from the choice: any frame under way may be next, however long
+ * others have waited. The channels are the program's own; see network.h for the faults.
  */
 #include "tests/simulation/simulator.h"
 
@@ -12,15 +12,15 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/base/random.h"
-#include "common/drive/inbox.h"
+#include "common/drive/links.h"
 #include "server/shard/server.h"
+#include "tests/simulation/network.h"
 #include "worker/worker.h"
 
 struct node {
     struct cps_role role;
     struct cps_outbox outbox;
-    struct cps_inbox inbox;
+    struct cps_links links;
 };
 
 struct job {
@@ -31,20 +31,20 @@ struct job {
     struct cps_server **servers;
     struct cps_worker **workers;
     struct cps_buffer_pool *pool;
-    struct cps_message *flight; /* under way */
-    size_t flight_count, flight_capacity;
-    uint64_t draws, deliveries, now_ns;
+    struct cps_network network;
+    uint64_t deliveries;
     struct cps_sha256 *model;
     struct cps_simulated_save making; /* the checkpoint under way */
     bool made;
     uint64_t saves, skipped;
 };
 
-static const uint64_t RUN_ID = 0x53494d;
+static const uint64_t RUN_ID = 0x53494d, PATIENCE_NS = 300000000, QUIET_NS = 20000000;
+enum { TICKS_APART = 4, MOST_QUIET = 10000 };
 
 static uint64_t draw(struct job *self)
 {
-    return cps_random_u64(self->simulation->schedule, CPS_RANDOM_TEST + 1, self->draws++);
+    return cps_network_draw(&self->network);
 }
 
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
@@ -211,21 +211,23 @@ static enum cps_status create_roles(struct job *self)
 
 static enum cps_status create(struct job *self)
 {
+    CPS_TRY(
+        cps_network_init(&self->network, self->simulation->schedule, self->nodes, &self->simulation->faults));
     CPS_TRY(cps_sha256_create(&self->model));
     CPS_TRY(cps_buffer_pool_create(&self->pool));
     CPS_TRY(cps_alloc("nodes", self->nodes, sizeof *self->node, &self->node));
     for (uint32_t n = 0; n < self->nodes; n++) {
         CPS_TRY(cps_outbox_init(&self->node[n].outbox, self->pool, n, self->nodes, RUN_ID));
-        CPS_TRY(cps_inbox_init(&self->node[n].inbox, self->nodes, RUN_ID));
+        CPS_TRY(cps_links_init(&self->node[n].links, n, self->nodes, RUN_ID, 0, PATIENCE_NS));
+        self->node[n].links.transmit = cps_network_transmit;
+        self->node[n].links.context = &self->network;
     }
     return create_roles(self);
 }
 
 static void destroy(struct job *self)
 {
-    for (size_t i = 0; i < self->flight_count; i++)
-        cps_message_release(&self->flight[i]);
-    free(self->flight);
+    cps_network_release(&self->network);
     for (uint32_t w = 0; self->workers && w < self->simulation->plan.workers; w++)
         cps_worker_destroy(&self->workers[w]);
     for (uint32_t s = 0; self->servers && s < self->simulation->plan.servers; s++)
@@ -233,7 +235,7 @@ static void destroy(struct job *self)
     cps_coordinator_destroy(&self->coordinator);
     for (uint32_t n = 0; self->node && n < self->nodes; n++) {
         cps_outbox_release(&self->node[n].outbox);
-        cps_inbox_release(&self->node[n].inbox);
+        cps_links_release(&self->node[n].links);
     }
     free(self->servers);
     free(self->workers);
@@ -244,23 +246,25 @@ static void destroy(struct job *self)
     free(self->making.state);
 }
 
-/* Moves what a role said among the messages under way. */
+/* Sends what a role said. */
 static enum cps_status collect(struct job *self, struct node *node)
 {
     struct cps_outbox *outbox = &node->outbox;
-    if (outbox->count == 0)
-        return CPS_OK;
-    CPS_TRY(cps_grow("messages", &self->flight, &self->flight_capacity, self->flight_count + outbox->count,
-                     sizeof *self->flight));
-    memcpy(self->flight + self->flight_count, outbox->messages, outbox->count * sizeof *self->flight);
-    self->flight_count += outbox->count;
+    enum cps_status status = CPS_OK;
+    for (size_t i = 0; i < outbox->count; i++)
+        if (status == CPS_OK)
+            status = cps_links_send(&node->links, &outbox->messages[i], self->network.now_ns);
+        else
+            cps_message_release(&outbox->messages[i]);
     outbox->count = 0;
-    return CPS_OK;
+    return status;
 }
 
 static enum cps_status handle(struct job *self, struct node *node, struct cps_message *message)
 {
-    enum cps_status status = node->role.ops->on_message(node->role.self, message, &node->outbox);
+    enum cps_status status = CPS_OK;
+    if (message->kind != CPS_MESSAGE_HEARTBEAT)
+        status = node->role.ops->on_message(node->role.self, message, &node->outbox);
     cps_message_release(message);
     return status == CPS_OK ? collect(self, node) : status;
 }
@@ -268,40 +272,27 @@ static enum cps_status handle(struct job *self, struct node *node, struct cps_me
 static enum cps_status receive(struct job *self, struct cps_message *message)
 {
     struct node *node = &self->node[message->to];
+    uint32_t peer = message->from;
     bool ready;
-    CPS_TRY(cps_inbox_put(&node->inbox, message, &ready));
+    CPS_TRY(cps_links_receive(&node->links, message, self->network.now_ns, &ready));
     if (!ready)
         return CPS_OK;
     CPS_TRY(handle(self, node, message));
-    while (cps_inbox_next(&node->inbox, message))
+    while (cps_links_early(&node->links, peer, message))
         CPS_TRY(handle(self, node, message));
     return CPS_OK;
 }
 
-/* Takes the next message under way, in order of sending or as the schedule has it. */
-static struct cps_message take(struct job *self)
+static enum cps_status tick(struct job *self, uint32_t number)
 {
-    bool seeded = self->simulation->schedule != 0;
-    size_t place = seeded ? (size_t)(draw(self) % self->flight_count) : 0;
-    struct cps_message message = self->flight[place];
-    bool again = seeded && (double)(draw(self) >> 11) * 0x1p-53 < self->simulation->duplicates;
-    if (again) {
-        if (message.payload)
-            cps_buffer_retain(message.payload);
-        return message;
+    struct node *node = &self->node[number];
+    if (cps_network_stalled(&self->network, number))
+        return CPS_OK;
+    if (!node->role.ops->done(node->role.self)) {
+        CPS_TRY(node->role.ops->on_tick(node->role.self, self->network.now_ns, &node->outbox));
+        CPS_TRY(collect(self, node));
     }
-    self->flight_count--;
-    if (seeded)
-        self->flight[place] = self->flight[self->flight_count];
-    else
-        memmove(self->flight, self->flight + 1, self->flight_count * sizeof *self->flight);
-    return message;
-}
-
-static enum cps_status tick(struct job *self, struct node *node)
-{
-    CPS_TRY(node->role.ops->on_tick(node->role.self, self->now_ns, &node->outbox));
-    return collect(self, node);
+    return cps_links_tick(&node->links, self->network.now_ns);
 }
 
 /* The user's signals, each at its time. */
@@ -317,25 +308,59 @@ static enum cps_status interrupt(struct job *self)
     return collect(self, coordinator);
 }
 
-static enum cps_status run(struct job *self)
+static bool all_done(const struct job *self)
 {
     for (uint32_t n = 0; n < self->nodes; n++)
-        CPS_TRY(tick(self, &self->node[n]));
-    while (self->flight_count > 0) {
-        if (++self->deliveries > self->simulation->max_deliveries)
-            return cps_fail(CPS_ERR_PEER, "the simulated job did not end");
+        if (!self->node[n].role.ops->done(self->node[n].role.self))
+            return false;
+    return true;
+}
+
+/* Nothing is under way, or nobody there to take it: time passes, and everybody looks at the clock. */
+static enum cps_status wait(struct job *self)
+{
+    self->network.now_ns += QUIET_NS;
+    for (uint32_t n = 0; n < self->nodes; n++)
+        CPS_TRY(tick(self, n));
+    return CPS_OK;
+}
+
+static enum cps_status stuck(const struct job *self)
+{
+    struct cps_awaited awaited = {.what = "nothing that it knows of"};
+    uint32_t n = 0;
+    while (n < self->nodes - 1 && self->node[n].role.ops->done(self->node[n].role.self))
+        n++;
+    if (self->node[n].role.ops->awaits)
+        self->node[n].role.ops->awaits(self->node[n].role.self, &awaited);
+    return cps_fail(CPS_ERR_PEER, "node %u waits in vain for %s %llu of node %u", n, awaited.what,
+                    (unsigned long long)awaited.number, awaited.node);
+}
+
+static enum cps_status run(struct job *self)
+{
+    struct cps_network *network = &self->network;
+    uint32_t quiet = 0;
+    for (uint32_t n = 0; n < self->nodes; n++)
+        CPS_TRY(tick(self, n));
+    while (!all_done(self)) {
+        struct cps_message message;
+        if (!cps_network_next(network, &message)) {
+            CPS_TRY(++quiet > MOST_QUIET ? stuck(self) : wait(self));
+            continue;
+        }
+        quiet = 0;
+        if (++self->deliveries > self->simulation->max_deliveries) {
+            cps_message_release(&message);
+            return stuck(self);
+        }
+        CPS_TRY(receive(self, &message));
         if (self->deliveries == self->simulation->cut_at)
             return cps_fail(CPS_ERR_PREEMPTED, "lost");
         CPS_TRY(interrupt(self));
-        struct cps_message message = take(self);
-        CPS_TRY(receive(self, &message));
-        self->now_ns += 1000000;
-        if (self->simulation->schedule && draw(self) % 4 == 0)
-            CPS_TRY(tick(self, &self->node[draw(self) % self->nodes]));
+        if (network->seed && draw(self) % TICKS_APART == 0)
+            CPS_TRY(tick(self, (uint32_t)(draw(self) % self->nodes)));
     }
-    for (uint32_t n = 0; n < self->nodes; n++)
-        if (!self->node[n].role.ops->done(self->node[n].role.self))
-            return cps_fail(CPS_ERR_PEER, "node %u waits for a message that nobody sends", n);
     return CPS_OK;
 }
 
@@ -352,8 +377,15 @@ enum cps_status cps_simulate(const struct cps_simulation *simulation, struct cps
         *out = (struct cps_simulation_result){
             .ended = ended, .deliveries = job.deliveries, .saves = job.saves, .skipped = job.skipped};
         cps_sha256_finish(job.model, out->model);
-        for (uint32_t n = 0; n < job.nodes; n++)
-            out->dropped += job.node[n].inbox.dropped;
+        for (uint32_t n = 0; n < job.nodes; n++) {
+            uint64_t repeated, dropped;
+            cps_links_count(&job.node[n].links, &repeated, &dropped);
+            out->repeated += repeated;
+            out->dropped += dropped;
+        }
+        out->lost = job.network.lost;
+        out->resets = job.network.resets;
+        out->stalls = job.network.stalls;
     }
     destroy(&job);
     return status;

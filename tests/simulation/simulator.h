@@ -1,7 +1,7 @@
 /*
- * A whole job in one thread without transports: every message waits in a pool, and a
- * seeded schedule decides which is delivered next, which twice, and when roles tick.
- * The same seed gives the same schedule.
+ * A whole job in one thread without transports: frames wait in a network, and a seeded
+ * schedule decides which is delivered next, what goes wrong on the way, and when roles
+ * tick. The same seed gives the same schedule.
  */
 #ifndef CPS_TESTS_SIMULATION_SIMULATOR_H
 #define CPS_TESTS_SIMULATION_SIMULATOR_H
@@ -11,6 +11,7 @@
 #include "common/model/kernels.h"
 #include "common/model/plan.h"
 #include "server/coordinator/coordinator.h"
+#include "tests/simulation/network.h"
 #include "worker/batches.h"
 
 /* A checkpoint in memory. */
@@ -33,7 +34,7 @@ struct cps_simulation {
     const struct cps_dataset *shards; /* [workers], as loaded for each worker */
     const struct cps_kernels *kernels;
     uint64_t schedule; /* seed of the schedule; 0: deliver in the order of sending */
-    double duplicates; /* chance that a delivered message is delivered again later */
+    struct cps_simulated_faults faults;
     struct cps_simulated_curve *curve;
     const struct cps_simulated_save *restart; /* go on from it; NULL: from the beginning */
     struct cps_simulated_save *save;          /* the last one that became valid; NULL: none are made */
@@ -46,6 +47,7 @@ struct cps_simulation_result {
     uint8_t model[CPS_SHA256_BYTES]; /* of all trained rows */
     bool ended;                      /* with all epochs; else it was stopped or lost */
     uint64_t deliveries, dropped, saves, skipped;
+    uint64_t lost, repeated, resets, stalls;
 };
 
 enum cps_status cps_simulate(const struct cps_simulation *simulation, struct cps_simulation_result *out);

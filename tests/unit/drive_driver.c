@@ -125,8 +125,10 @@ static void make_driver(struct game *game, const struct cps_role_ops *ops,
     struct cps_role roles[NODES];
     for (uint32_t node = 0; node < NODES; node++)
         roles[node] = (struct cps_role){.ops = ops, .self = &game->players[node], .node = node};
-    struct cps_driver_options options = {
-        .route = {0, 1, NODES, 1, one_rank}, .run_id = 5, .pool = game->pool, .interrupted = interrupted};
+    struct cps_driver_options options = {.route = {0, 1, NODES, 1, one_rank, NULL, 0},
+                                         .run_id = 5,
+                                         .pool = game->pool,
+                                         .interrupted = interrupted};
     check_ok(cps_driver_create(&options, roles, NODES, &game->driver));
 }
 
@@ -212,10 +214,11 @@ struct void_transport {
     uint32_t lost, late; /* late: calls before the held one comes */
 };
 
-static enum cps_status void_send(struct cps_transport *base, struct cps_message *message)
+static enum cps_status void_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
+    (void)message;
     ((struct void_transport *)base)->lost++;
-    cps_message_release(message);
+    *sent = true;
     return CPS_OK;
 }
 
@@ -253,7 +256,7 @@ static enum cps_status run_alone(struct void_transport *transport, struct player
 {
     static const uint32_t ranks[NODES] = {0, 1, 2};
     struct cps_role role = {.ops = &player_ops, .self = player, .node = 1};
-    struct cps_driver_options options = {.route = {1, 3, NODES, 1, ranks},
+    struct cps_driver_options options = {.route = {1, 3, NODES, 1, ranks, NULL, 0},
                                          .run_id = 5,
                                          .pool = pool,
                                          .control = &transport->base,

@@ -10,7 +10,7 @@ enum { NODES = COUNT_OF(node_rank), SERVERS = 2, RANKS = 4 };
 static enum cps_status check_at(uint32_t rank, uint32_t peer, uint32_t from, uint32_t to,
                                 enum cps_message_kind kind)
 {
-    const struct cps_route route = {rank, RANKS, NODES, SERVERS, node_rank};
+    const struct cps_route route = {rank, RANKS, NODES, SERVERS, node_rank, NULL, 0};
     const struct cps_message message = {.kind = kind, .from = from, .to = to};
     return cps_route_check(&route, peer, &message);
 }
@@ -30,12 +30,12 @@ static void numbers_beyond_the_last_node_are_refused(void **state)
 {
     (void)state;
     static const uint32_t bounded[] = {0, 0, 1, 2, 3, 2, 2};
-    const struct cps_route route = {1, RANKS, NODES, SERVERS, bounded};
+    const struct cps_route route = {1, RANKS, NODES, SERVERS, bounded, NULL, 0};
     for (uint32_t beyond = NODES; beyond < COUNT_OF(bounded); beyond++) {
         const struct cps_message from = {.kind = CPS_MESSAGE_EXCHANGE, .from = beyond, .to = 2};
         const struct cps_message to = {.kind = CPS_MESSAGE_EXCHANGE, .from = 3, .to = beyond};
         check_fails(cps_route_check(&route, 2, &from), CPS_ERR_PEER, "do not live there");
-        check_fails(cps_route_check(&(struct cps_route){2, RANKS, NODES, SERVERS, bounded}, 2, &to),
+        check_fails(cps_route_check(&(struct cps_route){2, RANKS, NODES, SERVERS, bounded, NULL, 0}, 2, &to),
                     CPS_ERR_PEER, "do not live there");
     }
 }

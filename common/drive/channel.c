@@ -1,0 +1,236 @@
+/*
+ * The reliable channel; see channel.h. Acknowledgements are cumulative: `ack` is the sequence that its
+ * sender expects next, so that a lost one is made good by any later one.
+ *
+ * A node that was started anew counts its incarnation up, and its sequence from 0 again. Each frame names
+ * both incarnations: one from a peer's earlier life is dropped, and so is one that was meant for ours.
+ */
+#include "common/drive/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+/* Of the frames under way, as many are repeated at a time; a peer that is merely slow gets few in vain. */
+enum { AGAIN_FRAMES = 16, ACK_FRAMES = 32, ACK_DELAY = 8 };
+static const size_t AGAIN_BYTES = (size_t)1 << 20;
+static const uint64_t LONGEST_TIMEOUT_NS = 4000000000u;
+
+void cps_channel_init(struct cps_channel *self, uint32_t incarnation, uint64_t patience_ns)
+{
+    *self =
+        (struct cps_channel){.incarnation = incarnation, .patience_ns = patience_ns, .timeout_ns = patience_ns};
+}
+
+static void release_early(struct cps_channel *self)
+{
+    for (uint32_t i = 0; i < self->early_count; i++)
+        cps_message_release(&self->early[i]);
+    self->early_count = 0;
+    self->early_bytes = 0;
+}
+
+void cps_channel_release(struct cps_channel *self)
+{
+    release_early(self);
+    free(self->early);
+    cps_queue_release(&self->kept);
+    *self = (struct cps_channel){0};
+}
+
+enum cps_status cps_channel_send(struct cps_channel *self, struct cps_message *message)
+{
+    if (self->kept.count >= CPS_CHANNEL_BACKLOG) {
+        cps_message_release(message);
+        return cps_fail(CPS_ERR_PEER, "node %u does not take the messages of node %u: %zu wait", message->to,
+                        message->from, self->kept.count);
+    }
+    message->sequence = self->acknowledged + self->kept.count;
+    return cps_queue_put(&self->kept, message);
+}
+
+void cps_channel_stamp(struct cps_channel *self, struct cps_message *message)
+{
+    message->ack = self->expected;
+    message->incarnation = self->incarnation;
+    message->peer_incarnation = self->peer_incarnation;
+    self->owed = 0;
+}
+
+static bool window_open(const struct cps_channel *self, const struct cps_message *next)
+{
+    return self->sent == 0 || (self->sent < CPS_CHANNEL_WINDOW &&
+                               self->sent_bytes + cps_message_payload_bytes(next) <= CPS_CHANNEL_WINDOW_BYTES);
+}
+
+bool cps_channel_next(struct cps_channel *self, struct cps_message *out)
+{
+    const struct cps_message *frame;
+    if (self->again < self->again_end)
+        frame = cps_queue_at(&self->kept, self->again);
+    else if (self->sent < self->kept.count && window_open(self, cps_queue_at(&self->kept, self->sent)))
+        frame = cps_queue_at(&self->kept, self->sent);
+    else
+        return false;
+    *out = *frame;
+    return true;
+}
+
+void cps_channel_sent(struct cps_channel *self, uint64_t now_ns)
+{
+    if (self->again < self->again_end) {
+        self->again++;
+        self->repeated++;
+        return;
+    }
+    if (self->sent == 0)
+        self->since_ns = now_ns;
+    self->sent_bytes += cps_message_payload_bytes(cps_queue_at(&self->kept, self->sent));
+    self->sent++;
+}
+
+void cps_channel_tick(struct cps_channel *self, uint64_t now_ns)
+{
+    if (self->sent == 0 || now_ns - self->since_ns < self->timeout_ns)
+        return;
+    size_t bytes = 0;
+    uint32_t end = 0;
+    while (end < self->sent && end < AGAIN_FRAMES && bytes < AGAIN_BYTES)
+        bytes += cps_message_payload_bytes(cps_queue_at(&self->kept, end++));
+    self->again = 0;
+    self->again_end = end;
+    self->since_ns = now_ns;
+    if (self->timeout_ns < LONGEST_TIMEOUT_NS)
+        self->timeout_ns *= 2;
+}
+
+bool cps_channel_ack_due(const struct cps_channel *self, uint64_t now_ns)
+{
+    return self->owed >= ACK_FRAMES ||
+           (self->owed && now_ns - self->owed_since_ns >= self->patience_ns / ACK_DELAY);
+}
+
+/* Lets go of what the peer has. */
+static void acknowledge(struct cps_channel *self, uint64_t ack, uint64_t now_ns)
+{
+    struct cps_message frame;
+    if (ack == self->acknowledged)
+        return;
+    uint32_t count = (uint32_t)(ack - self->acknowledged);
+    for (uint32_t i = 0; i < count && cps_queue_take(&self->kept, &frame); i++) {
+        self->sent_bytes -= cps_message_payload_bytes(&frame);
+        cps_message_release(&frame);
+    }
+    self->acknowledged = ack;
+    self->sent -= count;
+    self->again -= count < self->again ? count : self->again;
+    self->again_end -= count < self->again_end ? count : self->again_end;
+    self->since_ns = now_ns;
+    self->timeout_ns = self->patience_ns;
+}
+
+/* The peer was started anew: what it knew of this channel is gone, and what waits for it concerns its
+ * earlier life. */
+static void begin_anew(struct cps_channel *self, uint32_t peer_incarnation)
+{
+    struct cps_message frame;
+    while (cps_queue_take(&self->kept, &frame))
+        cps_message_release(&frame);
+    release_early(self);
+    self->peer_incarnation = peer_incarnation;
+    self->acknowledged = self->expected = 0;
+    self->sent = self->again = self->again_end = self->owed = 0;
+    self->sent_bytes = 0;
+    self->timeout_ns = self->patience_ns;
+}
+
+/* False for a frame of another life of either node, or one that acknowledges what was never sent. */
+static bool belongs_here(struct cps_channel *self, const struct cps_message *message)
+{
+    if (message->incarnation < self->peer_incarnation || message->peer_incarnation != self->incarnation)
+        return false;
+    if (message->incarnation > self->peer_incarnation)
+        begin_anew(self, message->incarnation);
+    return message->ack <= self->acknowledged + self->sent;
+}
+
+static bool is_early(const struct cps_channel *self, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < self->early_count; i++)
+        if (self->early[i].sequence == sequence)
+            return true;
+    return false;
+}
+
+static enum cps_status keep_early(struct cps_channel *self, struct cps_message *message)
+{
+    size_t bytes = cps_message_payload_bytes(message);
+    bool fits = message->sequence - self->expected < CPS_CHANNEL_WINDOW &&
+                (self->early_count == 0 || self->early_bytes + bytes <= CPS_CHANNEL_WINDOW_BYTES);
+    if (!fits || is_early(self, message->sequence)) {
+        self->dropped++;
+        cps_message_release(message);
+        return CPS_OK;
+    }
+    enum cps_status status = cps_grow("early messages", &self->early, &self->early_capacity,
+                                      self->early_count + (size_t)1, sizeof *self->early);
+    if (status != CPS_OK) {
+        cps_message_release(message);
+        return status;
+    }
+    self->early[self->early_count++] = *message;
+    self->early_bytes += bytes;
+    message->payload = NULL;
+    return CPS_OK;
+}
+
+/* Something of the sequence came, be it for the second time: the peer wants to know how far we are. */
+static void owe(struct cps_channel *self, uint64_t now_ns)
+{
+    if (self->owed++ == 0)
+        self->owed_since_ns = now_ns;
+}
+
+enum cps_status cps_channel_receive(struct cps_channel *self, struct cps_message *message, uint64_t now_ns,
+                                    bool *ready)
+{
+    *ready = false;
+    bool sequenced = message->kind != CPS_MESSAGE_HEARTBEAT;
+    if (!belongs_here(self, message)) {
+        self->dropped++;
+        cps_message_release(message);
+        return CPS_OK;
+    }
+    if (message->ack > self->acknowledged)
+        acknowledge(self, message->ack, now_ns);
+    if (!sequenced) {
+        *ready = true;
+        return CPS_OK;
+    }
+    owe(self, now_ns);
+    if (message->sequence > self->expected)
+        return keep_early(self, message);
+    if (message->sequence < self->expected) {
+        self->dropped++;
+        cps_message_release(message);
+        return CPS_OK;
+    }
+    self->expected++;
+    *ready = true;
+    return CPS_OK;
+}
+
+bool cps_channel_early(struct cps_channel *self, struct cps_message *out)
+{
+    for (uint32_t i = 0; i < self->early_count; i++) {
+        if (self->early[i].sequence != self->expected)
+            continue;
+        self->expected++;
+        *out = self->early[i];
+        self->early_bytes -= cps_message_payload_bytes(out);
+        self->early[i] = self->early[--self->early_count];
+        return true;
+    }
+    return false;
+}
