@@ -6,19 +6,10 @@
  *               |                                                             |
  *             links (order, once) <--- receive <--- bulk, control              |
  *               ^-------------------------------------------------------------+
- *
- * Waiting: a step's answer comes within microseconds to a millisecond, and waking a
- * sleeper costs tens of them, so a rank that moves rows first spins, giving its core to
- * any other process on every turn, and sleeps when nothing came for a while. The
- * coordinator, which is only told of every so many steps, sleeps at once. Measured with
- * 3 servers, 4 workers and a coordinator on two busy cores, 4 kB each way: 90 to 160 us a
- * step over mpi, of which looking at control every turn would add 60; 1.1 to 1.9 ms over
- * ipc, however long the spin.
  */
 #include "common/drive/driver.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +17,12 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/drive/links.h"
+#include "common/drive/rest.h"
 #include "common/drive/watch.h"
 
 #define TICK_NS 10000000u
 #define LONGEST_BEAT_NS 1000000000u /* between heartbeats */
 #define BEATS_A_TIMEOUT 4
-#define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
-#define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
-#define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
-#define LONGEST_NAP_NS 1000000u
 #define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
 #define RESEND_NS 300000000u /* a frame that nobody acknowledged for so long is sent again */
 #define RESEND_MPI_NS 10000000000u
@@ -44,8 +32,7 @@
  * to end a job kills it after a second. */
 #define FLUSH_FAILED_NS 250000000u
 
-/* Looking at the control socket is a system call, at mpi's queues none. */
-enum { BATCH = 64, TURNS_A_CONTROL = 16 };
+enum { BATCH = 64 };
 
 struct node {
     struct cps_role role;
@@ -66,14 +53,12 @@ struct cps_driver {
     bool stop_sent; /* by the coordinator, if it lives here */
     bool interrupt_told;
     sig_atomic_t saves_told;
-    bool quiet; /* only the coordinator lives here */
-    uint64_t now_ns, tick_ns, heartbeat_ns, active_ns, nap_ns;
+    struct cps_rest rest;
+    uint64_t now_ns, tick_ns, heartbeat_ns;
     uint64_t awake_ns, heard_ns; /* silence is measured in time this process ran */
-    uint64_t spin_ns;            /* how long after the last message to wait awake */
     uint64_t beat_ns;            /* between heartbeats: several in the time after which a peer is lost */
     uint64_t *progress;          /* [route.nodes]: messages that each has handled, as it last said */
     struct cps_stopwatch watch;
-    uint32_t turns;
     enum cps_status status; /* the first error, with what was said of it */
     char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
 };
@@ -270,12 +255,17 @@ static bool all_done(const struct cps_driver *self)
     return true;
 }
 
-/* The coordinator's role judges by signs of life, also by those of nodes on its own rank. */
+/* To the coordinator, from it, and between nodes that have to do with each other. The coordinator's role
+ * judges by signs of life, also by those of nodes on its own rank. */
 static enum cps_status say_heartbeats(struct cps_driver *self, struct node *node)
 {
+    uint32_t number = node->role.node;
     struct cps_message *message;
-    CPS_TRY(cps_links_heartbeats(&node->links));
-    if (node->role.node == 0 || self->local[0] == ELSEWHERE)
+    for (uint32_t peer = 0; peer < self->options.route.nodes; peer++)
+        if (self->local[peer] == ELSEWHERE &&
+            (number == 0 || peer == 0 || cps_links_in_touch(&node->links, peer)))
+            CPS_TRY(cps_links_heartbeat(&node->links, peer));
+    if (number == 0 || self->local[0] == ELSEWHERE)
         return CPS_OK;
     return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
@@ -385,50 +375,6 @@ static enum cps_status tick(struct cps_driver *self)
     return check_coordinator(self);
 }
 
-/* Lately busy, and so soon again. */
-static bool spinning(const struct cps_driver *self)
-{
-    return self->now_ns - self->active_ns < self->spin_ns;
-}
-
-static bool control_due(struct cps_driver *self)
-{
-    return !self->options.bulk || self->quiet || !spinning(self) || ++self->turns % TURNS_A_CONTROL == 0;
-}
-
-/* Whether mpi, which cannot wake us, has or owes us something. */
-static bool bulk_under_way(const struct cps_driver *self)
-{
-    struct cps_transport *bulk = self->options.bulk;
-    if (!bulk)
-        return false;
-    const struct cps_transport_counters *counters = &bulk->counters;
-    return counters->sent[CPS_MESSAGE_EXCHANGE] > counters->received[CPS_MESSAGE_ROWS] ||
-           !bulk->ops->idle(bulk);
-}
-
-/* Nothing was there to handle. */
-static void rest(struct cps_driver *self)
-{
-    struct cps_transport *control = self->options.control, *bulk = self->options.bulk;
-    bool awake = !self->quiet || bulk_under_way(self);
-    /* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece
-     * made an epoch of large batches five times as long. */
-    bool crossing = bulk && !bulk->ops->idle(bulk);
-    if (!control) {
-        cps_sleep_ns(NAP_NS);
-    } else if (crossing || (awake && spinning(self))) {
-        sched_yield();
-    } else if (!bulk || !awake) {
-        control->ops->wait(control, refused(self) ? RETRY_NS : TICK_NS);
-    } else if (self->nap_ns < LONGEST_NAP_NS) {
-        cps_sleep_ns(self->nap_ns);
-        self->nap_ns += self->nap_ns / 2;
-    } else {
-        control->ops->wait(control, LONGEST_NAP_NS);
-    }
-}
-
 /* One turn of the loop. An error is the coordinator's loss. */
 static enum cps_status turn(struct cps_driver *self)
 {
@@ -436,17 +382,15 @@ static enum cps_status turn(struct cps_driver *self)
     enum cps_status status = deliver_local(self, &handled);
     if (status == CPS_OK)
         status = deliver_from(self, self->options.bulk, &handled);
-    if (status == CPS_OK && control_due(self))
+    if (status == CPS_OK && cps_rest_control_due(&self->rest, self->now_ns))
         status = deliver_from(self, self->options.control, &handled);
     if (status != CPS_OK)
         fail_all(self, status);
     if (refused(self))
         retry(self);
     self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
-    if (handled) {
-        self->active_ns = self->now_ns;
-        self->nap_ns = NAP_NS;
-    }
+    if (handled)
+        cps_rest_active(&self->rest, self->now_ns);
     if (self->now_ns - self->tick_ns >= TICK_NS) {
         cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
         status = tick(self);
@@ -454,7 +398,7 @@ static enum cps_status turn(struct cps_driver *self)
         return status;
     }
     if (!handled && self->queue.count == 0) {
-        rest(self);
+        cps_rest_wait(&self->rest, self->now_ns, refused(self) ? RETRY_NS : TICK_NS);
         self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
     }
     return CPS_OK;
@@ -506,7 +450,7 @@ static void flush(struct cps_driver *self)
             if (cps_links_tick(&self->nodes[i].links, self->now_ns) != CPS_OK)
                 return;
         if (!received)
-            self->options.control->ops->wait(self->options.control, self->options.bulk ? NAP_NS : RETRY_NS);
+            self->options.control->ops->wait(self->options.control, RETRY_NS);
     }
     for (uint32_t i = 0; i < self->node_count && self->options.control; i++)
         if (cps_links_acknowledge(&self->nodes[i].links) != CPS_OK)
@@ -515,11 +459,11 @@ static void flush(struct cps_driver *self)
 
 enum cps_status cps_driver_run(struct cps_driver *self)
 {
-    self->now_ns = self->tick_ns = self->active_ns = cps_clock_ns();
+    self->now_ns = self->tick_ns = cps_clock_ns();
+    cps_rest_active(&self->rest, self->now_ns);
     self->awake_ns = self->heard_ns = self->now_ns;
     cps_stopwatch_start(&self->watch);
     self->heartbeat_ns = self->now_ns + self->beat_ns;
-    self->nap_ns = NAP_NS;
     enum cps_status status = tick(self);
     while (status == CPS_OK && !all_done(self))
         status = turn(self);
@@ -567,7 +511,7 @@ static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role
                                 options->run_id));
         node->outbox.watch = &self->watch;
     }
-    self->quiet = self->node_count == 1 && roles[0].node == 0;
+    cps_rest_init(&self->rest, options->control, options->bulk, self->node_count == 1 && roles[0].node == 0);
     return CPS_OK;
 }
 
@@ -578,7 +522,6 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
     CPS_TRY(cps_alloc("a driver", 1, sizeof *self, &self));
     self->options = *options;
     self->node_count = role_count;
-    self->spin_ns = options->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS;
     self->beat_ns = beat_within(options->peer_timeout_ns);
     enum cps_status status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
     if (status == CPS_OK)

@@ -5,9 +5,11 @@
  * Besides moving messages it
  * - calls every role's on_tick about every 10 ms, and hands the coordinator the user's interrupt;
  * - says HEARTBEAT once a second, or four times in peer_timeout_ns if that is shorter: every node to the
- *   coordinator, whose role sees them and judges who is lost, and the coordinator to every node, where they
- *   go no further than the driver;
- * - ends with CPS_ERR_PEER on a rank that has not heard from the coordinator for too long;
+ *   coordinator, whose role sees them and judges who is lost, the coordinator to every node, and nodes to
+ *   those they have to do with, where they go no further than the driver;
+ * - makes of transports that may lose and repeat frames a reliable channel (channel.h);
+ * - ends with CPS_ERR_PEER on a rank that has not heard from the coordinator for too long, or whose role has
+ *   waited too long for what another owes it (watch.h);
  * - reports a role's error: FAIL to the coordinator, or STOP to all when it is the coordinator's.
  */
 #ifndef CPS_DRIVE_DRIVER_H

@@ -69,14 +69,10 @@ enum cps_status cps_links_heartbeat(struct cps_links *self, uint32_t peer)
     return CPS_OK;
 }
 
-enum cps_status cps_links_heartbeats(struct cps_links *self)
+bool cps_links_in_touch(const struct cps_links *self, uint32_t peer)
 {
-    for (uint32_t peer = 0; peer < self->nodes; peer++) {
-        const struct cps_channel *channel = &self->channels[peer];
-        if (channel->expected || channel->acknowledged || channel->kept.count)
-            CPS_TRY(cps_links_heartbeat(self, peer));
-    }
-    return CPS_OK;
+    const struct cps_channel *channel = &self->channels[peer];
+    return channel->expected || channel->acknowledged || channel->kept.count;
 }
 
 enum cps_status cps_links_receive(struct cps_links *self, struct cps_message *message, uint64_t now_ns,

@@ -36,8 +36,8 @@ enum cps_status cps_links_send(struct cps_links *self, struct cps_message *messa
 /* Says a HEARTBEAT to node peer. */
 enum cps_status cps_links_heartbeat(struct cps_links *self, uint32_t peer);
 
-/* Says one to every peer that this node has had to do with. */
-enum cps_status cps_links_heartbeats(struct cps_links *self);
+/* True when this node has had to do with peer. */
+bool cps_links_in_touch(const struct cps_links *self, uint32_t peer);
 
 /* As cps_channel_receive(); *message is for this node. */
 enum cps_status cps_links_receive(struct cps_links *self, struct cps_message *message, uint64_t now_ns,

@@ -380,7 +380,10 @@ static enum cps_status create_roles(struct rank *self)
     for (uint32_t node = 0; node < nodes; node++)
         if (is_here(self, node))
             CPS_TRY(create_role(self, node));
-    const struct cps_driver_options driver = {.route = cps_job_route(&self->layout, self->cluster->rank),
+    struct cps_route route = cps_job_route(&self->layout, self->cluster->rank);
+    route.hosts = self->cluster->hosts[0];
+    route.host_bytes = sizeof self->cluster->hosts[0];
+    const struct cps_driver_options driver = {.route = route,
                                               .run_id = self->cluster->run_id,
                                               .pool = self->pool,
                                               .control = self->control,

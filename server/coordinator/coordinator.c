@@ -443,7 +443,7 @@ static enum cps_status check_report(struct cps_coordinator *self, const struct c
     if (!report->has_valid)
         return CPS_OK;
     if (report->epoch != worker->epochs || report->epoch >= self->plan.epochs ||
-        worker->steps != cps_plan_steps_per_epoch(&self->plan) * (worker->epochs + (uint64_t)1))
+        worker->steps < cps_plan_steps_per_epoch(&self->plan) * (worker->epochs + (uint64_t)1))
         return cps_fail(CPS_ERR_PEER, "node %u reported the validation of epoch %u, which is not its next one",
                         message->from, report->epoch);
     worker->epochs++;

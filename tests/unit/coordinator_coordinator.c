@@ -506,6 +506,58 @@ static void what_was_not_granted_is_refused(void **state)
     rig_release(&rig);
 }
 
+/* Each step and each epoch once, in order: a second report would be added to the first. */
+static void nothing_is_reported_twice(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    check_ok(say(&rig, report_of(&rig, 1, 0, 10, -1)));
+    check_fails(say(&rig, report_of(&rig, 1, 0, 10, -1)), CPS_ERR_PEER, "not its next ones");
+    check_fails(say(&rig, report_of(&rig, 1, 5, 10, -1)), CPS_ERR_PEER, "not its next ones");
+    check_fails(say(&rig, report_of(&rig, 1, 11, 10, -1)), CPS_ERR_PEER, "not its next ones");
+    check_fails(say(&rig, report_of(&rig, 1, 10, 10, 0)), CPS_ERR_PEER, "validation of epoch 0");
+    check_ok(say(&rig, report_of(&rig, 1, 20, STEPS - 20, 0)));
+    check_fails(say(&rig, report_of(&rig, 1, STEPS, 0, 0)), CPS_ERR_PEER, "validation of epoch 0");
+    check_fails(say(&rig, report_of(&rig, 1, STEPS, 0, 1)), CPS_ERR_PEER, "validation of epoch 1");
+    check_fails(say(&rig, hello_of(&rig, 4)), CPS_ERR_PEER, "node 4 sent the coordinator a 'hello'");
+    check_fails(say(&rig, message_from(&rig.post, CPS_MESSAGE_READY, 4, 0)), CPS_ERR_PEER, "a 'ready'");
+    rig_release(&rig);
+}
+
+/* The next to owe: of the greetings, of the ready, of the reports the slowest worker. */
+static void the_coordinator_knows_who_owes_it(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct cps_awaited awaited;
+    rig_init(&rig, 0);
+    for (uint32_t node = 1; node < NODES; node++) {
+        assert_true(rig.role.ops->awaits(rig.role.self, &awaited));
+        assert_string_equal(awaited.what, "a greeting");
+        check_int(awaited.node, node, "node");
+        check_ok(say(&rig, hello_of(&rig, node)));
+    }
+    for (uint32_t node = 1; node < NODES; node++) {
+        assert_true(rig.role.ops->awaits(rig.role.self, &awaited));
+        assert_string_equal(awaited.what, "word that it is ready");
+        check_int(awaited.node, node, "node");
+        check_ok(say(&rig, message_from(&rig.post, CPS_MESSAGE_READY, node, 0)));
+    }
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, 0, STEPS - worker, worker ? -1 : 0)));
+    assert_true(rig.role.ops->awaits(rig.role.self, &awaited));
+    check_int(awaited.node, NODES - 1, "node");
+    assert_string_equal(awaited.what, "the losses of step");
+    check_int(awaited.number, STEPS - WORKERS + 1, "step");
+    for (uint32_t worker = 1; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, STEPS - worker, worker, -1)));
+    assert_true(rig.role.ops->awaits(rig.role.self, &awaited));
+    assert_string_equal(awaited.what, "the validation of epoch");
+    check_int(awaited.node, NODES - 2, "node");
+    rig_release(&rig);
+}
+
 static void messages_for_others_are_refused(void **state)
 {
     (void)state;
@@ -556,6 +608,8 @@ int main(void)
         cmocka_unit_test(the_silent_are_missed),
         cmocka_unit_test(without_a_timeout_nobody_is_missed),
         cmocka_unit_test(what_was_not_granted_is_refused),
+        cmocka_unit_test(nothing_is_reported_twice),
+        cmocka_unit_test(the_coordinator_knows_who_owes_it),
         cmocka_unit_test(messages_for_others_are_refused),
         cmocka_unit_test(errors_end_the_run),
     };

@@ -1,0 +1,69 @@
+/* Waiting; see rest.h. */
+#include "common/drive/rest.h"
+
+#include <sched.h>
+
+#include "common/base/clock.h"
+
+#define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
+#define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
+#define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
+#define LONGEST_NAP_NS 1000000u
+
+enum { TURNS_A_CONTROL = 16 };
+
+void cps_rest_init(struct cps_rest *self, struct cps_transport *control, struct cps_transport *bulk, bool quiet)
+{
+    *self = (struct cps_rest){.control = control, .bulk = bulk, .quiet = quiet, .nap_ns = NAP_NS};
+}
+
+void cps_rest_active(struct cps_rest *self, uint64_t now_ns)
+{
+    self->active_ns = now_ns;
+    self->nap_ns = NAP_NS;
+}
+
+/* Lately busy, and so soon again. */
+static bool spinning(const struct cps_rest *self, uint64_t now_ns)
+{
+    return now_ns - self->active_ns < (self->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS);
+}
+
+bool cps_rest_control_due(struct cps_rest *self, uint64_t now_ns)
+{
+    return !self->bulk || self->quiet || !spinning(self, now_ns) || ++self->turns % TURNS_A_CONTROL == 0;
+}
+
+/* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece made an epoch of
+ * large batches five times as long. */
+static bool is_crossing(const struct cps_rest *self)
+{
+    return self->bulk && !self->bulk->ops->idle(self->bulk);
+}
+
+/* Whether mpi, which cannot wake us, has or owes us something. */
+static bool bulk_under_way(const struct cps_rest *self)
+{
+    if (!self->bulk)
+        return false;
+    const struct cps_transport_counters *counters = &self->bulk->counters;
+    return counters->sent[CPS_MESSAGE_EXCHANGE] > counters->received[CPS_MESSAGE_ROWS] || is_crossing(self);
+}
+
+void cps_rest_wait(struct cps_rest *self, uint64_t now_ns, uint64_t longest_ns)
+{
+    struct cps_transport *control = self->control;
+    bool awake = !self->quiet || bulk_under_way(self);
+    if (!control) {
+        cps_sleep_ns(NAP_NS);
+    } else if (is_crossing(self) || (awake && spinning(self, now_ns))) {
+        sched_yield();
+    } else if (!self->bulk || !awake) {
+        control->ops->wait(control, longest_ns);
+    } else if (self->nap_ns < LONGEST_NAP_NS) {
+        cps_sleep_ns(self->nap_ns);
+        self->nap_ns += self->nap_ns / 2;
+    } else {
+        control->ops->wait(control, LONGEST_NAP_NS);
+    }
+}
