@@ -18,6 +18,7 @@ need_for_tests() {
     need python3-numpy /usr/bin/python3 -c 'import numpy'
     need python3-protobuf /usr/bin/python3 -c 'import google.protobuf'
     need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
+    need python3-torch /usr/bin/python3 -c 'import torch'
     need python3-selenium /usr/bin/python3 -c 'import selenium'
     need chromium chromium --version
     need chromium-driver chromedriver --version

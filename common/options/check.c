@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/options/command.h"
 #include "common/options/value.h"
 
 static const struct cps_option *row(const struct cps_options *self, const char *name)
@@ -85,8 +86,7 @@ static enum cps_status check_data(struct cps_options *self)
     for (size_t i = 0; i < 4; i++)
         CPS_TRY(exclude(self, drawn[i / 2], explicit[i % 2]));
     CPS_TRY(need(self, "train", "valid"));
-    CPS_TRY(need(self, "valid", "train"));
-    return need(self, "batch-order", "train");
+    return need(self, "valid", "train");
 }
 
 /* AdamW multiplies a weight by 1 - lr·wd at every step: it must stay above 0. */
@@ -103,6 +103,7 @@ static enum cps_status check_decay(const struct cps_options *self, const char *n
 static enum cps_status check_train(struct cps_options *self)
 {
     CPS_TRY(check_data(self));
+    CPS_TRY(need(self, "batch-order", "train"));
     CPS_TRY(check_decay(self, "wd", self->wd));
     if (!isnan(self->wd_bias))
         CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
@@ -126,23 +127,62 @@ static enum cps_status check_synth(const struct cps_options *self)
     return CPS_OK;
 }
 
-/* The rest is checked once the record has had its say. */
-static enum cps_status check_replay(const struct cps_options *self)
+static enum cps_status need_one(const struct cps_options *self, bool given, const char *what)
+{
+    if (given)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'collab-ps %s' needs %s", cps_command_names[self->command], what);
+    return cps_hint(CPS_ERR_USAGE, "'collab-ps help %s' tells more", cps_command_names[self->command]);
+}
+
+/* What a command that uses a model cannot do without. */
+static enum cps_status check_use(struct cps_options *self)
+{
+    if (self->json && self->tsv)
+        return cps_fail(CPS_ERR_USAGE, "'--json' and '--tsv' exclude each other");
+    switch (self->command) {
+    case CPS_COMMAND_PREDICT:
+        if (self->pairs && (self->user || self->movie))
+            return cps_fail(CPS_ERR_USAGE, "'--pairs' excludes '--user' and '--movie'");
+        return need_one(self, self->pairs || (self->user && self->movie),
+                        "'--user ID --movie TITLE' or '--pairs FILE'");
+    case CPS_COMMAND_RECOMMEND:
+        if (self->user && self->all)
+            return cps_fail(CPS_ERR_USAGE, "'--user' and '--all' exclude each other");
+        return need_one(self, self->user || self->all, "'--user ID' or '--all'");
+    case CPS_COMMAND_SIMILAR:
+        return need_one(self, self->movie, "'--movie TITLE'");
+    case CPS_COMMAND_FOLD_IN:
+        return need_one(self, self->ratings_file, "'--ratings FILE'");
+    case CPS_COMMAND_EXPORT:
+        CPS_TRY(need_one(self, self->out, "'--out DIR'"));
+        return need_one(self, self->npy || self->tsv || self->word2vec, "'--npy', '--tsv' or '--word2vec'");
+    default:
+        return CPS_OK;
+    }
+}
+
+static enum cps_status check_run(const struct cps_options *self)
 {
     if (self->run)
         return CPS_OK;
-    cps_fail(CPS_ERR_USAGE, "'collab-ps replay' needs the folder of a run");
-    return cps_hint(CPS_ERR_USAGE, "it goes first: 'collab-ps replay RUN [--option VALUE]'");
+    const char *name = cps_command_names[self->command];
+    cps_fail(CPS_ERR_USAGE, "'collab-ps %s' needs the folder of a run", name);
+    return cps_hint(CPS_ERR_USAGE, "it goes first: 'collab-ps %s RUN [--option VALUE]'", name);
 }
 
 enum cps_status cps_options_check(struct cps_options *self)
 {
+    if (cps_command_takes_run(self->command))
+        CPS_TRY(check_run(self));
     switch (self->command) {
     case CPS_COMMAND_SYNTH:
         return check_synth(self);
-    case CPS_COMMAND_REPLAY:
-        return check_replay(self);
-    default:
+    case CPS_COMMAND_TRAIN:
         return check_train(self);
+    case CPS_COMMAND_DATA:
+        return check_data(self);
+    default: /* what a replayed run is told is checked once the record was adopted */
+        return check_use(self);
     }
 }

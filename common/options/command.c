@@ -35,6 +35,24 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
                                 .is_script = true,
                                 .summary =
                                     "Train what an experiment's file asks for and is missing, then compare"},
+    [CPS_COMMAND_PREDICT] = {.operand = "RUN",
+                             .summary = "Predict ratings of pairs of a user and a movie with a run's model"},
+    [CPS_COMMAND_EVALUATE] =
+        {.operand = "RUN",
+         .summary =
+             "Errors of a run's model: MSE, RMSE, MAE; by rating, and by how often user and movie were seen"},
+    [CPS_COMMAND_RECOMMEND] = {.operand = "RUN",
+                               .summary =
+                                   "The movies with the highest predictions for a user, or for every user"},
+    [CPS_COMMAND_FOLD_IN] = {.operand = "RUN",
+                             .summary = "The same for a person who was not in the data, from a few ratings"},
+    [CPS_COMMAND_SIMILAR] = {.operand = "RUN", .summary = "The movies whose factors are nearest to a movie's"},
+    [CPS_COMMAND_BIASES] = {.operand = "RUN", .summary = "The movies with the lowest and the highest biases"},
+    [CPS_COMMAND_MAP] = {.operand = "RUN",
+                         .summary =
+                             "The movies on the first principal components of their factors, as a picture"},
+    [CPS_COMMAND_EXPORT] = {.operand = "RUN", .summary = "Write a model's factors for other programs"},
+    [CPS_COMMAND_DATA] = {.summary = "Show what is in a set of ratings, and how it will be split"},
     [CPS_COMMAND_HELP] = {.operand = "[COMMAND]", .summary = "Show this text, or the part of one command"},
     [CPS_COMMAND_VERSION] = {.summary = "Show the version"},
 };

@@ -27,6 +27,15 @@
     X(REPLAY, "replay")                                                                                        \
     X(COMPARE, "compare")                                                                                      \
     X(EXPERIMENT, "experiment")                                                                                \
+    X(PREDICT, "predict")                                                                                      \
+    X(EVALUATE, "evaluate")                                                                                    \
+    X(RECOMMEND, "recommend")                                                                                  \
+    X(FOLD_IN, "fold-in")                                                                                      \
+    X(SIMILAR, "similar")                                                                                      \
+    X(BIASES, "biases")                                                                                        \
+    X(MAP, "map")                                                                                              \
+    X(EXPORT, "export")                                                                                        \
+    X(DATA, "data")                                                                                            \
     X(HELP, "help")                                                                                            \
     X(VERSION, "version")
 
@@ -61,6 +70,8 @@ enum cps_option_transport {
 };
 enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OPTION_ENCRYPT_OFF };
 
+enum cps_option_part { CPS_OPTION_PART_VALID, CPS_OPTION_PART_TRAIN };
+
 /* The interval of predictions. AUTO is settled once the data is read: from 0 to the largest
  * rating plus a tenth of it, which is 0,5.5 for one to five stars; where ratings are negative,
  * from the smallest to the largest with a tenth of their distance added at both ends. */
@@ -70,7 +81,7 @@ struct cps_y_range {
     float lo, hi; /* lo < hi where kind is GIVEN, else 0 */
 };
 
-#define CPS_OPTIONS_MAX 96 /* rows of the option table, at most */
+#define CPS_OPTIONS_MAX 128 /* rows of the option table, at most */
 
 /* Strings belong to the struct and are NULL where not given. Only the fields of
  * command are meaningful; the others are zero. */
@@ -132,6 +143,16 @@ struct cps_options {
 
     /* commands on a run */
     char *run; /* its folder */
+
+    /* commands that use a model */
+    bool best; /* the model of the best epoch */
+    char *user, *movie;
+    char *pairs;        /* of predict; "-" is standard input */
+    char *ratings_file; /* of evaluate and fold-in */
+    enum cps_option_part part;
+    uint32_t count; /* lines to show, or labels */
+    bool all, with_rated;
+    bool json, tsv, npy, word2vec;
 
     /* compare, experiment: what they read themselves, a part of argv; ends with NULL */
     const char *const *arguments;

@@ -28,21 +28,30 @@ static unsigned command_bit(const struct cps_options *self)
     return 1u << self->command;
 }
 
+/* The first command that has option; of those that share one it is the best known. */
+static const char *owner_of(const struct cps_option *option)
+{
+    int command = 0;
+    while (!(option->commands >> command & 1))
+        command++;
+    return cps_command_names[command];
+}
+
 /* The error about a name that is no option of the command; dashes is "--" or "". */
 static enum cps_status fail_unknown(const struct cps_options *self, const char *where, const char *dashes,
                                     const char *name)
 {
     const struct cps_option *elsewhere = cps_option_find(name, strlen(name), CPS_FOR_ALL);
     const char *command = cps_command_names[self->command];
-    if (elsewhere) {
-        cps_fail(CPS_ERR_USAGE, "%s'%s%s' is not an option of '%s'", where, dashes, name, command);
-        const char *owner = elsewhere->commands & CPS_FOR(SYNTH) ? "synth" : "train";
-        return cps_hint(CPS_ERR_USAGE, "it belongs to 'collab-ps %s'", owner);
-    }
-    cps_fail(CPS_ERR_USAGE, "%sunknown option '%s%.200s'", where, dashes, name);
     const char *nearest = cps_option_nearest(name, command_bit(self));
+    if (elsewhere)
+        cps_fail(CPS_ERR_USAGE, "%s'%s%s' is not an option of '%s'", where, dashes, name, command);
+    else
+        cps_fail(CPS_ERR_USAGE, "%sunknown option '%s%.200s'", where, dashes, name);
     if (nearest)
         return cps_hint(CPS_ERR_USAGE, "did you mean '%s%s'?", dashes, nearest);
+    if (elsewhere)
+        return cps_hint(CPS_ERR_USAGE, "it belongs to 'collab-ps %s'", owner_of(elsewhere));
     return cps_hint(CPS_ERR_USAGE, "'collab-ps help %s' lists the options", command);
 }
 
@@ -367,11 +376,11 @@ static enum cps_status read_command(struct cps_options *self, const char *name)
     if (cps_command_find(name, &self->command))
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE, "unknown command '%.200s'", name);
+    if (strpbrk(name, "./"))
+        return cps_hint(CPS_ERR_USAGE, "to train on it: 'collab-ps --data %.200s'", name);
     const char *nearest = cps_nearest_name(name, cps_command_names);
     if (nearest)
         return cps_hint(CPS_ERR_USAGE, "did you mean '%s'?", nearest);
-    if (strpbrk(name, "./"))
-        return cps_hint(CPS_ERR_USAGE, "to train on it: 'collab-ps --data %.200s'", name);
     return hint_commands("the commands are ", "");
 }
 

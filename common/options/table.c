@@ -19,46 +19,53 @@ static const char *const switches[] = {"auto", "on", "off", NULL};
 static const char *const isas[] = {CPS_ISA_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const progresses[] = {CPS_PROGRESS_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const metrics[] = {CPS_METRICS_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const parts[] = {"valid", "train", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
 #define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
 #define DECIDES(what) .decides = CPS_DECIDES_##what
+#define READ .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), .group = CPS_GROUP_DATA
+#define FORM                                                                                                   \
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(EVALUATE), .group = CPS_GROUP_DATA
+#define LISTS (CPS_FOR(RECOMMEND) | CPS_FOR(FOLD_IN) | CPS_FOR(SIMILAR) | CPS_FOR(BIASES))
+#define PRINTS (LISTS | CPS_FOR(PREDICT) | CPS_FOR(EVALUATE) | CPS_FOR(MAP))
+#define USES (PRINTS | CPS_FOR(EXPORT))
+#define USE(bits) .commands = (bits), .group = CPS_GROUP_USE
 #define SYNTH .commands = CPS_FOR(SYNTH), .group = CPS_GROUP_SYNTH
 #define MANY 4294967295.0
 #define LATER(name) (1u << CPS_##name)
 
 const struct cps_option cps_option_table[] = {
-    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(data),
+    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(data),
      .help = "A folder in a MovieLens layout (100k, 1M, 10M, 20M, 25M, 32M, latest) or one ratings file "
              "(csv, tsv, '::', with or without a header). When not given: data/ml-100k, else a built-in "
              "synthetic set of its shape"},
-    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, TRAIN(DATA), DECIDES(DATA), FIELD(item_key),
+    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, READ, DECIDES(DATA), FIELD(item_key),
      .fallback = "auto", .choices = item_keys,
      .help = "What makes two ratings speak of the same item; auto is the title where the layout has titles"},
-    {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, TRAIN(DATA), DECIDES(DATA), FIELD(valid_pct),
+    {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, READ, DECIDES(DATA), FIELD(valid_pct),
      .fallback = "0.2", .high = 1, .below_high = true,
      .help = "Share of the ratings drawn for validation, from 0 to below 1"},
-    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(train),
+    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(train),
      .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
-    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(valid),
+    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(valid),
      .help = "Ratings to validate on; with --train"},
-    {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
-     FIELD(user_column),
+    {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(user_column),
      .help = "Header name or 1-based position of the user ids in a ratings file; found when not given"},
-    {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
-     FIELD(item_column), .help = "The same for the item ids"},
-    {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA),
+    {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(item_column),
+     .help = "The same for the item ids"},
+    {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA),
      FIELD(rating_column), .help = "The same for the ratings"},
-    {"layout", .argument = "LAYOUT", .type = CPS_OPTION_CHOICE, TRAIN(DATA), DECIDES(DATA), FIELD(layout),
+    {"layout", .argument = "LAYOUT", .type = CPS_OPTION_CHOICE, FORM, DECIDES(DATA), FIELD(layout),
      .fallback = "long", .choices = layouts,
      .help = "long is a line per rating; wide is a matrix with a line per user and a column per item"},
-    {"missing", .argument = "VALUE", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(missing),
+    {"missing", .argument = "VALUE", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(missing),
      .help = "What stands for no rating in a wide file, beside an empty cell: 99, NA, …"},
-    {"encoding", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(DATA), DECIDES(DATA), FIELD(encoding),
+    {"encoding", .argument = "NAME", .type = CPS_OPTION_CHOICE, FORM, DECIDES(DATA), FIELD(encoding),
      .fallback = "utf-8", .choices = encodings,
      .help = "What ids are written in; latin1 also reads Western European text that is not UTF-8"},
-    {"skip-bad", .argument = "N|all", .type = CPS_OPTION_STRING, TRAIN(DATA), DECIDES(DATA), FIELD(skip_bad),
+    {"skip-bad", .argument = "N|all", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(skip_bad),
      .help = "Leave out up to N lines of ratings that cannot be read, and tell the first ten; without it "
              "the first such line ends the run"},
 
@@ -94,8 +101,9 @@ const struct cps_option cps_option_table[] = {
     {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(schedule), .fallback = "one-cycle", .choices = schedules,
      .help = "How the learning rate moves over the run; one-cycle moves the momentum as well"},
-    {"seed", .argument = "N", .type = CPS_OPTION_BIG, TRAIN(TRAINING), DECIDES(DATA), FIELD(seed),
-     .fallback = "42", .help = "Makes the split, the initial values and the order of the ratings"},
+    {"seed", .argument = "N", .type = CPS_OPTION_BIG, .group = CPS_GROUP_TRAINING,
+     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
+     .help = "Makes the split, the initial values and the order of the ratings"},
     {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_order),
      .help = "Replay the order of another run: an npy file, int32 [steps, batch], of 0-based row numbers of "
@@ -147,10 +155,51 @@ const struct cps_option cps_option_table[] = {
              "and mae, the mean absolute error; history.csv has both anyway"},
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
-    {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(log_level),
-     .fallback = "info", .choices = log_levels, .help = "How much to say on standard error"},
+    {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, .group = CPS_GROUP_RUN,
+     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | USES, FIELD(log_level), .fallback = "info",
+     .choices = log_levels, .help = "How much to say on standard error"},
     {"config", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(config),
      .help = "Read options from this file, lines of 'name = value'; may be repeated, the later file wins"},
+
+    {"user", .argument = "ID", .type = CPS_OPTION_STRING, USE(CPS_FOR(PREDICT) | CPS_FOR(RECOMMEND)),
+     FIELD(user), .help = "A user, by the id that the ratings have"},
+    {"movie", .alias = "item", .argument = "TITLE", .type = CPS_OPTION_STRING,
+     USE(CPS_FOR(PREDICT) | CPS_FOR(SIMILAR)), FIELD(movie),
+     .help =
+         "A movie, by id or title; case does not matter, and the beginning of a title, or beginnings of its "
+         "words, will do where only one fits"},
+    {"pairs", .argument = "FILE", .type = CPS_OPTION_STRING, USE(CPS_FOR(PREDICT)), FIELD(pairs),
+     .help =
+         "Predict for all pairs in FILE, a user's id and a movie's id or title a line, parted by a tab, '::', "
+         "';' or ','; '-' is standard input"},
+    {"ratings", .argument = "FILE", .type = CPS_OPTION_STRING, USE(CPS_FOR(EVALUATE) | CPS_FOR(FOLD_IN)),
+     FIELD(ratings_file),
+     .help = "For evaluate a ratings file or folder as --data takes it; for fold-in the ratings of one person, "
+             "a movie and a rating a line"},
+    {"part", .argument = "PART", .type = CPS_OPTION_CHOICE, USE(CPS_FOR(EVALUATE)), FIELD(part),
+     .fallback = "valid", .choices = parts, .help = "Which part of the run's own ratings to evaluate on"},
+    {"count", .letter = 'k', .argument = "N", .type = CPS_OPTION_COUNT, USE(LISTS | CPS_FOR(MAP)), FIELD(count),
+     .fallback = "10", .low = 1, .high = 1000000,
+     .help = "How many to list; for map how many of the most rated to label, 50 when not given"},
+    {"all", .type = CPS_OPTION_FLAG, USE(CPS_FOR(RECOMMEND)), FIELD(all), .fallback = "off",
+     .help = "A list for every user, as TSV or JSON, with all cores"},
+    {"with-rated", .type = CPS_OPTION_FLAG, USE(CPS_FOR(RECOMMEND) | CPS_FOR(FOLD_IN)), FIELD(with_rated),
+     .fallback = "off", .help = "List also what the user has rated"},
+    {"best", .type = CPS_OPTION_FLAG, USE(USES), FIELD(best), .fallback = "off",
+     .help = "Use the model of the best epoch, where that is not the last"},
+    {"data", .argument = "PATH", .type = CPS_OPTION_STRING,
+     USE(CPS_FOR(EVALUATE) | CPS_FOR(RECOMMEND) | CPS_FOR(MAP)), FIELD(data),
+     .help = "Where the ratings of the run are now; when not given, where run.json says"},
+    {"json", .type = CPS_OPTION_FLAG, USE(PRINTS | CPS_FOR(DATA)), FIELD(json), .fallback = "off",
+     .help = "Print JSON in place of a table"},
+    {"tsv", .type = CPS_OPTION_FLAG, USE(PRINTS | CPS_FOR(EXPORT)), FIELD(tsv), .fallback = "off",
+     .help = "Print tab-separated values with a header line; for export, write such files"},
+    {"npy", .type = CPS_OPTION_FLAG, USE(CPS_FOR(EXPORT)), FIELD(npy), .fallback = "off",
+     .help = "Write NumPy arrays: user_factors.npy, movie_factors.npy, user_bias.npy, movie_bias.npy"},
+    {"word2vec", .type = CPS_OPTION_FLAG, USE(CPS_FOR(EXPORT)), FIELD(word2vec), .fallback = "off",
+     .help = "Write the text format of word2vec, which viewers of embeddings read"},
+    {"out", .argument = "PATH", .type = CPS_OPTION_STRING, USE(CPS_FOR(EXPORT) | CPS_FOR(MAP)), FIELD(out),
+     .help = "For export the folder to write into, always needed; for map the picture, .svg, .png or .pdf"},
 
     {"users", .argument = "N", .type = CPS_OPTION_COUNT, SYNTH, FIELD(users), .fallback = "943", .low = 1,
      .high = MANY - 1, .help = "Users of the set"},
@@ -185,7 +234,10 @@ const char *cps_option_group_title(enum cps_option_group group)
 
 const char *cps_option_group_owner(enum cps_option_group group)
 {
-    return group == CPS_GROUP_SYNTH ? " (synth)" : "";
+    static const char *const owners[CPS_GROUP_COUNT] = {
+        [CPS_GROUP_USE] = " (predict, evaluate, recommend, fold-in, similar, biases, map, export)",
+        [CPS_GROUP_SYNTH] = " (synth)"};
+    return owners[group] ? owners[group] : "";
 }
 
 static bool is_called(const char *candidate, const char *name, size_t length)

@@ -22,6 +22,7 @@ enum cps_option_type {
     X(TRAINING, "Training")                                                                                    \
     X(RANKS, "Ranks")                                                                                          \
     X(RUN, "Run")                                                                                              \
+    X(USE, "Using a model")                                                                                    \
     X(SYNTH, "Synthetic data")                                                                                 \
     X(GENERAL, "General")
 

@@ -6,10 +6,11 @@
 #include "common/base/log.h"
 #include "common/cluster/cluster.h"
 #include "common/data/synth.h"
-#include "common/options/options.h"
+#include "common/options/command.h"
 #include "deploy/cli/replay.h"
 #include "deploy/cli/script.h"
 #include "deploy/cli/train.h"
+#include "deploy/cli/use.h"
 
 extern char **environ;
 
@@ -60,7 +61,14 @@ static int write_synthetic(const struct cps_options *options)
 /* Returns only when there is no such program to become. */
 static int run_script(const struct cps_options *options)
 {
-    return speaks() ? fail(cps_script(options)) : 0;
+    return speaks() ? fail(cps_script(cps_command_names[options->command], options->arguments)) : 0;
+}
+
+/* A command that uses a model; under a launcher the first rank alone does. */
+static int use(const struct cps_options *options, enum cps_status (*command)(const struct cps_options *))
+{
+    enum cps_status status = speaks() ? command(options) : CPS_OK;
+    return status == CPS_OK ? 0 : fail(status);
 }
 
 static void show_warnings(const struct cps_options *options)
@@ -88,6 +96,24 @@ static int run_command(struct cps_options *options)
     case CPS_COMMAND_COMPARE:
     case CPS_COMMAND_EXPERIMENT:
         return run_script(options);
+    case CPS_COMMAND_PREDICT:
+        return use(options, cps_use_predict);
+    case CPS_COMMAND_EVALUATE:
+        return use(options, cps_use_evaluate);
+    case CPS_COMMAND_RECOMMEND:
+        return use(options, cps_use_recommend);
+    case CPS_COMMAND_FOLD_IN:
+        return use(options, cps_use_fold_in);
+    case CPS_COMMAND_SIMILAR:
+        return use(options, cps_use_similar);
+    case CPS_COMMAND_BIASES:
+        return use(options, cps_use_biases);
+    case CPS_COMMAND_MAP:
+        return use(options, cps_use_map);
+    case CPS_COMMAND_EXPORT:
+        return use(options, cps_use_export);
+    case CPS_COMMAND_DATA:
+        return use(options, cps_use_data);
     case CPS_COMMAND_TRAIN:
     case CPS_COMMAND_COUNT:
         break;

@@ -18,7 +18,6 @@
 
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
-#include "common/options/command.h"
 
 /* The path of this executable, or "collab-ps" where the system does not tell. */
 static void find_self(char path[PATH_MAX])
@@ -85,15 +84,15 @@ static enum cps_status become(const char *python, const char *tools, const char 
     return cps_hint(CPS_ERR_USAGE, "apt-get install python3, or name another one in COLLAB_PS_PYTHON");
 }
 
-enum cps_status cps_script(const struct cps_options *options)
+enum cps_status cps_script(const char *name, const char *const *arguments)
 {
     char self[PATH_MAX], tools[PATH_MAX];
-    if (options->command == CPS_COMMAND_EXPERIMENT && cps_cluster_launch_ranks() > 1) {
+    if (strcmp(name, "experiment") == 0 && cps_cluster_launch_ranks() > 1) {
         cps_fail(CPS_ERR_USAGE, "'collab-ps experiment' starts the ranks of its runs itself");
         return cps_hint(CPS_ERR_USAGE, "call it without mpirun; a run's file has 'ranks'");
     }
     find_self(self);
     CPS_TRY(find_tools(self, tools));
     setenv("COLLAB_PS_PROGRAM", self, 0); /* what an experiment trains with */
-    return become(find_python(), tools, cps_command_names[options->command], options->arguments);
+    return become(find_python(), tools, name, arguments);
 }

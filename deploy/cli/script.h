@@ -1,4 +1,4 @@
-/* The commands that are programs in Python: compare and experiment. */
+/* The commands that are programs in Python: compare, experiment, and the picture of map. */
 #ifndef CPS_DEPLOY_CLI_SCRIPT_H
 #define CPS_DEPLOY_CLI_SCRIPT_H
 
@@ -9,8 +9,8 @@
  * which it is written when the program is built. */
 extern const struct cps_page_script cps_scripts[];
 
-/* Becomes the program of options->command, with options->arguments; returns only when that cannot be:
+/* Becomes the program called name, with arguments, which end with NULL; returns only when that cannot be:
  * CPS_ERR_USAGE without the program or without Python, and for 'experiment' under a launcher. */
-enum cps_status cps_script(const struct cps_options *options);
+enum cps_status cps_script(const char *name, const char *const *arguments);
 
 #endif

@@ -22,7 +22,7 @@ from verdict import Verdict  # noqa: E402
 LOWEST = {"common/base"}
 MIDDLE = LOWEST | {"common/options", "common/model"}
 ROLES = MIDDLE | {"common/data", "common/store", "common/net", "common/drive"}
-COMMON = ROLES | {"common/cluster"}
+COMMON = ROLES | {"common/cluster", "common/inference"}
 
 # folder: the folders it may include from, beside itself
 MAY_SEE = {
@@ -31,9 +31,10 @@ MAY_SEE = {
     "common/model": LOWEST | {"proto"},
     "common/data": MIDDLE,
     "common/store": MIDDLE | {"common/data", "proto"},
+    "common/inference": MIDDLE | {"common/data", "common/store"},
     "common/net": MIDDLE | {"proto"},
     "common/drive": MIDDLE | {"common/net"},
-    "common/cluster": COMMON - {"common/cluster"},
+    "common/cluster": ROLES,
     "server/shard": ROLES,
     "server/coordinator": ROLES,
     "server/record": ROLES | {"server/coordinator"},

@@ -9,6 +9,7 @@ import sys
 from collab_ps import command_line, files
 
 COMMANDS = {"compare": "collab_ps.compare.command", "experiment": "collab_ps.experiment.command",
+            "map": "collab_ps.movie_map.command",
             "listing": "collab_ps.listing"}  # the last for the build
 PYTHON = (3, 11)
 

@@ -1,0 +1,69 @@
+/* Names of rows -> a hash table of ids; see id_index.h. */
+#include "common/inference/id_index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+void cps_id_index_release(struct cps_id_index *self)
+{
+    cps_ids_release(&self->ids);
+    free(self->row_of);
+    *self = (struct cps_id_index){0};
+}
+
+static enum cps_status add(struct cps_id_index *self, const char *text, size_t length, uint32_t row)
+{
+    uint32_t number, before = self->ids.count;
+    if (length == 0 || length > CPS_ID_MAX_BYTES)
+        return CPS_OK;
+    CPS_TRY(cps_ids_add(&self->ids, text, length, &number));
+    if (number < before)
+        return CPS_OK;
+    CPS_TRY(cps_grow("rows by id", &self->row_of, &self->capacity, (size_t)number + 1, sizeof *self->row_of));
+    self->row_of[number] = row;
+    return CPS_OK;
+}
+
+/* Where items have titles, several ids may share one: '|' stands between them. */
+static enum cps_status add_group(struct cps_id_index *self, const char *ids, uint32_t row)
+{
+    while (*ids) {
+        size_t length = strcspn(ids, "|");
+        CPS_TRY(add(self, ids, length, row));
+        ids += length + (ids[length] == '|');
+    }
+    return CPS_OK;
+}
+
+static enum cps_status add_row(struct cps_id_index *self, const struct cps_row_names *names, bool by_title,
+                               uint32_t row)
+{
+    const char *id = names->id[row], *title = names->title ? names->title[row] : id;
+    if (by_title)
+        return add(self, title, strlen(title), row);
+    if (strcmp(id, title) == 0)
+        return add(self, id, strlen(id), row);
+    return add_group(self, id, row);
+}
+
+enum cps_status cps_id_index_build(const struct cps_row_names *names, bool by_title, struct cps_id_index *out)
+{
+    struct cps_id_index self = {0};
+    for (uint32_t row = 0; row < names->rows; row++) {
+        enum cps_status status = add_row(&self, names, by_title, row);
+        if (status != CPS_OK) {
+            cps_id_index_release(&self);
+            return status;
+        }
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+uint32_t cps_id_index_find(const struct cps_id_index *self, const char *text, size_t length)
+{
+    uint32_t number = length ? cps_ids_find(&self->ids, text, length) : CPS_IDS_NONE;
+    return number == CPS_IDS_NONE ? CPS_ROW_NONE : self->row_of[number];
+}

@@ -1,0 +1,44 @@
+/* What a command that uses a model works on: the model of a run and, where it needs them, the run's ratings. */
+#ifndef CPS_DEPLOY_CLI_SESSION_H
+#define CPS_DEPLOY_CLI_SESSION_H
+
+#include "common/inference/rated.h"
+#include "common/options/options.h"
+
+enum cps_session_ratings {
+    CPS_RATINGS_UNUSED,
+    CPS_RATINGS_IF_THERE, /* without them the command says less; has_ratings tells */
+    CPS_RATINGS_NEEDED
+};
+
+struct cps_session {
+    struct cps_trained model;
+    double
+        noise; /* the last valid_loss of the run, or train_loss where nothing was validated; 1 of a bare file */
+    bool has_ratings;
+    struct cps_dataset dataset;
+    struct cps_row_map map;
+    struct cps_rated rated;
+};
+
+/* Opens the model of options->run and the ratings it was trained on: those that its run.json names, or those of
+ * --data where it was given. CPS_ERR_DATA when they are not there, or not those of the run. */
+enum cps_status cps_session_open(const struct cps_options *options, enum cps_session_ratings ratings,
+                                 struct cps_session *out);
+void cps_session_close(struct cps_session *self);
+
+/* The id of a movie's row, and its title ("#na#" of row 0). */
+const char *cps_session_movie_id(const struct cps_session *self, uint32_t row);
+const char *cps_session_title(const struct cps_session *self, uint32_t row);
+
+/* A ratings file in the rows of the model; both outputs are the caller's to release. */
+enum cps_status cps_session_read(const struct cps_session *self, const struct cps_options *options,
+                                 const char *path, struct cps_dataset *dataset, struct cps_row_map *map);
+
+/* The row of --user. CPS_ERR_DATA when the model has no such user. */
+enum cps_status cps_session_find_user(const struct cps_session *self, const char *id, uint32_t *row);
+
+/* The row of a movie, by id or title; see inference/title_search.h. */
+enum cps_status cps_session_find_movie(const struct cps_session *self, const char *text, uint32_t *row);
+
+#endif
