@@ -109,6 +109,9 @@
  * squared errors of its validation ratings, and valid_absolute their sizes. The report that ends an epoch also
  * says where the time of its rank went since the last such one: of a worker COMPUTE, WAIT, VALIDATION; of a
  * server OPTIMIZER; else 0. A server reports that alone, with steps 0.
+ *
+ * diverged, an enum cps_diverged: the node met something out of range at diverged_step and waits to be
+ * stopped. Rows are those of the rating whose error it was, else 0.
  */
 #define CPS_REPORT_FIELDS(X)                                                                                   \
     X(1, U64, first_step)                                                                                      \
@@ -118,7 +121,11 @@
     X(5, LOSS, valid_sum)                                                                                      \
     X(6, U64, valid_count)                                                                                     \
     X(7, TIMES, spent_ns)                                                                                      \
-    X(8, LOSS, valid_absolute)
+    X(8, LOSS, valid_absolute)                                                                                 \
+    X(9, U32, diverged)                                                                                        \
+    X(10, U64, diverged_step)                                                                                  \
+    X(11, U32, user_row)                                                                                       \
+    X(12, U32, movie_row)
 
 /* An error (FAIL, from where it was met) or the end of the run (STOP, from the coordinator). Payload: the
  * sentence, a NUL, the hint, a NUL; or nothing. */

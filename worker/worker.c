@@ -33,7 +33,7 @@ struct cps_worker {
     const struct cps_dataset *dataset;
     const struct cps_kernels *kernels;
     const struct cps_batch_order *replay;
-    bool greeted, planned, begun, stopped;
+    bool greeted, planned, begun, diverged, stopped;
     struct cps_plan plan;
     struct cps_batches batches;
     struct cps_key_map map;
@@ -173,16 +173,6 @@ static enum cps_status score_samples(struct cps_worker *self, const struct cps_g
     return CPS_OK;
 }
 
-static enum cps_status diverged(const struct cps_worker *self, const struct cps_gather *gather, size_t sample,
-                                const char *what)
-{
-    cps_fail(CPS_ERR_DIVERGED,
-             "training diverged at step %llu: the %s of user row %u and movie row %u is out of range",
-             (unsigned long long)self->step, what, gather->key[gather->user[sample]],
-             gather->key[gather->movie[sample]] - self->plan.user_rows);
-    return cps_hint(CPS_ERR_DIVERGED, "lower --lr-max, or give the predictions a range with --y-range");
-}
-
 static enum cps_status report(struct cps_worker *self, bool has_valid, struct cps_outbox *outbox)
 {
     uint32_t steps = (uint32_t)(self->step - self->reported);
@@ -203,16 +193,52 @@ static enum cps_status report(struct cps_worker *self, bool has_valid, struct cp
     return CPS_OK;
 }
 
+/* Reports the losses so far and that no further step can be trained; then waits to be stopped. */
+static enum cps_status diverge(struct cps_worker *self, enum cps_diverged what, struct cps_outbox *outbox)
+{
+    CPS_TRY(report(self, false, outbox));
+    struct cps_report *told = &outbox->messages[outbox->count - 1].report;
+    told->diverged = what;
+    told->diverged_step = self->step - (what == CPS_DIVERGED_UPDATE);
+    self->diverged = true;
+    return CPS_OK;
+}
+
+/* The keys of a sample's rows, as a number to compare by. */
+static uint64_t keys_of(const struct cps_gather *gather, size_t sample)
+{
+    return (uint64_t)gather->key[gather->user[sample]] << 32 | gather->key[gather->movie[sample]];
+}
+
+/* As diverge, for errors of which that of sample first_bad is the first out of range. Of all such the one of
+ * the lowest rows is named, so that it does not depend on how ratings are dealt. */
+static enum cps_status diverge_at(struct cps_worker *self, enum cps_diverged what,
+                                  const struct cps_gather *gather, size_t first_bad, struct cps_outbox *outbox)
+{
+    size_t named = first_bad;
+    for (size_t i = first_bad + 1; i < gather->sample_count; i++) {
+        float error = cps_predict(&self->plan, self->score[i]) - gather->rating[i];
+        if (!cps_error_in_range(error) && keys_of(gather, i) < keys_of(gather, named))
+            named = i;
+    }
+    CPS_TRY(diverge(self, what, outbox));
+    struct cps_report *told = &outbox->messages[outbox->count - 1].report;
+    told->user_row = gather->key[gather->user[named]];
+    told->movie_row = gather->key[gather->movie[named]] - self->plan.user_rows;
+    return CPS_OK;
+}
+
 /* Errors of the validation ratings whose rows are here. *finished when they were the
  * epoch's last. */
 static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outbox, bool *finished)
 {
     struct cps_gather *reads = &self->reads;
+    *finished = false;
     CPS_TRY(score_samples(self, reads));
     size_t good =
         cps_error_sums_add(&self->valid, &self->plan, self->score, reads->rating, reads->sample_count);
     if (good < reads->sample_count)
-        return diverged(self, reads, good, "validation error");
+        return diverge_at(self, CPS_DIVERGED_VALIDATION, reads, good, outbox);
     self->read_done += reads->sample_count;
     *finished = self->read_done == self->dataset->valid.count;
     return *finished ? report(self, true, outbox) : CPS_OK;
@@ -228,7 +254,7 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
     size_t good =
         cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
     if (good < gather->sample_count)
-        return diverged(self, gather, good, "error");
+        return diverge_at(self, CPS_DIVERGED_ERROR, gather, good, outbox);
     self->losses[self->step - self->reported] = cps_loss_sum_of(loss);
 
     bool ends_epoch = (self->step + 1) % cps_plan_steps_per_epoch(&self->plan) == 0;
@@ -246,10 +272,9 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
         CPS_TRY(add_exchange(self, server, gather, outbox, &exchange));
         cps_push_place(&self->push, gather, server, exchange);
     }
-    uint32_t placed = cps_push_gradients(&self->push, gather, self->slope);
-    if (placed < gather->sample_count) {
-        self->step--;
-        return diverged(self, gather, placed, "gradient");
+    if (cps_push_gradients(&self->push, gather, self->slope) < gather->sample_count) {
+        cps_outbox_truncate(outbox, first_exchange);
+        return diverge(self, CPS_DIVERGED_UPDATE, outbox);
     }
     for (uint32_t server = 0; server < self->plan.servers; server++)
         cps_push_finish(&self->push, gather, server, &outbox->messages[first_exchange + server]);
@@ -265,6 +290,8 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
         bool finished;
         cps_outbox_enter(outbox, CPS_PHASE_VALIDATION);
         CPS_TRY(validate(self, outbox, &finished));
+        if (self->diverged)
+            return CPS_OK;
         if (!finished) {
             CPS_TRY(gather_reads(self));
             begin_round(self, false, true);

@@ -44,6 +44,12 @@ enum cps_status cps_outbox_add(struct cps_outbox *self, enum cps_message_kind ki
     return CPS_OK;
 }
 
+void cps_outbox_truncate(struct cps_outbox *self, size_t count)
+{
+    while (self->count > count)
+        cps_message_release(&self->messages[--self->count]);
+}
+
 void cps_outbox_spent(struct cps_outbox *self, uint64_t spent_ns[CPS_PHASES])
 {
     if (self->watch)

@@ -31,6 +31,9 @@ void cps_outbox_release(struct cps_outbox *self);
 enum cps_status cps_outbox_add(struct cps_outbox *self, enum cps_message_kind kind, uint32_t to,
                                size_t payload_bytes, struct cps_message **out);
 
+/* Takes back all messages but the first count. */
+void cps_outbox_truncate(struct cps_outbox *self, size_t count);
+
 /* From here on, to the end of the call into the role or the next enter, it is at phase. */
 static inline void cps_outbox_enter(struct cps_outbox *self, enum cps_phase phase)
 {

@@ -74,7 +74,7 @@ size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, c
         size_t chunk = count - first < CHUNK ? count - first : CHUNK;
         errors_and_slopes(plan, score + first, rating + first, chunk, error, slope ? slope + first : unused);
         for (size_t i = 0; i < chunk; i++) {
-            if (!(fabsf(error[i]) < 0x1p20f))
+            if (!cps_error_in_range(error[i]))
                 return first + i;
             *sum += cps_loss_of(error[i]);
         }
@@ -90,7 +90,7 @@ size_t cps_error_sums_add(struct cps_error_sums *sums, const struct cps_plan *pl
         size_t chunk = count - first < CHUNK ? count - first : CHUNK;
         errors_and_slopes(plan, score + first, rating + first, chunk, error, unused);
         for (size_t i = 0; i < chunk; i++) {
-            if (!(fabsf(error[i]) < 0x1p20f))
+            if (!cps_error_in_range(error[i]))
                 return first + i;
             sums->squared += cps_loss_of(error[i]);
             sums->absolute += cps_magnitude_of(error[i]);

@@ -2,6 +2,8 @@
 #ifndef CPS_MODEL_RESIDUAL_H
 #define CPS_MODEL_RESIDUAL_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/model/exact.h"
@@ -12,6 +14,12 @@ float cps_sigmoid(float x);
 
 /* The model's prediction for a raw score <u, m> (+ bu + bm). */
 float cps_predict(const struct cps_plan *plan, float score);
+
+/* Whether the error of a prediction can be squared and summed; false for one that is no number. */
+static inline bool cps_error_in_range(float error)
+{
+    return fabsf(error) < 0x1p20f;
+}
 
 /*
  * For count samples with raw scores and ratings: adds the squared errors of the

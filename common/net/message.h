@@ -100,6 +100,13 @@ struct cps_exchange {
 struct cps_rows {
     CPS_ROWS_FIELDS(CPS_FIELD)
 };
+/* What was out of range when training diverged, in the order in which a step comes to it. */
+enum cps_diverged {
+    CPS_DIVERGED_NOT,
+    CPS_DIVERGED_VALIDATION, /* the error of a validation rating, after the steps before */
+    CPS_DIVERGED_ERROR,      /* the error of a rating of the step's batch */
+    CPS_DIVERGED_UPDATE      /* a gradient of the step, or a weight behind it */
+};
 struct cps_report {
     CPS_REPORT_FIELDS(CPS_FIELD)
 };

@@ -77,6 +77,20 @@ static enum cps_status read_texts(struct cps_run_reader *self)
                     self->path);
 }
 
+/* A run that did not diverge has null there, and one of an early version nothing. */
+static enum cps_status read_divergence(struct cps_run_reader *self)
+{
+    const json_t *result = json_object_get(self->tree, "result");
+    const json_t *step = json_object_get(result, "diverged_step");
+    if (!step || json_is_null(step))
+        return CPS_OK;
+    if (!json_is_integer(step) || json_integer_value(step) < 0)
+        return broken(self, "result.diverged_step", "is no step");
+    self->diverged = true;
+    self->diverged_step = (uint64_t)json_integer_value(step);
+    return CPS_OK;
+}
+
 static enum cps_status read_options(struct cps_run_reader *self)
 {
     const char *name;
@@ -134,6 +148,7 @@ enum cps_status cps_run_reader_parse(struct cps_run_reader *self, const char *te
     CPS_TRY(parse(self, text, size));
     CPS_TRY(check_format(self));
     CPS_TRY(read_texts(self));
+    CPS_TRY(read_divergence(self));
     CPS_TRY(read_options(self));
     return read_inputs(self);
 }

@@ -34,6 +34,8 @@ struct cps_run_reader {
     const char *folder;                   /* that relative paths among the options are relative to */
     const char *fingerprint;
     const char *model_sha256, *curve_sha256;
+    bool diverged;
+    uint64_t diverged_step; /* where diverged */
     struct cps_run_option *options;
     size_t option_count;
     bool names_inputs; /* the first runs did not */

@@ -114,6 +114,8 @@ struct cps_run_record {
     struct {
         uint32_t epochs, best_epoch; /* done; best_epoch is written when epochs > 0 */
         uint64_t steps;
+        bool diverged;
+        uint64_t diverged_step;        /* the first whose loss is not finite, or whose update is not */
         double train_loss, valid_loss; /* of the last epoch */
         double best_valid_loss;
         const char *model_sha256, *curve_sha256;

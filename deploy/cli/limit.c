@@ -24,6 +24,12 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *ep
     return cps_fail(CPS_ERR_INTERRUPTED, "ended after %u epochs", self->epochs);
 }
 
+static enum cps_status on_diverged(void *context, uint64_t step)
+{
+    const struct cps_limit *self = context;
+    return self->next.on_diverged(self->next.context, step);
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     const struct cps_limit *self = context;
@@ -49,6 +55,7 @@ struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_
                                  .on_start = on_start,
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
+                                 .on_diverged = on_diverged,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};

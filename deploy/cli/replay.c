@@ -73,22 +73,14 @@ static enum cps_status choose_folder(struct replay *self, struct cps_options *op
     return CPS_OK;
 }
 
-/* "failed: training diverged at step 9: …", or such a sentence alone. */
-static bool diverged_at(const char *sentence, unsigned long long *step)
-{
-    const char *found = strstr(sentence, "training diverged at step ");
-    return found && sscanf(found, "training diverged at step %llu", step) == 1;
-}
-
 /* How many epochs there are to compare; that in which the run was cut or diverged among them. */
 static uint32_t epochs_to_see(const struct cps_run_reader *run)
 {
-    unsigned long long step;
     uint64_t epochs = run->history.count;
     uint64_t whole_steps = epochs ? run->history.epochs[epochs - 1].steps : 0;
     if (strcmp(run->state, "done") == 0)
         return 0;
-    return (uint32_t)(epochs + (run->loss_count > whole_steps || diverged_at(run->state, &step)));
+    return (uint32_t)(epochs + (run->loss_count > whole_steps || run->diverged));
 }
 
 static enum cps_status settle(void *context, struct cps_options *options)
@@ -224,35 +216,30 @@ static uint64_t recorded_steps(const struct cps_run_reader *run)
 }
 
 /* Whether the runs ended in the same way. One that was cut says nothing of how it would have gone on. */
-static bool ended_alike(const struct replay *self, enum cps_status status)
+static bool ended_alike(const struct cps_run_reader *recorded, const struct cps_run_reader *now)
 {
-    const struct cps_run_reader *recorded = &self->recorded;
-    unsigned long long then, now;
-    bool now_diverged = status == CPS_ERR_DIVERGED && diverged_at(cps_error_text(), &now);
-    if (diverged_at(recorded->state, &then))
-        return now_diverged && then == now;
-    if (status != CPS_ERR_DIVERGED)
-        return true;
-    return now_diverged && now >= recorded_steps(recorded) && strcmp(recorded->state, "done") != 0;
+    if (recorded->diverged)
+        return now->diverged && now->diverged_step == recorded->diverged_step;
+    return !now->diverged ||
+           (now->diverged_step >= recorded_steps(recorded) && strcmp(recorded->state, "done") != 0);
 }
 
-static void print_ends(const struct replay *self, enum cps_status status)
+static void print_ends(const struct replay *self, const struct cps_run_reader *now)
 {
     printf("differs: in no loss that both runs have, but in their end: recorded '%s', now '%s'\n",
-           self->recorded.state, status == CPS_ERR_DIVERGED ? cps_error_text() : "training went on");
+           self->recorded.state, now->diverged ? now->state : "training went on");
     print_reasons(self);
 }
 
-static enum cps_status print_verdict(const struct replay *self, enum cps_status status,
-                                     const struct cps_run_reader *now)
+static enum cps_status print_verdict(const struct replay *self, const struct cps_run_reader *now)
 {
     struct cps_run_difference parting;
     cps_run_difference_find(&self->recorded, now, &parting);
-    bool alike = parting.kind == CPS_RUN_DIFFERENCE_NONE && ended_alike(self, status);
+    bool alike = parting.kind == CPS_RUN_DIFFERENCE_NONE && ended_alike(&self->recorded, now);
     if (parting.kind != CPS_RUN_DIFFERENCE_NONE)
         print_difference(self, now, &parting);
     else if (!alike)
-        print_ends(self, status);
+        print_ends(self, now);
     else
         CPS_TRY(print_same(self, now, &parting));
     if (fflush(stdout) != 0 || ferror(stdout))
@@ -268,7 +255,7 @@ static enum cps_status judge(void *context, enum cps_status status)
     if (interrupted || (status != CPS_OK && status != CPS_ERR_DIVERGED && status != CPS_ERR_INTERRUPTED))
         return status;
     CPS_TRY(cps_run_reader_open(&now, self->out));
-    enum cps_status verdict = print_verdict(self, status, &now);
+    enum cps_status verdict = print_verdict(self, &now);
     cps_run_reader_close(&now);
     return verdict;
 }

@@ -14,6 +14,7 @@
 #include "common/base/numeric.h"
 #include "common/model/residual.h"
 #include "common/model/steps.h"
+#include "server/coordinator/divergence.h"
 #include "server/coordinator/losses.h"
 
 enum {
@@ -50,6 +51,7 @@ struct cps_coordinator {
     uint64_t train_count, valid_count; /* that the workers hold */
     uint64_t granted, finished;        /* steps */
     struct cps_losses losses;
+    struct cps_divergence divergence;
     struct cps_saves saves;
     struct cps_restart restart;             /* rows NULL: from the beginning */
     double average;                         /* of step losses, not debiased */
@@ -421,13 +423,42 @@ static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_out
     return self->observer.on_epoch(self->observer.context, &result);
 }
 
-/* A server's report: times, and nothing that could be mistaken for a loss. */
+/* Ends a run that diverged once every worker's last word on it is here. Of the last epoch's validation no
+ * step follows that others could report. */
+static enum cps_status end_if_diverged(const struct cps_coordinator *self)
+{
+    const struct cps_divergence *divergence = &self->divergence;
+    if (divergence->what == CPS_DIVERGED_NOT)
+        return CPS_OK;
+    uint32_t heard = divergence->step == cps_plan_steps(&self->plan)
+                         ? self->epoch_sum[self->plan.epochs - 1].reports
+                         : cps_losses_reports(&self->losses, divergence->step, self->plan.workers);
+    if (heard + divergence->mute < self->plan.workers)
+        return CPS_OK;
+    CPS_TRY(self->observer.on_diverged(self->observer.context, divergence->step));
+    return cps_divergence_fail(divergence, &self->plan);
+}
+
+/* A server's report: times, or that it diverged, and nothing that could be mistaken for a loss. */
 static enum cps_status on_server_report(struct cps_coordinator *self, const struct cps_message *message)
 {
-    if (message->report.steps || message->report.has_valid)
+    const struct cps_report *report = &message->report;
+    if (report->steps || report->has_valid ||
+        (report->diverged &&
+         (report->diverged != CPS_DIVERGED_UPDATE || report->diverged_step >= self->granted)))
         return stray(message);
-    self->optimizer_ns += message->report.spent_ns[CPS_PHASE_OPTIMIZER];
-    return CPS_OK;
+    self->optimizer_ns += report->spent_ns[CPS_PHASE_OPTIMIZER];
+    if (!report->diverged)
+        return CPS_OK;
+    CPS_TRY(cps_divergence_add(&self->divergence, report));
+    return end_if_diverged(self);
+}
+
+/* A worker diverges at a step whose rows it has: the last one it reports, or the one behind that. */
+static bool diverges_in_turn(const struct cps_report *report)
+{
+    uint64_t next = report->first_step + report->steps;
+    return report->diverged_step + (report->diverged == CPS_DIVERGED_UPDATE) == next;
 }
 
 /* A worker reports every step once, in order, none before it is granted, and an epoch's validation once all
@@ -458,6 +489,8 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     if (message->from <= self->plan.servers)
         return on_server_report(self, message);
     CPS_TRY(check_report(self, message));
+    if (report->diverged && !diverges_in_turn(report))
+        return stray(message);
     if (report->steps)
         CPS_TRY(cps_losses_add(&self->losses, report->first_step, report->steps,
                                (const struct cps_loss_sum *)(const void *)message->payload->data));
@@ -479,6 +512,9 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
             return read_model(self, outbox);
     }
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
+    if (report->diverged)
+        CPS_TRY(cps_divergence_add(&self->divergence, report));
+    CPS_TRY(end_if_diverged(self));
     return grant_ahead(self, outbox);
 }
 

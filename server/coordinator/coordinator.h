@@ -50,6 +50,9 @@ struct cps_observer {
     enum cps_status (*on_start)(void *context, const struct cps_start_result *start);
     enum cps_status (*on_step)(void *context, const struct cps_step_result *step);
     enum cps_status (*on_epoch)(void *context, const struct cps_epoch_result *epoch);
+    /* The run ends with CPS_ERR_DIVERGED: at this step, the first whose loss is not finite or whose update is
+     * not; every step with a finite loss up to it was told of. */
+    enum cps_status (*on_diverged)(void *context, uint64_t step);
     /* The trained rows of keys first_key .. first_key + count - 1, rows[count][width]. */
     enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
     /* All of the model was handed over: the run is complete. */

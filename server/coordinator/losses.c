@@ -40,6 +40,13 @@ enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uin
     return CPS_OK;
 }
 
+uint32_t cps_losses_reports(const struct cps_losses *self, uint64_t step, uint32_t workers)
+{
+    if (step < self->first + self->taken)
+        return workers;
+    return step - self->first < self->count ? self->window[step - self->first].reports : 0;
+}
+
 bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum)
 {
     if (self->taken == self->count || self->window[self->taken].reports < workers)

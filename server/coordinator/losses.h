@@ -31,6 +31,9 @@ void cps_losses_release(struct cps_losses *self);
 enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uint32_t steps,
                                const struct cps_loss_sum *sums);
 
+/* How many workers have reported step, of `workers`. */
+uint32_t cps_losses_reports(const struct cps_losses *self, uint64_t step, uint32_t workers);
+
 /* The next step in order, once all `workers` have reported it. */
 bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum);
 

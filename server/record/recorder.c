@@ -320,6 +320,14 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     return CPS_OK;
 }
 
+static enum cps_status on_diverged(void *context, uint64_t step)
+{
+    struct cps_recorder *self = context;
+    self->record.result.diverged = true;
+    self->record.result.diverged_step = step;
+    return CPS_OK;
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     struct cps_recorder *self = context;
@@ -352,6 +360,7 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
                                  .on_start = on_start,
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
+                                 .on_diverged = on_diverged,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};

@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "server/shard/gradients.h"
 #include "server/shard/snapshot.h"
@@ -30,7 +31,7 @@ struct cps_server {
     uint32_t server, nodes;
     const struct cps_kernels *kernels;
     const struct cps_initial_rows *start;
-    bool planned, greeted, stopped;
+    bool planned, greeted, diverged, stopped;
     bool held; /* trains no further for now: a checkpoint is being arranged */
     struct cps_table table;
     struct cps_gradients gradients;
@@ -183,6 +184,22 @@ static enum cps_status report_time(struct cps_outbox *outbox)
     return CPS_OK;
 }
 
+/* Of an error of the step in flight: when it diverged, tells the coordinator, which ends the run once it has
+ * the losses up to there. */
+static enum cps_status report_diverged(struct cps_server *self, enum cps_status status,
+                                       struct cps_outbox *outbox)
+{
+    struct cps_message *message;
+    if (status != CPS_ERR_DIVERGED)
+        return status;
+    cps_debug("%s", cps_error_text());
+    self->diverged = true;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_REPORT, 0, 0, &message));
+    message->report.diverged = CPS_DIVERGED_UPDATE;
+    message->report.diverged_step = self->step;
+    return CPS_OK;
+}
+
 /* Answers those who waited for the state as it stands. */
 static enum cps_status answer_pending(struct cps_server *self, struct cps_outbox *outbox)
 {
@@ -224,10 +241,12 @@ static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbo
  * waited for it. */
 static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
 {
-    if (!self->planned || self->held || self->pushed < self->table.plan.workers ||
+    if (!self->planned || self->held || self->diverged || self->pushed < self->table.plan.workers ||
         cps_table_granted(&self->table) <= self->step)
         return CPS_OK;
-    CPS_TRY(cps_gradients_apply(&self->gradients, &self->table, self->step + 1));
+    enum cps_status status = cps_gradients_apply(&self->gradients, &self->table, self->step + 1);
+    if (status != CPS_OK)
+        return report_diverged(self, status, outbox);
     self->step++;
     self->pushed = 0;
     CPS_TRY(snapshot_if_due(self, outbox));
@@ -297,6 +316,8 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
     if (!self->planned)
         return cps_fail(CPS_ERR_PEER, "node %u sent an exchange before the plan", message->from);
     CPS_TRY(cps_message_check(message, self->table.width));
+    if (self->diverged)
+        return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
     struct pending *pending = &self->pending[message->from];
     if (!message->exchange.has_push) {
@@ -311,7 +332,9 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
         return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
     if (message->exchange.step != self->step + 1 || pending->waits)
         return out_of_step(self, message);
-    CPS_TRY(cps_gradients_add(&self->gradients, &self->table, message));
+    enum cps_status status = cps_gradients_add(&self->gradients, &self->table, message);
+    if (status != CPS_OK)
+        return report_diverged(self, status, outbox);
     keep_pending(pending, message);
     self->pushed++;
     return train_if_complete(self, outbox);

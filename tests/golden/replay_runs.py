@@ -131,10 +131,25 @@ def check_ends(check, scratch):
     (killed / "run.json").write_text(json.dumps(record))
     replays(check, "killed", [killed], 0, "^same(?s:.*)went no further, its state is 'running'")
     wild = ["--model", "dot", "--y-range", "none", "--optimizer", "sgd", "--lr-max", "100", "--wd", "0"]
-    launch.launch([*wild, "--out", scratch / "wild"], None, SECONDS)
+    check_diverged(check, scratch, wild)
+
+
+def check_diverged(check, scratch, wild):
+    """The record of a run that diverges ends at that step exactly, whatever the ranks."""
+    steps = []
+    for name, ranks, arguments in (("wild", None, []), ("nodes", None, ["--servers", "3", "--workers", "4"]), ("ranks", 4, [])):
+        run = launch.launch([*wild, "--log-steps", *arguments, "--out", scratch / name], ranks, SECONDS)
+        result = records.read_record(scratch / name)["result"]
+        steps.append((scratch / name / "steps.csv").read_bytes())
+        check.equal(f"{name}: diverged", run.code, 5)
+        check.equal(f"{name}: the last step", steps[-1].splitlines()[-1].split(b",")[0], str(result["diverged_step"]).encode())
+    check.that(steps[0] == steps[1] == steps[2], "one record of a diverged run", f"{len(steps[0].splitlines())} lines")
     replays(check, "diverged", [scratch / "wild"], 0, "^same(?s:.*)training diverged at step")
     replays(check, "diverged", [scratch / "wild"], 0, "^same(?s:.*)training diverged at step", ranks=3)
-    replays(check, "tamed", [scratch / "wild", "--lr-max", "0.005"], 1, "differs: in no loss(?s:.*)--lr-max")
+    replays(check, "tamed", [scratch / "wild", "--lr-max", "0.005"], 1, "differs: first at step 1 (?s:.*)--lr-max")
+    launch.launch([*wild, "--out", scratch / "bare"], None, SECONDS)
+    replays(check, "diverged, no steps recorded", [scratch / "bare"], 0, "^same(?s:.*)training diverged at step")
+    replays(check, "tamed, no steps recorded", [scratch / "bare", "--lr-max", "0.005"], 1, "differs: in no loss(?s:.*)--lr-max")
 
 
 def lines_of(path):

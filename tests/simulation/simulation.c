@@ -2,7 +2,8 @@
  * Thousands of seeded schedules with delay, reordering and duplication: every one must
  * end, and end with the same model and the same losses, bit for bit. Most save checkpoints
  * on the way, and are lost or stopped once or more, to go on from the last of these in
- * another shape.
+ * another shape. Beside these, runs that diverge: whatever the schedule and the shape, at the
+ * same step, with the same losses before it and in the same words.
  *
  *     simulate_schedules [SCHEDULES [FIRST_SEED]]
  *
@@ -171,6 +172,90 @@ static enum cps_status start_once(struct job *self, uint64_t schedule, int shape
     return status;
 }
 
+static int complain(uint64_t schedule, const char *what)
+{
+    fprintf(stderr, "schedule %llu (%u servers, %u workers): %s\n", (unsigned long long)schedule,
+            shapes[schedule % SHAPES].servers, shapes[schedule % SHAPES].workers, what);
+    return EXIT_FAILURE;
+}
+
+/* ---- runs that diverge ---- */
+
+/* Rates at which each kind of divergence is met; the first two at the border of two epochs. */
+static const struct {
+    enum cps_optimizer_kind optimizer;
+    double lr_max;
+} wild[] = {{CPS_OPTIMIZER_SGD, 5},      {CPS_OPTIMIZER_SGD, 5.5},  {CPS_OPTIMIZER_SGD, 30},
+            {CPS_OPTIMIZER_SGD, 100},    {CPS_OPTIMIZER_ADAM, 300}, {CPS_OPTIMIZER_ADAM, 1000},
+            {CPS_OPTIMIZER_ADAGRAD, 500}};
+enum { WILDS = sizeof wild / sizeof wild[0] };
+
+/* What a run that diverged leaves. */
+struct wild_outcome {
+    double step[STEPS];
+    uint64_t told, diverged_step;
+    uint32_t epochs;
+    char text[CPS_ERROR_BYTES];
+};
+
+static enum cps_status simulate_wild(int number, uint64_t schedule, int shape, struct wild_outcome *out)
+{
+    struct cps_dataset shards[8] = {0};
+    uint32_t told[STEPS] = {0};
+    double epoch[EPOCHS][2];
+    struct cps_simulation_result result = {0};
+    *out = (struct wild_outcome){.told = 0};
+    struct cps_simulated_curve curve = {.step = out->step, .epoch = epoch, .told = told};
+    struct cps_simulation simulation = {.plan = plan_of(shape, wild[number].optimizer),
+                                        .shards = shards,
+                                        .kernels = &cps_kernels_scalar,
+                                        .schedule = schedule,
+                                        .faults = faults_of(schedule),
+                                        .curve = &curve,
+                                        .max_deliveries = 1000000};
+    simulation.plan.has_range = false;
+    simulation.plan.schedule = CPS_SCHEDULE_CONSTANT;
+    simulation.plan.lr_max = wild[number].lr_max;
+    simulation.plan.wd = simulation.plan.wd_bias = 0.0;
+    enum cps_status status = make_shards(simulation.plan.workers, shards);
+    if (status == CPS_OK)
+        status = cps_simulate(&simulation, &result);
+    free_shards(simulation.plan.workers, shards);
+    CPS_TRY(status);
+    if (!result.diverged)
+        return cps_fail(CPS_ERR_INTERNAL, "rate %g does not diverge", wild[number].lr_max);
+    for (uint64_t step = 0; step < STEPS; step++)
+        out->told += told[step];
+    out->epochs = curve.epochs_told;
+    out->diverged_step = result.diverged_step;
+    snprintf(out->text, sizeof out->text, "%s", cps_error_text());
+    return CPS_OK;
+}
+
+/* Holds every schedule of a run that diverges to that of one server and one worker, in order. */
+static int check_wild(uint64_t schedules, uint64_t first)
+{
+    struct wild_outcome want, got;
+    for (int number = 0; number < WILDS; number++) {
+        if (simulate_wild(number, 0, 0, &want) != CPS_OK)
+            return complain(0, cps_error_text());
+        for (uint64_t schedule = first; schedule < first + schedules; schedule++) {
+            if (simulate_wild(number, schedule, (int)(schedule % SHAPES), &got) != CPS_OK)
+                return complain(schedule, cps_error_text());
+            if (memcmp(&got, &want, sizeof got) != 0) {
+                fprintf(stderr, "%llu losses, '%s'; of one server and one worker %llu, '%s'\n",
+                        (unsigned long long)got.told, got.text, (unsigned long long)want.told, want.text);
+                return complain(schedule, "diverged in another way");
+            }
+        }
+        printf("%llu schedules: %s, after %llu losses and %u epochs\n", (unsigned long long)schedules,
+               want.text, (unsigned long long)want.told, want.epochs);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- the main part ---- */
+
 /* Starts it until it has ended; every start in another shape. */
 static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, bool cuts)
 {
@@ -190,13 +275,6 @@ static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, 
     return self->curve.epochs_told == EPOCHS
                ? CPS_OK
                : cps_fail(CPS_ERR_INTERNAL, "%u epochs were told of", self->curve.epochs_told);
-}
-
-static int complain(uint64_t schedule, const char *what)
-{
-    fprintf(stderr, "schedule %llu (%u servers, %u workers): %s\n", (unsigned long long)schedule,
-            shapes[schedule % SHAPES].servers, shapes[schedule % SHAPES].workers, what);
-    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -233,5 +311,5 @@ int main(int argc, char **argv)
            (unsigned long long)schedules, (unsigned long long)total.starts, (unsigned long long)total.saves,
            (unsigned long long)total.skipped, (unsigned long long)total.deliveries,
            (unsigned long long)total.dropped, (double)(cps_clock_ns() - started) * 1e-9);
-    return EXIT_SUCCESS;
+    return check_wild(schedules / 20 + 1, first);
 }

@@ -37,6 +37,7 @@ struct job {
     struct cps_simulated_save making; /* the checkpoint under way */
     bool made;
     uint64_t saves, skipped;
+    uint64_t diverged_step;
 };
 
 static const uint64_t RUN_ID = 0x53494d, PATIENCE_NS = 300000000, QUIET_NS = 20000000;
@@ -70,6 +71,13 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *ep
     curve->epoch[epoch->epoch][0] = epoch->train_loss;
     curve->epoch[epoch->epoch][1] = epoch->valid_loss;
     curve->epochs_told++;
+    return CPS_OK;
+}
+
+static enum cps_status on_diverged(void *context, uint64_t step)
+{
+    struct job *self = context;
+    self->diverged_step = step;
     return CPS_OK;
 }
 
@@ -190,6 +198,7 @@ static enum cps_status create_roles(struct job *self)
                                           .on_start = on_start,
                                           .on_step = on_step,
                                           .on_epoch = on_epoch,
+                                          .on_diverged = on_diverged,
                                           .on_rows = on_rows,
                                           .on_complete = on_complete};
     CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->servers, &self->servers));
@@ -372,10 +381,15 @@ enum cps_status cps_simulate(const struct cps_simulation *simulation, struct cps
     if (status == CPS_OK)
         status = run(&job);
     bool ended = status == CPS_OK, cut = status == CPS_ERR_PREEMPTED || status == CPS_ERR_INTERRUPTED;
-    if (ended || cut) {
+    bool diverged = status == CPS_ERR_DIVERGED;
+    if (ended || cut || diverged) {
         status = CPS_OK;
-        *out = (struct cps_simulation_result){
-            .ended = ended, .deliveries = job.deliveries, .saves = job.saves, .skipped = job.skipped};
+        *out = (struct cps_simulation_result){.ended = ended,
+                                              .diverged = diverged,
+                                              .diverged_step = job.diverged_step,
+                                              .deliveries = job.deliveries,
+                                              .saves = job.saves,
+                                              .skipped = job.skipped};
         cps_sha256_finish(job.model, out->model);
         for (uint32_t n = 0; n < job.nodes; n++) {
             uint64_t repeated, dropped;

@@ -45,7 +45,9 @@ struct cps_simulation {
 
 struct cps_simulation_result {
     uint8_t model[CPS_SHA256_BYTES]; /* of all trained rows */
-    bool ended;                      /* with all epochs; else it was stopped or lost */
+    bool ended;                      /* with all epochs; else it was stopped or lost, or it diverged */
+    bool diverged;
+    uint64_t diverged_step;
     uint64_t deliveries, dropped, saves, skipped;
     uint64_t lost, repeated, resets, stalls;
 };

@@ -13,7 +13,8 @@ static const uint64_t SECOND = 1000000000u;
 
 /* What the observer was told. */
 struct told {
-    uint32_t starts, steps, epochs, rows, completes;
+    uint32_t starts, steps, epochs, rows, completes, divergences;
+    uint64_t diverged_step;
     uint64_t sample_bytes;
     struct cps_step_result step[STEPS * EPOCHS];
     struct cps_epoch_result epoch[EPOCHS];
@@ -51,6 +52,14 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *ep
     return CPS_OK;
 }
 
+static enum cps_status on_diverged(void *context, uint64_t step)
+{
+    struct told *told = context;
+    told->divergences++;
+    told->diverged_step = step;
+    return CPS_OK;
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     struct told *told = context;
@@ -81,6 +90,7 @@ static void rig_init(struct rig *self, uint64_t timeout_ns)
                                     .on_start = on_start,
                                     .on_step = on_step,
                                     .on_epoch = on_epoch,
+                                    .on_diverged = on_diverged,
                                     .on_rows = on_rows,
                                     .on_complete = on_complete};
     check_ok(cps_coordinator_create(&self->plan, fingerprint, &observer, timeout_ns, &self->coordinator));
@@ -590,9 +600,106 @@ static void errors_end_the_run(void **state)
     rig_release(&rig);
 }
 
+/* A worker's last report: of steps first.., and what it met. */
+static struct cps_message divergence_of(struct rig *rig, uint32_t worker, uint64_t first, uint32_t steps,
+                                        enum cps_diverged what, uint32_t row)
+{
+    struct cps_message report = report_of(rig, worker, first, steps, -1);
+    report.report.diverged = what;
+    report.report.diverged_step = first + steps - (what == CPS_DIVERGED_UPDATE);
+    report.report.user_row = row;
+    report.report.movie_row = 2;
+    return report;
+}
+
+/* Whoever tells first: all losses there are, and the divergence that comes first by step, kind and row. */
+static void a_divergence_waits_for_every_workers_last_word(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    check_ok(say(&rig, divergence_of(&rig, 2, 0, 9, CPS_DIVERGED_ERROR, 7)));
+    check_ok(say(&rig, report_of(&rig, 0, 0, 5, -1)));
+    check_int(rig.told.steps, 0, "steps");
+    check_ok(say(&rig, divergence_of(&rig, 1, 0, 9, CPS_DIVERGED_ERROR, 4)));
+    check_int(rig.told.steps, 5, "steps");
+    check_ok(say(&rig, report_of(&rig, 0, 5, 4, -1)));
+    check_int(rig.told.divergences, 0, "divergences");
+    check_fails(say(&rig, report_of(&rig, 0, 9, 1, -1)), CPS_ERR_DIVERGED,
+                "at step 9: the error of user row 4 and movie row 2");
+    check_int(rig.told.steps, 9, "steps");
+    check_int(rig.told.divergences, 1, "divergences");
+    check_int(rig.told.diverged_step, 9, "its step");
+    assert_non_null(strstr(cps_error_hint(), "--lr-max"));
+    rig_release(&rig);
+}
+
+/* The loss of a step whose update alone is out of range is known. */
+static void an_update_out_of_range_has_its_loss(void **state)
+{
+    (void)state;
+    for (uint32_t first = 0; first < 2; first++) {
+        struct rig rig;
+        rig_begin(&rig, 0);
+        struct cps_message server = message_from(&rig.post, CPS_MESSAGE_REPORT, 1, 0);
+        server.report.diverged = CPS_DIVERGED_UPDATE;
+        server.report.diverged_step = 3;
+        if (first == 0)
+            check_ok(say(&rig, server));
+        for (uint32_t worker = 0; worker < WORKERS - first; worker++)
+            if (worker < WORKERS - 1)
+                check_ok(say(&rig, report_of(&rig, worker, 0, 4, -1)));
+        check_int(rig.told.divergences, 0, "divergences");
+        if (first == 1)
+            check_ok(say(&rig, server));
+        check_fails(say(&rig, report_of(&rig, WORKERS - 1, 0, 4, -1)), CPS_ERR_DIVERGED,
+                    "at step 3: a gradient or an updated weight is out of range");
+        check_int(rig.told.steps, 4, "steps");
+        rig_release(&rig);
+    }
+}
+
+/* Behind the last epoch's steps there is none that others could report. */
+static void the_last_validation_may_diverge(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(&rig, report_of(&rig, worker, 0, STEPS, 0)));
+    check_ok(say(&rig, report_of(&rig, 0, STEPS, STEPS, 1)));
+    check_ok(say(&rig, divergence_of(&rig, 1, STEPS, STEPS, CPS_DIVERGED_VALIDATION, 3)));
+    check_int(rig.told.divergences, 0, "divergences");
+    check_fails(say(&rig, report_of(&rig, 2, STEPS, STEPS, 1)), CPS_ERR_DIVERGED,
+                "the validation error of user row 3");
+    check_int(rig.told.steps, EPOCHS * STEPS, "steps");
+    check_int(rig.told.epochs, 1, "epochs");
+    rig_release(&rig);
+}
+
+static void divergences_of_no_step_are_refused(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_begin(&rig, 0);
+    struct cps_message report = divergence_of(&rig, 0, 0, 4, CPS_DIVERGED_ERROR, 1);
+    report.report.diverged_step = 7;
+    check_fails(say(&rig, report), CPS_ERR_PEER, "'report'");
+    report = message_from(&rig.post, CPS_MESSAGE_REPORT, 1, 0);
+    report.report.diverged = CPS_DIVERGED_ERROR;
+    check_fails(say(&rig, report), CPS_ERR_PEER, "'report'");
+    report = divergence_of(&rig, 1, 0, 4, (enum cps_diverged)(CPS_DIVERGED_UPDATE + 1), 1);
+    check_fails(say(&rig, report), CPS_ERR_PEER, "unknown way");
+    rig_release(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_divergence_waits_for_every_workers_last_word),
+        cmocka_unit_test(an_update_out_of_range_has_its_loss),
+        cmocka_unit_test(the_last_validation_may_diverge),
+        cmocka_unit_test(divergences_of_no_step_are_refused),
         cmocka_unit_test(the_start_goes_by_the_book),
         cmocka_unit_test(grants_come_in_whole_blocks),
         cmocka_unit_test(other_data_is_refused),

@@ -213,6 +213,7 @@ static struct cps_run_record full_record(void)
     record.data.ratings = 100000;
     record.model.kind = "bias";
     record.model.has_range = true, record.model.range_high = 5.5;
+    record.result.diverged = true, record.result.diverged_step = 193;
     record.result.epochs = 5, record.result.best_epoch = 4;
     record.result.valid_loss = NAN, record.result.best_valid_loss = 0.1;
     record.result.curve_sha256 = "abcd";
@@ -277,6 +278,7 @@ static void record_holds_what_it_was_given(void **state)
         {"model/y_range", "[0.0,5.5]"},
         {"result/valid_loss", "null"},
         {"result/best_valid_loss", "0.1"},
+        {"result/diverged_step", "193"},
         {"result/best_epoch", "4"},
         {"result/curve_sha256", "\"abcd\""},
         {"result/model_sha256", "null"},
@@ -297,6 +299,7 @@ static void empty_record_is_written(void **state)
     assert_member(value, "exit_code", "null");
     assert_member(value, "ended", "null");
     assert_member(value, "result/best_epoch", "null");
+    assert_member(value, "result/diverged_step", "null");
     assert_member(value, "cluster/ranks", "[]");
     assert_member(value, "command", "{\"arguments\":[],\"folder\":null}");
     assert_member(value, "inputs", "[]");

@@ -75,6 +75,7 @@ static void written_by_the_recorder_reads_back(void **state)
     const struct cps_record_option option = {"wd", "0.1", "command line", true};
     const struct cps_record_version version = {"collab-ps", "9.9"};
     struct cps_run_record record = {.state = "failed: training diverged at step 2: 'x'"};
+    record.result.diverged = true, record.result.diverged_step = 2;
     const struct cps_epoch_record epoch = {
         .train_loss = 1.0 / 3, .valid_loss = 0.2, .has_valid = true, .steps = 2};
     record.origin = (struct cps_record_origin){.versions = &version, .version_count = 1, .inputs = &input};
@@ -90,6 +91,8 @@ static void written_by_the_recorder_reads_back(void **state)
     check_ok(cps_step_log_close(&log));
     check_ok(cps_run_reader_open(&run, test_folder));
     assert_string_equal(run.state, record.state);
+    assert_true(run.diverged);
+    check_int(run.diverged_step, 2, "diverged_step");
     assert_true(run.names_inputs && run.options[0].given);
     assert_string_equal(run.inputs[0].sha256, SHA);
     check_int(run.loss_count, 3, "step losses");
