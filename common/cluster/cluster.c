@@ -22,6 +22,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/host.h"
+#include "common/cluster/launcher.h"
 #include "common/net/interface.h"
 #include "common/net/mpi_transport.h"
 #include "common/net/zmq_transport.h"
@@ -29,34 +30,16 @@
 #define SPIN_NS 200000u
 #define LONGEST_SLEEP_NS 1000000u
 #define BEREAVED_NS 2000000000u
+/* File descriptors: ZeroMQ ends the process when it is refused one. */
+enum { FILES_OF_ZMQ = 24, FILES_A_PEER = 3 };
+#define INTERRUPTED_NS 300000000u
 
 struct cps_cluster_mpi {
     MPI_Comm collectives; /* for this file alone */
     MPI_Comm rows;        /* for the MPI transport alone */
     uint64_t timeout_ns;
+    const volatile sig_atomic_t *interrupted; /* or NULL */
 };
-
-static bool launched(void)
-{
-    return getenv("OMPI_COMM_WORLD_SIZE") != NULL;
-}
-
-static uint32_t number_from_environment(const char *name, uint32_t fallback)
-{
-    const char *text = getenv(name);
-    uint64_t value;
-    return text && cps_text_to_u64(text, &value) && value <= UINT32_MAX ? (uint32_t)value : fallback;
-}
-
-uint32_t cps_cluster_launch_rank(void)
-{
-    return number_from_environment("OMPI_COMM_WORLD_RANK", 0);
-}
-
-uint32_t cps_cluster_launch_ranks(void)
-{
-    return number_from_environment("OMPI_COMM_WORLD_SIZE", 1);
-}
 
 static enum cps_status fail_mpi(const char *what, int code)
 {
@@ -66,10 +49,12 @@ static enum cps_status fail_mpi(const char *what, int code)
     return cps_fail(CPS_ERR_PEER, "mpi cannot %s: %.*s", what, length, text);
 }
 
-/* Waits for a started collective; code is what starting it returned. */
-static enum cps_status finish_within(uint64_t timeout_ns, const char *what, int code, MPI_Request *request)
+/* Waits for a started collective; code is what starting it returned. Who was told to end waits no longer
+ * than others may need to be told it as well. */
+static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, const char *what,
+                                     int code, MPI_Request *request)
 {
-    uint64_t start = cps_clock_ns(), sleep_ns = 20000;
+    uint64_t start = cps_clock_ns(), sleep_ns = 20000, interrupted_ns = 0;
     while (code == MPI_SUCCESS) {
         int done = 0;
         code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
@@ -79,6 +64,10 @@ static enum cps_status finish_within(uint64_t timeout_ns, const char *what, int 
         if (waited > timeout_ns)
             return cps_fail(CPS_ERR_PEER, "not every rank came to %s within %" PRIu64 " s", what,
                             timeout_ns / 1000000000u);
+        if (self->interrupted && *self->interrupted)
+            interrupted_ns += interrupted_ns ? 0 : waited;
+        if (interrupted_ns && waited - interrupted_ns > INTERRUPTED_NS)
+            return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
         if (waited < SPIN_NS) {
             sched_yield();
             continue;
@@ -92,7 +81,7 @@ static enum cps_status finish_within(uint64_t timeout_ns, const char *what, int 
 
 static enum cps_status finish(struct cps_cluster *self, const char *what, int code, MPI_Request *request)
 {
-    return finish_within(self->mpi->timeout_ns, what, code, request);
+    return finish_within(self->mpi, self->mpi->timeout_ns, what, code, request);
 }
 
 /* Settings of Open MPI that were measured with 8 ranks on 2 cores; the user's own, from the environment or
@@ -138,6 +127,11 @@ static enum cps_status choose_run_id(struct cps_cluster *self)
     while (self->rank == 0 && self->run_id == 0)
         if (getrandom(&self->run_id, sizeof self->run_id, 0) < 0 && errno != EINTR)
             return cps_fail(CPS_ERR_INTERNAL, "cannot draw a run id: %s", strerror(errno));
+    return CPS_OK;
+}
+
+static enum cps_status share_run_id(struct cps_cluster *self)
+{
     if (!self->mpi)
         return CPS_OK;
     MPI_Request request;
@@ -157,20 +151,65 @@ static void number_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_B
     self->one_host = self->host_count == 1;
 }
 
-static enum cps_status learn_hosts(struct cps_cluster *self)
+/* Everybody's text, each in bytes of *all. */
+static enum cps_status gather_texts(struct cps_cluster *self, const char *own, size_t bytes, void *all)
+{
+    char text[CPS_BUILD_BYTES > CPS_HOST_BYTES ? CPS_BUILD_BYTES : CPS_HOST_BYTES] = "";
+    snprintf(text, bytes, "%s", own);
+    return cps_cluster_gather(self, text, bytes, all);
+}
+
+/* Ranks of other builds may meet in other collectives, or take each other's bytes for something else. */
+static enum cps_status compare_builds(struct cps_cluster *self, const char *build,
+                                      char (*builds)[CPS_BUILD_BYTES])
+{
+    CPS_TRY(gather_texts(self, build, sizeof *builds, builds));
+    for (uint32_t rank = 1; rank < self->ranks; rank++)
+        if (strcmp(builds[0], builds[rank]) != 0)
+            return cps_hint(cps_fail(CPS_ERR_USAGE, "rank %" PRIu32 " is %s, but rank 0 is %s", rank,
+                                     builds[rank], builds[0]),
+                            "install one build on every host");
+    return CPS_OK;
+}
+
+static enum cps_status learn_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_BYTES])
 {
     char own[CPS_HOST_BYTES] = "";
-    char(*identities)[CPS_HOST_BYTES] = NULL;
-    CPS_TRY(cps_alloc("host names", self->ranks, sizeof *self->hosts, &self->hosts));
-    CPS_TRY(cps_alloc("host numbers", self->ranks, sizeof *self->host_of, &self->host_of));
     cps_host_name(own, sizeof own);
-    CPS_TRY(cps_cluster_gather(self, own, sizeof own, self->hosts));
-    CPS_TRY(cps_alloc("host identities", self->ranks, sizeof *identities, &identities));
+    CPS_TRY(gather_texts(self, own, sizeof own, self->hosts));
     cps_host_identity(own, sizeof own);
-    enum cps_status status = cps_cluster_gather(self, own, sizeof own, identities);
+    CPS_TRY(gather_texts(self, own, sizeof own, identities));
+    number_hosts(self, identities);
+    return CPS_OK;
+}
+
+struct introduction {
+    char (*builds)[CPS_BUILD_BYTES], (*identities)[CPS_HOST_BYTES];
+};
+
+static enum cps_status make_room(struct cps_cluster *self, struct introduction *out)
+{
+    CPS_TRY(cps_alloc("builds", self->ranks, sizeof *out->builds, &out->builds));
+    CPS_TRY(cps_alloc("host identities", self->ranks, sizeof *out->identities, &out->identities));
+    CPS_TRY(cps_alloc("host names", self->ranks, sizeof *self->hosts, &self->hosts));
+    return cps_alloc("host numbers", self->ranks, sizeof *self->host_of, &self->host_of);
+}
+
+/* The first words of all ranks, builds before anything else. */
+static enum cps_status introduce(struct cps_cluster *self, const char *build)
+{
+    struct introduction room = {NULL, NULL};
+    enum cps_status status = cps_cluster_agree(self, make_room(self, &room));
     if (status == CPS_OK)
-        number_hosts(self, identities);
-    free(identities);
+        status = compare_builds(self, build, room.builds);
+    if (status == CPS_OK)
+        status = cps_cluster_agree(self, choose_run_id(self));
+    if (status == CPS_OK)
+        status = share_run_id(self);
+    if (status == CPS_OK)
+        status = learn_hosts(self, room.identities);
+    free(room.builds);
+    free(room.identities);
     return status;
 }
 
@@ -182,16 +221,17 @@ static void release(struct cps_cluster *self)
     free(self);
 }
 
-enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out)
+enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct cps_cluster **out)
 {
+    const struct cps_launcher launcher = cps_launcher_find();
     struct cps_cluster *self;
     CPS_TRY(cps_alloc("the cluster", 1, sizeof *self, &self));
     self->ranks = 1;
-    enum cps_status status = launched() ? start_mpi(self, timeout_ns) : CPS_OK;
+    enum cps_status status = launcher.mpi ? start_mpi(self, timeout_ns) : CPS_OK;
     if (status == CPS_OK)
-        status = choose_run_id(self);
+        status = cps_launcher_check(&launcher, self->ranks);
     if (status == CPS_OK)
-        status = learn_hosts(self);
+        status = introduce(self, build);
     if (status != CPS_OK) {
         release(self);
         return status;
@@ -200,34 +240,16 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out)
     return CPS_OK;
 }
 
+void cps_cluster_watch(struct cps_cluster *self, const volatile sig_atomic_t *interrupted)
+{
+    if (self->mpi)
+        self->mpi->interrupted = interrupted;
+}
+
 void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns)
 {
     if (self->mpi)
         self->mpi->timeout_ns = timeout_ns;
-}
-
-enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text)
-{
-    if (!self->mpi)
-        return CPS_OK;
-    MPI_Request request;
-    uint64_t length = text->length;
-    int code = MPI_Ibcast(&length, 1, MPI_UINT64_T, 0, self->mpi->collectives, &request);
-    CPS_TRY(finish(self, "share a text", code, &request));
-    if (length >= INT_MAX)
-        return cps_fail(CPS_ERR_INTERNAL, "a text of %" PRIu64 " bytes is too long to broadcast", length);
-    char *bytes;
-    CPS_TRY(cps_alloc("a text", length + 1, 1, &bytes));
-    if (self->rank == 0 && length)
-        memcpy(bytes, text->data, length);
-    code = MPI_Ibcast(bytes, (int)length, MPI_BYTE, 0, self->mpi->collectives, &request);
-    enum cps_status status = finish(self, "share a text", code, &request);
-    if (status == CPS_OK && self->rank != 0) {
-        cps_text_clear(text);
-        status = cps_text_add_bytes(text, bytes, length);
-    }
-    free(bytes);
-    return status;
 }
 
 /* What a failed rank tells the others. */
@@ -262,15 +284,41 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
     snprintf(verdict.hint, sizeof verdict.hint, "%s", cps_error_hint());
     MPI_Request request;
     int code = MPI_Iallreduce(&own, &first, 1, MPI_UINT32_T, MPI_MIN, self->mpi->collectives, &request);
-    enum cps_status agreed = finish_within(timeout_ns, "agree", code, &request);
+    enum cps_status agreed = finish_within(self->mpi, timeout_ns, "agree", code, &request);
     if (agreed == CPS_OK && first == self->ranks)
         return CPS_OK;
     if (agreed == CPS_OK) {
         code = MPI_Ibcast(&verdict, sizeof verdict, MPI_BYTE, (int)first, self->mpi->collectives, &request);
-        agreed = finish_within(timeout_ns, "agree", code, &request);
+        agreed = finish_within(self->mpi, timeout_ns, "agree", code, &request);
     }
     /* Where there is no agreement, a rank's own error says more than that. */
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
+}
+
+/* The bytes of a text that goes to everybody, in a buffer that all have room for. */
+static enum cps_status share_bytes(struct cps_cluster *self, struct cps_text *text, uint64_t length)
+{
+    MPI_Request request;
+    int code = MPI_Ibcast(text->data, (int)length, MPI_BYTE, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "share a text", code, &request));
+    text->length = length;
+    text->data[length] = '\0';
+    return CPS_OK;
+}
+
+enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text)
+{
+    if (!self->mpi)
+        return CPS_OK;
+    MPI_Request request;
+    uint64_t length = text->length;
+    int code = MPI_Ibcast(&length, 1, MPI_UINT64_T, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "share a text", code, &request));
+    if (length >= INT_MAX)
+        return cps_fail(CPS_ERR_INTERNAL, "a text of %" PRIu64 " bytes is too long to broadcast", length);
+    enum cps_status status = cps_grow("text", &text->data, &text->capacity, length + 1, 1);
+    CPS_TRY(cps_cluster_agree(self, status));
+    return share_bytes(self, text, length);
 }
 
 enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more)
@@ -287,20 +335,14 @@ enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more)
 
 enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all)
 {
-    char *mine;
-    CPS_TRY(cps_alloc("what a rank says", bytes, 1, &mine));
-    memcpy(mine, own, bytes);
-    enum cps_status status = CPS_OK;
-    if (self->mpi) {
-        MPI_Request request;
-        int code = MPI_Iallgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, self->mpi->collectives,
-                                  &request);
-        status = finish(self, "exchange addresses", code, &request);
-    } else {
-        memcpy(all, mine, bytes);
+    if (!self->mpi) {
+        memcpy(all, own, bytes);
+        return CPS_OK;
     }
-    free(mine);
-    return status;
+    MPI_Request request;
+    int code =
+        MPI_Iallgather(own, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, self->mpi->collectives, &request);
+    return finish(self, "tell each other who they are", code, &request);
 }
 
 /* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
@@ -329,14 +371,11 @@ static enum cps_status bind_control(struct cps_cluster *self, const struct cps_c
 }
 
 static enum cps_status connect_control(struct cps_cluster *self, const char endpoint[CPS_ENDPOINT_BYTES],
-                                       struct cps_transport *control)
+                                       char (*endpoints)[CPS_ENDPOINT_BYTES], struct cps_transport *control)
 {
-    char(*endpoints)[CPS_ENDPOINT_BYTES];
-    CPS_TRY(cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints));
     enum cps_status status = cps_cluster_gather(self, endpoint, CPS_ENDPOINT_BYTES, endpoints);
     if (status == CPS_OK)
         status = cps_zmq_transport_connect(control, (const char(*)[CPS_ENDPOINT_BYTES])endpoints);
-    free(endpoints);
     return status;
 }
 
@@ -348,15 +387,20 @@ enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_c
     if (self->ranks == 1)
         return CPS_OK;
     struct cps_route route = cps_job_route(job, self->rank);
-    char endpoint[CPS_ENDPOINT_BYTES] = "";
+    char endpoint[CPS_ENDPOINT_BYTES] = "", (*endpoints)[CPS_ENDPOINT_BYTES] = NULL;
     if (!network->mpi_rows)
         make_room_for_threads();
-    enum cps_status status =
-        cps_cluster_agree(self, bind_control(self, network, &route, pool, control, endpoint));
+    enum cps_status status = cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints);
     if (status == CPS_OK)
-        status = cps_cluster_agree(self, connect_control(self, endpoint, *control));
+        status = cps_host_need_files(FILES_OF_ZMQ + FILES_A_PEER * self->ranks);
+    if (status == CPS_OK)
+        status = bind_control(self, network, &route, pool, control, endpoint);
     if (status == CPS_OK && network->mpi_rows)
         status = cps_mpi_transport_create(&route, pool, self->mpi->rows, bulk);
+    status = cps_cluster_agree(self, status);
+    if (status == CPS_OK)
+        status = cps_cluster_agree(self, connect_control(self, endpoint, endpoints, *control));
+    free(endpoints);
     if (status != CPS_OK)
         cps_cluster_disconnect(control, bulk);
     return status;

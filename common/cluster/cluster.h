@@ -11,6 +11,7 @@
 #ifndef CPS_CLUSTER_CLUSTER_H
 #define CPS_CLUSTER_CLUSTER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@
 #include "common/net/transport.h"
 
 #define CPS_HOST_BYTES 128
+#define CPS_BUILD_BYTES 192
 
 struct cps_cluster {
     uint32_t rank, ranks;
@@ -33,16 +35,14 @@ struct cps_cluster {
     struct cps_cluster_mpi *mpi;   /* NULL without a launcher */
 };
 
-/* The rank the launcher gave this process, 0 without one. Works before start, so that
- * --help can speak on one rank alone. */
-uint32_t cps_cluster_launch_rank(void);
+/* Starts MPI if there is a launcher, sees that all ranks are of one build (a text that names it), and learns
+ * who is where. This and all later collectives give up after timeout_ns. CPS_ERR_USAGE when builds differ, or
+ * when the launcher started ranks that MPI does not see. Collective. */
+enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct cps_cluster **out);
 
-/* How many ranks the launcher started, 1 without one. Works before start. */
-uint32_t cps_cluster_launch_ranks(void);
-
-/* Starts MPI if there is a launcher, and learns who is where. This and all later collectives give up
- * after timeout_ns. Collective. */
-enum cps_status cps_cluster_start(uint64_t timeout_ns, struct cps_cluster **out);
+/* From now on a collective that waits for others gives up with CPS_ERR_INTERRUPTED soon after *interrupted
+ * became other than 0; NULL: no longer. For as long as nobody else looks after signals. Not collective. */
+void cps_cluster_watch(struct cps_cluster *self, const volatile sig_atomic_t *interrupted);
 
 /* From now on collectives give up after timeout_ns. Not collective. */
 void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns);

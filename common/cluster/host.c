@@ -4,9 +4,11 @@
  */
 #include "common/cluster/host.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,4 +47,29 @@ int cps_host_widen_affinity(void)
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         return 1;
     return CPU_COUNT(&allowed);
+}
+
+static uint32_t open_files(void)
+{
+    uint32_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder && readdir(folder))
+        count++;
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+enum cps_status cps_host_need_files(uint32_t count)
+{
+    struct rlimit limit;
+    uint64_t needed = (uint64_t)open_files() + count;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return CPS_OK;
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+    if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "%llu open files are allowed, and a rank of this job needs %llu",
+             (unsigned long long)limit.rlim_max, (unsigned long long)needed);
+    return cps_hint(CPS_ERR_USAGE, "raise 'ulimit -n'");
 }

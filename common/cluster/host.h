@@ -3,6 +3,9 @@
 #define CPS_CLUSTER_HOST_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
 
 /* The host's name. */
 void cps_host_name(char *out, size_t bytes);
@@ -14,5 +17,9 @@ void cps_host_identity(char *out, size_t bytes);
 /* Lifts a launcher's binding to one core, which would starve the threads beside the main one, for all
  * threads started from now on. Returns how many processors are allowed now. */
 int cps_host_widen_affinity(void);
+
+/* That this process may open count files more, after raising its limit as far as it is allowed to.
+ * CPS_ERR_USAGE otherwise. */
+enum cps_status cps_host_need_files(uint32_t count);
 
 #endif

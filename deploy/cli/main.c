@@ -4,7 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/cluster/cluster.h"
+#include "common/cluster/launcher.h"
 #include "common/data/synth.h"
 #include "common/options/command.h"
 #include "deploy/cli/replay.h"
@@ -17,7 +17,7 @@ extern char **environ;
 /* Of the ranks a launcher started, the first speaks for all. */
 static bool speaks(void)
 {
-    return cps_cluster_launch_rank() == 0;
+    return cps_launcher_find().rank == 0;
 }
 
 /* A launcher ends all ranks when the first of them fails, so the others leave rank 0 the time to speak;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
+#include "common/net/codec.h"
 #include "deploy/cli/revision.h"
 
 #ifdef __clang__
@@ -97,6 +98,12 @@ enum cps_status cps_origin_init(struct cps_origin *self)
     describe_machine(self);
     enum cps_status status = read_command_line(self);
     return status == CPS_OK ? split_command_line(self) : status;
+}
+
+void cps_origin_build(char *out, size_t bytes)
+{
+    snprintf(out, bytes, "collab-ps %s (revision %s, protocol %d)", cps_version(),
+             CPS_REVISION[0] ? CPS_REVISION : "unknown", CPS_PROTOCOL_VERSION);
 }
 
 void cps_origin_release(struct cps_origin *self)

@@ -25,6 +25,9 @@ struct cps_origin {
 enum cps_status cps_origin_init(struct cps_origin *self);
 void cps_origin_release(struct cps_origin *self);
 
+/* A text that two programs have in common if they are one build: version, revision, and what they speak. */
+void cps_origin_build(char *out, size_t bytes);
+
 /* Adds a version; both texts are borrowed. */
 void cps_origin_add_version(struct cps_origin *self, const char *name, const char *version);
 

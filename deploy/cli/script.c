@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
-#include "common/cluster/cluster.h"
+#include "common/cluster/launcher.h"
 
 /* The path of this executable, or "collab-ps" where the system does not tell. */
 static void find_self(char path[PATH_MAX])
@@ -87,7 +87,7 @@ static enum cps_status become(const char *python, const char *tools, const char 
 enum cps_status cps_script(const char *name, const char *const *arguments)
 {
     char self[PATH_MAX], tools[PATH_MAX];
-    if (strcmp(name, "experiment") == 0 && cps_cluster_launch_ranks() > 1) {
+    if (strcmp(name, "experiment") == 0 && cps_launcher_find().ranks != 1) {
         cps_fail(CPS_ERR_USAGE, "'collab-ps experiment' starts the ranks of its runs itself");
         return cps_hint(CPS_ERR_USAGE, "call it without mpirun; a run's file has 'ranks'");
     }

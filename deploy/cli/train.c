@@ -19,6 +19,7 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
+#include "common/cluster/launcher.h"
 #include "common/data/load.h"
 #include "common/drive/driver.h"
 #include "common/store/npy.h"
@@ -79,12 +80,21 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
+/* SIGUSR2 is SIGTERM for jobs: mpirun forwards it to all ranks and leaves them the time that they need, where
+ * of SIGINT and SIGTERM it makes a SIGKILL within a second, and an exit code of its own. */
 static void catch_signals(void)
 {
+    static const int ends[] = {SIGINT, SIGTERM, SIGUSR2};
     struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        sigaction(ends[i], &action, NULL);
+}
+
+/* What cannot be written is an error of the write. */
+static void ignore_signals(void)
+{
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static bool is_here(const struct rank *self, uint32_t node)
@@ -111,23 +121,28 @@ static enum cps_status settle_options(struct rank *self)
     return cps_cluster_agree(self->cluster, status);
 }
 
+static enum cps_status take_options(struct rank *self, const struct cps_text *text)
+{
+    struct cps_options shared;
+    if (self->cluster->rank == 0)
+        return CPS_OK;
+    CPS_TRY(cps_options_read(text->data, text->length, &shared));
+    cps_options_release(self->options);
+    *self->options = shared;
+    return CPS_OK;
+}
+
 /* Rank 0's options hold on every host. */
 static enum cps_status share_options(struct rank *self)
 {
     struct cps_text text = {0};
     if (self->cluster->ranks == 1)
         return CPS_OK;
-    enum cps_status status = cps_options_write(self->options, &text);
+    enum cps_status status = cps_cluster_agree(self->cluster, cps_options_write(self->options, &text));
     if (status == CPS_OK)
         status = cps_cluster_broadcast(self->cluster, &text);
-    if (status == CPS_OK && self->cluster->rank != 0) {
-        struct cps_options shared;
-        status = cps_options_read(text.data, text.length, &shared);
-        if (status == CPS_OK) {
-            cps_options_release(self->options);
-            *self->options = shared;
-        }
-    }
+    if (status == CPS_OK)
+        status = cps_cluster_agree(self->cluster, take_options(self, &text));
     cps_text_release(&text);
     return status;
 }
@@ -205,6 +220,7 @@ static void show_notes(const struct cps_dataset *data)
 static enum cps_status load(struct rank *self)
 {
     const struct cps_options *options = self->options;
+    CPS_TRY(cps_buffer_pool_create(&self->pool));
     CPS_TRY(cps_kernels_select(options->isa, &self->kernels));
     if (is_here(self, 0)) {
         CPS_TRY(cps_run_folder_open(&self->folder, options->out, options->overwrite, time(NULL),
@@ -267,7 +283,6 @@ static enum cps_status connect_ranks(struct rank *self)
         .interface = self->options->interface,
         .base_port = self->options->port,
     };
-    CPS_TRY(cps_buffer_pool_create(&self->pool));
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }
 
@@ -396,10 +411,13 @@ static enum cps_status create_roles(struct rank *self)
 /* Servers and workers each open --init and --batch-order for themselves, on hosts of their own perhaps. */
 static enum cps_status compare_inputs(struct rank *self)
 {
-    uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES];
-    CPS_TRY(cps_inputs_digest(&self->origin.inputs, own));
-    CPS_TRY(cps_alloc("digests", self->cluster->ranks, sizeof own, &all));
-    enum cps_status status = cps_cluster_gather(self->cluster, own, sizeof own, all);
+    uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
+    enum cps_status status = cps_inputs_digest(&self->origin.inputs, own);
+    if (status == CPS_OK)
+        status = cps_alloc("digests", self->cluster->ranks, sizeof own, &all);
+    status = cps_cluster_agree(self->cluster, status);
+    if (status == CPS_OK)
+        status = cps_cluster_gather(self->cluster, own, sizeof own, all);
     for (uint32_t rank = 1; status == CPS_OK && rank < self->cluster->ranks; rank++)
         if (memcmp(all[0], all[rank], sizeof own) != 0)
             status = cps_fail(CPS_ERR_DATA,
@@ -410,12 +428,20 @@ static enum cps_status compare_inputs(struct rank *self)
     return status;
 }
 
+static enum cps_status lay_out(struct rank *self)
+{
+    const struct cps_options *options = self->options;
+    enum cps_status status =
+        cps_job_init(&self->layout, self->cluster->ranks, options->servers, options->workers);
+    return cps_cluster_agree(self->cluster, status);
+}
+
 /* Everything up to the point where messages flow. The ranks agree after each part. */
 static enum cps_status prepare(struct rank *self)
 {
     CPS_TRY(settle_options(self));
     CPS_TRY(share_options(self));
-    CPS_TRY(cps_job_init(&self->layout, self->cluster->ranks, self->options->servers, self->options->workers));
+    CPS_TRY(lay_out(self));
     CPS_TRY(cps_cluster_agree(self->cluster, load_aloud(self)));
     CPS_TRY(compare_inputs(self));
     cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
@@ -551,19 +577,34 @@ static void report_error(const struct rank *self, enum cps_status status)
         cps_log_error(cps_error_text(), cps_error_hint());
 }
 
+/* Where all ranks have the same error the first speaks; the others leave it the time, since a launcher ends all
+ * when one has ended. */
+static int fail_to_start(enum cps_status status)
+{
+    static const uint64_t patience_ns = 2000000000u;
+    if (status == CPS_ERR_USAGE && cps_launcher_find().rank != 0)
+        cps_sleep_ns(patience_ns);
+    else
+        cps_log_error(cps_error_text(), cps_error_hint());
+    return cps_status_exit_code(status);
+}
+
 int cps_train(struct cps_options *options, const struct cps_train_director *director)
 {
     struct rank self = {
         .options = options, .director = director, .started_ns = cps_clock_ns(), .folder = {.lock = -1}};
-    enum cps_status status = cps_cluster_start(nanoseconds(options->load_timeout), &self.cluster);
-    if (status != CPS_OK) {
-        cps_log_error(cps_error_text(), cps_error_hint());
-        return cps_status_exit_code(status);
-    }
+    char build[CPS_BUILD_BYTES];
+    ignore_signals();
+    cps_origin_build(build, sizeof build);
+    enum cps_status status = cps_cluster_start(nanoseconds(options->load_timeout), build, &self.cluster);
+    if (status != CPS_OK)
+        return fail_to_start(status);
     catch_signals();
     if (self.cluster->rank == 0)
         cps_terminal_find(&self.terminal, stderr);
+    cps_cluster_watch(self.cluster, &interrupted);
     status = prepare(&self);
+    cps_cluster_watch(self.cluster, NULL);
     if (status == CPS_OK)
         status = run(&self);
     int code = cps_status_exit_code(status);

@@ -263,7 +263,7 @@ int main(int argc, char **argv)
         model.steps = (uint64_t)atoll(argv[2]);
     if (argc > 3)
         model.rows = (uint32_t)atoi(argv[3]);
-    enum cps_status status = cps_cluster_start(5000000000u, &cluster);
+    enum cps_status status = cps_cluster_start(5000000000u, "a test", &cluster);
     if (status != CPS_OK) {
         cps_log_error(cps_error_text(), cps_error_hint());
         cps_cluster_abort(cps_status_exit_code(status));
