@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
-#include "common/inference/id_index.h"
+#include "common/store/id_index.h"
 
 void cps_row_map_release(struct cps_row_map *self)
 {
@@ -13,44 +13,19 @@ void cps_row_map_release(struct cps_row_map *self)
     *self = (struct cps_row_map){0};
 }
 
-/* Where names of a vocabulary are looked for: titles first where it has titles, else ids first. */
-struct indexes {
-    struct cps_id_index first, second;
-};
-
-static void indexes_release(struct indexes *self)
-{
-    cps_id_index_release(&self->first);
-    cps_id_index_release(&self->second);
-}
-
-static enum cps_status indexes_build(const struct cps_row_names *names, bool by_title, struct indexes *out)
-{
-    *out = (struct indexes){0};
-    CPS_TRY(cps_id_index_build(names, by_title, &out->first));
-    enum cps_status status = names->title ? cps_id_index_build(names, !by_title, &out->second) : CPS_OK;
-    if (status != CPS_OK)
-        indexes_release(out);
-    return status;
-}
-
+/* Row 0, '#na#', stands for what the model has not seen. */
 static enum cps_status map_rows(const struct cps_row_names *names, bool by_title,
                                 const struct cps_vocabulary *vocabulary, uint32_t **out, uint32_t *unknown)
 {
-    struct indexes indexes;
-    CPS_TRY(indexes_build(names, by_title, &indexes));
-    enum cps_status status = cps_alloc("rows of a model", vocabulary->rows, sizeof **out, out);
-    for (uint32_t row = 1; status == CPS_OK && row < vocabulary->rows; row++) {
-        uint64_t length;
-        const char *name = cps_vocabulary_name(vocabulary, row, &length);
-        uint32_t found = cps_id_index_find(&indexes.first, name, (size_t)length);
-        if (found == CPS_ROW_NONE)
-            found = cps_id_index_find(&indexes.second, name, (size_t)length);
-        *unknown += found == CPS_ROW_NONE;
-        (*out)[row] = found == CPS_ROW_NONE ? 0 : found;
+    CPS_TRY(cps_id_index_match(names, by_title, vocabulary, out));
+    (*out)[0] = 0;
+    for (uint32_t row = 1; row < vocabulary->rows; row++) {
+        if ((*out)[row] != CPS_ROW_NONE)
+            continue;
+        (*out)[row] = 0;
+        ++*unknown;
     }
-    indexes_release(&indexes);
-    return status;
+    return CPS_OK;
 }
 
 enum cps_status cps_row_map_build(const struct cps_trained *model, const struct cps_dataset *dataset,

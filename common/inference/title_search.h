@@ -11,7 +11,7 @@
 #ifndef CPS_INFERENCE_TITLE_SEARCH_H
 #define CPS_INFERENCE_TITLE_SEARCH_H
 
-#include "common/inference/id_index.h"
+#include "common/store/id_index.h"
 
 /* Lower-case copies of the titles of names, and its ids; names is borrowed. */
 struct cps_title_search {

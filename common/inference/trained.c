@@ -10,22 +10,9 @@
 #include "common/base/numeric.h"
 #include "common/base/sha256.h"
 #include "common/base/text.h"
+#include "common/store/model_files.h"
 #include "common/store/run_reader.h"
 #include "common/store/safetensors.h"
-
-#define PATH_BYTES 4096
-
-struct paths {
-    char model[PATH_BYTES], users[PATH_BYTES], movies[PATH_BYTES];
-};
-
-static enum cps_status join(const char *folder, const char *name, char out[PATH_BYTES])
-{
-    int length = snprintf(out, PATH_BYTES, "%s/%s", folder, name);
-    return length > 0 && length < PATH_BYTES
-               ? CPS_OK
-               : cps_fail(CPS_ERR_USAGE, "the path '%.100s…' is too long", folder);
-}
 
 static bool exists(const char *path)
 {
@@ -62,34 +49,17 @@ static enum cps_status check_run(const char *folder, const char *model, bool bes
     return status;
 }
 
-static enum cps_status find_in_run(const char *folder, bool best, struct paths *out)
+static enum cps_status find_files(const char *path, bool best, struct cps_model_files *out)
 {
-    char name[PATH_BYTES];
-    CPS_TRY(join(folder, "model.safetensors", out->model));
-    CPS_TRY(join(folder, "model-best.safetensors", name));
-    bool other = best && exists(name);
+    CPS_TRY(cps_model_files_find(path, out));
+    if (!out->is_run)
+        return CPS_OK;
+    char name[sizeof out->model];
+    int length = snprintf(name, sizeof name, "%.*s/model-best.safetensors", (int)sizeof name - 32, path);
+    bool other = best && length > 0 && exists(name);
     if (other)
         memcpy(out->model, name, sizeof name);
-    CPS_TRY(check_run(folder, out->model, other));
-    CPS_TRY(join(folder, "users.tsv", out->users));
-    return join(folder, "movies.tsv", out->movies);
-}
-
-static enum cps_status find_paths(const char *path, bool best, struct paths *out)
-{
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return cps_hint(cps_fail(CPS_ERR_DATA, "there is no run '%s'", path),
-                        "a run is a folder that 'collab-ps' has written, runs/… when no --out was given");
-    if (S_ISDIR(info.st_mode))
-        return find_in_run(path, best, out);
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_BYTES] = ".";
-    if (slash && (size_t)(slash - path) < sizeof folder)
-        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
-    snprintf(out->model, sizeof out->model, "%s", path);
-    CPS_TRY(join(folder, "users.tsv", out->users));
-    return join(folder, "movies.tsv", out->movies);
+    return check_run(path, out->model, other);
 }
 
 /* ---- what is in them ---- */
@@ -179,7 +149,7 @@ static enum cps_status read_tensors(struct cps_trained *self, const struct cps_s
     return read_biases(self, file, path);
 }
 
-static enum cps_status read_all(struct cps_trained *self, const struct paths *paths)
+static enum cps_status read_all(struct cps_trained *self, const struct cps_model_files *paths)
 {
     struct cps_safetensors *file;
     CPS_TRY(cps_kernels_select(CPS_ISA_AUTO, &self->kernels));
@@ -195,9 +165,9 @@ static enum cps_status read_all(struct cps_trained *self, const struct paths *pa
 
 enum cps_status cps_trained_open(const char *path, bool best, struct cps_trained *out)
 {
-    struct paths paths;
+    struct cps_model_files paths;
     struct cps_trained self = {0};
-    CPS_TRY(find_paths(path, best, &paths));
+    CPS_TRY(find_files(path, best, &paths));
     enum cps_status status = read_all(&self, &paths);
     if (status != CPS_OK) {
         cps_trained_close(&self);

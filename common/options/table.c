@@ -79,8 +79,10 @@ const struct cps_option cps_option_table[] = {
          "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends"},
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
      .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
-    {"init", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
-     .help = "Start from the tensors of this safetensors file in place of random values"},
+    {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
+     .help = "Start from the model of a run, or a safetensors file, in place of random values; rows are found "
+             "by id "
+             "where users.tsv and movies.tsv lie beside it, new ids get fresh rows"},
 
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .low = 1, .high = 1000000, .help = "Passes over the training ratings"},

@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/data/movielens.h"
+#include "common/store/model_files.h"
 
 static enum cps_status add(struct cps_inputs *self, const char *option, const char *path)
 {
@@ -42,12 +43,26 @@ static enum cps_status add_ratings(struct cps_inputs *self, const struct cps_opt
     return add(self, "data", options->data);
 }
 
+/* The names beside the tensors decide which row is whose. */
+static enum cps_status add_model(struct cps_inputs *self, const char *init)
+{
+    struct cps_model_files files;
+    if (!init)
+        return CPS_OK;
+    CPS_TRY(cps_model_files_find(init, &files));
+    CPS_TRY(add(self, "init", files.model));
+    if (!files.has_names)
+        return CPS_OK;
+    CPS_TRY(add(self, "init", files.users));
+    return add(self, "init", files.movies);
+}
+
 enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
 {
     *out = (struct cps_inputs){0};
     if (with_ratings)
         CPS_TRY(add_ratings(out, options));
-    CPS_TRY(add(out, "init", options->init));
+    CPS_TRY(add_model(out, options->init));
     return add(out, "batch-order", options->batch_order);
 }
 

@@ -31,6 +31,7 @@ static uint64_t skip_bad(const struct cps_options *options)
 struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
                                                 const struct cps_initial_file *start)
 {
+    bool by_number = start && !cps_initial_file_has_names(start);
     return (struct cps_dataset_request){.path = options->data,
                                         .train_path = options->train,
                                         .valid_path = options->valid,
@@ -45,8 +46,8 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
                                         .synthetic = !options->data && !options->train,
                                         .valid_pct = options->valid_pct,
                                         .seed = options->seed,
-                                        .user_rows = start ? start->user_rows : 0,
-                                        .movie_rows = start ? start->movie_rows : 0};
+                                        .user_rows = by_number ? start->user_rows : 0,
+                                        .movie_rows = by_number ? start->movie_rows : 0};
 }
 
 static void set_range(const struct cps_options *options, const struct cps_dataset *dataset,

@@ -217,6 +217,34 @@ static void show_notes(const struct cps_dataset *data)
     }
 }
 
+/* Which rows the model of --init has for the data, on the coordinator's rank. */
+static enum cps_status match_start(struct rank *self)
+{
+    struct cps_initial_file *start = &self->start_file;
+    const struct cps_dataset *data = overview(self);
+    if (!self->options->init)
+        return CPS_OK;
+    if (!cps_initial_file_has_names(start)) {
+        cps_log(CPS_LOG_INFO, "note: no users.tsv and movies.tsv beside '%s': its rows are taken by number",
+                start->files.model);
+        return CPS_OK;
+    }
+    CPS_TRY(cps_initial_file_match(start, data));
+    cps_log(CPS_LOG_INFO, "note: '%s' has rows for %u of %u users and %u of %u items; the others are new",
+            self->options->init, data->users.rows - 1 - start->new_users, data->users.rows - 1,
+            data->movies.rows - 1 - start->new_movies, data->movies.rows - 1);
+    return CPS_OK;
+}
+
+/* The servers, which read no ratings, hear from the first rank which rows are whose. */
+static enum cps_status share_start(struct rank *self)
+{
+    bool needed = self->options->init && cps_initial_file_has_names(&self->start_file);
+    if (!needed || self->cluster->ranks == 1)
+        return CPS_OK;
+    return cps_cluster_broadcast(self->cluster, &self->start_file.row_of);
+}
+
 static enum cps_status load(struct rank *self)
 {
     const struct cps_options *options = self->options;
@@ -238,6 +266,7 @@ static enum cps_status load(struct rank *self)
     show_notes(overview(self));
     if (is_directed(self))
         CPS_TRY(self->director->on_data(self->director->context, overview(self)));
+    CPS_TRY(match_start(self));
     return cps_settings_plan(options, overview(self), &self->layout, options->init ? &self->start_file : NULL,
                              &self->plan);
 }
@@ -444,6 +473,7 @@ static enum cps_status prepare(struct rank *self)
     CPS_TRY(lay_out(self));
     CPS_TRY(cps_cluster_agree(self->cluster, load_aloud(self)));
     CPS_TRY(compare_inputs(self));
+    CPS_TRY(share_start(self));
     cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
     CPS_TRY(connect_ranks(self));
     return cps_cluster_agree(self->cluster, create_roles(self));

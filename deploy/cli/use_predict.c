@@ -6,7 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/inference/evaluate.h"
-#include "common/inference/id_index.h"
+#include "common/store/id_index.h"
 #include "deploy/cli/listing.h"
 #include "deploy/cli/pairs.h"
 #include "deploy/cli/session.h"

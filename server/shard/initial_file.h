@@ -1,22 +1,45 @@
-/* A given start (--init FILE.safetensors): the tensors that training begins from. */
+/*
+ * A given start (--init RUN|FILE.safetensors): the tensors that training begins from.
+ *
+ *   users.tsv and movies.tsv beside the tensors   rows are found by external id, or by title where the ratings
+ *                                                 have titles; an id that is new gets a fresh row
+ *   none                                          row r of the data is row r of the tensors
+ *
+ * Which row is which is found on the one rank that has the vocabulary and handed on as an array, since
+ * servers do not read the ratings.
+ */
 #ifndef CPS_SERVER_SHARD_INITIAL_FILE_H
 #define CPS_SERVER_SHARD_INITIAL_FILE_H
 
+#include "common/base/text.h"
+#include "common/data/dataset.h"
 #include "common/model/plan.h"
+#include "common/store/model_files.h"
 #include "common/store/safetensors.h"
 #include "server/shard/table.h"
 
 struct cps_initial_file {
-    const char *path;
+    struct cps_model_files files;
     struct cps_safetensors *file;
     struct cps_safetensors_view user_factors, movie_factors, user_bias, movie_bias;
     bool has_bias;
-    uint32_t user_rows, movie_rows;
+    uint32_t user_rows, movie_rows; /* of the tensors */
+    struct cps_text row_of;         /* uint32_t by key: the tensors' row, CPS_ROW_NONE: new; empty: by number */
+    uint32_t new_users, new_movies;
 };
 
-/* Opens path, which is borrowed. CPS_ERR_DATA. Not collective. */
+/* Opens what path stands for. CPS_ERR_DATA. Not collective. */
 enum cps_status cps_initial_file_open(struct cps_initial_file *self, const char *path);
 void cps_initial_file_close(struct cps_initial_file *self);
+
+/* Whether rows are found by name, so that cps_initial_file_match must be called. */
+static inline bool cps_initial_file_has_names(const struct cps_initial_file *self)
+{
+    return self->files.has_names;
+}
+
+/* Finds the rows of data among the names: fills row_of and counts what is new. */
+enum cps_status cps_initial_file_match(struct cps_initial_file *self, const struct cps_dataset *data);
 
 /* CPS_ERR_DATA when the tensors are not of plan's shape. */
 enum cps_status cps_initial_file_check(const struct cps_initial_file *self, const struct cps_plan *plan);

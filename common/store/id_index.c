@@ -1,5 +1,5 @@
 /* Names of rows -> a hash table of ids; see id_index.h. */
-#include "common/inference/id_index.h"
+#include "common/store/id_index.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,4 +66,46 @@ uint32_t cps_id_index_find(const struct cps_id_index *self, const char *text, si
 {
     uint32_t number = length ? cps_ids_find(&self->ids, text, length) : CPS_IDS_NONE;
     return number == CPS_IDS_NONE ? CPS_ROW_NONE : self->row_of[number];
+}
+
+/* Where names of a vocabulary are looked for: titles first where it has titles, else ids first. */
+struct indexes {
+    struct cps_id_index first, second;
+};
+
+static void indexes_release(struct indexes *self)
+{
+    cps_id_index_release(&self->first);
+    cps_id_index_release(&self->second);
+}
+
+static enum cps_status indexes_build(const struct cps_row_names *names, bool by_title, struct indexes *out)
+{
+    *out = (struct indexes){0};
+    CPS_TRY(cps_id_index_build(names, by_title, &out->first));
+    enum cps_status status = names->title ? cps_id_index_build(names, !by_title, &out->second) : CPS_OK;
+    if (status != CPS_OK)
+        indexes_release(out);
+    return status;
+}
+
+static uint32_t find_in(const struct indexes *self, const char *name, size_t length)
+{
+    uint32_t row = cps_id_index_find(&self->first, name, length);
+    return row != CPS_ROW_NONE ? row : cps_id_index_find(&self->second, name, length);
+}
+
+enum cps_status cps_id_index_match(const struct cps_row_names *names, bool by_title,
+                                   const struct cps_vocabulary *vocabulary, uint32_t **row_of)
+{
+    struct indexes indexes;
+    CPS_TRY(indexes_build(names, by_title, &indexes));
+    enum cps_status status = cps_alloc("rows by name", vocabulary->rows, sizeof **row_of, row_of);
+    for (uint32_t row = 0; status == CPS_OK && row < vocabulary->rows; row++) {
+        uint64_t length;
+        const char *name = cps_vocabulary_name(vocabulary, row, &length);
+        (*row_of)[row] = find_in(&indexes, name, (size_t)length);
+    }
+    indexes_release(&indexes);
+    return status;
 }
