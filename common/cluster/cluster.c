@@ -122,11 +122,25 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
     return finish(self, "start", code, &request);
 }
 
+/* What names a run, and what its ranks alone know. */
+struct run_secret {
+    uint64_t run_id;
+    uint8_t key[CPS_SECRET_BYTES];
+};
+
+static void keep_secret(struct cps_cluster *self, const struct run_secret *secret)
+{
+    self->run_id = secret->run_id;
+    memcpy(self->key, secret->key, sizeof self->key);
+}
+
 static enum cps_status choose_run_id(struct cps_cluster *self)
 {
-    while (self->rank == 0 && self->run_id == 0)
-        if (getrandom(&self->run_id, sizeof self->run_id, 0) < 0 && errno != EINTR)
+    struct run_secret secret = {0};
+    while (self->rank == 0 && secret.run_id == 0)
+        if (getrandom(&secret, sizeof secret, 0) != sizeof secret && errno != EINTR)
             return cps_fail(CPS_ERR_INTERNAL, "cannot draw a run id: %s", strerror(errno));
+    keep_secret(self, &secret);
     return CPS_OK;
 }
 
@@ -134,9 +148,13 @@ static enum cps_status share_run_id(struct cps_cluster *self)
 {
     if (!self->mpi)
         return CPS_OK;
+    struct run_secret secret = {.run_id = self->run_id};
+    memcpy(secret.key, self->key, sizeof secret.key);
     MPI_Request request;
-    int code = MPI_Ibcast(&self->run_id, 1, MPI_UINT64_T, 0, self->mpi->collectives, &request);
-    return finish(self, "share a run id", code, &request);
+    int code = MPI_Ibcast(&secret, sizeof secret, MPI_BYTE, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "share a run id", code, &request));
+    keep_secret(self, &secret);
+    return CPS_OK;
 }
 
 /* Numbers the hosts in the order of the first rank on each. */
@@ -363,7 +381,8 @@ static enum cps_status bind_control(struct cps_cluster *self, const struct cps_c
         CPS_TRY(cps_interface_address(network->interface, self->one_host, address));
     struct cps_zmq_options options = {.route = *route,
                                       .pool = pool,
-                                      .run_id = self->run_id,
+                                      .key = self->key,
+                                      .most_bytes = network->most_bytes,
                                       .tcp = tcp,
                                       .address = address,
                                       .base_port = network->base_port};

@@ -20,6 +20,7 @@
 #include "common/cluster/job.h"
 #include "common/net/buffer.h"
 #include "common/net/route.h"
+#include "common/net/secret.h"
 #include "common/net/transport.h"
 
 #define CPS_HOST_BYTES 128
@@ -27,8 +28,9 @@
 
 struct cps_cluster {
     uint32_t rank, ranks;
-    uint64_t run_id; /* the same on every rank, of this run alone; never 0 */
-    bool one_host;   /* all ranks share a kernel, its memory and its network */
+    uint64_t run_id;               /* the same on every rank, of this run alone; never 0 */
+    uint8_t key[CPS_SECRET_BYTES]; /* likewise, and known to nobody else */
+    bool one_host;                 /* all ranks share a kernel, its memory and its network */
     uint32_t host_count;
     char (*hosts)[CPS_HOST_BYTES]; /* [ranks]: names */
     uint32_t *host_of;             /* [ranks]: 0 .. host_count - 1, in order of appearance */
@@ -68,6 +70,7 @@ struct cps_cluster_network {
     bool mpi_rows;         /* rows over MPI, beside control */
     const char *interface; /* of tcp: a name, a network or NULL; see net/interface.h */
     uint32_t base_port;    /* of tcp: 0 takes free ports */
+    size_t most_bytes;     /* that a payload may have; 0: any */
 };
 
 /* Opens control, over ipc or (when asked, or ranks are on several hosts) tcp, and bulk if rows are to go

@@ -116,6 +116,14 @@ enum cps_status cps_message_end(const struct cps_message *message)
     return hint[0] ? cps_hint(status, "%s", hint) : status;
 }
 
+size_t cps_message_most_bytes(uint32_t batch_size, uint32_t width)
+{
+    size_t row =
+        (size_t)width * sizeof(int64_t) + 2 * sizeof(uint32_t); /* a sum, and keys to push and to pull */
+    size_t rows = 2 * (size_t)batch_size;                       /* a user's and a movie's each */
+    return rows * row > CPS_MESSAGE_ROOM / 2 ? rows * row + CPS_MESSAGE_ROOM / 2 : CPS_MESSAGE_ROOM;
+}
+
 enum cps_status cps_message_check(const struct cps_message *message, uint32_t width)
 {
     static enum cps_status (*const checks[])(const struct cps_message *, uint32_t) = {

@@ -162,6 +162,12 @@ bool cps_message_allowed(enum cps_message_kind kind, unsigned from, unsigned to)
  * error. Returns its status. */
 enum cps_status cps_message_end(const struct cps_message *message);
 
+/* The largest payload of any honest message of a run: what is larger is refused before memory is taken for
+ * it. It is that of an exchange or its answer, for rows of width floats and every row of a batch of
+ * batch_size in one share, or CPS_MESSAGE_ROOM where that is more; no other kind may need more than that. */
+#define CPS_MESSAGE_ROOM ((size_t)64 << 20)
+size_t cps_message_most_bytes(uint32_t batch_size, uint32_t width);
+
 /* Checks that the payload's size is what the body says, for rows of width floats; a role does it before it
  * looks at a payload. CPS_ERR_PEER otherwise: a peer that speaks wrongly is a lost one. */
 enum cps_status cps_message_check(const struct cps_message *message, uint32_t width);

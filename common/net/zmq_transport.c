@@ -1,12 +1,18 @@
 /*
  * One ROUTER socket a rank. Every pair of ranks has one connection, made by the higher
- * rank; both ends know each other by an identity of run and rank, so that what belongs
- * to another run, or to nobody, is recognised and dropped:
+ * rank; both ends know each other by names that follow from the key of the run (secret.h),
+ * so that what belongs to another run, or to nobody, is recognised and dropped:
  *
- *     frames:  | 'c' run_id rank | header (codec.h) | payload, if any |
+ *     frames:  | name | header (codec.h) | payload, if any |        over ipc
+ *     frames:  | name | code, header     | payload, if any |        over tcp
+ *
+ * The end that listens tells nothing of itself. A name is used for one connection alone, and
+ * whoever has it may take the connection over: only the rank itself, after a reset that the
+ * other end has not noticed yet.
  *
  * Payloads are copied into ZeroMQ's own memory and out of it: its I/O thread frees them
- * when it likes, while a pool of buffers is one thread's. At 4 kB that is 0.1 us of a hop.
+ * when it likes, while a pool of buffers is one thread's. At 4 kB that is 0.1 us of a hop;
+ * its code takes 2 us on each side.
  */
 #include "common/net/zmq_transport.h"
 
@@ -15,41 +21,50 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zmq.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/codec.h"
+#include "common/net/gate.h"
+#include "common/net/ipc_folder.h"
 
-enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000 };
+enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000, BACKLOG = 256, CODE_BYTES = 8 };
 
-struct identity {
-    uint8_t prefix; /* not zero: those ZeroMQ keeps to itself */
-    uint8_t run_id[8];
-    uint8_t rank[4];
-};
+static const char ZAP_DOMAIN[] = "collab-ps";
 
 struct zmq_transport {
     struct cps_transport base;
     struct cps_route route;
     struct cps_buffer_pool *pool;
-    uint64_t run_id;
+    uint8_t key[CPS_SECRET_BYTES];
+    struct cps_secret_name *names; /* [ranks]: of each for its connection with this one */
+    bool coded;                    /* frames carry a code */
+    char folder[CPS_IPC_FOLDER_BYTES];
     void *context;
     void *socket;
+    struct cps_gate *gate; /* NULL over ipc */
     uint64_t strangers;
+    bool told; /* of the first of them */
 };
-
-static struct identity identity_of(const struct zmq_transport *self, uint32_t rank)
-{
-    struct identity identity = {.prefix = 'c'};
-    memcpy(identity.run_id, &self->run_id, sizeof identity.run_id);
-    memcpy(identity.rank, &rank, sizeof identity.rank);
-    return identity;
-}
 
 static enum cps_status fail_zmq(const char *what)
 {
     return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot %s: %s", what, zmq_strerror(errno));
+}
+
+/* Writes what goes before the payload; returns its bytes. */
+static size_t encode_start(const struct zmq_transport *self, const struct cps_message *message,
+                           uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES])
+{
+    if (!self->coded)
+        return cps_codec_encode(message, start);
+    size_t bytes = cps_codec_encode(message, start + CODE_BYTES);
+    const struct cps_buffer *payload = message->payload;
+    uint64_t code = cps_secret_code(self->key, start + CODE_BYTES, bytes, payload ? payload->data : NULL,
+                                    cps_message_payload_bytes(message));
+    memcpy(start, &code, sizeof code);
+    return CODE_BYTES + bytes;
 }
 
 /* Sends all frames, or none and *sent is false: the bound end can address a peer only once that has shaken
@@ -57,22 +72,22 @@ static enum cps_status fail_zmq(const char *what)
 static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
-    struct identity peer = identity_of(self, self->route.node_rank[message->to]);
+    const struct cps_secret_name *peer = &self->names[self->route.node_rank[message->to]];
     *sent = false;
-    if (zmq_send(self->socket, &peer, sizeof peer, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
+    if (zmq_send(self->socket, peer, sizeof *peer, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         if (errno == EHOSTUNREACH || errno == EAGAIN || errno == EINTR)
             return CPS_OK;
         return fail_zmq("send");
     }
-    uint8_t header[CPS_CODEC_HEADER_BYTES];
-    size_t header_bytes = cps_codec_encode(message, header);
+    uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES];
+    size_t start_bytes = encode_start(self, message, start);
     const struct cps_buffer *payload = message->payload;
-    if (zmq_send(self->socket, header, header_bytes, ZMQ_DONTWAIT | (payload ? ZMQ_SNDMORE : 0)) < 0)
+    if (zmq_send(self->socket, start, start_bytes, ZMQ_DONTWAIT | (payload ? ZMQ_SNDMORE : 0)) < 0)
         return fail_zmq("send a header");
     if (payload && zmq_send(self->socket, payload->data, payload->size, ZMQ_DONTWAIT) < 0)
         return fail_zmq("send a payload");
     self->base.counters.sent[message->kind]++;
-    self->base.counters.sent_bytes[message->kind] += header_bytes + cps_message_payload_bytes(message);
+    self->base.counters.sent_bytes[message->kind] += start_bytes + cps_message_payload_bytes(message);
     *sent = true;
     return CPS_OK;
 }
@@ -97,21 +112,24 @@ static void skip_rest(struct zmq_transport *self, zmq_msg_t *frame)
 /* The rank of the sender, from the first frame; false for a stranger. */
 static bool sender_of(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t *rank)
 {
-    if (zmq_msg_size(frame) != sizeof(struct identity) || !zmq_msg_more(frame))
+    if (zmq_msg_size(frame) != sizeof(struct cps_secret_name) || !zmq_msg_more(frame))
         return false;
-    memcpy(rank, (const uint8_t *)zmq_msg_data(frame) + offsetof(struct identity, rank), sizeof *rank);
-    if (*rank >= self->route.ranks)
-        return false;
-    struct identity expected = identity_of(self, *rank);
-    return memcmp(zmq_msg_data(frame), &expected, sizeof expected) == 0;
+    *rank = cps_secret_name_rank(zmq_msg_data(frame));
+    return *rank < self->route.ranks &&
+           memcmp(zmq_msg_data(frame), &self->names[*rank], sizeof *self->names) == 0;
+}
+
+/* Reads the next part of a message in place of *frame. */
+static enum cps_status next_part(struct zmq_transport *self, zmq_msg_t *frame)
+{
+    zmq_msg_close(frame);
+    zmq_msg_init(frame);
+    return zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) < 0 ? fail_zmq("receive a message") : CPS_OK;
 }
 
 static enum cps_status read_payload(struct zmq_transport *self, zmq_msg_t *frame, struct cps_message *out)
 {
-    zmq_msg_close(frame);
-    zmq_msg_init(frame);
-    if (zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) < 0)
-        return fail_zmq("receive a payload");
+    CPS_TRY(next_part(self, frame));
     size_t bytes = zmq_msg_size(frame);
     if (bytes == 0)
         return CPS_OK;
@@ -120,22 +138,55 @@ static enum cps_status read_payload(struct zmq_transport *self, zmq_msg_t *frame
     return CPS_OK;
 }
 
-/* Header and payload of a message from rank peer, whose identity was *frame. */
+/* True when code is that of the header and of the payload of a message. */
+static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, size_t start_bytes,
+                       const struct cps_buffer *payload)
+{
+    uint64_t code;
+    memcpy(&code, start, sizeof code);
+    return code == cps_secret_code(self->key, start + CODE_BYTES, start_bytes - CODE_BYTES,
+                                   payload ? payload->data : NULL, payload ? payload->size : 0);
+}
+
+/* Header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for one that is to be
+ * dropped. */
 static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame, uint32_t peer,
                                     struct cps_message *out)
 {
-    zmq_msg_close(frame);
-    zmq_msg_init(frame);
-    if (zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) < 0)
-        return fail_zmq("receive a header");
-    size_t header_bytes = zmq_msg_size(frame);
-    CPS_TRY(cps_codec_decode(zmq_msg_data(frame), header_bytes, out));
-    CPS_TRY(cps_route_check(&self->route, peer, out));
+    uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES];
+    size_t code_bytes = self->coded ? CODE_BYTES : 0;
+    struct cps_message arrived = {0};
+    CPS_TRY(next_part(self, frame));
+    size_t start_bytes = zmq_msg_size(frame);
+    if (start_bytes < code_bytes || start_bytes > code_bytes + CPS_CODEC_HEADER_BYTES)
+        return cps_fail(CPS_ERR_PEER, "rank %u sent %zu bytes that are no message header", peer, start_bytes);
+    memcpy(start, zmq_msg_data(frame), start_bytes);
     if (zmq_msg_more(frame))
-        CPS_TRY(read_payload(self, frame, out));
+        CPS_TRY(read_payload(self, frame, &arrived));
+    enum cps_status status = CPS_OK;
+    if (self->coded && !is_genuine(self, start, start_bytes, arrived.payload))
+        status = cps_fail(CPS_ERR_PEER, "a message in the name of rank %u is damaged or forged", peer);
+    if (status == CPS_OK)
+        status = cps_codec_decode(start + code_bytes, start_bytes - code_bytes, out);
+    if (status == CPS_OK)
+        status = cps_route_check(&self->route, peer, out);
+    if (status != CPS_OK) {
+        cps_message_release(&arrived);
+        return status;
+    }
+    out->payload = arrived.payload;
     self->base.counters.received[out->kind]++;
-    self->base.counters.received_bytes[out->kind] += header_bytes + cps_message_payload_bytes(out);
+    self->base.counters.received_bytes[out->kind] += start_bytes + cps_message_payload_bytes(out);
     return CPS_OK;
+}
+
+/* Counts a message that is dropped, and tells of the first. */
+static void drop_stranger(struct zmq_transport *self, const char *why)
+{
+    self->strangers++;
+    if (!self->told)
+        cps_warn("rank %u drops a message that is not of this run, and all like it: %s", self->route.rank, why);
+    self->told = true;
 }
 
 static enum cps_status transport_receive(struct cps_transport *base, struct cps_message *out, bool *received)
@@ -145,16 +196,18 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
     zmq_msg_t frame;
     while (next_frame(self, &frame)) {
         uint32_t peer;
-        if (sender_of(self, &frame, &peer)) {
-            enum cps_status status = read_message(self, &frame, peer, out);
-            skip_rest(self, &frame);
-            zmq_msg_close(&frame);
+        enum cps_status status = CPS_ERR_PEER;
+        if (sender_of(self, &frame, &peer))
+            status = read_message(self, &frame, peer, out);
+        else
+            cps_fail(CPS_ERR_PEER, "its sender is no rank");
+        skip_rest(self, &frame);
+        zmq_msg_close(&frame);
+        if (status != CPS_ERR_PEER) {
             *received = status == CPS_OK;
             return status;
         }
-        self->strangers++;
-        skip_rest(self, &frame);
-        zmq_msg_close(&frame);
+        drop_stranger(self, cps_error_text());
     }
     return CPS_OK;
 }
@@ -178,9 +231,13 @@ static void transport_destroy(struct cps_transport *base)
     struct zmq_transport *self = (struct zmq_transport *)base;
     if (self->socket)
         zmq_close(self->socket);
-    /* What was handed over leaves within the linger time; a second signal only shortens it. */
+    /* What was handed over leaves within the linger time; a second signal only shortens it. The gate closes
+     * its socket when it hears of the end. */
     while (self->context && zmq_ctx_term(self->context) != 0 && errno == EINTR)
         continue;
+    cps_gate_close(&self->gate);
+    cps_ipc_folder_remove(self->folder);
+    free(self->names);
     free(self);
 }
 
@@ -197,33 +254,45 @@ static bool set_option(struct zmq_transport *self, int option, int value)
     return zmq_setsockopt(self->socket, option, &value, sizeof value) == 0;
 }
 
+static bool set_text(struct zmq_transport *self, int option, const void *text, size_t bytes)
+{
+    return zmq_setsockopt(self->socket, option, text, bytes) == 0;
+}
+
+/* No message part may be larger than the largest of ours: it is refused before memory is taken for it. */
+static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
+{
+    int64_t most = (int64_t)most_bytes;
+    if (most > 0 && most < CODE_BYTES + CPS_CODEC_HEADER_BYTES)
+        most = CODE_BYTES + CPS_CODEC_HEADER_BYTES;
+    return most <= 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
+}
+
 static enum cps_status open_socket(struct zmq_transport *self, const struct cps_zmq_options *options)
 {
     self->context = zmq_ctx_new();
+    if (self->context && options->tcp)
+        CPS_TRY(cps_gate_open(self->context, self->names, self->route.ranks, &self->gate));
     self->socket = self->context ? zmq_socket(self->context, ZMQ_ROUTER) : NULL;
     if (!self->socket)
         return fail_zmq("open a socket");
-    struct identity own = identity_of(self, self->route.rank);
-    bool ok = zmq_setsockopt(self->socket, ZMQ_ROUTING_ID, &own, sizeof own) == 0 &&
-              set_option(self, ZMQ_ROUTER_MANDATORY, 1) && set_option(self, ZMQ_ROUTER_HANDOVER, 1) &&
+    bool ok = set_option(self, ZMQ_ROUTER_MANDATORY, 1) && set_option(self, ZMQ_ROUTER_HANDOVER, 1) &&
               set_option(self, ZMQ_LINGER, LINGER_MS) && set_option(self, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-              set_option(self, ZMQ_RECONNECT_IVL, 20) && set_option(self, ZMQ_RECONNECT_IVL_MAX, 1000);
+              set_option(self, ZMQ_BACKLOG, BACKLOG) && set_option(self, ZMQ_RECONNECT_IVL, 20) &&
+              set_option(self, ZMQ_RECONNECT_IVL_MAX, 1000) && limit_parts(self, options->most_bytes);
     if (ok && options->tcp)
         ok = set_option(self, ZMQ_TCP_KEEPALIVE, 1) &&
-             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL);
-    if (ok && !options->tcp) {
-        /* An abstract socket has no permissions; the kernel vouches for the user instead. */
-        uid_t user = geteuid();
-        ok = zmq_setsockopt(self->socket, ZMQ_IPC_FILTER_UID, &user, sizeof user) == 0;
-    }
+             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) &&
+             set_text(self, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, sizeof ZAP_DOMAIN - 1) &&
+             set_option(self, ZMQ_PLAIN_SERVER, 1);
     return ok ? CPS_OK : fail_zmq("set up a socket");
 }
 
-static void wanted_endpoint(const struct cps_zmq_options *options, char endpoint[CPS_ENDPOINT_BYTES])
+static void wanted_endpoint(const struct zmq_transport *self, const struct cps_zmq_options *options,
+                            char endpoint[CPS_ENDPOINT_BYTES])
 {
     if (!options->tcp) {
-        snprintf(endpoint, CPS_ENDPOINT_BYTES, "ipc://@collab-ps-%016" PRIx64 "-%u", options->run_id,
-                 options->route.rank);
+        snprintf(endpoint, CPS_ENDPOINT_BYTES, "ipc://%s/" CPS_IPC_SOCKET, self->folder);
         return;
     }
     char port[16] = "*";
@@ -238,7 +307,9 @@ static enum cps_status bind_socket(struct zmq_transport *self, const struct cps_
                                    char endpoint[CPS_ENDPOINT_BYTES])
 {
     char wanted[CPS_ENDPOINT_BYTES];
-    wanted_endpoint(options, wanted);
+    if (!options->tcp)
+        CPS_TRY(cps_ipc_folder_make(self->folder));
+    wanted_endpoint(self, options, wanted);
     if (options->tcp && options->base_port && options->base_port + options->route.rank > 65535)
         return cps_fail(CPS_ERR_USAGE, "port %u + rank %u is beyond 65535", options->base_port,
                         options->route.rank);
@@ -262,8 +333,13 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     self->base.ops = &zmq_ops;
     self->route = options->route;
     self->pool = options->pool;
-    self->run_id = options->run_id;
-    enum cps_status status = open_socket(self, options);
+    self->coded = options->tcp;
+    memcpy(self->key, options->key, sizeof self->key);
+    enum cps_status status = cps_alloc("names of ranks", self->route.ranks, sizeof *self->names, &self->names);
+    for (uint32_t rank = 0; status == CPS_OK && rank < self->route.ranks; rank++)
+        self->names[rank] = cps_secret_name(self->key, rank, self->route.rank);
+    if (status == CPS_OK)
+        status = open_socket(self, options);
     if (status == CPS_OK)
         status = bind_socket(self, options, endpoint);
     if (status != CPS_OK) {
@@ -274,13 +350,26 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     return CPS_OK;
 }
 
+/* What the next connection says of this rank, and what the other end is called here. */
+static bool name_ends(struct zmq_transport *self, uint32_t peer)
+{
+    struct cps_secret_name own = cps_secret_name(self->key, self->route.rank, peer);
+    char password[CPS_SECRET_TEXT_BYTES];
+    cps_secret_name_text(&own, password);
+    bool ok = set_text(self, ZMQ_ROUTING_ID, &own, sizeof own) &&
+              set_text(self, ZMQ_CONNECT_ROUTING_ID, &self->names[peer], sizeof *self->names);
+    if (ok && self->gate)
+        ok = set_text(self, ZMQ_PLAIN_USERNAME, "rank", 4) &&
+             set_text(self, ZMQ_PLAIN_PASSWORD, password, strlen(password));
+    return ok;
+}
+
 enum cps_status cps_zmq_transport_connect(struct cps_transport *base,
                                           const char (*endpoints)[CPS_ENDPOINT_BYTES])
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
     for (uint32_t rank = 0; rank < self->route.rank; rank++) {
-        struct identity peer = identity_of(self, rank);
-        if (zmq_setsockopt(self->socket, ZMQ_CONNECT_ROUTING_ID, &peer, sizeof peer) != 0)
+        if (!name_ends(self, rank))
             return fail_zmq("name a peer");
         if (zmq_connect(self->socket, endpoints[rank]) != 0)
             return cps_fail(CPS_ERR_PEER, "cannot connect to rank %u at '%s': %s", rank, endpoints[rank],

@@ -1,6 +1,7 @@
 /*
- * Messages over ZeroMQ: between processes of one host through abstract Unix sockets (ipc),
- * between hosts through TCP. Made in two steps, because a rank must have bound its
+ * Messages over ZeroMQ: between processes of one host through Unix sockets in folders of their user's (ipc),
+ * between hosts through TCP, where a connection needs a password of the run (gate.h), and a frame a code
+ * (secret.h). Made in two steps, because a rank must have bound its
  * endpoint before another may learn of it:
  *
  *     cps_zmq_transport_bind(&options, &transport, endpoint);
@@ -11,6 +12,7 @@
 #define CPS_NET_ZMQ_TRANSPORT_H
 
 #include "common/net/route.h"
+#include "common/net/secret.h"
 #include "common/net/transport.h"
 
 #define CPS_ENDPOINT_BYTES 128
@@ -18,10 +20,11 @@
 struct cps_zmq_options {
     struct cps_route route;
     struct cps_buffer_pool *pool; /* borrowed: what is received lives in it */
-    uint64_t run_id;
-    bool tcp;            /* else ipc */
-    const char *address; /* of tcp: see cps_interface_address() */
-    uint32_t base_port;  /* of tcp: rank r takes base_port + r; 0: any free port */
+    const uint8_t *key;           /* [CPS_SECRET_BYTES], of the run */
+    size_t most_bytes;            /* that a payload may have; 0: any */
+    bool tcp;                     /* else ipc */
+    const char *address;          /* of tcp: see cps_interface_address() */
+    uint32_t base_port;           /* of tcp: rank r takes base_port + r; 0: any free port */
 };
 
 /* Binds. endpoint is what higher ranks connect to. CPS_ERR_USAGE when the port is taken or
@@ -33,7 +36,8 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
 enum cps_status cps_zmq_transport_connect(struct cps_transport *self,
                                           const char (*endpoints)[CPS_ENDPOINT_BYTES]);
 
-/* Messages dropped because they came from no rank of this run. */
+/* Messages dropped because they came from no rank of this run, were damaged or forged, or were for nobody
+ * here. */
 uint64_t cps_zmq_transport_strangers(const struct cps_transport *self);
 
 #endif

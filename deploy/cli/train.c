@@ -311,6 +311,7 @@ static enum cps_status connect_ranks(struct rank *self)
         .mpi_rows = rows_over_mpi(self),
         .interface = self->options->interface,
         .base_port = self->options->port,
+        .most_bytes = cps_message_most_bytes(self->options->batch_size, self->options->factors + 1),
     };
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }

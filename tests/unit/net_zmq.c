@@ -1,6 +1,7 @@
 /* The ZeroMQ transport between several ends of one thread, over ipc and tcp. */
 #include "tests/unit/check.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,16 +22,24 @@ struct net {
     char endpoints[RANKS][CPS_ENDPOINT_BYTES];
 };
 
+/* The key of a run, by its number. */
+static const uint8_t *key_of(uint64_t run_id)
+{
+    static uint8_t key[CPS_SECRET_BYTES];
+    memcpy(key, &run_id, sizeof run_id);
+    return key;
+}
+
 static struct cps_zmq_options options_of(struct cps_buffer_pool *pool, uint32_t rank, bool tcp, uint64_t run_id)
 {
     return (struct cps_zmq_options){.route = {rank, RANKS, RANKS + 1, 1, node_rank, NULL, 0},
                                     .pool = pool,
-                                    .run_id = run_id,
+                                    .key = key_of(run_id),
+                                    .most_bytes = 4000000,
                                     .tcp = tcp,
                                     .address = "127.0.0.1"};
 }
 
-/* Another run id a test, as abstract names are gone only when their socket is. */
 static void open_net(struct net *net, bool tcp, uint64_t run_id)
 {
     check_ok(cps_buffer_pool_create(&net->pool));
@@ -193,21 +202,26 @@ static void taken_ports_are_named(void **state)
     close_net(&net);
 }
 
-/* A ZeroMQ socket that is no end of the net. */
+/* A ZeroMQ socket that is no end of the net, with the name (and over tcp the password) that rank of another
+ * run, or of this, has for rank 0. */
 struct outsider {
     void *context, *socket;
 };
 
 static void outsider_open(struct outsider *self, const char *endpoint, uint64_t run_id, uint32_t rank)
 {
-    uint8_t identity[13] = {'c'};
-    memcpy(identity + 1, &run_id, 8);
-    memcpy(identity + 9, &rank, 4);
+    struct cps_secret_name name = cps_secret_name(key_of(run_id), rank, 0);
+    char password[CPS_SECRET_TEXT_BYTES];
     int linger = 100;
+    cps_secret_name_text(&name, password);
     self->context = zmq_ctx_new();
     self->socket = zmq_socket(self->context, ZMQ_DEALER);
-    zmq_setsockopt(self->socket, ZMQ_ROUTING_ID, identity, sizeof identity);
+    zmq_setsockopt(self->socket, ZMQ_ROUTING_ID, &name, sizeof name);
     zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger);
+    if (strncmp(endpoint, "tcp", 3) == 0) {
+        zmq_setsockopt(self->socket, ZMQ_PLAIN_USERNAME, "rank", 4);
+        zmq_setsockopt(self->socket, ZMQ_PLAIN_PASSWORD, password, strlen(password));
+    }
     assert_int_equal(zmq_connect(self->socket, endpoint), 0);
 }
 
@@ -215,6 +229,20 @@ static void outsider_close(struct outsider *self)
 {
     zmq_close(self->socket);
     zmq_ctx_term(self->context);
+}
+
+/* Lets rank 0 read until so many messages were dropped, or for a while; it takes none of them. */
+static void drop(struct net *net, uint64_t wanted, uint64_t within_ns)
+{
+    uint64_t deadline = cps_clock_ns() + within_ns;
+    struct cps_message message;
+    bool received;
+    while (cps_zmq_transport_strangers(net->ends[0]) < wanted && cps_clock_ns() < deadline) {
+        check_ok(net->ends[0]->ops->receive(net->ends[0], &message, &received));
+        assert_false(received);
+        net->ends[0]->ops->wait(net->ends[0], 1000000);
+    }
+    check_int(cps_zmq_transport_strangers(net->ends[0]), wanted, "messages dropped");
 }
 
 static void strangers_are_ignored(void **state)
@@ -228,15 +256,7 @@ static void strangers_are_ignored(void **state)
     zmq_send(other_run.socket, "what", 4, ZMQ_SNDMORE);
     zmq_send(other_run.socket, "ever", 4, 0);
     zmq_send(other_rank.socket, "whatever", 8, 0);
-    uint64_t deadline = cps_clock_ns() + DEADLINE_NS;
-    struct cps_message message;
-    bool received = false;
-    while (cps_zmq_transport_strangers(net.ends[0]) < 2 && cps_clock_ns() < deadline) {
-        check_ok(net.ends[0]->ops->receive(net.ends[0], &message, &received));
-        assert_false(received);
-        net.ends[0]->ops->wait(net.ends[0], 1000000);
-    }
-    check_int(cps_zmq_transport_strangers(net.ends[0]), 2, "strangers");
+    drop(&net, 2, DEADLINE_NS);
     connect_net(&net);
     send_one(&net, 2, 0, 1, 5, RUN + 5);
     expect(&net, 2, 0, 1, 5);
@@ -245,42 +265,104 @@ static void strangers_are_ignored(void **state)
     close_net(&net);
 }
 
-static enum cps_status receive_status(struct net *net, uint32_t rank)
+/* Over tcp they do not get as far as to say anything, and do not hear who answers. */
+static void strangers_do_not_come_in(void **state)
 {
-    uint64_t deadline = cps_clock_ns() + DEADLINE_NS;
-    enum cps_status status = CPS_OK;
-    while (status == CPS_OK && cps_clock_ns() < deadline) {
-        struct cps_message message;
-        bool received;
-        status = net->ends[rank]->ops->receive(net->ends[rank], &message, &received);
-        if (status == CPS_OK) {
-            assert_false(received);
-            net->ends[rank]->ops->wait(net->ends[rank], 1000000);
-        }
-    }
-    return status;
+    (void)state;
+    struct net net;
+    struct outsider other;
+    open_net(&net, true, RUN + 10);
+    outsider_open(&other, net.endpoints[0], RUN + 11, 1);
+    zmq_send(other.socket, "whatever", 8, 0);
+    drop(&net, 0, 200000000);
+    connect_net(&net);
+    send_one(&net, 2, 0, 1, 5, RUN + 10);
+    expect(&net, 2, 0, 1, 5);
+    outsider_close(&other);
+    close_net(&net);
 }
 
-/* A peer that speaks wrongly is a lost one; what follows it is still read. */
-static void broken_peers_are_named(void **state)
+/* Header and payload as rank 1 would send them to rank 0, with bit `flip` of it all turned over. */
+static void forge(struct outsider *peer, uint64_t run_id, uint64_t sequence, int flip)
+{
+    uint8_t start[8 + CPS_CODEC_HEADER_BYTES], payload[32] = {7};
+    struct cps_message message = {
+        .kind = CPS_MESSAGE_REPORT, .from = 2, .to = 0, .run_id = run_id, .sequence = sequence};
+    size_t bytes = cps_codec_encode(&message, start + 8);
+    uint64_t code = cps_secret_code(key_of(run_id), start + 8, bytes, payload, sizeof payload);
+    memcpy(start, &code, sizeof code);
+    if (flip >= 0 && (size_t)flip < 8 * (8 + bytes))
+        start[flip / 8] ^= (uint8_t)(1u << flip % 8);
+    else if (flip >= 0)
+        payload[(size_t)flip / 8 - 8 - bytes] ^= (uint8_t)(1u << flip % 8);
+    zmq_send(peer->socket, start, 8 + bytes, ZMQ_SNDMORE);
+    zmq_send(peer->socket, payload, sizeof payload, 0);
+}
+
+/* Even one who knows the password: each flipped bit of a frame is noticed, and drops it alone. */
+static void forged_frames_are_dropped(void **state)
+{
+    (void)state;
+    enum { FLIPS = 300 };
+    struct net net;
+    struct outsider peer;
+    open_net(&net, true, RUN + 12);
+    outsider_open(&peer, net.endpoints[0], RUN + 12, 1);
+    for (int flip = 0; flip < FLIPS; flip++)
+        forge(&peer, RUN + 12, 3, flip);
+    drop(&net, FLIPS, DEADLINE_NS);
+    forge(&peer, RUN + 12, 4, -1);
+    struct cps_message message;
+    receive_one(&net, 0, &message);
+    check_int(message.sequence, 4, "sequence of the genuine one");
+    cps_message_release(&message);
+    outsider_close(&peer);
+    close_net(&net);
+}
+
+/* What is no message, or not for the roles it names, is dropped; what follows is still read. */
+static void broken_messages_are_dropped(void **state)
 {
     (void)state;
     struct net net;
     struct outsider peer;
     open_net(&net, false, RUN + 7);
     outsider_open(&peer, net.endpoints[0], RUN + 7, 1);
-    uint8_t header[CPS_CODEC_HEADER_BYTES];
+    uint8_t header[CPS_CODEC_HEADER_BYTES + 1];
     struct cps_message message = {.kind = CPS_MESSAGE_READY, .from = 3, .to = 0, .run_id = RUN + 7};
     size_t bytes = cps_codec_encode(&message, header);
     zmq_send(peer.socket, "junk", 4, 0);
+    zmq_send(peer.socket, header, sizeof header, 0);
     zmq_send(peer.socket, header, bytes, 0); /* node 3 is not on rank 1 */
-    check_fails(receive_status(&net, 0), CPS_ERR_PEER, "no message header");
-    check_fails(receive_status(&net, 0), CPS_ERR_PEER, "from node 3 to node 0");
+    message = (struct cps_message){.kind = CPS_MESSAGE_PLAN, .from = 2, .to = 0, .run_id = RUN + 7};
+    zmq_send(peer.socket, header, cps_codec_encode(&message, header), 0); /* a worker decides no plan */
+    drop(&net, 4, DEADLINE_NS);
+    message.kind = CPS_MESSAGE_READY;
+    zmq_send(peer.socket, header, cps_codec_encode(&message, header), 0);
+    receive_one(&net, 0, &message);
+    check_int(message.kind, CPS_MESSAGE_READY, "kind");
     outsider_close(&peer);
     close_net(&net);
 }
 
-/* The abstract socket of one user is none of another's. Only root can become another user to try. */
+/* A part larger than any honest one ends its connection before it is read. */
+static void large_parts_are_refused(void **state)
+{
+    (void)state;
+    struct net net;
+    struct outsider peer;
+    open_net(&net, false, RUN + 13);
+    outsider_open(&peer, net.endpoints[0], RUN + 13, 1);
+    char *large = calloc(1, 5000000);
+    assert_non_null(large);
+    zmq_send(peer.socket, large, 5000000, 0);
+    drop(&net, 0, 200000000);
+    free(large);
+    outsider_close(&peer);
+    close_net(&net);
+}
+
+/* The folder of a socket is for its user alone. Only root can become another user to try. */
 static void other_users_are_kept_out(void **state)
 {
     (void)state;
@@ -295,12 +377,8 @@ static void other_users_are_kept_out(void **state)
         char endpoint[CPS_ENDPOINT_BYTES];
         if (setuid(65534) != 0 || read(endpoint_pipe[0], endpoint, sizeof endpoint) != (ssize_t)sizeof endpoint)
             _exit(1);
-        struct outsider other;
-        outsider_open(&other, endpoint, RUN + 9, 1);
-        zmq_send(other.socket, "whatever", 8, 0);
-        cps_sleep_ns(300000000);
-        outsider_close(&other);
-        _exit(0);
+        int code = access(endpoint + strlen("ipc://"), F_OK);
+        _exit(code != 0 && errno == EACCES ? 0 : 1);
     }
     struct net net;
     open_net(&net, false, RUN + 8);
@@ -310,19 +388,22 @@ static void other_users_are_kept_out(void **state)
     int code = -1;
     waitpid(child, &code, 0);
     assert_int_equal(code, 0);
-    struct cps_message message;
-    bool received;
-    check_ok(net.ends[0]->ops->receive(net.ends[0], &message, &received));
-    check_int(cps_zmq_transport_strangers(net.ends[0]), 0, "strangers");
+    char folder[sizeof net.endpoints];
+    snprintf(folder, sizeof folder, "%s", net.endpoints[0] + strlen("ipc://"));
+    *strrchr(folder, '/') = '\0';
+    assert_int_equal(access(folder, F_OK), 0);
     close_net(&net);
+    assert_int_not_equal(access(folder, F_OK), 0); /* nothing is left */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ipc_carries_messages),   cmocka_unit_test(tcp_carries_messages),
-        cmocka_unit_test(taken_ports_are_named),  cmocka_unit_test(strangers_are_ignored),
-        cmocka_unit_test(broken_peers_are_named), cmocka_unit_test(other_users_are_kept_out),
+        cmocka_unit_test(ipc_carries_messages),        cmocka_unit_test(tcp_carries_messages),
+        cmocka_unit_test(taken_ports_are_named),       cmocka_unit_test(strangers_are_ignored),
+        cmocka_unit_test(strangers_do_not_come_in),    cmocka_unit_test(forged_frames_are_dropped),
+        cmocka_unit_test(broken_messages_are_dropped), cmocka_unit_test(large_parts_are_refused),
+        cmocka_unit_test(other_users_are_kept_out),
     };
     return cmocka_run_group_tests_name("net: zeromq", tests, NULL, NULL);
 }

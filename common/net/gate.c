@@ -1,0 +1,115 @@
+/*
+ * The gate; see gate.h. A request has the frames
+ *
+ *     | "1.0" | request id | domain | address | routing id | "PLAIN" | username | password |
+ *
+ * and the answer | "1.0" | request id | "200" or "400" | text | user | metadata |.
+ */
+#include "common/net/gate.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "common/base/memory.h"
+
+enum { FRAMES = 8, FRAME_BYTES = 256, ID = 1, MECHANISM = 5, PASSWORD = 7 };
+
+struct cps_gate {
+    void *socket;
+    const struct cps_secret_name *names;
+    uint32_t ranks;
+    pthread_t thread;
+};
+
+struct frame {
+    char bytes[FRAME_BYTES];
+    size_t size;
+};
+
+/* Reads a whole request; false when the context is ending. What is longer or has more frames than any of ours
+ * reads as empty. */
+static bool read_request(void *socket, struct frame frames[FRAMES])
+{
+    memset(frames, 0, FRAMES * sizeof *frames);
+    int more = 1;
+    size_t size = sizeof more;
+    for (uint32_t i = 0; more; i++) {
+        struct frame *frame = &frames[i < FRAMES ? i : FRAMES - 1];
+        int bytes = zmq_recv(socket, frame->bytes, sizeof frame->bytes - 1, 0);
+        if (bytes < 0)
+            return false;
+        frame->size = bytes < FRAME_BYTES && i < FRAMES ? (size_t)bytes : 0;
+        if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_known(const struct cps_gate *self, const struct frame *password)
+{
+    char text[CPS_SECRET_TEXT_BYTES];
+    for (uint32_t rank = 0; rank < self->ranks; rank++) {
+        cps_secret_name_text(&self->names[rank], text);
+        if (password->size == sizeof text - 1 && memcmp(password->bytes, text, password->size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool answer(const struct cps_gate *self, const struct frame frames[FRAMES])
+{
+    bool known = strcmp(frames[MECHANISM].bytes, "PLAIN") == 0 && is_known(self, &frames[PASSWORD]);
+    const char *code = known ? "200" : "400";
+    return zmq_send(self->socket, "1.0", 3, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, frames[ID].bytes, frames[ID].size, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, code, 3, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, "", 0, ZMQ_SNDMORE) >= 0 && zmq_send(self->socket, "", 0, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, "", 0, 0) >= 0;
+}
+
+static void *run(void *context)
+{
+    struct cps_gate *self = context;
+    struct frame frames[FRAMES];
+    sigset_t all;
+    sigfillset(&all); /* signals are the main thread's */
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    while (read_request(self->socket, frames) && answer(self, frames))
+        continue;
+    zmq_close(self->socket);
+    return NULL;
+}
+
+enum cps_status cps_gate_open(void *context, const struct cps_secret_name *names, uint32_t ranks,
+                              struct cps_gate **out)
+{
+    struct cps_gate *self;
+    CPS_TRY(cps_alloc("a gate", 1, sizeof *self, &self));
+    self->names = names;
+    self->ranks = ranks;
+    self->socket = zmq_socket(context, ZMQ_REP);
+    int linger = 0;
+    if (!self->socket || zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
+        zmq_bind(self->socket, "inproc://zeromq.zap.01") != 0 ||
+        pthread_create(&self->thread, NULL, run, self) != 0) {
+        if (self->socket)
+            zmq_close(self->socket);
+        free(self);
+        return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot open its gate");
+    }
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_gate_close(struct cps_gate **self)
+{
+    if (!*self)
+        return;
+    pthread_join((*self)->thread, NULL);
+    free(*self);
+    *self = NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * A folder for the Unix socket of a rank, which only its user may enter. Under mpirun it lies in the folder
+ * that the launcher makes for a job and clears away, be the ranks killed.
+ */
+#ifndef CPS_NET_IPC_FOLDER_H
+#define CPS_NET_IPC_FOLDER_H
+
+#include "common/base/status.h"
+
+#define CPS_IPC_FOLDER_BYTES 80 /* a socket's whole path has to fit into 108 */
+
+/* Makes the folder. CPS_ERR_STORAGE when there is no place for it. */
+enum cps_status cps_ipc_folder_make(char path[CPS_IPC_FOLDER_BYTES]);
+
+/* Removes the folder and the socket in it; path may be empty. */
+void cps_ipc_folder_remove(const char *path);
+
+/* The name of the socket in a folder. */
+#define CPS_IPC_SOCKET "socket"
+
+#endif
