@@ -23,7 +23,8 @@
 /* Hears how far the reading is: every CPS_READING_EVERY ratings of a file, with those read of it so far. */
 struct cps_reading {
     void *context;
-    void (*on_ratings)(void *context, uint64_t ratings); /* NULL: nobody wants to know */
+    /* An error ends the reading with it. NULL: nobody wants to know. */
+    enum cps_status (*on_ratings)(void *context, uint64_t ratings);
 };
 
 #define CPS_READING_EVERY 65536

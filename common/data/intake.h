@@ -67,7 +67,7 @@ static inline enum cps_status cps_intake_rating(struct cps_intake *self, struct 
 {
     uint64_t place = into->seen++;
     if ((place + 1) % CPS_READING_EVERY == 0 && self->reading.on_ratings)
-        self->reading.on_ratings(self->reading.context, place + 1);
+        CPS_TRY(self->reading.on_ratings(self->reading.context, place + 1));
     self->rating_min = rating < self->rating_min ? rating : self->rating_min;
     self->rating_max = rating > self->rating_max ? rating : self->rating_max;
     if (!self->mine[user])

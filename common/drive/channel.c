@@ -50,6 +50,12 @@ enum cps_status cps_channel_send(struct cps_channel *self, struct cps_message *m
     return cps_queue_put(&self->kept, message);
 }
 
+void cps_channel_send_last(struct cps_channel *self, struct cps_message *message)
+{
+    message->sequence = self->acknowledged + self->kept.count;
+    cps_queue_put_last(&self->kept, message);
+}
+
 void cps_channel_stamp(struct cps_channel *self, struct cps_message *message)
 {
     message->ack = self->expected;

@@ -55,6 +55,9 @@ void cps_channel_release(struct cps_channel *self);
 /* Takes *message with its payload as the next of the sequence. CPS_ERR_PEER when too much waits already. */
 enum cps_status cps_channel_send(struct cps_channel *self, struct cps_message *message);
 
+/* The same of the last message of all, once, into a place that was set aside (cps_queue_reserve). */
+void cps_channel_send_last(struct cps_channel *self, struct cps_message *message);
+
 /* The frame to hand to the transport now, its payload borrowed; false when there is none. Once it has left,
  * cps_channel_sent(); if the transport would not take it, ask again later. */
 bool cps_channel_next(struct cps_channel *self, struct cps_message *out);

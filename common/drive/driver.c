@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/memory.h"
+#include "common/drive/ending.h"
 #include "common/drive/links.h"
 #include "common/drive/rest.h"
 #include "common/drive/watch.h"
@@ -59,8 +60,7 @@ struct cps_driver {
     uint64_t beat_ns;            /* between heartbeats: several in the time after which a peer is lost */
     uint64_t *progress;          /* [route.nodes]: messages that each has handled, as it last said */
     struct cps_stopwatch watch;
-    enum cps_status status; /* the first error, with what was said of it */
-    char error[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+    struct cps_ending ending;
 };
 
 #define ELSEWHERE UINT32_MAX
@@ -109,48 +109,67 @@ static enum cps_status empty_outbox(struct cps_driver *self, struct node *node)
     return status;
 }
 
-static void keep_first_error(struct cps_driver *self, enum cps_status status)
+static bool node_done(const struct node *node)
 {
-    if (self->status != CPS_OK)
-        return;
-    self->status = status;
-    snprintf(self->error, sizeof self->error, "%s", cps_error_text());
-    snprintf(self->hint, sizeof self->hint, "%s", cps_error_hint());
+    return node->failed ? node->stopped : node->role.ops->done(node->role.self);
 }
 
-/* Adds FAIL or STOP with the current error to node's outbox. */
-static enum cps_status add_end(struct node *node, enum cps_message_kind kind, uint32_t to, enum cps_status why)
+/* Sends FAIL or STOP with the rank's first error to a node elsewhere. */
+static enum cps_status post_end(struct cps_driver *self, struct node *node, enum cps_message_kind kind,
+                                uint32_t to)
 {
-    const char *text = cps_error_text(), *hint = cps_error_hint();
-    size_t text_bytes = strlen(text) + 1, hint_bytes = strlen(hint) + 1;
-    struct cps_message *message;
-    CPS_TRY(cps_outbox_add(&node->outbox, kind, to, text_bytes + hint_bytes, &message));
-    message->end.status = why;
-    memcpy(message->payload->data, text, text_bytes);
-    memcpy(message->payload->data + text_bytes, hint, hint_bytes);
-    return CPS_OK;
+    struct cps_message message = {
+        .kind = kind, .from = node->role.node, .to = to, .run_id = self->options.run_id};
+    cps_ending_say(&self->ending, &message);
+    return cps_links_send_last(&node->links, &message, self->now_ns);
+}
+
+static void fail_node(struct cps_driver *self, struct node *node, enum cps_status why);
+
+/* A node hears of an error on its own rank: the coordinator makes it its own, the others stop. */
+static void tell_here(struct cps_driver *self, struct node *node, enum cps_status why)
+{
+    if (node->role.node == 0) {
+        fail_node(self, node, why);
+    } else if (!node_done(node)) {
+        node->failed = node->stopped = true;
+    }
+}
+
+/* The coordinator stops all, unless it has stopped them before. */
+static enum cps_status stop_all(struct cps_driver *self, struct node *coordinator, enum cps_status why)
+{
+    bool sent = self->stop_sent;
+    enum cps_status told = CPS_OK;
+    self->stop_sent = coordinator->stopped = true;
+    for (uint32_t to = 1; to < self->options.route.nodes && !sent; to++) {
+        struct node *here = local_node(self, to);
+        enum cps_status status = CPS_OK;
+        if (here)
+            tell_here(self, here, why);
+        else
+            status = post_end(self, coordinator, CPS_MESSAGE_STOP, to);
+        told = told == CPS_OK ? status : told;
+    }
+    return told;
 }
 
 /* Ends node for an error of its own. It is told to whom it concerns; if even that fails the
  * others find out by silence. */
 static void fail_node(struct cps_driver *self, struct node *node, enum cps_status why)
 {
+    enum cps_status told = CPS_OK;
     if (node->failed)
         return;
     node->failed = true;
-    keep_first_error(self, why);
-    enum cps_status told = CPS_OK;
-    if (node->role.node != 0) {
-        told = add_end(node, CPS_MESSAGE_FAIL, 0, why);
-    } else {
-        node->stopped = true;
-        for (uint32_t to = 1; to < self->options.route.nodes && told == CPS_OK && !self->stop_sent; to++)
-            told = add_end(node, CPS_MESSAGE_STOP, to, why);
-    }
-    if (told == CPS_OK)
-        told = empty_outbox(self, node);
-    if (told != CPS_OK)
-        node->stopped = true;
+    cps_ending_note(&self->ending, why);
+    if (node->role.node == 0)
+        told = stop_all(self, node, why);
+    else if (local_node(self, 0))
+        tell_here(self, local_node(self, 0), why);
+    else
+        told = post_end(self, node, CPS_MESSAGE_FAIL, 0);
+    node->stopped |= told != CPS_OK;
 }
 
 /* What follows a call into a role that returned status. */
@@ -178,7 +197,7 @@ static void handle(struct cps_driver *self, struct node *node, struct cps_messag
         settle(self, node, CPS_OK);
         /* Told to stop for an error: it is the coordinator's already. */
         if (status != CPS_OK) {
-            keep_first_error(self, status);
+            cps_ending_note(&self->ending, status);
             node->failed = node->stopped = true;
         }
     } else if (!is_heartbeat || node->role.node == 0) {
@@ -242,9 +261,19 @@ static void fail_all(struct cps_driver *self, enum cps_status why)
         fail_node(self, &self->nodes[i], why);
 }
 
-static bool node_done(const struct node *node)
+static bool all_failed(const struct cps_driver *self)
 {
-    return node->failed ? node->stopped : node->role.ops->done(node->role.self);
+    for (uint32_t i = 0; i < self->node_count; i++)
+        if (!self->nodes[i].failed)
+            return false;
+    return true;
+}
+
+/* All was said, and what would answer it cannot be received any more. */
+static void give_up(struct cps_driver *self)
+{
+    for (uint32_t i = 0; i < self->node_count; i++)
+        self->nodes[i].stopped = true;
 }
 
 static bool all_done(const struct cps_driver *self)
@@ -310,13 +339,30 @@ static void retry(struct cps_driver *self)
     }
 }
 
+/* A rank that was told to end tells the coordinator, and goes on until that says how. */
+static void pass_interrupt_on(struct cps_driver *self)
+{
+    struct node *node = &self->nodes[0];
+    struct cps_message *wish;
+    enum cps_status status = cps_outbox_add(&node->outbox, CPS_MESSAGE_FAIL, 0, 0, &wish);
+    if (node->failed || node_done(node))
+        return;
+    if (status == CPS_OK)
+        wish->end.status = CPS_ERR_INTERRUPTED;
+    settle(self, node, status);
+}
+
 static void tell_interrupt(struct cps_driver *self)
 {
     const volatile sig_atomic_t *interrupted = self->options.interrupted;
     struct node *coordinator = local_node(self, 0);
-    if (!interrupted || !*interrupted || self->interrupt_told || !coordinator || coordinator->failed)
+    if (!interrupted || !*interrupted || self->interrupt_told)
         return;
     self->interrupt_told = true;
+    if (!coordinator)
+        pass_interrupt_on(self);
+    if (!coordinator || coordinator->failed)
+        return;
     enum cps_status status = coordinator->role.ops->on_interrupt
                                  ? coordinator->role.ops->on_interrupt(coordinator->role.self,
                                                                        CPS_INTERRUPT_STOP, &coordinator->outbox)
@@ -384,7 +430,9 @@ static enum cps_status turn(struct cps_driver *self)
         status = deliver_from(self, self->options.bulk, &handled);
     if (status == CPS_OK && cps_rest_control_due(&self->rest, self->now_ns))
         status = deliver_from(self, self->options.control, &handled);
-    if (status != CPS_OK)
+    if (status != CPS_OK && all_failed(self))
+        give_up(self);
+    else if (status != CPS_OK)
         fail_all(self, status);
     if (refused(self))
         retry(self);
@@ -436,7 +484,7 @@ static void flush(struct cps_driver *self)
 {
     struct cps_transport *transports[] = {self->options.control, self->options.bulk};
     uint64_t start = self->now_ns = cps_clock_ns();
-    uint64_t limit = self->status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS;
+    uint64_t limit = self->ending.status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS;
     for (uint32_t i = 0; i < self->node_count && self->options.control; i++)
         if (cps_links_acknowledge(&self->nodes[i].links) != CPS_OK)
             return;
@@ -468,12 +516,9 @@ enum cps_status cps_driver_run(struct cps_driver *self)
     while (status == CPS_OK && !all_done(self))
         status = turn(self);
     if (status != CPS_OK)
-        keep_first_error(self, status);
+        cps_ending_note(&self->ending, status);
     flush(self);
-    if (self->status == CPS_OK)
-        return CPS_OK;
-    cps_fail(self->status, "%s", self->error);
-    return self->hint[0] ? cps_hint(self->status, "%s", self->hint) : self->status;
+    return cps_ending_recall(&self->ending);
 }
 
 static uint64_t beat_within(uint64_t timeout_ns)
@@ -523,7 +568,9 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
     self->options = *options;
     self->node_count = role_count;
     self->beat_ns = beat_within(options->peer_timeout_ns);
-    enum cps_status status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
+    enum cps_status status = cps_ending_init(&self->ending, options->pool);
+    if (status == CPS_OK)
+        status = cps_alloc("nodes", role_count, sizeof *self->nodes, &self->nodes);
     if (status == CPS_OK)
         status = cps_alloc("nodes", options->route.nodes, sizeof *self->local, &self->local);
     if (status == CPS_OK)
@@ -547,6 +594,7 @@ void cps_driver_destroy(struct cps_driver **self)
         cps_outbox_release(&(*self)->nodes[i].outbox);
     }
     cps_queue_release(&(*self)->queue);
+    cps_ending_release(&(*self)->ending);
     free((*self)->nodes);
     free((*self)->local);
     free((*self)->progress);

@@ -3,7 +3,8 @@
  * and to and from other ranks by transports.
  *
  * Besides moving messages it
- * - calls every role's on_tick about every 10 ms, and hands the coordinator the user's interrupt;
+ * - calls every role's on_tick about every 10 ms, and hands the coordinator the user's interrupt, or
+ *   sends it there;
  * - says HEARTBEAT once a second, or four times in peer_timeout_ns if that is shorter: every node to the
  *   coordinator, whose role sees them and judges who is lost, the coordinator to every node, and nodes to
  *   those they have to do with, where they go no further than the driver;

@@ -12,6 +12,9 @@ enum cps_status cps_links_init(struct cps_links *self, uint32_t node, uint32_t n
     CPS_TRY(cps_alloc("channels", nodes, sizeof *self->channels, &self->channels));
     for (uint32_t peer = 0; peer < nodes; peer++)
         cps_channel_init(&self->channels[peer], incarnation, patience_ns);
+    /* The two ends of what may be a last message. */
+    for (uint32_t peer = node == 0; peer < (node == 0 ? nodes : 1); peer++)
+        CPS_TRY(cps_queue_reserve(&self->channels[peer].kept));
     return CPS_OK;
 }
 
@@ -51,6 +54,13 @@ enum cps_status cps_links_send(struct cps_links *self, struct cps_message *messa
 {
     struct cps_channel *channel = &self->channels[message->to];
     CPS_TRY(cps_channel_send(channel, message));
+    return flush_channel(self, channel, now_ns);
+}
+
+enum cps_status cps_links_send_last(struct cps_links *self, struct cps_message *message, uint64_t now_ns)
+{
+    struct cps_channel *channel = &self->channels[message->to];
+    cps_channel_send_last(channel, message);
     return flush_channel(self, channel, now_ns);
 }
 

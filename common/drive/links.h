@@ -33,6 +33,10 @@ void cps_links_set_patience(struct cps_links *self, uint32_t peer, uint64_t pati
 /* Sends *message, taking over its payload. */
 enum cps_status cps_links_send(struct cps_links *self, struct cps_message *message, uint64_t now_ns);
 
+/* Sends the last message of a node to the coordinator, or of the coordinator to a node, for which a place was
+ * set aside: needs no memory. */
+enum cps_status cps_links_send_last(struct cps_links *self, struct cps_message *message, uint64_t now_ns);
+
 /* Says a HEARTBEAT to node peer. */
 enum cps_status cps_links_heartbeat(struct cps_links *self, uint32_t peer);
 

@@ -16,10 +16,12 @@ void cps_queue_release(struct cps_queue *self)
     memset(self, 0, sizeof *self);
 }
 
+enum { FIRST_CAPACITY = 64 };
+
 /* Doubles the ring and lays its messages out from the start. */
 static enum cps_status grow(struct cps_queue *self)
 {
-    size_t capacity = self->capacity ? 2 * self->capacity : 64;
+    size_t capacity = self->capacity ? 2 * self->capacity : FIRST_CAPACITY;
     struct cps_message *items;
     CPS_TRY(cps_alloc("queued messages", capacity, sizeof *items, &items));
     for (size_t i = 0; i < self->count; i++)
@@ -31,18 +33,36 @@ static enum cps_status grow(struct cps_queue *self)
     return CPS_OK;
 }
 
+static void append(struct cps_queue *self, struct cps_message *message)
+{
+    self->items[(self->first + self->count++) & (self->capacity - 1)] = *message;
+    message->payload = NULL;
+}
+
 enum cps_status cps_queue_put(struct cps_queue *self, struct cps_message *message)
 {
-    if (self->count == self->capacity) {
+    if (self->count + self->reserved >= self->capacity) {
         enum cps_status status = grow(self);
         if (status != CPS_OK) {
             cps_message_release(message);
             return status;
         }
     }
-    self->items[(self->first + self->count++) & (self->capacity - 1)] = *message;
-    message->payload = NULL;
+    append(self, message);
     return CPS_OK;
+}
+
+enum cps_status cps_queue_reserve(struct cps_queue *self)
+{
+    CPS_TRY(self->capacity ? CPS_OK : grow(self));
+    self->reserved = 1;
+    return CPS_OK;
+}
+
+void cps_queue_put_last(struct cps_queue *self, struct cps_message *message)
+{
+    self->reserved = 0;
+    append(self, message);
 }
 
 bool cps_queue_take(struct cps_queue *self, struct cps_message *out)

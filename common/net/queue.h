@@ -11,6 +11,7 @@ struct cps_queue {
     struct cps_message *items;
     size_t first, count;
     size_t capacity; /* 0 or a power of two */
+    size_t reserved; /* places set aside: 0 or 1 */
 };
 
 /* Releases the messages still in it, too. */
@@ -18,6 +19,12 @@ void cps_queue_release(struct cps_queue *self);
 
 /* Takes *message with its payload; releases the payload when there is no memory. */
 enum cps_status cps_queue_put(struct cps_queue *self, struct cps_message *message);
+
+/* Sets a place aside for a last message, which put leaves free. */
+enum cps_status cps_queue_reserve(struct cps_queue *self);
+
+/* Takes *message, once, into that place. */
+void cps_queue_put_last(struct cps_queue *self, struct cps_message *message);
 
 /* The message at place index, 0 the oldest, which stays in the queue. index < count. */
 static inline struct cps_message *cps_queue_at(const struct cps_queue *self, size_t index)

@@ -162,10 +162,12 @@ static enum cps_status load_order(struct rank *self)
     return CPS_OK;
 }
 
-static void show_reading(void *context, uint64_t ratings)
+static enum cps_status on_reading(void *context, uint64_t ratings)
 {
     struct rank *self = context;
-    cps_loading_step(&self->loading, ratings, cps_clock_ns());
+    if (self->cluster->rank == 0)
+        cps_loading_step(&self->loading, ratings, cps_clock_ns());
+    return interrupted ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
 }
 
 /* Reads the data of every node here that needs some. The coordinator takes what it wants
@@ -178,8 +180,7 @@ static enum cps_status load_data(struct rank *self)
     CPS_TRY(cps_alloc("datasets", self->layout.nodes, sizeof *self->datasets, &self->datasets));
     request.shards = self->layout.workers;
     request.keep_samples = true;
-    if (self->cluster->rank == 0)
-        request.reading = (struct cps_reading){self, show_reading};
+    request.reading = (struct cps_reading){self, on_reading};
     for (uint32_t node = first_worker; node < self->layout.nodes; node++) {
         request.shard = node - first_worker;
         if (is_here(self, node))

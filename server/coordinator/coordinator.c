@@ -65,6 +65,7 @@ struct cps_coordinator {
     uint64_t *heard_ns;  /* [nodes]: when each last said anything; 0 before the first tick */
     struct heard *heard; /* [nodes] */
     enum next_step next;
+    bool stop_asked; /* by the user, of whatever rank */
     bool stopped;
 };
 
@@ -526,6 +527,19 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
     return mark_if_due(self, outbox);
 }
 
+/* A run that has trained all its steps goes on to its end; one that cannot be saved just ends. */
+static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
+{
+    struct cps_coordinator *self = context;
+    bool begun = self->ready == self->nodes - 1, stop = what == CPS_INTERRUPT_STOP;
+    if (stop && self->stop_asked)
+        return CPS_OK;
+    self->stop_asked |= stop;
+    if (!begun || !cps_saves_possible(&self->saves))
+        return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
+    return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
+}
+
 static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
@@ -548,7 +562,9 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
             return stray(message);
         return cps_saves_on_state(&self->saves, message, outbox);
     case CPS_MESSAGE_FAIL:
-        return cps_message_end(message);
+        /* That a rank was told to end concerns the run, and is no failure of the node. */
+        return message->end.status == CPS_ERR_INTERRUPTED ? on_interrupt(self, CPS_INTERRUPT_STOP, outbox)
+                                                          : cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:
         return CPS_OK;
     default:
@@ -575,16 +591,6 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
     }
     CPS_TRY(go_on(self, outbox));
     return cps_saves_on_tick(&self->saves, outbox);
-}
-
-/* A run that has trained all its steps goes on to its end; one that cannot be saved just ends. */
-static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
-{
-    struct cps_coordinator *self = context;
-    bool begun = self->ready == self->nodes - 1, stop = what == CPS_INTERRUPT_STOP;
-    if (!begun || !cps_saves_possible(&self->saves))
-        return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
-    return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
 }
 
 static bool done(const void *context)

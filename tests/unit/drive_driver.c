@@ -11,7 +11,7 @@ struct player {
     uint32_t node;
     uint64_t next, fail_at; /* 0: never */
     enum cps_status fail_with;
-    bool done, idle, interrupted, heard_fail;
+    bool done, idle, interrupted;
     uint32_t beats;
     uint64_t first_tick_ns, stop_after_ns; /* 0: never */
     uint64_t stall_ns;                     /* in the first tick */
@@ -56,9 +56,6 @@ static enum cps_status on_message(void *opaque, struct cps_message *message, str
     case CPS_MESSAGE_HEARTBEAT:
         self->beats++;
         return CPS_OK;
-    case CPS_MESSAGE_FAIL:
-        self->heard_fail = true;
-        return cps_message_end(message);
     case CPS_MESSAGE_STOP:
         self->done = true;
         return message->end.status == CPS_OK ? CPS_OK : cps_message_end(message);
@@ -165,11 +162,9 @@ static void errors_reach_everybody(void **state)
     make_driver(&game, &player_ops, NULL);
     check_fails(cps_driver_run(game.driver), CPS_ERR_DIVERGED, "node 2 has had enough");
     assert_string_equal(cps_error_hint(), "give it less");
-    assert_true(game.players[0].heard_fail);
-    assert_true(game.players[1].done);
     const struct cps_transport_counters *counters = cps_driver_local_counters(game.driver);
-    check_int(counters->sent[CPS_MESSAGE_FAIL], 1, "fails");
-    check_int(counters->sent[CPS_MESSAGE_STOP], NODES - 1, "stops");
+    check_int(counters->sent[CPS_MESSAGE_FAIL] + counters->sent[CPS_MESSAGE_STOP], 0,
+              "messages within a rank that ends");
     tear_down(&game);
 }
 
