@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum cps_status append_error(const struct cps_append_file *self, int error)
@@ -34,6 +35,7 @@ bool cps_append_file_hand_over(struct cps_append_file *self)
 {
     if (self->leaving.length == 0) {
         struct cps_text empty = self->leaving;
+        self->handed_bytes += self->tail.length;
         self->leaving = self->tail;
         self->tail = empty;
     }
@@ -60,16 +62,42 @@ enum cps_status cps_append_file_flush(struct cps_append_file *self)
     return CPS_OK;
 }
 
-enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
-                                     size_t count)
+static enum cps_status open_at(struct cps_append_file *self, const char *path, int flags)
 {
     *self = (struct cps_append_file){.fd = -1};
     int length = snprintf(self->path, sizeof self->path, "%s", path);
     if (length < 0 || (size_t)length >= sizeof self->path)
         return append_error(self, ENAMETOOLONG);
-    self->fd = open(self->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (self->fd < 0)
+    self->fd = open(self->path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0666);
+    return self->fd < 0 ? append_error(self, errno) : CPS_OK;
+}
+
+/* Where the last whole line among the first size bytes ends. */
+static uint64_t last_line_end(const struct cps_append_file *self, uint64_t size)
+{
+    char byte = '\0';
+    while (size > 0 && !(pread(self->fd, &byte, 1, (off_t)size - 1) == 1 && byte == '\n'))
+        size--;
+    return size;
+}
+
+enum cps_status cps_append_file_continue(struct cps_append_file *self, const char *path, uint64_t bytes,
+                                         bool *is_short)
+{
+    struct stat info;
+    CPS_TRY(open_at(self, path, 0));
+    if (fstat(self->fd, &info) != 0)
         return append_error(self, errno);
+    *is_short = (uint64_t)info.st_size < bytes;
+    self->kept_bytes = *is_short ? last_line_end(self, (uint64_t)info.st_size) : bytes;
+    self->handed_bytes = self->kept_bytes;
+    return ftruncate(self->fd, (off_t)self->kept_bytes) == 0 ? CPS_OK : append_error(self, errno);
+}
+
+enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
+                                     size_t count)
+{
+    CPS_TRY(open_at(self, path, O_TRUNC));
     CPS_TRY(cps_text_add_bytes(&self->tail, start, count));
     return cps_append_file_flush(self);
 }

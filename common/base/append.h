@@ -20,12 +20,24 @@ struct cps_append_file {
     uint64_t kept_bytes;     /* of whole pieces, in the file */
     struct cps_text tail;    /* not yet in it: add pieces here, whole ones before a flush */
     struct cps_text leaving; /* what was the tail, on its way */
+    uint64_t handed_bytes;   /* all before the tail */
 };
 
 /* Makes path, or what was there, a file of the count bytes of start. Every error here and
  * below is CPS_ERR_STORAGE (or CPS_ERR_MEMORY) and names the path; after one, close. */
 enum cps_status cps_append_file_open(struct cps_append_file *self, const char *path, const void *start,
                                      size_t count);
+
+/* Opens the file at path to go on behind its first bytes bytes; what it holds beyond them is cut off. One that
+ * is shorter, or not there, has lost something: *is_short, and it is cut where its last whole line ends. */
+enum cps_status cps_append_file_continue(struct cps_append_file *self, const char *path, uint64_t bytes,
+                                         bool *is_short);
+
+/* How long the file is, or will be when all that was added is in it. For the thread that adds. */
+static inline uint64_t cps_append_file_length(const struct cps_append_file *self)
+{
+    return self->handed_bytes + self->tail.length;
+}
 
 /*
  * A flush in two parts, for two threads: hand_over takes the tail away from who adds to it, unless an earlier

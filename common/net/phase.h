@@ -9,6 +9,7 @@ enum cps_phase {
     CPS_PHASE_VALIDATION, /* a worker's errors of the validation ratings */
     CPS_PHASE_OPTIMIZER, /* a server's exchanges: adding gradients up, updates, catching up, handing rows out */
     CPS_PHASE_SAVE,      /* the coordinator's records */
+    CPS_PHASE_SNAPSHOT,  /* a server's rows, copied for a checkpoint and handed out */
     CPS_PHASES
 };
 

@@ -61,10 +61,13 @@ static enum cps_status adopt_one(struct cps_options *self, const char *where,
     const struct cps_option *option = cps_option_find(setting->name, strlen(setting->name), CPS_FOR(REPLAY));
     if (!option)
         return meet_unknown(where, setting, differing);
-    if (option->decides == CPS_DECIDES_NOTHING)
+    bool is_kept = self->resume && option->kept;
+    if (option->decides == CPS_DECIDES_NOTHING && !is_kept)
         return CPS_OK;
     if (self->sources[cps_option_index(option)] != CPS_SOURCE_COMMAND_LINE)
         return take_over(self, where, option, setting);
+    if (is_kept)
+        return CPS_OK;
     CPS_TRY(compare(self, option, setting, differing, &differs));
     *other_data = *other_data || (differs && option->decides == CPS_DECIDES_DATA);
     return CPS_OK;

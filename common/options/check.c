@@ -100,8 +100,18 @@ static enum cps_status check_decay(const struct cps_options *self, const char *n
     return is_given(self, "lr-max") ? blame(self, "lr-max") : blame(self, name);
 }
 
+/* A run that goes on does so in its own folder. */
+static enum cps_status check_resume(struct cps_options *self)
+{
+    if (!is_given(self, "resume"))
+        return CPS_OK;
+    CPS_TRY(exclude(self, "out", "resume"));
+    return exclude(self, "overwrite", "resume");
+}
+
 static enum cps_status check_train(struct cps_options *self)
 {
+    CPS_TRY(check_resume(self));
     CPS_TRY(check_data(self));
     CPS_TRY(need(self, "batch-order", "train"));
     CPS_TRY(check_decay(self, "wd", self->wd));
@@ -164,6 +174,9 @@ static enum cps_status check_use(struct cps_options *self)
 
 static enum cps_status check_run(const struct cps_options *self)
 {
+    if (self->resume)
+        return cps_fail(CPS_ERR_USAGE,
+                        "'collab-ps replay' trains a run again from its beginning: it has no '--resume'");
     if (self->run)
         return CPS_OK;
     const char *name = cps_command_names[self->command];

@@ -13,7 +13,7 @@ static enum cps_status add_names(struct cps_text *out, enum cps_command command)
     CPS_TRY(cps_text_add(out, "    %s) names='", cps_command_names[command]));
     for (size_t i = 0; i < cps_option_count; i++) {
         const struct cps_option *option = &cps_option_table[i];
-        if (!(option->commands >> command & 1) || option->type == CPS_OPTION_RESERVED)
+        if (!(option->commands >> command & 1))
             continue;
         CPS_TRY(cps_text_add(out, "--%s ", option->name));
         if (option->type == CPS_OPTION_FLAG)
@@ -71,7 +71,7 @@ static enum cps_status list_choices(const struct cps_option *option, struct cps_
 static enum cps_status add_values(struct cps_text *out, const struct cps_option *option)
 {
     bool repeated = cps_option_find(option->name, strlen(option->name), CPS_FOR_ALL) != option;
-    if (!option->argument || repeated || option->type == CPS_OPTION_RESERVED)
+    if (!option->argument || repeated)
         return CPS_OK;
     CPS_TRY(cps_text_add(out, "    --%s) ", option->name));
     struct cps_text words = {0};

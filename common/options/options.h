@@ -81,6 +81,12 @@ struct cps_y_range {
     float lo, hi; /* lo < hi where kind is GIVEN, else 0 */
 };
 
+/* How often: every count epochs, or every count steps. count 0: never. */
+struct cps_period {
+    uint32_t count;
+    bool steps;
+};
+
 #define CPS_OPTIONS_MAX 128 /* rows of the option table, at most */
 
 /* Strings belong to the struct and are NULL where not given. Only the fields of
@@ -132,6 +138,9 @@ struct cps_options {
     enum cps_metrics_shown metrics;
     char *out; /* of synth as well */
     bool overwrite;
+    char *resume; /* the folder of the run to go on with */
+    struct cps_period save_every;
+    uint32_t keep; /* checkpoints */
     bool log_steps;
     enum cps_progress progress;
     enum cps_log_level log_level;
@@ -202,7 +211,8 @@ struct cps_option_setting {
 };
 
 /* Makes the options of 'replay' those of 'train': what decides a loss curve (data, model and
- * training) is as in settings, but for what the command line gave; the rest stays. Adds to
+ * training) is as in settings, but for what the command line gave; the rest stays. So are those of 'train'
+ * that resumes a run, and with them how often it saves and what it records. Adds to
  * differing a line for each option where the two say something else, and sets *other_data when one
  * of those may change what is read. where names the record in errors: CPS_ERR_DATA for a setting
  * that is not understood, CPS_ERR_USAGE for what does not go together with the command line. */

@@ -45,8 +45,6 @@ const char *cps_version(void)
 enum cps_status cps_page_describe(const struct cps_option *option, struct cps_text *out)
 {
     CPS_TRY(cps_text_add(out, "%s", option->help));
-    if (option->type == CPS_OPTION_RESERVED)
-        return cps_text_add(out, " (not available yet)");
     if (option->alias)
         CPS_TRY(cps_text_add(out, "; also --%s", option->alias));
     if (option->choices) {

@@ -47,8 +47,7 @@ void cps_options_release(struct cps_options *self)
 
 static bool is_recorded(const struct cps_options *self, const struct cps_option *option)
 {
-    return (option->commands & 1u << self->command) && option->type != CPS_OPTION_ACTION &&
-           option->type != CPS_OPTION_RESERVED;
+    return (option->commands & 1u << self->command) && option->type != CPS_OPTION_ACTION;
 }
 
 static enum cps_status visit_one(const struct cps_options *self, const struct cps_option *option,

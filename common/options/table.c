@@ -145,11 +145,17 @@ const struct cps_option cps_option_table[] = {
      .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
     {"overwrite", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(overwrite), .fallback = "off",
      .help = "Delete the run that the folder of --out holds, and train anew in its place"},
-    {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
-     .help = "Go on with a run that was cut, with the options of its run.json"},
-    {"save-every", .argument = "N", .type = CPS_OPTION_RESERVED, TRAIN(RUN),
-     .help = "Save a checkpoint every N epochs, or every N steps as 'Nsteps'"},
-    {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(log_steps), .fallback = "off",
+    {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(resume),
+     .help = "Go on with a run that was cut, from its newest checkpoint and with the options of its run.json, "
+             "on any number of ranks"},
+    {"save-every", .argument = "N", .type = CPS_OPTION_PERIOD, TRAIN(RUN), .kept = true, FIELD(save_every),
+     .fallback = "off",
+     .help =
+         "Save a checkpoint every N epochs, or every N steps as 'Nsteps'; SIGUSR1 saves one now, SIGTERM and "
+         "SIGINT save one and end"},
+    {"keep", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RUN), .kept = true, FIELD(keep), .fallback = "2",
+     .low = 1, .high = 1000000, .help = "Checkpoints that are kept: the last N, and that of the best epoch"},
+    {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), .kept = true, FIELD(log_steps), .fallback = "off",
      .help = "Record every step in steps.csv, metrics.jsonl and tb/, not only every epoch"},
     {"metrics", .argument = "LIST", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(metrics), .fallback = "none",
      .choices = metrics,

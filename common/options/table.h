@@ -5,15 +5,15 @@
 #include "common/options/options.h"
 
 enum cps_option_type {
-    CPS_OPTION_STRING,  /* char * */
-    CPS_OPTION_COUNT,   /* uint32_t */
-    CPS_OPTION_BIG,     /* uint64_t */
-    CPS_OPTION_REAL,    /* double */
-    CPS_OPTION_CHOICE,  /* an enum whose values number the choices */
-    CPS_OPTION_FLAG,    /* bool */
-    CPS_OPTION_RANGE,   /* struct cps_y_range */
-    CPS_OPTION_ACTION,  /* a command in the guise of a flag; no field */
-    CPS_OPTION_RESERVED /* a name promised for later; refused; no field */
+    CPS_OPTION_STRING, /* char * */
+    CPS_OPTION_COUNT,  /* uint32_t */
+    CPS_OPTION_BIG,    /* uint64_t */
+    CPS_OPTION_REAL,   /* double */
+    CPS_OPTION_CHOICE, /* an enum whose values number the choices */
+    CPS_OPTION_FLAG,   /* bool */
+    CPS_OPTION_RANGE,  /* struct cps_y_range */
+    CPS_OPTION_PERIOD, /* struct cps_period */
+    CPS_OPTION_ACTION  /* a command in the guise of a flag; no field */
 };
 
 #define CPS_OPTION_GROUP_MAP(X)                                                                                \
@@ -52,6 +52,7 @@ struct cps_option {
     enum cps_option_type type;
     enum cps_option_group group;
     enum cps_option_decides decides;
+    bool kept;            /* by a run that is resumed, though it decides nothing */
     unsigned commands;    /* CPS_FOR bits */
     size_t offset;        /* of the field in struct cps_options */
     const char *fallback; /* the default, as text; NULL for none */

@@ -104,6 +104,26 @@ static bool read_range(const char *text, struct cps_y_range *out)
     return isfinite(out->lo) && isfinite(out->hi) && out->lo < out->hi && isfinite(out->hi - out->lo);
 }
 
+/* "off", "N", "Nsteps" */
+static bool read_period(const char *text, struct cps_period *out)
+{
+    static const char unit[] = "steps";
+    char digits[24];
+    size_t length = strspn(text, "0123456789");
+    uint64_t count;
+    *out = (struct cps_period){0};
+    if (strcmp(text, "off") == 0)
+        return true;
+    if (length == 0 || length >= sizeof digits || (text[length] && strcmp(text + length, unit) != 0))
+        return false;
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    if (!cps_text_to_u64(digits, &count) || count == 0 || count > UINT32_MAX)
+        return false;
+    *out = (struct cps_period){.count = (uint32_t)count, .steps = text[length] != '\0'};
+    return true;
+}
+
 static enum cps_status copy_string(const struct cps_option *option, const char *text, char **field)
 {
     char *copy = strdup(text);
@@ -129,9 +149,10 @@ static bool read_value(void *field, const struct cps_option *option, const char 
         return read_flag(text, field);
     case CPS_OPTION_RANGE:
         return read_range(text, field);
+    case CPS_OPTION_PERIOD:
+        return read_period(text, field);
     case CPS_OPTION_STRING:
     case CPS_OPTION_ACTION:
-    case CPS_OPTION_RESERVED:
         break;
     }
     return false;
@@ -157,8 +178,6 @@ static enum cps_status refuse(const struct cps_option *option, const char *text,
 static enum cps_status refuse_later(const struct cps_option *option, const char *text,
                                     const struct cps_option_origin *origin)
 {
-    if (option->type == CPS_OPTION_RESERVED)
-        return cps_fail(CPS_ERR_USAGE, "%s'%s' is not available yet", origin->where, origin->name);
     enum cps_status status =
         cps_fail(CPS_ERR_USAGE, "%s'%s' for '%s' is not available yet", origin->where, text, origin->name);
     return cps_hint(status, "the default is '%s'", option->fallback);
@@ -168,7 +187,7 @@ static bool is_later(const struct cps_option *option, const void *field)
 {
     unsigned choice;
     if (option->type != CPS_OPTION_CHOICE)
-        return option->type == CPS_OPTION_RESERVED;
+        return false;
     memcpy(&choice, field, sizeof choice);
     return (option->later >> choice & 1) != 0;
 }
@@ -182,7 +201,7 @@ enum cps_status cps_option_set(struct cps_options *self, const struct cps_option
             return refuse(option, text, origin);
         CPS_TRY(copy_string(option, text, field));
     } else {
-        if (option->type != CPS_OPTION_RESERVED && !read_value(field, option, text))
+        if (!read_value(field, option, text))
             return refuse(option, text, origin);
         if (is_later(option, field))
             return refuse_later(option, text, origin);
@@ -218,7 +237,7 @@ bool cps_option_has_value(const struct cps_options *self, const struct cps_optio
 {
     if (option->type == CPS_OPTION_STRING)
         return *(char *const *)field_in(self, option) != NULL;
-    return option->type != CPS_OPTION_ACTION && option->type != CPS_OPTION_RESERVED;
+    return option->type != CPS_OPTION_ACTION;
 }
 
 /* The shortest decimals that read back as value, as a double or as a float; no exponent
@@ -243,6 +262,13 @@ static enum cps_status format_range(const struct cps_y_range *range, struct cps_
     CPS_TRY(format_number((double)range->lo, true, out));
     CPS_TRY(cps_text_add(out, ","));
     return format_number((double)range->hi, true, out);
+}
+
+static enum cps_status format_period(const struct cps_period *period, struct cps_text *out)
+{
+    if (period->count == 0)
+        return cps_text_add(out, "off");
+    return cps_text_add(out, "%u%s", (unsigned)period->count, period->steps ? "steps" : "");
 }
 
 static enum cps_status format_count(const struct cps_option *option, uint32_t value, struct cps_text *out)
@@ -278,8 +304,9 @@ enum cps_status cps_option_format(const struct cps_options *self, const struct c
         return cps_text_add(out, "%s", *(const bool *)field ? "on" : "off");
     case CPS_OPTION_RANGE:
         return format_range(field, out);
+    case CPS_OPTION_PERIOD:
+        return format_period(field, out);
     case CPS_OPTION_ACTION:
-    case CPS_OPTION_RESERVED:
         break;
     }
     return CPS_OK;
@@ -320,9 +347,10 @@ enum cps_status cps_option_allowed(const struct cps_option *option, struct cps_t
         return cps_text_add(out, "on or off");
     case CPS_OPTION_RANGE:
         return cps_text_add(out, "LO,HI with LO below HI, 'none' or 'auto'");
+    case CPS_OPTION_PERIOD:
+        return cps_text_add(out, "a number of epochs, of steps as in '500steps', or 'off'");
     case CPS_OPTION_STRING:
     case CPS_OPTION_ACTION:
-    case CPS_OPTION_RESERVED:
         break;
     }
     return cps_text_add(out, "some text");

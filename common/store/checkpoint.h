@@ -60,6 +60,11 @@ enum cps_status cps_checkpoint_writer_create(const char *run_folder, const struc
 enum cps_status cps_checkpoint_writer_rows(struct cps_checkpoint_writer *self, uint32_t server,
                                            const void *states, size_t bytes);
 
+/* Whether the records that state names are at least that long, and brings them to the disk: what a run that
+ * goes on is to find in them. *are_there false is no error, but too early. */
+enum cps_status cps_checkpoint_sync_logs(const char *run_folder, const struct cps_checkpoint_state *state,
+                                         bool *are_there);
+
 /* Makes it valid: when this returns, it is on the disk. */
 enum cps_status cps_checkpoint_writer_commit(struct cps_checkpoint_writer *self,
                                              const struct cps_checkpoint_state *state);
@@ -71,6 +76,9 @@ void cps_checkpoint_writer_destroy(struct cps_checkpoint_writer **self);
 
 /* Removes all but the last keep and that of best_step (0: none); a folder without a manifest as well. */
 enum cps_status cps_checkpoints_prune(const char *run_folder, uint32_t keep, uint64_t best_step);
+
+/* Removes those of later steps than step, which a run that goes on from there makes anew. */
+enum cps_status cps_checkpoints_rewind(const char *run_folder, uint64_t step);
 
 /* Removes all, as a run that begins anew does. */
 enum cps_status cps_checkpoints_remove(const char *run_folder);

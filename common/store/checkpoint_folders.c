@@ -123,6 +123,21 @@ enum cps_status cps_checkpoints_prune(const char *run_folder, uint32_t keep, uin
     return status;
 }
 
+enum cps_status cps_checkpoints_rewind(const char *run_folder, uint64_t step)
+{
+    struct cps_checkpoint_steps steps;
+    char folder[CPS_CHECKPOINT_PATH_BYTES];
+    CPS_TRY(cps_checkpoint_steps_list(run_folder, &steps));
+    enum cps_status status = CPS_OK;
+    for (size_t i = 0; status == CPS_OK && i < steps.count; i++) {
+        cps_checkpoint_folder(run_folder, steps.step[i], folder);
+        if (steps.step[i] > step)
+            status = cps_checkpoint_remove(folder);
+    }
+    cps_checkpoint_steps_release(&steps);
+    return status;
+}
+
 enum cps_status cps_checkpoints_remove(const char *run_folder)
 {
     return cps_checkpoints_prune(run_folder, 0, 0);

@@ -54,6 +54,7 @@ static void fill_epoch(const struct cps_epoch_record *epoch, Cps__CheckpointEpoc
     wire->train_loss = epoch->train_loss;
     wire->has_valid = epoch->has_valid;
     wire->valid_loss = epoch->valid_loss;
+    wire->valid_mae = epoch->valid_mae;
     wire->steps = epoch->steps;
     wire->time_s = epoch->time_s;
     wire->ratings_per_s = epoch->ratings_per_s;
@@ -195,6 +196,7 @@ static struct cps_epoch_record epoch_from(const Cps__CheckpointEpoch *wire, uint
                                      .train_loss = wire->train_loss,
                                      .has_valid = wire->has_valid != 0,
                                      .valid_loss = wire->valid_loss,
+                                     .valid_mae = wire->valid_mae,
                                      .steps = wire->steps,
                                      .time_s = wire->time_s,
                                      .ratings_per_s = wire->ratings_per_s,

@@ -8,9 +8,12 @@
  * Until the manifest has its name there is no checkpoint, and what is in the folder is removed
  * by the next who prunes.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/file.h"
@@ -101,6 +104,36 @@ enum cps_status cps_checkpoint_writer_rows(struct cps_checkpoint_writer *self, u
     cps_sha256_add(part->sha, states, bytes);
     part->described.rows += (uint32_t)(bytes / (self->words * sizeof(uint32_t)));
     return cps_atomic_file_write(&part->file, states, bytes);
+}
+
+static enum cps_status sync_log(const char *path, uint64_t bytes, bool *is_there)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        return cps_fail(CPS_ERR_STORAGE, "cannot read '%s': %s", path, strerror(error));
+    }
+    *is_there = (uint64_t)info.st_size >= bytes;
+    int error = *is_there && fsync(fd) != 0 ? errno : 0;
+    close(fd);
+    return error ? cps_fail(CPS_ERR_STORAGE, "cannot flush '%s': %s", path, strerror(error)) : CPS_OK;
+}
+
+enum cps_status cps_checkpoint_sync_logs(const char *run_folder, const struct cps_checkpoint_state *state,
+                                         bool *are_there)
+{
+    char path[CPS_CHECKPOINT_PATH_BYTES];
+    *are_there = true;
+    for (size_t i = 0; i < CPS_CHECKPOINT_LOGS && *are_there; i++) {
+        if (!state->logs[i].file[0])
+            continue;
+        CPS_TRY(set_path(run_folder, state->logs[i].file, path));
+        CPS_TRY(sync_log(path, state->logs[i].bytes, are_there));
+    }
+    return CPS_OK;
 }
 
 static enum cps_status commit_parts(struct cps_checkpoint_writer *self, struct cps_checkpoint_part *described)

@@ -27,6 +27,15 @@ enum cps_status cps_metrics_open(struct cps_metrics *self, const struct cps_run_
     return cps_append_file_open(&self->file, path, "", 0);
 }
 
+enum cps_status cps_metrics_continue(struct cps_metrics *self, const struct cps_run_folder *folder,
+                                     uint64_t run_id, uint64_t bytes, bool *is_short)
+{
+    char path[CPS_RUN_FILE_BYTES];
+    *self = (struct cps_metrics){.file.fd = -1, .run_id = run_id};
+    cps_run_folder_file(folder, "metrics.jsonl", path);
+    return cps_append_file_continue(&self->file, path, bytes, is_short);
+}
+
 /* Lays out what a line has around its step and value, unless the last line had the same. */
 static void set_frame(struct cps_metrics *self, const struct cps_metrics_place *place, const char *name)
 {

@@ -47,6 +47,10 @@ struct cps_metrics_place {
 enum cps_status cps_metrics_open(struct cps_metrics *self, const struct cps_run_folder *folder,
                                  uint64_t run_id);
 
+/* Goes on with metrics.jsonl behind its first bytes; see cps_append_file_continue. */
+enum cps_status cps_metrics_continue(struct cps_metrics *self, const struct cps_run_folder *folder,
+                                     uint64_t run_id, uint64_t bytes, bool *is_short);
+
 /* Adds the line of an event; kept in memory until flush. name is one of the
  * above, and lives as long as self. */
 enum cps_status cps_metrics_add(struct cps_metrics *self, const struct cps_metrics_place *place,

@@ -198,6 +198,12 @@ enum cps_status cps_run_folder_start(struct cps_run_folder *self)
     return CPS_OK;
 }
 
+enum cps_status cps_run_folder_continue(struct cps_run_folder *self)
+{
+    self->started = true;
+    return cps_run_folder_sweep(self);
+}
+
 void cps_run_folder_close(struct cps_run_folder *self)
 {
     if (self->lock >= 0)

@@ -48,6 +48,9 @@ enum cps_status cps_run_folder_put_at_once(const struct cps_run_folder *self, co
 /* Removes what writes that were cut short left half done. */
 enum cps_status cps_run_folder_sweep(const struct cps_run_folder *self);
 
+/* Goes on with the run that the folder holds: its files stay, what was left half done goes. */
+enum cps_status cps_run_folder_continue(struct cps_run_folder *self);
+
 /* Unlocks. A folder made by open() and never started is removed again. */
 void cps_run_folder_close(struct cps_run_folder *self);
 

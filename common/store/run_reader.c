@@ -91,6 +91,21 @@ static enum cps_status read_divergence(struct cps_run_reader *self)
     return CPS_OK;
 }
 
+/* What a run that goes on keeps: which run it is, and how it was started before. */
+static enum cps_status read_identity(struct cps_run_reader *self)
+{
+    const char *id;
+    char *end = NULL;
+    CPS_TRY(read_text(self, NULL, "run_id", &id));
+    self->run_id = id ? strtoull(id, &end, 16) : 0;
+    if (id && (*end || end == id))
+        return broken(self, "run_id", "is no number");
+    self->starts = json_object_get(self->tree, "starts");
+    if (self->starts && !json_is_array((const json_t *)self->starts))
+        return broken(self, "starts", "is no list");
+    return CPS_OK;
+}
+
 static enum cps_status read_options(struct cps_run_reader *self)
 {
     const char *name;
@@ -149,6 +164,7 @@ enum cps_status cps_run_reader_parse(struct cps_run_reader *self, const char *te
     CPS_TRY(check_format(self));
     CPS_TRY(read_texts(self));
     CPS_TRY(read_divergence(self));
+    CPS_TRY(read_identity(self));
     CPS_TRY(read_options(self));
     return read_inputs(self);
 }
@@ -199,6 +215,17 @@ static enum cps_status read_file(struct cps_run_reader *self, const char *folder
     CPS_TRY(cps_file_map(&map, path, CPS_ERR_DATA));
     enum cps_status status = read(self, path, map.data, map.size);
     cps_file_unmap(&map);
+    return status;
+}
+
+enum cps_status cps_run_reader_open_record(struct cps_run_reader *self, const char *path)
+{
+    *self = (struct cps_run_reader){0};
+    enum cps_status status = check_folder(self, path);
+    if (status == CPS_OK)
+        status = read_record(self);
+    if (status != CPS_OK)
+        cps_run_reader_close(self);
     return status;
 }
 

@@ -36,6 +36,8 @@ struct cps_run_reader {
     const char *model_sha256, *curve_sha256;
     bool diverged;
     uint64_t diverged_step; /* where diverged */
+    uint64_t run_id;
+    const void *starts; /* json, for run_record.h; NULL: it has none */
     struct cps_run_option *options;
     size_t option_count;
     bool names_inputs; /* the first runs did not */
@@ -50,6 +52,9 @@ struct cps_run_reader {
 /* Reads the run folder at path. CPS_ERR_DATA when it is no folder, has no run.json, or holds
  * something that no run of this version writes. Released by the caller on success only. */
 enum cps_status cps_run_reader_open(struct cps_run_reader *self, const char *path);
+
+/* The same for run.json alone. */
+enum cps_status cps_run_reader_open_record(struct cps_run_reader *self, const char *path);
 
 /* Its part about run.json, from size bytes of text; self is all zeroes but for its path, and
  * to be closed whatever comes of it. */

@@ -238,6 +238,63 @@ static json_t *timings_value(const struct cps_run_record *record)
     return object;
 }
 
+/* This start. */
+static json_t *start_value(const struct cps_run_record *record)
+{
+    json_t *object = json_object();
+    put(object, "started", time_value(record->started));
+    put(object, "ended", time_value(record->ended));
+    put(object, "first_step", count_value(record->first_step));
+    put(object, "host", text_value(record->origin.host));
+    put(object, "transport", text_value(record->transport));
+    put(object, "ranks", count_value(record->rank_count));
+    put(object, "servers", count_value(record->servers));
+    put(object, "workers", count_value(record->workers));
+    put(object, "state", text_value(record->state));
+    return object;
+}
+
+/* An earlier one. Whoever was killed could not say so. */
+static json_t *former_start_value(const json_t *start)
+{
+    json_t *copy = json_deep_copy(start);
+    const char *state = json_string_value(json_object_get(copy, "state"));
+    if (state && strcmp(state, "running") == 0)
+        put(copy, "state", json_string("lost: it left no end"));
+    return copy;
+}
+
+static json_t *starts_value(const struct cps_run_record *record)
+{
+    const json_t *former = record->former_starts;
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(former); i++)
+        json_array_append_new(list, former_start_value(json_array_get(former, i)));
+    json_array_append_new(list, start_value(record));
+    return list;
+}
+
+/* When the run was started first. */
+static json_t *started_value(const struct cps_run_record *record)
+{
+    const json_t *first = json_array_get(record->former_starts, 0);
+    const json_t *started = json_object_get(first, "started");
+    return started ? json_deep_copy(started) : time_value(record->started);
+}
+
+static json_t *checkpoints_value(const struct cps_run_record *record)
+{
+    const struct cps_record_checkpoints *checkpoints = &record->checkpoints;
+    json_t *object = json_object();
+    put(object, "saved", count_value(checkpoints->saved));
+    put(object, "failed", count_value(checkpoints->failed));
+    put(object, "skipped", count_value(checkpoints->skipped));
+    put(object, "last_step", checkpoints->saved ? count_value(checkpoints->last_step) : NULL);
+    put(object, "bytes", count_value(checkpoints->bytes));
+    put(object, "seconds", real_value(checkpoints->seconds));
+    return object;
+}
+
 static json_t *record_value(const struct cps_run_record *record)
 {
     bool ended = record->ended != 0;
@@ -246,8 +303,10 @@ static json_t *record_value(const struct cps_run_record *record)
     put(object, "run_id", json_sprintf("%016llx", (unsigned long long)record->run_id));
     put(object, "state", text_value(record->state));
     put(object, "exit_code", ended ? json_integer(record->exit_code) : NULL);
-    put(object, "started", time_value(record->started));
+    put(object, "started", started_value(record));
     put(object, "ended", time_value(record->ended));
+    put(object, "starts", starts_value(record));
+    put(object, "checkpoints", checkpoints_value(record));
     put(object, "seed", count_value(record->seed));
     put(object, "result", result_value(record));
     put(object, "data", data_value(record));

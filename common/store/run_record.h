@@ -76,11 +76,20 @@ struct cps_record_timing {
     double seconds;
 };
 
+/* What became of a run's checkpoints. */
+struct cps_record_checkpoints {
+    uint32_t saved, failed, skipped;
+    uint64_t bytes, last_step; /* of the valid ones; the last of these */
+    double seconds;            /* from each one's beginning until it was valid */
+};
+
 struct cps_run_record {
     uint64_t run_id;
-    const char *state;     /* "running", "done", "failed: …" */
-    int exit_code;         /* written once ended is not 0 */
-    time_t started, ended; /* wall clock */
+    const char *state;         /* "running", "done", "stopped: …", "failed: …" */
+    int exit_code;             /* written once ended is not 0 */
+    time_t started, ended;     /* wall clock */
+    const void *former_starts; /* those in the run_reader of a run that goes on; NULL: this is the first */
+    uint64_t first_step;       /* that this start began with */
 
     struct cps_record_origin origin;
     const struct cps_record_option *options; /* effective ones, in the order of the option table */
@@ -121,6 +130,7 @@ struct cps_run_record {
         const char *model_sha256, *curve_sha256;
     } result;
 
+    struct cps_record_checkpoints checkpoints;
     const struct cps_record_counter *counters;
     size_t counter_count;
     const struct cps_record_timing *timings;

@@ -24,6 +24,10 @@ struct cps_step_log {
 /* Makes steps.csv in folder its header line. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_step_log_open(struct cps_step_log *self, const struct cps_run_folder *folder);
 
+/* Goes on with steps.csv behind its first bytes; see cps_append_file_continue. */
+enum cps_status cps_step_log_continue(struct cps_step_log *self, const struct cps_run_folder *folder,
+                                      uint64_t bytes, bool *is_short);
+
 /* Adds the line of a step (0-based); kept in memory until flush. */
 enum cps_status cps_step_log_add(struct cps_step_log *self, uint64_t step, double lr, double mom, double loss);
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/file.h"
@@ -267,6 +268,31 @@ enum cps_status cps_tensorboard_open(struct cps_tensorboard *self, const struct 
     CPS_TRY(add_version(self, wall_us));
     CPS_TRY(add_options(self, wall_us, options, count));
     return cps_append_file_flush(&self->file);
+}
+
+enum cps_status cps_tensorboard_continue(struct cps_tensorboard *self, const struct cps_run_folder *folder,
+                                         const char *name, uint64_t bytes, uint64_t wall_us, bool *is_short)
+{
+    char path[CPS_RUN_FILE_BYTES];
+    struct stat info;
+    *self = (struct cps_tensorboard){.file.fd = -1};
+    cps_run_folder_file(folder, name, path);
+    *is_short = stat(path, &info) != 0 || (uint64_t)info.st_size < bytes;
+    if (!*is_short)
+        return cps_append_file_continue(&self->file, path, bytes, is_short);
+    cps_run_folder_file(folder, "tb", path);
+    CPS_TRY(cps_make_folders(path));
+    CPS_TRY(open_file(self, path, wall_us));
+    CPS_TRY(add_version(self, wall_us));
+    return cps_append_file_flush(&self->file);
+}
+
+const char *cps_tensorboard_name(const struct cps_tensorboard *self)
+{
+    const char *name = strstr(self->file.path, "tb/" EVENT_FILE);
+    for (const char *next = name; next; next = strstr(next + 1, "tb/" EVENT_FILE))
+        name = next;
+    return name ? name : "";
 }
 
 enum cps_status cps_tensorboard_flush(struct cps_tensorboard *self)

@@ -29,6 +29,14 @@ struct cps_tensorboard {
     size_t record_capacity;
 };
 
+/* Goes on with the event file called name (tb/events…) behind its first bytes. One that has lost something is
+ * left as it is, and another begun: *is_short. */
+enum cps_status cps_tensorboard_continue(struct cps_tensorboard *self, const struct cps_run_folder *folder,
+                                         const char *name, uint64_t bytes, uint64_t wall_us, bool *is_short);
+
+/* The name of the file, in the run's folder. */
+const char *cps_tensorboard_name(const struct cps_tensorboard *self);
+
 /* An option for the HPARAMS tab: a number where its value reads as one. */
 struct cps_tensorboard_option {
     const char *name, *value; /* borrowed for the call */

@@ -8,6 +8,7 @@
 #include "common/data/synth.h"
 #include "common/options/command.h"
 #include "deploy/cli/replay.h"
+#include "deploy/cli/resume.h"
 #include "deploy/cli/script.h"
 #include "deploy/cli/train.h"
 #include "deploy/cli/use.h"
@@ -118,7 +119,7 @@ static int run_command(struct cps_options *options)
     case CPS_COMMAND_COUNT:
         break;
     }
-    return cps_train(options, NULL);
+    return options->resume ? cps_resume(options) : cps_train(options, NULL);
 }
 
 int main(int argc, char **argv)

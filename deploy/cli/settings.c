@@ -67,6 +67,15 @@ static void set_range(const struct cps_options *options, const struct cps_datase
     }
 }
 
+/* Steps between checkpoints. What is longer than any run never comes due. */
+static void set_saves(const struct cps_options *options, struct cps_plan *plan)
+{
+    uint64_t unit = options->save_every.steps ? 1 : cps_plan_steps_per_epoch(plan);
+    plan->save_every = options->save_every.count * unit;
+    if (plan->save_every > UINT32_MAX)
+        plan->save_every = 0;
+}
+
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out)
@@ -91,5 +100,6 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .servers = layout->servers,
                              .workers = layout->workers};
     set_range(options, dataset, out);
+    set_saves(options, out);
     return start ? cps_initial_file_check(start, out) : CPS_OK;
 }

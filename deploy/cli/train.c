@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/base/clock.h"
@@ -59,6 +60,7 @@ struct rank {
     /* On the coordinator's rank. */
     struct cps_run_folder folder;
     struct cps_writer *writer;
+    const struct cps_former_run *former; /* that this run goes on with, or NULL; the director's */
     struct cps_recorder *recorder;
     struct cps_record_rank *rank_records;
     struct cps_console_host *hosts;
@@ -72,12 +74,20 @@ enum { WRITER_JOBS = 64, WRITER_BYTES = 64 << 20 };
 static const uint64_t LONGEST_WORD_NS = 1000000000;
 static const uint64_t WRITER_PATIENCE_NS = 1000000000;
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, save_asked;
 
+/* The first asks for a checkpoint and the end; a second Ctrl-C does not wait for them. */
 static void on_signal(int number)
 {
-    (void)number;
+    if (interrupted && number == SIGINT)
+        _exit(cps_status_exit_code(CPS_ERR_INTERRUPTED));
     interrupted = 1;
+}
+
+static void on_save_signal(int number)
+{
+    (void)number;
+    save_asked = (sig_atomic_t)(save_asked + 1);
 }
 
 /* SIGUSR2 is SIGTERM for jobs: mpirun forwards it to all ranks and leaves them the time that they need, where
@@ -88,6 +98,8 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         sigaction(ends[i], &action, NULL);
+    action.sa_handler = on_save_signal;
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 /* What cannot be written is an error of the write. */
@@ -252,8 +264,8 @@ static enum cps_status load(struct rank *self)
     CPS_TRY(cps_buffer_pool_create(&self->pool));
     CPS_TRY(cps_kernels_select(options->isa, &self->kernels));
     if (is_here(self, 0)) {
-        CPS_TRY(cps_run_folder_open(&self->folder, options->out, options->overwrite, time(NULL),
-                                    self->cluster->run_id));
+        CPS_TRY(cps_run_folder_open(&self->folder, options->out, options->overwrite || options->resume,
+                                    time(NULL), self->cluster->run_id));
         CPS_TRY(cps_origin_init(&self->origin));
     }
     CPS_TRY(read_inputs(self));
@@ -358,6 +370,12 @@ static void add_versions(struct rank *self)
     cps_origin_add_version(&self->origin, "ZeroMQ", zmq_text);
 }
 
+/* A replay has no use for checkpoints. */
+static bool saves(const struct rank *self)
+{
+    return !is_directed(self) || self->former;
+}
+
 static enum cps_status create_recorder(struct rank *self)
 {
     add_versions(self);
@@ -379,18 +397,45 @@ static enum cps_status create_recorder(struct rank *self)
                                              .isa = self->kernels->name,
                                              .terminal = self->terminal,
                                              .run_id = self->cluster->run_id,
+                                             .former = self->former,
+                                             .saves = saves(self),
                                              .started_ns = self->started_ns};
     return cps_recorder_create(&setup, &self->recorder);
 }
 
+static void former_rows(const void *context, uint32_t first_key, uint32_t stride, uint32_t count, uint32_t *out)
+{
+    cps_checkpoint_rows(((const struct cps_former_run *)context)->checkpoint, first_key, stride, count, out);
+}
+
+/* Lets the coordinator begin where the former run was saved, and save this one. */
+static enum cps_status set_up_restart(struct rank *self)
+{
+    const struct cps_checkpoint *checkpoint = self->former ? self->former->checkpoint : NULL;
+    if (checkpoint) {
+        const struct cps_checkpoint_state *state = &checkpoint->state;
+        const struct cps_restart restart = {
+            .mark = {.step = state->step, .average = state->average, .epochs = (uint32_t)state->epoch_count},
+            .context = self->former,
+            .rows = former_rows};
+        CPS_TRY(cps_coordinator_restart(self->coordinator, &restart));
+    }
+    const struct cps_save_sink sink = cps_recorder_save_sink(self->recorder);
+    return sink.begin ? cps_coordinator_save_to(self->coordinator, &sink) : CPS_OK;
+}
+
 static enum cps_status create_coordinator(struct rank *self)
 {
+    if (is_directed(self) && self->director->find_former)
+        CPS_TRY(self->director->find_former(self->director->context, &self->plan, overview(self)->fingerprint,
+                                            self->folder.path, &self->former));
     CPS_TRY(create_recorder(self));
     struct cps_observer observer = cps_recorder_observer(self->recorder);
     if (is_directed(self))
         observer = self->director->observe(self->director->context, &observer);
     CPS_TRY(cps_coordinator_create(&self->plan, overview(self)->fingerprint, &observer,
                                    nanoseconds(self->options->peer_timeout), &self->coordinator));
+    CPS_TRY(set_up_restart(self));
     self->roles[self->role_count++] = cps_coordinator_role(self->coordinator);
     return CPS_OK;
 }
@@ -435,7 +480,8 @@ static enum cps_status create_roles(struct rank *self)
                                               .control = self->control,
                                               .bulk = self->bulk,
                                               .peer_timeout_ns = nanoseconds(self->options->peer_timeout),
-                                              .interrupted = &interrupted};
+                                              .interrupted = &interrupted,
+                                              .save_asked = &save_asked};
     return cps_driver_create(&driver, self->roles, self->role_count, &self->driver);
 }
 

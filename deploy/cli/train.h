@@ -6,6 +6,7 @@
 #include "common/options/options.h"
 #include "common/store/inputs.h"
 #include "server/coordinator/coordinator.h"
+#include "server/record/recorder.h"
 
 /* Whoever has a say in how a run begins and ends. Every rank has it, or none; its functions are
  * called on the first rank alone, and an error of theirs is that of all ranks. */
@@ -18,6 +19,11 @@ struct cps_train_director {
                                  const struct cps_options *options);
     /* The data is read, the first step not yet done. */
     enum cps_status (*on_data)(void *context, const struct cps_dataset *dataset);
+    /* The run that this one goes on with, once its plan is made and its folder open; NULL: it begins. May be
+     * NULL itself. */
+    enum cps_status (*find_former)(void *context, const struct cps_plan *plan,
+                                   const uint8_t fingerprint[CPS_SHA256_BYTES], const char *folder,
+                                   const struct cps_former_run **out);
     /* Whether the run's folder is there after the end, so that its path is worth telling. */
     bool (*keeps_folder)(void *context);
     /* Who sees the run in place of its recorder; next is the recorder's observer. */

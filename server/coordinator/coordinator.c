@@ -58,6 +58,7 @@ struct cps_coordinator {
     struct epoch_sum *epoch_sum;            /* [epochs] */
     uint32_t epoch;                         /* the one under way */
     uint64_t optimizer_ns;                  /* over the servers, not yet in an epoch */
+    uint64_t snapshot_ns;                   /* likewise */
     uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
@@ -66,7 +67,7 @@ struct cps_coordinator {
     struct heard *heard; /* [nodes] */
     enum next_step next;
     bool stop_asked; /* by the user, of whatever rank */
-    bool stopped;
+    bool begun, stopped;
 };
 
 enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
@@ -223,6 +224,7 @@ static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outb
 }
 
 static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *outbox);
+static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox);
 
 static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
@@ -232,6 +234,9 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
     self->heard[message->from].ready = true;
     if (++self->ready < self->nodes - 1)
         return CPS_OK;
+    if (self->restart.done)
+        self->restart.done(self->restart.context);
+    self->restart.rows = NULL;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_start(self->observer.context, &self->start));
     self->next = NEXT_GRANTS;
@@ -243,7 +248,10 @@ static enum cps_status begin_training(struct cps_coordinator *self, struct cps_o
     uint64_t before[CPS_PHASES];
     cps_outbox_spent(outbox, before); /* is no epoch's */
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
-    return grant_ahead(self, outbox);
+    self->begun = true;
+    CPS_TRY(grant_ahead(self, outbox));
+    /* A run that was saved as complete as can be has but its model to write. */
+    return self->epoch == self->plan.epochs ? read_model(self, outbox) : CPS_OK;
 }
 
 /* Of the keys being read those on server are first, first + servers, …, counted from read_key; returns how
@@ -406,7 +414,9 @@ static void add_up_times(struct cps_coordinator *self, struct cps_outbox *outbox
     for (int phase = 0; phase < CPS_PHASES; phase++)
         spent_s[phase] = (double)self->epoch_sum[self->epoch].spent_ns[phase] * 1e-9 / self->plan.workers;
     spent_s[CPS_PHASE_OPTIMIZER] = (double)self->optimizer_ns * 1e-9 / self->plan.servers;
-    spent_s[CPS_PHASE_SAVE] = (double)own_ns[CPS_PHASE_SAVE] * 1e-9;
+    spent_s[CPS_PHASE_SNAPSHOT] = (double)self->snapshot_ns * 1e-9 / self->plan.servers;
+    spent_s[CPS_PHASE_SAVE] = (double)own_ns[CPS_PHASE_SAVE] * 1e-9 + spent_s[CPS_PHASE_SNAPSHOT];
+    self->snapshot_ns = 0;
     self->optimizer_ns = 0;
 }
 
@@ -449,6 +459,7 @@ static enum cps_status on_server_report(struct cps_coordinator *self, const stru
          (report->diverged != CPS_DIVERGED_UPDATE || report->diverged_step >= self->granted)))
         return stray(message);
     self->optimizer_ns += report->spent_ns[CPS_PHASE_OPTIMIZER];
+    self->snapshot_ns += report->spent_ns[CPS_PHASE_SNAPSHOT];
     if (!report->diverged)
         return CPS_OK;
     CPS_TRY(cps_divergence_add(&self->divergence, report));
@@ -509,8 +520,10 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     while (epoch_is_complete(self)) {
         CPS_TRY(finish_epoch(self, outbox));
         CPS_TRY(finish_steps(self, outbox));
-        if (self->epoch == self->plan.epochs)
+        if (self->epoch == self->plan.epochs) {
+            cps_saves_let_end(&self->saves);
             return read_model(self, outbox);
+        }
     }
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     if (report->diverged)
@@ -531,11 +544,11 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
 static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
-    bool begun = self->ready == self->nodes - 1, stop = what == CPS_INTERRUPT_STOP;
+    bool stop = what == CPS_INTERRUPT_STOP;
     if (stop && self->stop_asked)
         return CPS_OK;
     self->stop_asked |= stop;
-    if (!begun || !cps_saves_possible(&self->saves))
+    if (!self->begun || !cps_saves_possible(&self->saves))
         return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
     return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
 }

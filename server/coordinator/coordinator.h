@@ -32,9 +32,9 @@ struct cps_epoch_result {
     double valid_loss; /* mean squared error over the validation ratings */
     double valid_mae;  /* mean absolute error over them */
     /* Where its time went (zeroes where none is measured): WAIT, COMPUTE and VALIDATION are
-     * means over the workers, OPTIMIZER is that over the servers, SAVE is the coordinator's
-     * own since the last epoch was handed out. Ranks work side by side, so the parts may
-     * add up to more than the epoch took. */
+     * means over the workers, OPTIMIZER and SNAPSHOT are those over the servers, SAVE is the
+     * coordinator's own since the last epoch was handed out, and SNAPSHOT. Ranks work side by side, so the
+     * parts may add up to more than the epoch took. */
     double spent_s[CPS_PHASES];
 };
 
@@ -68,6 +68,8 @@ struct cps_restart {
     const void *context;
     /* The saved state of keys first_key, first_key + stride, …: out[count][cps_plan_state_words]. */
     void (*rows)(const void *context, uint32_t first_key, uint32_t stride, uint32_t count, uint32_t *out);
+    /* All servers have theirs. May be NULL. */
+    void (*done)(const void *context);
 };
 
 struct cps_coordinator; /* opaque */

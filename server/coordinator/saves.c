@@ -141,7 +141,7 @@ static enum cps_status fetch_more(struct cps_saves *self, struct cps_outbox *out
     for (uint32_t server = 0; server < self->plan->servers; server++) {
         struct cps_save_stream *stream = &self->streams[server];
         uint32_t left = stream->end - stream->next;
-        if (stream->under_way || left == 0 || !self->sink.has_room(self->sink.context))
+        if (stream->under_way || left == 0 || !self->sink.reserve(self->sink.context))
             continue;
         stream->under_way = true;
         CPS_TRY(add_fetch(outbox, server,

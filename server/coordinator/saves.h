@@ -18,12 +18,15 @@
 
 #include "common/drive/outbox.h"
 
+#define CPS_SAVE_RECORDS 3
+
 /* The run after a step, without its rows. */
 struct cps_save_mark {
     uint64_t step;
     double average;  /* of step losses, not debiased */
     uint32_t epochs; /* complete, with their validation */
-    uint64_t note;   /* the sink's own */
+    double train_s;  /* seconds of training, and how long the records are: the sink's to fill in */
+    uint64_t record_bytes[CPS_SAVE_RECORDS];
 };
 
 enum cps_save_outcome { CPS_SAVE_PENDING, CPS_SAVE_VALID, CPS_SAVE_FAILED };
@@ -32,13 +35,13 @@ enum cps_save_outcome { CPS_SAVE_PENDING, CPS_SAVE_VALID, CPS_SAVE_FAILED };
  * outcome alone, since training goes on without. */
 struct cps_save_sink {
     void *context;
-    /* All losses up to the mark's step are recorded, and no later one: fills in its note. */
+    /* All losses up to the mark's step are recorded, and no later one. */
     void (*mark)(void *context, struct cps_save_mark *mark);
     void (*begin)(void *context, const struct cps_save_mark *mark);
     /* Rows first_row … of a server; payload has their state as in STATE. It may be retained. */
     void (*rows)(void *context, uint32_t server, const struct cps_state *state, struct cps_buffer *payload);
-    /* Whether it wants rows now. */
-    bool (*has_room)(void *context);
+    /* Whether it takes the rows of one more STATE; true is followed by just that. */
+    bool (*reserve)(void *context);
     /* That was all of them. */
     void (*end)(void *context);
     /* Of the checkpoint that was begun last. VALID: it is on the disk. */
@@ -89,6 +92,12 @@ static inline bool cps_saves_possible(const struct cps_saves *self)
 /* Asks for a checkpoint of now, or as good as now where one is under way. With stop the run ends once
  * it is valid. Training has begun. */
 enum cps_status cps_saves_ask(struct cps_saves *self, bool stop, struct cps_outbox *outbox);
+
+/* All steps are trained: the run ends by itself, whether or not it was to stop. */
+static inline void cps_saves_let_end(struct cps_saves *self)
+{
+    self->stop = self->asked = false;
+}
 
 /* Whether the state after step, up to which all losses are known, is to be marked. */
 bool cps_saves_wants_mark(const struct cps_saves *self, uint64_t step);

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/store/history.h"
 
 static const uint64_t FLUSH_EVERY_US = 1000000;
@@ -24,11 +25,26 @@ void cps_events_init(struct cps_events *self, struct cps_writer *writer)
     *self = (struct cps_events){.writer = writer, .metrics.file.fd = -1, .tensorboard.file.fd = -1};
 }
 
+static enum cps_status go_on(struct cps_events *self, const struct cps_events_setup *setup)
+{
+    bool metrics_short, tensorboard_short;
+    CPS_TRY(cps_metrics_continue(&self->metrics, setup->folder, setup->run_id, setup->metrics->bytes,
+                                 &metrics_short));
+    CPS_TRY(cps_tensorboard_continue(&self->tensorboard, setup->folder, setup->tensorboard->file,
+                                     setup->tensorboard->bytes, self->flushed_us, &tensorboard_short));
+    if (metrics_short || tensorboard_short)
+        cps_warn("'%s' has lost events of before the checkpoint, which are missing from now on",
+                 metrics_short ? "metrics.jsonl" : setup->tensorboard->file);
+    return CPS_OK;
+}
+
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup)
 {
     self->steps_per_epoch = setup->steps_per_epoch;
     self->steps = setup->log_steps;
     self->flushed_us = cps_wall_us();
+    if (setup->metrics)
+        return go_on(self, setup);
     CPS_TRY(cps_metrics_open(&self->metrics, setup->folder, setup->run_id));
     return cps_tensorboard_open(&self->tensorboard, setup->folder, self->flushed_us, setup->options,
                                 setup->option_count);
@@ -74,6 +90,11 @@ static enum cps_status flush(struct cps_events *self, uint64_t now_us)
     bool records = cps_append_file_hand_over(&self->tensorboard.file);
     self->leaving = (lines || records) && cps_writer_submit(self->writer, &job);
     return CPS_OK;
+}
+
+enum cps_status cps_events_flush(struct cps_events *self)
+{
+    return flush(self, cps_wall_us());
 }
 
 enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step)

@@ -5,6 +5,7 @@
 #ifndef CPS_SERVER_RECORD_EVENTS_H
 #define CPS_SERVER_RECORD_EVENTS_H
 
+#include "common/store/checkpoint.h"
 #include "common/store/metrics.h"
 #include "common/store/tensorboard.h"
 #include "common/store/writer.h"
@@ -28,13 +29,17 @@ struct cps_events_setup {
     bool log_steps; /* loss, learning rate and momentum of every step; else epochs alone */
     const struct cps_tensorboard_option *options; /* that decide the curve */
     size_t option_count;
+    const struct cps_checkpoint_log *metrics, *tensorboard; /* to go on with; NULL: anew */
 };
 
 /* Event files that are closed. writer, which brings them to the disk, is borrowed. */
 void cps_events_init(struct cps_events *self, struct cps_writer *writer);
 
-/* Starts both files anew, on whatever thread calls it. CPS_ERR_STORAGE, as below. */
+/* Starts both files anew, or goes on with them, on whatever thread calls it. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup);
+
+/* Hands what there is to the writer, unless the last of it is still on its way. */
+enum cps_status cps_events_flush(struct cps_events *self);
 
 /* A finished step. Hands what there is to the writer about once a second, and is told of an error by it; waits
  * for a disk that is very far behind. */

@@ -105,20 +105,54 @@ static enum cps_status write_names(const struct cps_files *self)
                         : cps_names_write_movies(self->setup.folder, &data->movies, NULL);
 }
 
+/* The logs of a run, in the order of a checkpoint's manifest. */
+enum { METRICS, STEPS, TENSORBOARD };
+
 static enum cps_status open_events(struct cps_files *self)
 {
+    const struct cps_checkpoint_state *resumed = self->setup.resumed;
     const struct cps_events_setup setup = {.folder = self->setup.folder,
                                            .run_id = self->setup.record->run_id,
                                            .steps_per_epoch = cps_plan_steps_per_epoch(self->setup.plan),
                                            .log_steps = self->setup.log_steps,
                                            .options = self->setup.options,
-                                           .option_count = self->setup.option_count};
+                                           .option_count = self->setup.option_count,
+                                           .metrics = resumed ? &resumed->logs[METRICS] : NULL,
+                                           .tensorboard = resumed ? &resumed->logs[TENSORBOARD] : NULL};
     return cps_events_open(&self->events, &setup);
+}
+
+static enum cps_status continue_steps(struct cps_files *self)
+{
+    bool is_short;
+    CPS_TRY(cps_step_log_continue(&self->steps, self->setup.folder, self->setup.resumed->logs[STEPS].bytes,
+                                  &is_short));
+    if (is_short)
+        cps_warn("'steps.csv' has lost lines of before the checkpoint, which are missing from now on");
+    return CPS_OK;
+}
+
+/* Of a run that goes on: all is as it was after the step of its checkpoint. */
+static enum cps_status write_continuation(struct cps_files *self)
+{
+    struct cps_run_folder *folder = self->setup.folder;
+    CPS_TRY(cps_run_folder_continue(folder));
+    CPS_TRY(cps_checkpoints_rewind(folder->path, self->setup.resumed->step));
+    CPS_TRY(cps_run_folder_put(folder, "history.csv", &self->history_text));
+    CPS_TRY(cps_run_folder_put(folder, "run.json", &self->record_text));
+    CPS_TRY(open_model(self));
+    CPS_TRY(write_names(self));
+    if (self->setup.log_steps)
+        CPS_TRY(continue_steps(self));
+    return open_events(self);
 }
 
 static enum cps_status write_start(void *context)
 {
     struct cps_files *self = context;
+    if (self->setup.resumed)
+        return write_continuation(self);
+    CPS_TRY(cps_checkpoints_remove(self->setup.folder->path));
     CPS_TRY(cps_run_folder_start(self->setup.folder));
     CPS_TRY(cps_run_folder_put(self->setup.folder, "run.json", &self->record_text));
     CPS_TRY(open_model(self));
@@ -213,6 +247,28 @@ enum cps_status cps_files_progress(struct cps_files *self)
     CPS_TRY(submit(self, write_progress, progressed));
     self->progressing = true;
     return CPS_OK;
+}
+
+void cps_files_logs(const struct cps_files *self, struct cps_checkpoint_log out[CPS_CHECKPOINT_LOGS])
+{
+    out[METRICS] = (struct cps_checkpoint_log){.file = "metrics.jsonl",
+                                               .bytes = cps_append_file_length(&self->events.metrics.file)};
+    out[STEPS] = (struct cps_checkpoint_log){0};
+    if (self->setup.log_steps)
+        out[STEPS] = (struct cps_checkpoint_log){.file = "steps.csv",
+                                                 .bytes = cps_append_file_length(&self->steps.file)};
+    out[TENSORBOARD] =
+        (struct cps_checkpoint_log){.bytes = cps_append_file_length(&self->events.tensorboard.file)};
+    snprintf(out[TENSORBOARD].file, sizeof out[TENSORBOARD].file, "%s",
+             cps_tensorboard_name(&self->events.tensorboard));
+}
+
+/* An error shows when the run's end is written. */
+void cps_files_flush(struct cps_files *self)
+{
+    (void)cps_events_flush(&self->events);
+    if (self->setup.log_steps)
+        (void)cps_files_progress(self);
 }
 
 enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_rows *rows)

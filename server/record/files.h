@@ -2,7 +2,8 @@
  * The files of a run, kept by the coordinator's rank through the writer (store/writer.h): its thread waits
  * for the disk, the run goes on.
  *
- *     start     run.json ("running"), users.tsv, movies.tsv, room for the model, the logs
+ *     start     run.json ("running"), users.tsv, movies.tsv, room for the model, the logs; of a run that goes
+ *               on the logs as they were at its checkpoint
  *     progress  history.csv, steps.csv and run.json as of now; skipped while the disk is behind
  *     rows      a part of the model
  *     complete  model.safetensors under its name
@@ -34,6 +35,7 @@ struct cps_files_setup {
     const struct cps_tensorboard_option *options; /* that decide the curve */
     size_t option_count;
     bool log_steps;
+    const struct cps_checkpoint_state *resumed; /* NULL: the run begins */
 };
 
 struct cps_model_rows {
@@ -76,5 +78,11 @@ enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, boo
  * what is half written goes. Without memory the record is the last one with its end changed. Errors are of no
  * interest any more. */
 void cps_files_fail(struct cps_files *self);
+
+/* The logs, for a checkpoint's manifest: how long they are with all that was added. */
+void cps_files_logs(const struct cps_files *self, struct cps_checkpoint_log out[CPS_CHECKPOINT_LOGS]);
+
+/* Sees that what was added to the logs is on its way to them. */
+void cps_files_flush(struct cps_files *self);
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/store/history.h"
 #include "server/record/files.h"
+#include "server/record/saver.h"
 
 /* Bringing the records to the disk takes as long as a hundred small steps: epochs that end
  * sooner than this after the last time are written with a later one. */
@@ -24,6 +25,7 @@ struct cps_recorder {
     struct cps_history history;
     struct cps_run_record record;
     struct cps_files files;
+    struct cps_saver *saver; /* NULL: makes no checkpoints */
     struct cps_record_option *options;
     size_t option_count, option_capacity;
     struct cps_tensorboard_option *curve_options; /* those of them that decide the curve; borrow their texts */
@@ -32,6 +34,7 @@ struct cps_recorder {
     struct cps_epoch_times spent;         /* over the epochs */
     uint64_t train_ns, epoch_ns, save_ns; /* when each began */
     double train_seconds, load_seconds, save_seconds;
+    double train_before, epoch_before; /* seconds of them in earlier starts of the run */
     char fingerprint[CPS_SHA256_HEX_BYTES], curve_hash[CPS_SHA256_HEX_BYTES];
     char state[CPS_ERROR_BYTES + 16];
     uint64_t written_ns; /* when the records were last written */
@@ -73,13 +76,27 @@ static const char *model_name(const struct cps_plan *plan)
     return plan->model == CPS_MODEL_BIAS ? "bias" : "dot";
 }
 
+/* What the run goes on from, or NULL. */
+static const struct cps_checkpoint *checkpoint_of(const struct cps_recorder_setup *setup)
+{
+    return setup->former ? setup->former->checkpoint : NULL;
+}
+
+static uint64_t run_id_of(const struct cps_recorder_setup *setup)
+{
+    return setup->former ? setup->former->run_id : setup->run_id;
+}
+
 static void fill_record(struct cps_recorder *self)
 {
     const struct cps_recorder_setup *setup = &self->setup;
     const struct cps_plan *plan = setup->plan;
     const struct cps_dataset *data = setup->dataset;
     struct cps_run_record *record = &self->record;
-    *record = (struct cps_run_record){.run_id = setup->run_id,
+    const struct cps_checkpoint *resumed = checkpoint_of(setup);
+    *record = (struct cps_run_record){.run_id = run_id_of(setup),
+                                      .former_starts = setup->former ? setup->former->starts : NULL,
+                                      .first_step = resumed ? resumed->state.step : 0,
                                       .state = "running",
                                       .started = time(NULL),
                                       .origin = *setup->origin,
@@ -125,8 +142,95 @@ static void init_files(struct cps_recorder *self)
                                           .record = &self->record,
                                           .options = self->curve_options,
                                           .option_count = self->curve_option_count,
-                                          .log_steps = setup->options->log_steps};
+                                          .log_steps = setup->options->log_steps,
+                                          .resumed =
+                                              checkpoint_of(setup) ? &checkpoint_of(setup)->state : NULL};
     cps_files_init(&self->files, &files);
+}
+
+static void note_result(struct cps_recorder *self, const struct cps_epoch_record *epoch)
+{
+    const struct cps_epoch_record *best = cps_history_best(&self->history);
+    struct cps_run_record *record = &self->record;
+    record->result.epochs = epoch->epoch + 1;
+    record->result.best_epoch = best->epoch;
+    record->result.steps = epoch->steps;
+    record->result.train_loss = epoch->train_loss;
+    record->result.valid_loss = epoch->has_valid ? epoch->valid_loss : (double)NAN;
+    record->result.best_valid_loss = best->has_valid ? best->valid_loss : (double)NAN;
+}
+
+static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times *more)
+{
+    self->compute += more->compute;
+    self->wait += more->wait;
+    self->optimizer += more->optimizer;
+    self->validation += more->validation;
+    self->save += more->save;
+}
+
+static void show_epoch(struct cps_recorder *self, const struct cps_epoch_record *epoch)
+{
+    const struct cps_console_epoch row = {.number = epoch->epoch,
+                                          .train_loss = epoch->train_loss,
+                                          .has_valid = epoch->has_valid,
+                                          .valid_loss = epoch->valid_loss,
+                                          .valid_mae = epoch->valid_mae,
+                                          .seconds = epoch->time_s};
+    cps_console_epoch(&self->console, &row);
+}
+
+/* The epochs before the checkpoint. */
+static enum cps_status restore_history(struct cps_recorder *self)
+{
+    const struct cps_checkpoint *resumed = checkpoint_of(&self->setup);
+    if (!resumed)
+        return CPS_OK;
+    self->train_before = self->epoch_before = resumed->state.train_s;
+    for (size_t i = 0; i < resumed->state.epoch_count; i++) {
+        const struct cps_epoch_record *epoch = &resumed->state.epochs[i];
+        CPS_TRY(cps_history_add(&self->history, epoch));
+        add_times(&self->spent, &epoch->spent);
+        note_result(self, epoch);
+        self->epoch_before = fmax(0, self->epoch_before - epoch->time_s);
+    }
+    return CPS_OK;
+}
+
+/* How long the records are, for a checkpoint. */
+static void log_lengths(void *context, struct cps_checkpoint_log *out, double *train_s)
+{
+    const struct cps_recorder *self = context;
+    cps_files_logs(&self->files, out);
+    *train_s = self->train_before + seconds_since(self->train_ns);
+}
+
+static void flush_logs(void *context)
+{
+    struct cps_recorder *self = context;
+    cps_files_flush(&self->files);
+}
+
+static enum cps_status create_saver(struct cps_recorder *self)
+{
+    const struct cps_recorder_setup *setup = &self->setup;
+    struct cps_saver_setup saver = {.writer = setup->writer,
+                                    .run_folder = setup->folder->path,
+                                    .plan = setup->plan,
+                                    .identity.run_id = run_id_of(setup),
+                                    .history = &self->history,
+                                    .logs = {.context = self, .lengths = log_lengths, .flush = flush_logs},
+                                    .keep = setup->options->keep};
+    if (!setup->saves)
+        return CPS_OK;
+    memcpy(saver.identity.fingerprint, setup->dataset->fingerprint, CPS_SHA256_BYTES);
+    CPS_TRY(cps_checkpoint_plan_digest(setup->plan, saver.identity.plan));
+    return cps_saver_create(&saver, &self->saver);
+}
+
+struct cps_save_sink cps_recorder_save_sink(struct cps_recorder *self)
+{
+    return self->saver ? cps_saver_sink(self->saver) : (struct cps_save_sink){0};
 }
 
 enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, struct cps_recorder **out)
@@ -141,8 +245,14 @@ enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, stru
         return status;
     }
     fill_record(self);
-    *out = self;
-    return CPS_OK;
+    status = create_saver(self);
+    if (status == CPS_OK)
+        status = restore_history(self);
+    if (status == CPS_OK)
+        *out = self;
+    else
+        cps_recorder_destroy(&self);
+    return status;
 }
 
 void cps_recorder_destroy(struct cps_recorder **out)
@@ -150,6 +260,7 @@ void cps_recorder_destroy(struct cps_recorder **out)
     struct cps_recorder *self = *out;
     if (!self)
         return;
+    cps_saver_destroy(&self->saver);
     cps_files_release(&self->files);
     cps_history_release(&self->history);
     for (size_t i = 0; i < self->option_count; i++) {
@@ -238,6 +349,8 @@ static enum cps_status on_start(void *context, const struct cps_start_result *st
     self->started = true;
     CPS_TRY(cps_files_start(&self->files));
     cps_console_table_header(&self->console);
+    for (size_t i = 0; i < self->history.count; i++)
+        show_epoch(self, &self->history.epochs[i]);
     self->train_ns = self->epoch_ns = cps_clock_ns();
     return CPS_OK;
 }
@@ -254,44 +367,26 @@ static enum cps_status on_step(void *context, const struct cps_step_result *step
     return cps_step_log_add(&self->files.steps, step->step, step->hyper.lr, step->hyper.momentum, step->loss);
 }
 
-static void note_result(struct cps_recorder *self, const struct cps_epoch_record *epoch)
+static void note_checkpoints(struct cps_recorder *self)
 {
-    const struct cps_epoch_record *best = cps_history_best(&self->history);
-    struct cps_run_record *record = &self->record;
-    record->result.epochs = epoch->epoch + 1;
-    record->result.best_epoch = best->epoch;
-    record->result.steps = epoch->steps;
-    record->result.train_loss = epoch->train_loss;
-    record->result.valid_loss = epoch->has_valid ? epoch->valid_loss : (double)NAN;
-    record->result.best_valid_loss = best->has_valid ? best->valid_loss : (double)NAN;
-}
-
-static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times *more)
-{
-    self->compute += more->compute;
-    self->wait += more->wait;
-    self->optimizer += more->optimizer;
-    self->validation += more->validation;
-    self->save += more->save;
-}
-
-static void show_epoch(struct cps_recorder *self, const struct cps_epoch_record *epoch)
-{
-    const struct cps_console_epoch row = {.number = epoch->epoch,
-                                          .train_loss = epoch->train_loss,
-                                          .has_valid = epoch->has_valid,
-                                          .valid_loss = epoch->valid_loss,
-                                          .valid_mae = epoch->valid_mae,
-                                          .seconds = epoch->time_s};
-    cps_console_epoch(&self->console, &row);
+    if (!self->saver)
+        return;
+    const struct cps_saver_account *account = cps_saver_account(self->saver);
+    self->record.checkpoints = (struct cps_record_checkpoints){.saved = account->saved,
+                                                               .failed = account->failed,
+                                                               .skipped = account->skipped,
+                                                               .bytes = account->bytes,
+                                                               .last_step = account->last_step,
+                                                               .seconds = account->seconds};
 }
 
 static enum cps_status on_epoch(void *context, const struct cps_epoch_result *result)
 {
     struct cps_recorder *self = context;
     uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
-    double seconds = seconds_since(self->epoch_ns);
+    double seconds = self->epoch_before + seconds_since(self->epoch_ns);
     self->epoch_ns = cps_clock_ns();
+    self->epoch_before = 0;
     const struct cps_epoch_record epoch = {.epoch = result->epoch,
                                            .train_loss = result->train_loss,
                                            .valid_loss = result->valid_loss,
@@ -311,8 +406,9 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     add_times(&self->spent, &epoch.spent);
     note_result(self, &epoch);
     CPS_TRY(cps_events_epoch(&self->files.events, &epoch));
-    self->train_seconds = seconds_since(self->train_ns);
+    self->train_seconds = self->train_before + seconds_since(self->train_ns);
     if (self->epoch_ns - self->written_ns >= WRITE_EVERY_NS) {
+        note_checkpoints(self);
         CPS_TRY(cps_files_progress(&self->files));
         self->written_ns = self->epoch_ns;
     }
@@ -340,6 +436,8 @@ static enum cps_status on_complete(void *context)
     CPS_TRY(cps_history_hash(&self->history, self->curve_hash));
     self->record.result.curve_sha256 = self->curve_hash;
     self->complete = true;
+    if (self->saver)
+        cps_saver_cancel(self->saver);
     return cps_files_complete(&self->files);
 }
 
@@ -390,7 +488,9 @@ static void note_end(struct cps_recorder *self, enum cps_status status)
     if (status == CPS_OK)
         snprintf(self->state, sizeof self->state, "done");
     else
-        snprintf(self->state, sizeof self->state, "failed: %s", cps_error_text());
+        snprintf(self->state, sizeof self->state, "%s: %s", status == CPS_ERR_PREEMPTED ? "stopped" : "failed",
+                 cps_error_text());
+    note_checkpoints(self);
     self->record.state = self->state;
     self->record.exit_code = cps_status_exit_code(status);
     self->record.ended = time(NULL);

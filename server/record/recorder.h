@@ -15,6 +15,7 @@
 
 #include "common/data/dataset.h"
 #include "common/options/options.h"
+#include "common/store/checkpoint.h"
 #include "common/store/run_folder.h"
 #include "common/store/run_record.h"
 #include "common/store/writer.h"
@@ -22,6 +23,13 @@
 #include "server/record/console.h"
 
 struct cps_recorder; /* opaque */
+
+/* A run that goes on: what it was before. */
+struct cps_former_run {
+    uint64_t run_id;
+    const void *starts;                      /* as of its run_reader */
+    const struct cps_checkpoint *checkpoint; /* NULL: there was none, so it begins again */
+};
 
 /* What a recorder needs to know; all of it is borrowed for the recorder's life. */
 struct cps_recorder_setup {
@@ -39,7 +47,9 @@ struct cps_recorder_setup {
     const char *transport, *isa;
     struct cps_terminal terminal; /* to draw on */
     uint64_t run_id;
-    uint64_t started_ns; /* when the process began */
+    const struct cps_former_run *former; /* NULL: the run begins */
+    bool saves;                          /* makes checkpoints */
+    uint64_t started_ns;                 /* when the process began */
 };
 
 enum cps_status cps_recorder_create(const struct cps_recorder_setup *setup, struct cps_recorder **out);
@@ -47,6 +57,9 @@ void cps_recorder_destroy(struct cps_recorder **self);
 
 /* The observer that feeds self. */
 struct cps_observer cps_recorder_observer(struct cps_recorder *self);
+
+/* The sink for its checkpoints, if it makes any: begin is NULL where it does not. */
+struct cps_save_sink cps_recorder_save_sink(struct cps_recorder *self);
 
 /* The run went well: prints its summary and begins to write its end, with the counters of all ranks. What
  * cannot be printed is CPS_ERR_STORAGE. */

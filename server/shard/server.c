@@ -231,9 +231,11 @@ static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbo
     if (self->kept_step == self->step + 1 ||
         (self->snapshot_step != self->step && !cps_plan_saves_after(&self->table.plan, self->step)))
         return CPS_OK;
+    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
     bool taken =
         !self->snapshot.held && cps_snapshot_rows_take(&self->snapshot, &self->table, self->step) == CPS_OK;
     self->kept_step = self->step + 1;
+    cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
     return tell_kept(self, taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, outbox);
 }
 
@@ -286,6 +288,7 @@ static enum cps_status on_fetch(struct cps_server *self, const struct cps_messag
     if (!kept || asked->first_row > table->rows || asked->rows > table->rows - asked->first_row)
         return cps_fail(CPS_ERR_PEER, "the coordinator fetched rows of step %llu that server %u does not keep",
                         (unsigned long long)asked->step, self->server);
+    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
     CPS_TRY(
         cps_outbox_add(outbox, CPS_MESSAGE_STATE, 0, (size_t)asked->rows * words * sizeof(uint32_t), &state));
     state->state = *asked;

@@ -137,7 +137,7 @@ static uint64_t chance(uint64_t schedule, uint64_t start, uint64_t number, uint6
 static void rewind_records(struct job *self)
 {
     uint64_t steps = self->save.valid ? self->save.mark.step : 0;
-    self->curve.epochs_told = self->save.valid ? (uint32_t)self->save.mark.note : 0;
+    self->curve.epochs_told = self->save.valid ? (uint32_t)self->save.mark.record_bytes[0] : 0;
     for (uint64_t step = steps; step < STEPS; step++) {
         self->told[step] = 0;
         self->outcome.step[step] = -1;

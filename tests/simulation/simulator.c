@@ -107,7 +107,7 @@ static size_t state_bytes(const struct job *self)
 static void on_mark(void *context, struct cps_save_mark *mark)
 {
     const struct job *self = context;
-    mark->note = self->simulation->curve->epochs_told;
+    mark->record_bytes[0] = self->simulation->curve->epochs_told;
 }
 
 static void on_begin(void *context, const struct cps_save_mark *mark)
@@ -127,7 +127,7 @@ static void on_state(void *context, uint32_t server, const struct cps_state *sta
                state->words * sizeof *words);
 }
 
-static bool has_room(void *context)
+static bool reserve(void *context)
 {
     struct job *self = context;
     return !self->simulation->schedule || draw(self) % 2;
@@ -176,12 +176,13 @@ static enum cps_status begin_saves(struct job *self)
                                        .mark = on_mark,
                                        .begin = on_begin,
                                        .rows = on_state,
-                                       .has_room = has_room,
+                                       .reserve = reserve,
                                        .end = on_end,
                                        .outcome = outcome,
                                        .skip = on_skip};
     if (simulation->restart) {
-        const struct cps_restart restart = {simulation->restart->mark, self, restart_rows};
+        const struct cps_restart restart = {
+            .mark = simulation->restart->mark, .context = self, .rows = restart_rows};
         CPS_TRY(cps_coordinator_restart(self->coordinator, &restart));
     }
     if (!simulation->save)

@@ -270,8 +270,12 @@ static const struct refusal refusals[] = {
     {"--consistency ssp", NULL, "'ssp' for '--consistency' is not available yet", "'bsp'"},
     {"--consistency asp", NULL, "not available yet", "'bsp'"},
     {"--encrypt on", NULL, "'on' for '--encrypt' is not available yet", "'auto'"},
-    {"--resume runs/a", NULL, "'--resume' is not available yet", NULL},
-    {"--save-every 3", NULL, "'--save-every' is not available yet", NULL},
+    {"--save-every 3times", NULL,
+     "bad value '3times' for '--save-every': expected a number of epochs, of steps as in '500steps', or 'off'",
+     NULL},
+    {"--save-every 0", NULL, "bad value '0' for '--save-every': expected a number of epochs", NULL},
+    {"--resume a --out b", NULL, "'--out' and '--resume' exclude each other", NULL},
+    {"--resume a --overwrite", NULL, "'--overwrite' and '--resume' exclude each other", NULL},
     /* together */
     {"--train a", NULL, "'--train' needs '--valid'", NULL},
     {"--valid a", NULL, "'--valid' needs '--train'", NULL},
@@ -421,7 +425,7 @@ static void test_config_refusals(void **state)
         {"users = 3", "c.conf:1: 'users' is not an option of 'train'", "synth"},
         {"config = other.conf", "c.conf:1: 'config' cannot stand in an option file", ""},
         {"help = yes", "c.conf:1: 'help' cannot stand", ""},
-        {"resume = yes", "c.conf:1: 'resume' is not available yet", ""},
+        {"save-every = often", "c.conf:1: bad value 'often' for 'save-every': expected a number of epochs", ""},
         {"log-steps = maybe", "c.conf:1: bad value 'maybe' for 'log-steps': expected on or off", ""},
         {"train = a", "'--train' needs '--valid'", "comes from an option file"},
     };

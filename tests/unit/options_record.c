@@ -225,6 +225,7 @@ static void test_manual_and_completion(void **state)
         strstr(completion.data, "--by) COMPREPLY=($(compgen -W 'ranks isa' -- \"$word\")); return ;;"));
     assert_non_null(
         strstr(completion.data, "${COMP_WORDS[1]} == compare ]] && { _collab_ps_compare; return; }"));
+    assert_non_null(strstr(completion.data, "--save-every"));
     cps_text_release(&manual);
     cps_text_release(&completion);
 }

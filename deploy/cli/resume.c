@@ -1,0 +1,175 @@
+/*
+ * Going on with a run: every refusal before the first message, and what the checkpoint is read for;
+ * see resume.h.
+ *
+ * What decides the curve comes from the record; of it the command line may only move the files to where they
+ * are now, and these must have the bytes they had. How many ranks there are, and what carries their messages,
+ * is for this start to say.
+ */
+#include "deploy/cli/resume.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/store/run_reader.h"
+#include "deploy/cli/recorded.h"
+#include "deploy/cli/train.h"
+
+struct resume {
+    struct cps_run_reader recorded;
+    struct cps_text differing;
+    struct cps_checkpoint checkpoint;
+    struct cps_former_run former;
+    bool found;
+};
+
+/* What the command line wants otherwise than the run was begun, a line each; but not where a file is now, as
+ * long as it is the same one. */
+static bool is_refused(const char *line)
+{
+    static const char *const moved[] = {"--data: recorded ", "--train: recorded ", "--valid: recorded ",
+                                        "--init: recorded ", "--batch-order: recorded "};
+    for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++)
+        if (strncmp(line, moved[i], strlen(moved[i])) == 0)
+            return false;
+    return true;
+}
+
+/* Refuses other hyper-parameters, naming each. */
+static enum cps_status check_differing(const struct resume *self, const struct cps_options *options)
+{
+    struct cps_text refused = {0};
+    enum cps_status status = CPS_OK;
+    for (const char *line = self->differing.data; status == CPS_OK && line && *line;) {
+        size_t length = strcspn(line, "\n");
+        if (is_refused(line))
+            status = cps_text_add(&refused, "%s%.*s", refused.length ? "; " : "", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    if (status == CPS_OK && refused.length) {
+        cps_fail(CPS_ERR_USAGE, "'%s' cannot go on with other options: %s", options->resume, refused.data);
+        if (strstr(refused.data, "--epochs:"))
+            status = cps_hint(CPS_ERR_USAGE,
+                              "another number of epochs is another schedule from the first step on: train "
+                              "anew with it, or start a new run from this model with --init");
+        else
+            status = cps_hint(CPS_ERR_USAGE, "leave them out to go on, or train a new run with them");
+    }
+    cps_text_release(&refused);
+    return status;
+}
+
+static enum cps_status check_state(const struct resume *self, const struct cps_options *options)
+{
+    if (strcmp(self->recorded.state, "done") != 0)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "the run in '%s' is complete: there is nothing to go on with", options->resume);
+    return cps_hint(CPS_ERR_USAGE,
+                    "more epochs are another schedule: train anew with --epochs, or start a new run "
+                    "from its model with --init");
+}
+
+static enum cps_status settle(void *context, struct cps_options *options)
+{
+    struct resume *self = context;
+    bool other_data;
+    CPS_TRY(cps_run_reader_open_record(&self->recorded, options->resume));
+    CPS_TRY(cps_recorded_adopt(&self->recorded, options, &self->differing, &other_data));
+    CPS_TRY(check_differing(self, options));
+    CPS_TRY(check_state(self, options));
+    free(options->out);
+    options->out = strdup(options->resume);
+    return options->out ? CPS_OK : cps_fail_memory("a path", strlen(options->resume));
+}
+
+/* A file that the command line names may lie elsewhere, but is to have the bytes it had. */
+static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
+                                 const struct cps_options *options)
+{
+    struct resume *self = context;
+    struct cps_text others = {0};
+    bool any = false;
+    enum cps_status status =
+        cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count, &others, &any);
+    if (status == CPS_OK && any) {
+        others.data[strcspn(others.data, "\n")] = '\0';
+        status = cps_fail(CPS_ERR_DATA, "'%s' cannot go on with other data: %s", options->resume, others.data);
+    }
+    cps_text_release(&others);
+    return status;
+}
+
+static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
+{
+    const struct resume *self = context;
+    char hex[CPS_SHA256_HEX_BYTES];
+    cps_sha256_to_hex(dataset->fingerprint, hex);
+    if (self->recorded.fingerprint && strcmp(self->recorded.fingerprint, hex) == 0)
+        return CPS_OK;
+    cps_fail(CPS_ERR_DATA, "the ratings are not those that the run was trained on: %s", dataset->description);
+    return cps_hint(CPS_ERR_DATA, "their fingerprint was %.16s…, and is %.16s…",
+                    self->recorded.fingerprint ? self->recorded.fingerprint : "none", hex);
+}
+
+static enum cps_status find_former(void *context, const struct cps_plan *plan,
+                                   const uint8_t fingerprint[CPS_SHA256_BYTES], const char *folder,
+                                   const struct cps_former_run **out)
+{
+    struct resume *self = context;
+    struct cps_checkpoint_identity identity = {.run_id = self->recorded.run_id};
+    memcpy(identity.fingerprint, fingerprint, sizeof identity.fingerprint);
+    CPS_TRY(cps_checkpoint_plan_digest(plan, identity.plan));
+    CPS_TRY(cps_checkpoint_find(folder, &identity, &self->checkpoint, &self->found));
+    self->former = (struct cps_former_run){.run_id = self->recorded.run_id,
+                                           .starts = self->recorded.starts,
+                                           .checkpoint = self->found ? &self->checkpoint : NULL};
+    if (self->found)
+        cps_log(CPS_LOG_INFO, "going on after step %llu of %llu",
+                (unsigned long long)self->checkpoint.state.step, (unsigned long long)cps_plan_steps(plan));
+    else
+        cps_warn("'%s' has no checkpoint to go on from: it begins again with its first step", folder);
+    *out = &self->former;
+    return CPS_OK;
+}
+
+static bool keeps_folder(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static struct cps_observer observe(void *context, const struct cps_observer *next)
+{
+    (void)context;
+    return *next;
+}
+
+static enum cps_status judge(void *context, enum cps_status status)
+{
+    (void)context;
+    return status;
+}
+
+static void release(void *context)
+{
+    struct resume *self = context;
+    cps_checkpoint_release(&self->checkpoint);
+    cps_run_reader_close(&self->recorded);
+    cps_text_release(&self->differing);
+}
+
+int cps_resume(struct cps_options *options)
+{
+    struct resume self = {.found = false};
+    const struct cps_train_director director = {.context = &self,
+                                                .settle = settle,
+                                                .on_inputs = on_inputs,
+                                                .on_data = on_data,
+                                                .find_former = find_former,
+                                                .keeps_folder = keeps_folder,
+                                                .observe = observe,
+                                                .judge = judge,
+                                                .release = release};
+    return cps_train(options, &director);
+}
