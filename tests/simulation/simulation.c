@@ -17,6 +17,7 @@
 #include "common/base/memory.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "tests/simulation/shards.h"
 #include "tests/simulation/simulator.h"
 
 enum { USERS = 13, MOVIES = 17, RATINGS = 150, SHAPES = 6, EPOCHS = 2, BATCH = 16 };
@@ -26,46 +27,8 @@ static const struct {
     uint32_t servers, workers;
 } shapes[SHAPES] = {{1, 1}, {1, 4}, {3, 4}, {4, 1}, {5, 2}, {2, 3}};
 
-/* A set of random ratings, cut by user for a job of so many workers. */
-static enum cps_status make_shards(uint32_t workers, struct cps_dataset *shards)
-{
-    uint32_t valid = RATINGS / 5, train = RATINGS - valid;
-    for (uint32_t w = 0; w < workers; w++) {
-        struct cps_dataset *shard = &shards[w];
-        *shard = (struct cps_dataset){.rating_count = RATINGS, .train_count = train, .valid_count = valid};
-        for (int part = 0; part < 2; part++) {
-            struct cps_samples *samples = part ? &shard->valid : &shard->train;
-            CPS_TRY(cps_alloc("users", RATINGS, sizeof *samples->user, &samples->user));
-            CPS_TRY(cps_alloc("movies", RATINGS, sizeof *samples->movie, &samples->movie));
-            CPS_TRY(cps_alloc("ratings", RATINGS, sizeof *samples->rating, &samples->rating));
-            CPS_TRY(cps_alloc("indices", RATINGS, sizeof *samples->index, &samples->index));
-        }
-    }
-    for (uint32_t i = 0; i < RATINGS; i++) {
-        uint32_t words[4];
-        cps_random_block(7, CPS_RANDOM_TEST + 2, i, words);
-        uint32_t user = 1 + words[0] % USERS;
-        struct cps_dataset *shard = &shards[user % workers];
-        struct cps_samples *samples = i < valid ? &shard->valid : &shard->train;
-        samples->user[samples->count] = user;
-        samples->movie[samples->count] = 1 + words[1] % MOVIES;
-        samples->rating[samples->count] = (float)(1 + words[2] % 5);
-        samples->index[samples->count++] = i < valid ? 0 : i - valid;
-    }
-    return CPS_OK;
-}
-
-static void free_shards(uint32_t workers, struct cps_dataset *shards)
-{
-    for (uint32_t w = 0; w < workers; w++)
-        for (int part = 0; part < 2; part++) {
-            struct cps_samples *samples = part ? &shards[w].valid : &shards[w].train;
-            free(samples->user);
-            free(samples->movie);
-            free(samples->rating);
-            free(samples->index);
-        }
-}
+static const struct cps_simulated_set set = {
+    .users = USERS, .movies = MOVIES, .train = RATINGS - RATINGS / 5, .valid = RATINGS / 5};
 
 static struct cps_plan plan_of(int shape, enum cps_optimizer_kind optimizer)
 {
@@ -165,10 +128,10 @@ static enum cps_status start_once(struct job *self, uint64_t schedule, int shape
         uint64_t *end_at = chance(schedule, start, 2, 2) ? &simulation.stop_at : &simulation.cut_at;
         *end_at = start < 3 ? 1 + chance(schedule, start, 3, 400) : 0;
     }
-    enum cps_status status = make_shards(workers, shards);
+    enum cps_status status = cps_make_shards(&set, workers, shards);
     if (status == CPS_OK)
         status = cps_simulate(&simulation, &self->result);
-    free_shards(workers, shards);
+    cps_free_shards(workers, shards);
     return status;
 }
 
@@ -217,10 +180,10 @@ static enum cps_status simulate_wild(int number, uint64_t schedule, int shape, s
     simulation.plan.schedule = CPS_SCHEDULE_CONSTANT;
     simulation.plan.lr_max = wild[number].lr_max;
     simulation.plan.wd = simulation.plan.wd_bias = 0.0;
-    enum cps_status status = make_shards(simulation.plan.workers, shards);
+    enum cps_status status = cps_make_shards(&set, simulation.plan.workers, shards);
     if (status == CPS_OK)
         status = cps_simulate(&simulation, &result);
-    free_shards(simulation.plan.workers, shards);
+    cps_free_shards(simulation.plan.workers, shards);
     CPS_TRY(status);
     if (!result.diverged)
         return cps_fail(CPS_ERR_INTERNAL, "rate %g does not diverge", wild[number].lr_max);
