@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/net/codec.h"
+#include "tests/fuzz/payload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,31 +20,10 @@ static void require(bool truth)
         abort();
 }
 
-/* As many bytes as a role would index, by its own arithmetic. */
-static size_t bytes_a_role_reads(const struct cps_message *message, size_t width)
-{
-    const struct cps_exchange *exchange = &message->exchange;
-    switch (message->kind) {
-    case CPS_MESSAGE_GRANT:
-        return message->grant.steps * 2 * sizeof(double);
-    case CPS_MESSAGE_EXCHANGE:
-        return exchange->sum_rows * width * sizeof(int64_t) + exchange->single_rows * width * sizeof(float) +
-               ((size_t)exchange->sum_rows + exchange->single_rows + exchange->pull_rows +
-                exchange->read_rows) *
-                   sizeof(uint32_t);
-    case CPS_MESSAGE_ROWS:
-        return message->rows.rows * width * sizeof(float);
-    case CPS_MESSAGE_REPORT:
-        return message->report.steps * sizeof(struct cps_loss_sum);
-    default:
-        return 0;
-    }
-}
-
 static void read_as_a_role(const struct cps_message *message, uint32_t width)
 {
     volatile uint8_t sink = 0;
-    for (size_t i = 0; i < bytes_a_role_reads(message, width); i++)
+    for (size_t i = 0; i < cps_payload_bytes(message, width); i++)
         sink ^= message->payload->data[i];
     if (message->kind == CPS_MESSAGE_FAIL || message->kind == CPS_MESSAGE_STOP)
         cps_message_end(message);
