@@ -161,8 +161,10 @@ enum cps_status cps_checkpoint_find(const char *run_folder, const struct cps_che
     CPS_TRY(cps_checkpoint_steps_list(run_folder, &steps));
     for (size_t i = steps.count; i-- > 0 && !*found;) {
         cps_checkpoint_folder(run_folder, steps.step[i], folder);
-        if (!steps.has_manifest[i])
+        if (!steps.has_manifest[i]) {
+            cps_warn("checkpoint of step %llu not used: it is not complete", (unsigned long long)steps.step[i]);
             continue;
+        }
         enum cps_status status = cps_checkpoint_read(folder, out);
         if (status == CPS_OK)
             status = check_identity(folder, steps.step[i], identity, &out->state);

@@ -1,0 +1,135 @@
+"""What --resume refuses, in one line with what to do, and what it takes in its place.
+
+Other options and other data, each by name; a run that is complete or is none; and checkpoints that are damaged, cut
+short, missing or another run's: told, never loaded, the older one used, to the same end.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import runs
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import refusal  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+SMALL = ["--factors", 6, "--log-steps", "--progress", "none", "--epochs", 4, "--batch-size", 1000, "--save-every", 1,
+         "--keep", 3]
+FLIPS = int(sys.argv[1]) if sys.argv[1:] else 12
+
+
+def cut_run(folder, name, arguments):
+    """A run that was killed when its third epoch was saved; it has three checkpoints."""
+    run = runs.CutRun(folder / name, arguments)
+    run.start(runs.Shape(None))
+    while len(checkpoints(run.out)) < 3 and run.process.poll() is None:
+        pass
+    run.process.kill()
+    run.process.communicate()
+    return run.out
+
+
+def checkpoints(out):
+    """The folders of valid checkpoints, the oldest first."""
+    return sorted(path.parent for path in out.glob("checkpoints/step-*/manifest"))
+
+
+def as_cut(out, folder):
+    """A copy of a run that was cut after three of four epochs: of the complete one, with its end forgotten."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(out, folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["state"] = record["starts"][-1]["state"] = "running"
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def refuses(check, out, folder):
+    resume = ["--resume", out, "--progress", "none"]
+    empty = folder / "empty"  # the run that was killed has left something half written, as it may
+    empty.mkdir()
+    for name, arguments, code, wanted in [
+            ("more epochs", ["--epochs", 9], refusal.USAGE, "other options: --epochs: recorded 4, now 9"),
+            ("two other options", ["--lr-max", 1e-3, "--seed", 7], refusal.USAGE,
+             "--lr-max: recorded 0.005, now 0.001; --seed: recorded 42, now 7|--seed: .*--lr-max: "),
+            ("another folder as well", ["--out", folder / "x"], refusal.USAGE, "'--out' and '--resume' exclude each other"),
+    ]:
+        refusal.refuses(check, name, [*resume, *arguments], code, wanted, empty)
+    other = folder / "other.csv"
+    other.write_text("user,item,rating\n" + "".join(f"u{number % 90},i{number % 77},{1 + number % 5}\n" for number in range(5000)))
+    refusal.refuses(check, "other data", [*resume, "--data", other], refusal.DATA, "not those that the run was trained on",
+                    empty)
+    refusal.refuses(check, "no run", ["--resume", folder / "none"], refusal.DATA, "cannot read run folder", empty)
+
+
+def resumes(check, uncut, name, out, wanted=""):
+    """Goes on, with a warning that says wanted, to the end of the run that was not cut."""
+    run = launch.launch(["--resume", out, "--progress", "none"], cwd=out.parent, seconds=60)
+    problem = f"exit code {run.code}: {run.stderr[-400:]}" if run.code else ""
+    if wanted and wanted not in run.stderr:
+        problem = f"does not say '{wanted}': {run.stderr[-600:]}"
+    found = [problem] if problem else uncut.differences(out)
+    check.that(not found, name, "; ".join(found) or wanted)
+
+
+def damages(check, uncut, out, foreign, folder):
+    """The newest checkpoint damaged in every way; the two older ones are whole."""
+    whole = checkpoints(out)
+    newest, older = whole[-1].name, int(whole[-2].name[5:])
+    files = [path.name for path in sorted(whole[-1].iterdir())]
+    for number in range(FLIPS):
+        copy = as_cut(out, folder / "flipped")
+        name = files[number % len(files)]
+        path = copy / "checkpoints" / newest / name
+        data = bytearray(path.read_bytes())
+        place = number * 7919 % len(data)
+        data[place] ^= 1 << number % 8
+        path.write_bytes(data)
+        resumes(check, uncut, f"'{name}' with byte {place} flipped", copy, f"checkpoint of step {older + older // 2} not used: ")
+    for name in files:
+        for what in ("cut short", "missing", "of another run"):
+            copy = as_cut(out, folder / "damaged")
+            path = copy / "checkpoints" / newest / name
+            if what == "cut short":
+                path.write_bytes(path.read_bytes()[:-1])
+            elif what == "missing":
+                path.unlink()
+            else:
+                shutil.copy(checkpoints(foreign)[-1] / name, path)
+            said = "is not complete" if (name, what) == ("manifest", "missing") else "not used: "
+            resumes(check, uncut, f"'{name}' {what}", copy, said)
+    copy = as_cut(out, folder / "all")
+    for path in copy.glob("checkpoints/*/rows-0"):
+        path.write_bytes(b"x")
+    resumes(check, uncut, "no checkpoint left", copy, "begins again with its first step")
+    copy = as_cut(out, folder / "records")
+    with open(copy / "steps.csv", "r+b") as file:
+        file.truncate(100)
+    run = launch.launch(["--resume", copy, "--progress", "none"], cwd=folder, seconds=60)
+    check.that(run.code == 0 and "'steps.csv' has lost lines" in run.stderr, "a record that lost lines", run.stderr[-200:])
+
+
+def main():
+    check = Verdict("resume/refusals")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        uncut = runs.Uncut(folder, SMALL)
+        out = cut_run(folder, "cut", SMALL)
+        check.equal("checkpoints of the run that was cut", len(checkpoints(out)), 3)
+        foreign = cut_run(folder, "foreign", [*SMALL, "--seed", 7])
+        refuses(check, out, folder)
+        damages(check, uncut, out, foreign, folder)
+        resumes(check, uncut, "with nothing wrong", out)
+        refusal.refuses(check, "a run that is complete", ["--resume", out], refusal.USAGE, "is complete",
+                        folder / "empty")
+        replay = launch.launch(["replay", out], cwd=folder, seconds=60)
+        check.that(replay.code == 0 and "\nsame: curve " in replay.stdout, "a resumed run replayed", replay.stdout)
+    check.finish()
+
+
+main()
