@@ -65,8 +65,11 @@ static long number(const char *name)
     return text ? atol(text) : 0;
 }
 
+/* Neither mpirun nor a shell. */
 static bool is_meant(void)
 {
+    if (strcmp(program_invocation_short_name, "collab-ps") != 0)
+        return false;
     const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *meant = getenv("FAULT_RANK");
     return !meant || !rank || strcmp(rank, meant) == 0;
 }
