@@ -89,8 +89,8 @@ class Words(unittest.TestCase):
     def standing(self, low, high, joint_low, joint_high, compared=5):
         gap = {"mean": -0.5, "low": low, "high": high, "joint_low": joint_low, "joint_high": joint_high, "pairs": 3,
                "lacks": "seeds" if low is None else None}
-        return verdicts.standing({"baseline": "a", "baseline_seeds": 3, "compared": compared, "groups": []},
-                                 {"label": "b", "difference": gap, "seeds": 3})
+        return verdicts.standing({"baseline": "a", "baseline_curves": 3, "compared": compared, "groups": []},
+                                 {"label": "b", "difference": gap, "curves": 3})
 
     def test_told_apart(self):
         self.assertEqual(self.standing(-0.7, -0.3, -0.8, -0.25), ", 0.500000 below 'a' (95 % interval 0.250000 to "
@@ -109,10 +109,10 @@ class Words(unittest.TestCase):
                          ", difference -0.500000 to 'a', too few seeds for an interval")
 
     def test_shared_seeds_are_said(self):
-        report = {"baseline": "a", "baseline_seeds": 8, "compared": 1, "groups": []}
+        report = {"baseline": "a", "baseline_curves": 8, "compared": 1, "groups": []}
         gap = {"mean": -0.5, "joint_low": -0.6, "joint_high": -0.4, "pairs": 2, "lacks": None}
         self.assertIn("below 'a' on 2 shared seeds (95 %", verdicts.standing(report, {"label": "b", "difference": gap,
-                                                                                    "seeds": 4}))
+                                                                                    "curves": 4}))
 
 
 

@@ -10,7 +10,7 @@ from collab_ps import command_line, files
 
 COMMANDS = {"compare": "collab_ps.compare.command", "experiment": "collab_ps.experiment.command",
             "map": "collab_ps.movie_map.command",
-            "listing": "collab_ps.listing"}  # the last for the build
+            "lr-plot": "collab_ps.page.lr_find", "listing": "collab_ps.listing"}  # for 'lr-find' and for the build
 PYTHON = (3, 11)
 
 

@@ -12,7 +12,7 @@ from collab_ps.compare import labels, stats
 from collab_ps.files import USAGE, Failure
 
 SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
-DATA = ("ratings", "valid-pct", "train", "valid")  # options that say what is trained on and validated
+DATA = ("ratings", "valid-pct", "train", "valid", "folds")  # options that say what is trained on and validated
 
 
 class Group:
@@ -20,10 +20,11 @@ class Group:
 
     def __init__(self, runs):
         self.runs, self.label, self.reference = runs, None, runs[0].reference
-        self.curves = {}  # {seed, or path of a foreign run: the run that counts}
+        self.curves = {}  # {seed, (seed, fold) or path of a foreign run: the run that counts}
         self.prints = {}  # {the same: fingerprints of the data that gave this curve}
         self.twins = []   # runs of other seeds whose curve counts already
         self.partner = None  # the group a reference belongs to, or the reference of a group
+        self.folds = runs[0].folds  # into how many parts the ratings are cut, each of which a run holds out
         known = {}  # {losses: key}
         for run in runs:
             self.count(run, known)
@@ -36,8 +37,16 @@ class Group:
         if key != run.key():
             self.twins.append(run)
 
+    def seeds(self):
+        """How many; of somebody else's runs as many as there are curves."""
+        return len({run.seed if self.folds else key for key, run in self.curves.items()})
+
+    def overlap(self):
+        """The share that a validation set has of its training set where runs are folds; see stats.py."""
+        return 1 / (self.folds - 1) if self.folds else 0.0
+
     def shared(self, other):
-        """Keys of the runs that can be set against each other: of one seed on the same data."""
+        """Keys of the runs that can be set against each other: of one seed, and fold, on the same data."""
         return [key for key, run in self.curves.items() if not run.foreign and key in other.curves
                 and self.prints[key] & other.prints[key]]
 
@@ -56,7 +65,7 @@ class Group:
         if not values or not others:
             return None
         shared = [key for key in self.shared(other) if key in values and key in others]
-        return stats.difference(values, others, shared, level)
+        return stats.difference(values, others, shared, level, max(self.overlap(), other.overlap()))
 
     def epochs(self):
         return min(len(run.curve) for run in self.curves.values())
@@ -170,8 +179,8 @@ def other_data(groups):
     """Equal options and seed, yet other ratings, which gave another curve: [(label, seed)]."""
     found = []
     for group in groups:
-        others = {run.seed for run in group.runs if not run.foreign and run.seed in group.curves
-                  and run.fingerprint not in group.prints[run.seed]}
+        others = {run.seed for run in group.runs if not run.foreign and run.key() in group.curves
+                  and run.fingerprint not in group.prints[run.key()]}
         found += [(group.label, seed) for seed in sorted(others)]
     return found
 
@@ -179,8 +188,8 @@ def other_data(groups):
 def same_ratings(group, other):
     """Do both speak of the same ratings? By the fingerprints at equal seeds, since a seed draws the split;
     without one in common by what the options say."""
-    prints = [{(run.seed, run.fingerprint) for run in one.runs} for one in (group, other)]
-    if {seed for seed, _ in prints[0]} & {seed for seed, _ in prints[1]}:
+    prints = [{(run.key(), run.fingerprint) for run in one.runs} for one in (group, other)]
+    if {key for key, _ in prints[0]} & {key for key, _ in prints[1]}:
         return bool(prints[0] & prints[1])
     return all(group.options.get(name) == other.options.get(name) for name in DATA)
 

@@ -5,7 +5,7 @@ import csv
 import io
 import os
 
-from collab_ps.compare import groups as grouping, labels, stats, verdicts
+from collab_ps.compare import baselines, folds, groups as grouping, labels, stats, verdicts
 from collab_ps.files import DATA, Failure
 
 
@@ -45,7 +45,8 @@ def describe_group(group, baseline, metric, differing):
     return {
         "label": group.label, "reference": group.reference, "foreign": group.runs[0].foreign,
         "partner": group.partner.label if group.partner else None,
-        "runs": len(group.runs), "seeds": len(group.curves),
+        "runs": len(group.runs), "curves": len(group.curves), "seeds": group.seeds(),
+        "folds": folds.describe(group, metric),
         "options": {name: group.options.get(name) for name in differing},
         "valid": group.band("valid_loss"), "train": group.band("train_loss"), "clock": group.clock(),
         "last": moments(list(group.values("last").values())),
@@ -53,6 +54,7 @@ def describe_group(group, baseline, metric, differing):
         "train_last": moments(list(group.values("train").values())),
         "seconds": moments([run.seconds for run in group.runs if run.seconds is not None]),
         "difference": group.difference(baseline, metric) if known else None,
+        "baselines": None if group.reference else baselines.describe(group, metric),
         "beside": beside(group, metric),
     }
 
@@ -137,7 +139,7 @@ def build(groups, skipped, settings):
     report = {
         "title": settings["title"], "metric": settings["metric"], "baseline": baseline.label,
         "baseline_loss": stats.mean(list(baseline.values(settings["metric"]).values())),
-        "baseline_seeds": len(baseline.curves),
+        "baseline_curves": len(baseline.curves),
         "command": settings["command"], "differing": differing, "common": common_options(groups, differing),
         "groups": [describe_group(group, baseline, settings["metric"], differing) for group in groups],
         "machines": [describe_machine(*row, torn) for row in grouping.machines(groups)],
@@ -147,7 +149,7 @@ def build(groups, skipped, settings):
     }
     report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: the first of them counts"
                            for label, seed in grouping.other_data(groups)]
-    report["warnings"] += twin_warnings(groups)
+    report["warnings"] += twin_warnings(groups) + folds.warnings(groups)
     strangers = grouping.on_other_ratings(groups, baseline)
     if strangers:
         report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that "

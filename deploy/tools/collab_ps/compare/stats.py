@@ -10,6 +10,10 @@ all of them, and takes intervals that hold all at once (joint_level). compare.md
 Only the standard library, since loading scipy takes longer than a whole comparison: the quantile of Student's
 t is found by halving, on the regularised incomplete beta function (Press et al., Numerical Recipes, section 6.4).
 
+Runs on folds share most of what they are trained on. With n runs whose validation sets are a share r of their training
+sets, the variance of the mean is taken as (1/n + r) s² in place of s²/n (Nadeau and Bengio 2003, Machine Learning 52;
+for repeated cross-validation Bouckaert and Frank 2004): overlap is that r, 0 where the runs are not folds.
+
 A difference without an interval says what it lacks: seeds, or variance. Differences that are all the same, other
 than 0, come from runs that do not vary with their seed, and tell nothing about chance.
 """
@@ -82,22 +86,29 @@ def _interval(difference, error, freedom, pairs, kind, level):
             "lacks": None}
 
 
-def paired(differences, level=LEVEL):
+def sample_interval(values, overlap=0.0, level=LEVEL):
+    """{mean, low, high} of a sample; no interval of fewer than two."""
+    gap = paired(values, level, overlap)
+    return {name: gap[name] for name in ("mean", "low", "high")}
+
+
+def paired(differences, level=LEVEL, overlap=0.0):
     """The mean of differences with its interval; without one where there is but one."""
     count = len(differences)
     if count < 2:
         return _bare(differences[0], 1, "paired", "seeds")
     if not any(differences):
         return {**_bare(0.0, count, "paired", None), "low": 0.0, "high": 0.0}  # the same curves: no chance in it
-    return _interval(mean(differences), deviation(differences) / math.sqrt(count), count - 1, count, "paired", level)
+    error = deviation(differences) * math.sqrt(1 / count + overlap)
+    return _interval(mean(differences), error, count - 1, count, "paired", level)
 
 
-def unpaired(values, others, level=LEVEL):
+def unpaired(values, others, level=LEVEL, overlap=0.0):
     """mean(values) - mean(others) with Welch's interval; without one where either has but one."""
     difference = mean(values) - mean(others)
     if len(values) < 2 or len(others) < 2:
         return _bare(difference, 0, "unpaired", "seeds")
-    a, b = deviation(values) ** 2 / len(values), deviation(others) ** 2 / len(others)
+    a, b = (deviation(sample) ** 2 * (1 / len(sample) + overlap) for sample in (values, others))
     if a + b == 0.0:
         return _bare(difference, 0, "unpaired", "variance")
     freedom = (a + b) ** 2 / (a * a / (len(values) - 1) + b * b / (len(others) - 1))
@@ -109,9 +120,9 @@ def joint_level(count, level=LEVEL):
     return 1 - (1 - level) / max(count, 1)
 
 
-def difference(values, others, shared, level=LEVEL):
+def difference(values, others, shared, level=LEVEL, overlap=0.0):
     """values - others, each {key of a run: value}: run by run where two or more are shared, or all there are; else
     as two samples. shared: the keys of runs that can be set against each other."""
     if len(shared) >= 2 or (shared and (len(values) < 2 or len(others) < 2)):
-        return paired([values[key] - others[key] for key in shared], level)
-    return unpaired(list(values.values()), list(others.values()), level)
+        return paired([values[key] - others[key] for key in shared], level, overlap)
+    return unpaired(list(values.values()), list(others.values()), level, overlap)

@@ -1,6 +1,7 @@
 """The report as aligned text for a terminal."""
 
 from collab_ps import files
+from collab_ps.compare import baselines
 
 MANY = 20  # groups, beyond which a table by time says nothing
 COLUMNS = 8  # of losses, at most
@@ -54,7 +55,8 @@ def by_epoch(report):
     for group in groups:
         means = group["valid"]["mean"]
         rows.append([group["label"]] + [loss(means[epoch]) if epoch < len(means) else "" for epoch in shown])
-    return ["valid_loss by epoch, mean over the seeds"] + align(rows)
+    over = "folds" if all(group["folds"] for group in groups) else "seeds"
+    return [f"valid_loss by epoch, mean over the {over}"] + align(rows)
 
 
 def by_time(report):
@@ -89,6 +91,41 @@ def summary(report):
     return ["", head] + align(rows)
 
 
+def simple_losses(report):
+    """The losses of the baselines: in a line where all groups have the same, else group by group."""
+    shared = baselines.common(report)
+    if shared:
+        return ["", "on the same ratings: " + ", ".join(f"{name} {loss(shared[kind])}"
+                                                        for kind, name in baselines.KINDS.items())]
+    rows = [[group["label"], *(loss(group["baselines"][kind]["loss"]) for kind in baselines.KINDS)]
+            for group in report["groups"] if group["baselines"]]
+    return ["", "valid_loss on the same ratings"] + align([["", *baselines.KINDS.values()]] + rows) if rows else []
+
+
+def measure_rows(groups, measure):
+    """A row a group: the value of each fold, their mean, deviation and interval."""
+    rows = []
+    for group in groups:
+        told = group["folds"][measure]
+        if told:
+            ends = "needs two folds" if told["low"] is None else f"{told['low']:.4f} to {told['high']:.4f}"
+            rows.append([group["label"], *("-" if value is None else f"{value:.4f}" for value in told["each"]),
+                         f"{told['mean']:.4f}", "-" if told["sd"] is None else f"{told['sd']:.4f}", ends])
+    return rows
+
+
+def cross_validation(report):
+    """RMSE and MAE fold by fold, a table for each number of folds."""
+    lines = []
+    for count in sorted({group["folds"]["count"] for group in report["groups"] if group["folds"]}):
+        groups = [group for group in report["groups"] if group["folds"] and group["folds"]["count"] == count]
+        for measure in ("rmse", "mae"):
+            rows = measure_rows(groups, measure)
+            head = [measure.upper(), *(f"fold {part}" for part in range(1, count + 1)), "mean", "sd", "95 % interval"]
+            lines += ["", f"{count}-fold cross-validation"] + align([head] + rows) if rows else []
+    return lines
+
+
 def options(report):
     """Which options differ, group by group, and those all have in common in one line."""
     names, lines = report["differing"], []
@@ -116,6 +153,6 @@ def machines(report):
 
 def render(report):
     lines = [report["title"], ""] if report["title"] else []
-    lines += by_epoch(report) + by_time(report) + summary(report) + options(report) + machines(report)
+    lines += by_epoch(report) + by_time(report) + summary(report) + simple_losses(report) + cross_validation(report) + options(report) + machines(report)
     lines += [""] + report["verdicts"]
     return "\n".join(map(files.printable, lines)) + "\n"

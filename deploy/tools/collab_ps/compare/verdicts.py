@@ -5,6 +5,7 @@ Groups are ranked by their difference to the baseline, which rests on the seeds 
 with different seeds differ by what those seeds happen to draw.
 """
 
+from collab_ps.compare import baselines
 from collab_ps.compare.labels import listed
 
 LACKS = {"seeds": "too few seeds for an interval", "variance": "no variance between seeds, and so no interval"}
@@ -55,17 +56,24 @@ def baseline_standing(report):
 
 def standing(report, group):
     """How the lowest group stands to the baseline, in words."""
-    gap, baseline = group["difference"], report["baseline"]
+    gap, baseline, curves = group["difference"], report["baseline"], "folds" if group.get("folds") else "seeds"
     if group["label"] == baseline:
         return baseline_standing(report)
     if gap is None:
         return f", and '{baseline}' has no valid_loss to compare it with"
-    part = f" on {gap['pairs']} shared seeds" if 1 < gap["pairs"] < max(group["seeds"], report["baseline_seeds"]) else ""
+    part = f" on {gap['pairs']} shared {curves}" if 1 < gap["pairs"] < max(group["curves"], report["baseline_curves"]) else ""
     if gap["joint_low"] is None:
         return f", difference {gap['mean']:+.6f} to '{baseline}'{part}, {LACKS[gap['lacks']]}"
     if gap["joint_high"] >= 0:
         return f", not significantly different from '{baseline}' ({gap['mean']:+.6f}{part}, {interval_words(report, gap)})"
     return f", {-gap['mean']:.6f} below '{baseline}'{part} ({interval_words(report, gap)})"
+
+
+def counted(group):
+    """'8 seeds', '5 folds' or '5 folds of each of 2 seeds'."""
+    if not group["folds"]:
+        return f"{group['seeds']} seeds"
+    return f"{group['folds']['count']} folds" + (f" of each of {group['seeds']} seeds" if group["seeds"] > 1 else "")
 
 
 def lowest_verdict(report):
@@ -80,7 +88,7 @@ def lowest_verdict(report):
         return [f"{what}: none, all {len(found)} have {found[0][metric]['mean']:.6f}"]
     spread = best[metric]["sd"]
     text = f"{what}: '{best['label']}' with {best[metric]['mean']:.6f}"
-    text += f" ± {spread:.6f} over {best['seeds']} seeds" if spread is not None else ""
+    text += f" ± {spread:.6f} over {counted(best)}" if spread is not None else ""
     return [text + standing(report, best)]
 
 
@@ -103,4 +111,4 @@ def add(report):
     """Gives the report its verdicts, and says which group they call lowest."""
     best = find_lowest(report)
     report["lowest"] = best["label"] if best else None
-    report["verdicts"] = lowest_verdict(report) + reference_verdict(report)
+    report["verdicts"] = lowest_verdict(report) + baselines.verdicts(report) + reference_verdict(report)

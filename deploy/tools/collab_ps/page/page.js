@@ -35,7 +35,11 @@ function setUpText() {
 const tile = (head, value, text, tone) => element("div", { class: `tile ${tone || ""}`.trim() },
   element("h2", {}, head), element("p", { class: "value" }, value), element("p", {}, text));
 
-const spread = ({ sd }, seeds) => (known(sd) ? `± ${loss(sd)} over ` : "") + counted(seeds, "seed");
+// What a mean is taken over: '8 seeds', '5 folds', '5 folds of each of 2 seeds'.
+const samples = ({ seeds, folds }) => (!folds ? counted(seeds, "seed")
+  : counted(folds.count, "fold") + (seeds > 1 ? ` of each of ${seeds} seeds` : ""));
+const spread = (group) => (known(group[report.metric].sd) ? `± ${loss(group[report.metric].sd)} over ` : "") +
+  samples(group);
 
 // The lowest loss, the baseline's, and what lies between; of one group alone, its loss.
 function lossTiles() {
@@ -43,7 +47,7 @@ function lossTiles() {
   const best = own.find((group) => group.mark?.startsWith("lowest"));
   const name = report.metric === "best" ? "best valid loss" : "valid loss";
   const lossTile = (head, group) => tile(head, loss(group[report.metric].mean),
-    `${group.label}, ${spread(group[report.metric], group.seeds)}`);
+    `${group.label}, ${spread(group)}`);
   if (!best || best === base) return [lossTile(best ? `lowest ${name}: the baseline` : name, base)];
   const tiles = [lossTile(`lowest ${name}`, best), lossTile("baseline", base)];
   return best.difference ? [...tiles, differenceTile(best, base)] : tiles;
@@ -58,7 +62,8 @@ function differenceTile(group, base) {
     : `${gap.lacks === "variance" ? "no variance" : "too few seeds"} for an interval`;
   const verdict = { lower: ": lower", higher: ": higher", "": ": not significant" }[told(joint)];
   const share = `${minus(((100 * gap.mean) / from).toFixed(1))} %`;
-  const pairs = gap.pairs > 1 && gap.pairs < Math.max(group.seeds, base.seeds) ? `on ${gap.pairs} shared seeds; ` : "";
+  const shared = group.folds ? "folds" : "seeds", part = gap.pairs > 1 && gap.pairs < Math.max(group.curves, base.curves);
+  const pairs = part ? `on ${gap.pairs} shared ${shared}; ` : "";
   return tile(`difference${known(joint.low) ? verdict : ""}`, signed(gap.mean), `${share}; ${pairs}${text}`,
     told(joint));
 }
@@ -82,7 +87,7 @@ function promiseTile() {
       "different curves", "higher")];
   }
   const { differ, ways } = waysOf(report.machines);
-  const repeated = own.some((group) => group.runs > group.seeds);
+  const repeated = own.some((group) => group.runs > group.curves);
   if (ways < 2 || !repeated) return [];
   return [tile("one curve a seed", "same", `in ${ways} ways of running, which differ in ${differ.join(", ")}`,
     "lower")];
@@ -259,6 +264,6 @@ function setUpBeside() {
   }
 }
 
-for (const setUp of [setUpText, setUpTiles, setUpCurves, setUpBeside, setUpForest, setUpResults, setUpOptions,
+for (const setUp of [setUpText, setUpTiles, setUpCurves, setUpBeside, setUpForest, setUpResults, setUpFolds, setUpOptions,
   setUpMachines, setUpRuns, setUpSkipped]) setUp();
 document.documentElement.dataset.ready = "yes";

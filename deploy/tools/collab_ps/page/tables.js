@@ -58,7 +58,7 @@ function fillTable(table, columns, rows, { decorate = () => {}, first = null } =
 function intervalCell(low, group) {
   if (!known(low)) return group.difference?.lacks === "variance" ? "no variance" : "–";
   const { kind, pairs, high } = group.difference;
-  const rest = kind === "unpaired" ? ", unpaired" : pairs !== group.seeds ? `, ${pairs} pairs` : "";
+  const rest = kind === "unpaired" ? ", unpaired" : pairs !== group.curves ? `, ${pairs} pairs` : "";
   return `${signed(low)} to ${signed(high)}${rest}`;
 }
 
@@ -72,13 +72,35 @@ function setUpResults() {
     column("± sd", (g) => g.last.sd, loss),
     column("difference", (g) => g.difference?.mean, signed, { tone }),
     column("95 % interval", (g) => g.difference?.low, intervalCell, { tone }),
+    ...(own.some((g) => g.baselines) ? [column("biases' loss", (g) => g.baselines?.biases.loss, loss,
+      { tone: (g) => (g.baselines?.biases.gap >= 0 ? "higher" : "") })] : []),
     column("seeds", (g) => g.seeds),
+    ...(own.some((g) => g.folds) ? [column("folds", (g) => g.folds?.count)] : []),
     column("best", (g) => g.best.mean, loss),
     column("at epoch", (g) => g.best.at),
     column("train loss", (g) => g.train_last.mean, loss),
     column("seconds", (g) => g.seconds.mean, seconds),
   ], report.groups, { first: own.length > MANY ? "valid loss" : null,
     decorate: (line, group) => group.mark && line.classList.add(...group.mark.split(" ")) });
+}
+
+// RMSE and MAE of each fold, with a table for each number of folds and measure.
+function setUpFolds() {
+  const folded = report.groups.filter((group) => group.folds);
+  const counts = [...new Set(folded.map((group) => group.folds.count))].sort((a, b) => a - b);
+  for (const [count, measure] of counts.flatMap((n) => [[n, "rmse"], [n, "mae"]])) {
+    const groups = folded.filter((group) => group.folds.count === count && group.folds[measure]);
+    if (!groups.length) continue;
+    const of = (group) => group.folds[measure], table = element("table");
+    const each = [...Array(count).keys()].map((i) => column(`fold ${i + 1}`, (g) => of(g).each[i], loss));
+    fillTable(table, [column("group", (g) => g.label, undefined, { left: true }), ...each,
+      column("mean", (g) => of(g).mean, loss), column("± sd", (g) => of(g).sd, loss),
+      column("95 % interval", (g) => of(g).low, (low, g) => (known(low) ? `${loss(low)} to ${loss(of(g).high)}` : "–")),
+    ], groups);
+    byId("folds").append(element("h3", {}, `${measure.toUpperCase()} of ${count} folds`),
+      element("div", { class: "wide" }, table));
+    byId("folds").hidden = false;
+  }
 }
 
 function setUpOptions() {

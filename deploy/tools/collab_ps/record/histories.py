@@ -96,7 +96,8 @@ def clock(text):
 
 def read_epoch(row):
     return {"epoch": int(row["epoch"]), "train_loss": number(row, "train_loss"),
-            "valid_loss": number(row, "valid_loss"), "time": clock(row.get("time_s") or row.get("time"))}
+            "valid_loss": number(row, "valid_loss"), "mae": number(row, "valid_mae"),
+            "time": clock(row.get("time_s") or row.get("time"))}
 
 
 def curve_of(rows, what):

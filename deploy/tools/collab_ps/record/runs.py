@@ -37,6 +37,7 @@ SHAPE = {
 OPTION = {"value": (str, int, float, NOTHING), "source": str}
 INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; early runs lack it
 BUILD = {"revision": (str, NOTHING)}
+BASELINES = {"mean_loss": (int, float, NOTHING), "biases_loss": (int, float, NOTHING)}  # later ones have them
 
 
 class Run:
@@ -50,6 +51,8 @@ class Run:
         self.train_ratings = self.step_count = None
         self.foreign = True
         self.reference, self.origin = False, None  # drawn beside the groups; who ran it
+        self.baselines = {}  # valid_loss of the 'mean' and of 'biases', where the record has them
+        self.fold = self.folds = None  # which part of the ratings it holds out, and of how many
 
     @property
     def seconds(self):
@@ -58,8 +61,10 @@ class Run:
         return None if None in times else sum(times)
 
     def key(self):
-        """What counts once in a group: a seed; of somebody else's runs each."""
-        return self.path if self.foreign else self.seed
+        """What counts once in a group: a seed, or a fold of it; of somebody else's runs each."""
+        if self.foreign:
+            return self.path
+        return (self.seed, self.fold) if self.folds else self.seed
 
     def traits(self, names):
         """What it is called or how it was spread: the values of these names."""
@@ -116,6 +121,7 @@ def check_finished(record):
         conform(option, OPTION, f"options.{name}")
     conform(record.get("inputs", []), INPUTS, "inputs")
     conform(record.get("build", {}), BUILD, "build")
+    conform(record.get("baselines") or dict.fromkeys(BASELINES), BASELINES, "baselines")
     limits = record["model"]["y_range"]
     if limits is not None:
         conform(limits, [(int, float)], "model.y_range")
@@ -161,6 +167,19 @@ def matter(record):
     return options, defaults
 
 
+def take_fold(run):
+    """Of the option 'fold', such as 2/5, which part it is belongs to the run, and how many there are to its group."""
+    text = run.options.pop("fold", None)
+    run.defaults.pop("fold", None)
+    if text is None:
+        return
+    try:
+        run.fold, run.folds = map(int, text.split("/"))
+    except (ValueError, AttributeError):
+        raise Unusable(f"'run.json' has no usable 'options.fold': '{text}'") from None
+    run.options["folds"] = str(run.folds)
+
+
 def describe_machine(record):
     """What may differ without moving the curve."""
     ranks = record["cluster"]["ranks"]
@@ -198,6 +217,9 @@ def read_folder(folder, name):
     check_finished(record)
     run = Run(folder, name, read_history(folder, record["result"]), read_seed(record["seed"]))
     run.options, run.defaults = matter(record)
+    take_fold(run)
+    known = record.get("baselines") or {}
+    run.baselines = {"mean": known.get("mean_loss"), "biases": known.get("biases_loss")}
     run.machine = describe_machine(record)
     run.fingerprint, run.train_ratings = record["data"]["fingerprint"], record["data"]["train"]
     run.curve_hash, run.model_hash = record["result"]["curve_sha256"], record["result"]["model_sha256"]
