@@ -70,7 +70,8 @@
     X(21, U32, workers, 1, 1048576)                                                                            \
     X(22, U64, first_step, 0, UINT32_MAX)                                                                      \
     X(23, BOOL, validates_first, 0, 1)                                                                         \
-    X(24, U64, save_every, 0, UINT32_MAX)
+    X(24, U64, save_every, 0, UINT32_MAX)                                                                      \
+    X(25, F32, offset, -FLT_MAX, FLT_MAX)
 
 /* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
  * double lr[steps], double momentum[steps]. */

@@ -62,6 +62,11 @@
     X(METRICS_MAE, "mae")                                                                                      \
     X(METRICS_RMSE_MAE, "rmse,mae")
 
+/* MEAN: predictions begin at the mean of the training ratings. */
+#define CPS_OFFSET_MAP(X)                                                                                      \
+    X(OFFSET_NONE, "none")                                                                                     \
+    X(OFFSET_MEAN, "mean")
+
 #define CPS_CHOICE_VALUE(name, word) CPS_##name,
 #define CPS_CHOICE_WORD(name, word) word,
 
@@ -69,6 +74,7 @@ enum cps_model_kind { CPS_MODEL_MAP(CPS_CHOICE_VALUE) };
 enum cps_optimizer_kind { CPS_OPTIMIZER_MAP(CPS_CHOICE_VALUE) };
 enum cps_schedule_kind { CPS_SCHEDULE_MAP(CPS_CHOICE_VALUE) };
 enum cps_consistency { CPS_CONSISTENCY_MAP(CPS_CHOICE_VALUE) };
+enum cps_offset_kind { CPS_OFFSET_MAP(CPS_CHOICE_VALUE) };
 enum cps_item_key { CPS_ITEM_KEY_MAP(CPS_CHOICE_VALUE) };
 enum cps_layout { CPS_LAYOUT_MAP(CPS_CHOICE_VALUE) };
 enum cps_encoding { CPS_ENCODING_MAP(CPS_CHOICE_VALUE) };

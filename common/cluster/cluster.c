@@ -363,6 +363,19 @@ enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, si
     return finish(self, "tell each other who they are", code, &request);
 }
 
+enum cps_status cps_cluster_sum(struct cps_cluster *self, uint64_t *values, size_t count)
+{
+    enum { PIECE = 1 << 20 };
+    for (size_t first = 0; self->mpi && first < count; first += PIECE) {
+        MPI_Request request;
+        int piece = (int)(count - first < PIECE ? count - first : PIECE);
+        int code = MPI_Iallreduce(MPI_IN_PLACE, values + first, piece, MPI_UINT64_T, MPI_SUM,
+                                  self->mpi->collectives, &request);
+        CPS_TRY(finish(self, "add up what they read", code, &request));
+    }
+    return CPS_OK;
+}
+
 /* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
 static void make_room_for_threads(void)
 {

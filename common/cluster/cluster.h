@@ -60,6 +60,9 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
 /* Everybody's own [bytes] into all [ranks][bytes]. Collective. */
 enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all);
 
+/* Replaces values[count] by their sums over all ranks, modulo 2^64. Collective. */
+enum cps_status cps_cluster_sum(struct cps_cluster *self, uint64_t *values, size_t count);
+
 /* Rank 0 tells all whether they go on waiting for it, so that they do for as long as it says something at
  * all: called again and again while it is busy, more often than the timeout. Collective. */
 enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more);

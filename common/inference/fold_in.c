@@ -165,6 +165,7 @@ static double direction(const struct cps_fold_in *self, uint32_t movie, double *
 
 static double predict(const struct cps_plan *plan, double score, double *slope)
 {
+    score += (double)plan->offset;
     if (!plan->has_range) {
         *slope = 1;
         return score;

@@ -83,13 +83,23 @@ static bool read_range(const char *text, struct cps_plan *plan)
     return plan->range_low < plan->range_high;
 }
 
+/* Written only where there is one. */
+static bool read_offset(const char *text, struct cps_plan *plan)
+{
+    double offset = 0;
+    bool good = !text || cps_text_to_double(text, &offset);
+    plan->offset = (float)offset;
+    return good;
+}
+
 static enum cps_status read_metadata(const struct cps_safetensors *file, const char *path,
                                      struct cps_plan *plan)
 {
     const char *kind = cps_safetensors_metadata(file, "model");
     plan->model = kind && strcmp(kind, "bias") == 0 ? CPS_MODEL_BIAS : CPS_MODEL_DOT;
     if (kind && (strcmp(kind, "bias") == 0 || strcmp(kind, "dot") == 0) &&
-        read_range(cps_safetensors_metadata(file, "y_range"), plan))
+        read_range(cps_safetensors_metadata(file, "y_range"), plan) &&
+        read_offset(cps_safetensors_metadata(file, "offset"), plan))
         return CPS_OK;
     cps_fail(CPS_ERR_DATA, "'%s' does not say which model it is of, or its range", path);
     return cps_hint(CPS_ERR_DATA, "its metadata needs 'model' (dot or bias) and 'y_range' (LO,HI or none)");
@@ -210,6 +220,7 @@ double cps_trained_exact_score(const struct cps_trained *self, const float *row,
 double cps_trained_prediction(const struct cps_trained *self, double score)
 {
     const struct cps_plan *plan = &self->plan;
+    score += (double)plan->offset;
     if (!plan->has_range)
         return score;
     double low = (double)plan->range_low, high = (double)plan->range_high;

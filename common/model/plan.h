@@ -16,8 +16,9 @@
 /*
  * The fields are those of CPS_PLAN_FIELDS (proto/fields.h), a line each:
  *
- *   model, factors        prediction = <u, m> (+ bu + bm)
+ *   model, factors        prediction = <u, m> (+ bu + bm) + offset
  *   has_range, range_low, range_high   then low + (high - low)·sigmoid of it
+ *   offset                where predictions begin: 0, or such that <u, m> = 0 gives the mean rating
  *   user_rows, movie_rows rows of the two tables, row 0 of each, '#na#', included
  *   optimizer, schedule, consistency, epochs, batch_size, lr_max, seed
  *   train_count, valid_count   ratings, over all workers

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/numeric.h"
+
 /* e^x for -87 <= x <= 88: x = n·ln 2 + r, |r| <= ln 2 / 2, and a polynomial in r (the
  * coefficients of Cephes' expf, S. Moshier). */
 static float exp_in_range(float x)
@@ -38,9 +40,21 @@ float cps_sigmoid(float x)
 
 float cps_predict(const struct cps_plan *plan, float score)
 {
+    score += plan->offset;
     if (!plan->has_range)
         return score;
     return plan->range_low + (plan->range_high - plan->range_low) * sigmoid(score);
+}
+
+float cps_offset_of_mean(const struct cps_plan *plan, double mean)
+{
+    static const double nearest = 1e-3; /* to an end of the range, as a share of it */
+    double share = (mean - (double)plan->range_low) / ((double)plan->range_high - (double)plan->range_low);
+    if (!plan->has_range)
+        return (float)mean;
+    share = share > nearest ? share : nearest;
+    share = share < 1.0 - nearest ? share : 1.0 - nearest;
+    return (float)(cps_ln(share) - cps_ln(1.0 - share));
 }
 
 enum { CHUNK = 256 };
@@ -50,17 +64,17 @@ static void errors_and_slopes(const struct cps_plan *plan, const float *restrict
                               const float *restrict rating, size_t count, float *restrict error,
                               float *restrict slope)
 {
-    const float low = plan->range_low, span = plan->range_high - low;
+    const float offset = plan->offset, low = plan->range_low, span = plan->range_high - low;
     const float twice_mean = 2.0f / (float)plan->batch_size;
     if (!plan->has_range) {
         for (size_t i = 0; i < count; i++) {
-            error[i] = score[i] - rating[i];
+            error[i] = (score[i] + offset) - rating[i];
             slope[i] = twice_mean * error[i];
         }
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        float share = sigmoid(score[i]);
+        float share = sigmoid(score[i] + offset);
         error[i] = (low + span * share) - rating[i];
         slope[i] = twice_mean * error[i] * (span * (share * (1.0f - share)));
     }

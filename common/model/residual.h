@@ -12,8 +12,12 @@
 /* 1 / (1 + e^-x) in float, within 2.5 ulp; from IEEE operations alone. */
 float cps_sigmoid(float x);
 
-/* The model's prediction for a raw score <u, m> (+ bu + bm). */
+/* The model's prediction for a raw score <u, m> (+ bu + bm), to which plan's offset is added first. */
 float cps_predict(const struct cps_plan *plan, float score);
+
+/* The offset that makes the prediction for a score of 0 mean; the nearest there is where the range does not
+ * hold it. */
+float cps_offset_of_mean(const struct cps_plan *plan, double mean);
 
 /* Whether the error of a prediction can be squared and summed; false for one that is no number. */
 static inline bool cps_error_in_range(float error)

@@ -110,6 +110,7 @@ struct cps_options {
     /* model */
     enum cps_model_kind model;
     struct cps_y_range y_range;
+    enum cps_offset_kind offset;
     uint32_t factors;
     char *init;
 

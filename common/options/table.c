@@ -11,6 +11,7 @@ static const char *const item_keys[] = {CPS_ITEM_KEY_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const layouts[] = {CPS_LAYOUT_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const encodings[] = {CPS_ENCODING_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const models[] = {CPS_MODEL_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const offsets[] = {CPS_OFFSET_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const schedules[] = {CPS_SCHEDULE_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const consistencies[] = {CPS_CONSISTENCY_MAP(CPS_CHOICE_WORD) NULL};
@@ -77,6 +78,10 @@ const struct cps_option cps_option_table[] = {
      .help =
          "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 to a tenth above "
          "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends"},
+    {"offset", .argument = "KIND", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(offset),
+     .fallback = "none", .choices = offsets,
+     .help = "'mean' adds to every score what makes a score of 0 the mean of the training ratings, so that "
+             "users and items with few ratings are predicted near it and not in the middle of the range"},
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
      .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
     {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),

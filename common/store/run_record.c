@@ -189,6 +189,16 @@ static json_t *data_value(const struct cps_run_record *record)
     return object;
 }
 
+static json_t *baselines_value(const struct cps_run_record *record)
+{
+    json_t *object = json_object();
+    put(object, "mean", real_value(record->baselines.mean));
+    put(object, "mean_loss", real_value(record->baselines.mean_loss));
+    put(object, "biases_loss", real_value(record->baselines.biases_loss));
+    put(object, "penalty", real_value(record->baselines.penalty));
+    return object;
+}
+
 static json_t *model_value(const struct cps_run_record *record)
 {
     json_t *object = json_object();
@@ -198,6 +208,7 @@ static json_t *model_value(const struct cps_run_record *record)
     put(object, "kind", text_value(record->model.kind));
     put(object, "factors", count_value(record->model.factors));
     put(object, "y_range", range);
+    put(object, "offset", real_value(record->model.offset));
     put(object, "parameters", count_value(record->model.parameters));
     return object;
 }
@@ -310,6 +321,7 @@ static json_t *record_value(const struct cps_run_record *record)
     put(object, "seed", count_value(record->seed));
     put(object, "result", result_value(record));
     put(object, "data", data_value(record));
+    put(object, "baselines", baselines_value(record));
     put(object, "inputs", inputs_value(&record->origin));
     put(object, "model", model_value(record));
     put(object, "options", options_value(record));

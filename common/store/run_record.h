@@ -110,6 +110,11 @@ struct cps_run_record {
         double rating_min, rating_max;
     } data;
 
+    /* Of common/data/baselines.h; not finite where not known. */
+    struct {
+        double mean, mean_loss, biases_loss, penalty;
+    } baselines;
+
     uint64_t seed;
 
     struct {
@@ -117,6 +122,7 @@ struct cps_run_record {
         uint32_t factors;
         bool has_range;
         double range_low, range_high;
+        double offset;
         uint64_t parameters;
     } model;
 

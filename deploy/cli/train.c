@@ -23,6 +23,7 @@
 #include "common/cluster/launcher.h"
 #include "common/data/load.h"
 #include "common/drive/driver.h"
+#include "common/model/residual.h"
 #include "common/store/npy.h"
 #include "deploy/cli/account.h"
 #include "deploy/cli/origin.h"
@@ -44,6 +45,7 @@ struct rank {
     struct cps_npy npy;
     int32_t *order;               /* of --batch-order */
     struct cps_dataset *datasets; /* [nodes]: of the workers here; [0]: the coordinator's */
+    struct cps_baselines baselines;
     struct cps_plan plan;
     struct cps_initial_rows start;
     struct cps_batch_order replay;
@@ -384,6 +386,7 @@ static enum cps_status create_recorder(struct rank *self)
     const struct cps_recorder_setup setup = {.options = self->options,
                                              .plan = &self->plan,
                                              .dataset = overview(self),
+                                             .baselines = &self->baselines,
                                              .folder = &self->folder,
                                              .writer = self->writer,
                                              .kept = !is_directed(self) ||
@@ -513,6 +516,30 @@ static enum cps_status lay_out(struct rank *self)
     return cps_cluster_agree(self->cluster, status);
 }
 
+static enum cps_status add_over_ranks(void *context, uint64_t *values, size_t count)
+{
+    return cps_cluster_sum(context, values, count);
+}
+
+/* What the ratings alone predict, which needs those of all ranks; and where the plan's predictions begin. */
+static enum cps_status fit_baselines(struct rank *self)
+{
+    const struct cps_dataset **shards;
+    const struct cps_rank_sums sums = {self->cluster, add_over_ranks};
+    size_t count = 0;
+    enum cps_status status = cps_alloc("shards", self->layout.nodes, sizeof *shards, &shards);
+    CPS_TRY(cps_cluster_agree(self->cluster, status));
+    for (uint32_t node = 1 + self->layout.servers; node < self->layout.nodes; node++)
+        if (is_here(self, node))
+            shards[count++] = &self->datasets[node];
+    status =
+        cps_baselines_fit(shards, count, is_here(self, 0) ? overview(self) : NULL, &sums, &self->baselines);
+    free(shards);
+    if (status == CPS_OK && self->options->offset == CPS_OFFSET_MEAN)
+        self->plan.offset = cps_offset_of_mean(&self->plan, self->baselines.mean);
+    return status;
+}
+
 /* Everything up to the point where messages flow. The ranks agree after each part. */
 static enum cps_status prepare(struct rank *self)
 {
@@ -521,6 +548,7 @@ static enum cps_status prepare(struct rank *self)
     CPS_TRY(lay_out(self));
     CPS_TRY(cps_cluster_agree(self->cluster, load_aloud(self)));
     CPS_TRY(compare_inputs(self));
+    CPS_TRY(fit_baselines(self));
     CPS_TRY(share_start(self));
     cps_cluster_set_timeout(self->cluster, nanoseconds(self->options->peer_timeout));
     CPS_TRY(connect_ranks(self));

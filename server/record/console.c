@@ -76,6 +76,8 @@ static void print_model(FILE *stream, const struct cps_console_banner *banner)
         fprintf(stream, "range %g to %g", banner->range_low, banner->range_high);
     else
         fprintf(stream, "no range");
+    if (banner->offset != 0)
+        fprintf(stream, ", offset %g", banner->offset);
     fprintf(stream, ", %s parameters\n", cps_figure_grouped(banner->parameters).text);
     if (banner->recipe)
         fprintf(stream, "  recipe  %s\n", banner->recipe);
@@ -118,6 +120,9 @@ static void print_banner(FILE *stream, const struct cps_console_banner *banner)
     fprintf(stream, "collab-ps%s%s\n", banner->version ? " " : "", banner->version ? banner->version : "");
     print_data(stream, banner);
     print_model(stream, banner);
+    if (banner->has_baselines)
+        fprintf(stream, "  beat    valid_loss %.6f of the mean rating, %.6f of biases alone\n",
+                banner->mean_loss, banner->biases_loss);
     print_ranks(stream, banner);
     if (banner->run_folder)
         fprintf(stream, "  run     %s\n", banner->run_folder);
@@ -316,6 +321,18 @@ void cps_console_clear(struct cps_console *self)
 
 /* ---- end ---- */
 
+/* What predicts without training, and whether the model is any better. */
+static void print_baselines(FILE *out, const struct cps_console_summary *summary)
+{
+    if (!summary->has_baselines)
+        return;
+    bool beats = summary->best_loss < summary->biases_loss;
+    fprintf(out, "baselines     mean %.6f, biases %.6f\n", summary->mean_loss, summary->biases_loss);
+    if (summary->has_best && summary->best_is_valid && !beats)
+        fprintf(out, "              the model is no better than %s\n",
+                summary->best_loss < summary->mean_loss ? "biases alone" : "the mean rating");
+}
+
 void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary)
 {
     FILE *out = self->setup.out;
@@ -324,6 +341,7 @@ void cps_console_summary(struct cps_console *self, const struct cps_console_summ
     if (summary->has_best)
         fprintf(out, "best epoch    %u, %s %.6f\n", (unsigned)summary->best_epoch,
                 summary->best_is_valid ? "valid_loss" : "train_loss", summary->best_loss);
+    print_baselines(out, summary);
     if (summary->model_path)
         fprintf(out, "model         %s\n", summary->model_path);
     if (summary->model_sha256)

@@ -57,8 +57,11 @@ struct cps_console_banner {
     uint32_t factors;
     bool has_range;
     double range_low, range_high;
+    double offset; /* 0: none */
     uint64_t parameters;
-    const char *recipe; /* optimizer, schedule, batch, … in words */
+    bool has_baselines;
+    double mean_loss, biases_loss; /* valid_loss of the mean, and of mean and biases */
+    const char *recipe;            /* optimizer, schedule, batch, … in words */
     uint32_t ranks, servers, workers;
     const struct cps_console_host *hosts;
     size_t host_count;
@@ -78,6 +81,8 @@ struct cps_console_summary {
     bool has_best, best_is_valid; /* best_loss is a valid_loss; else a train_loss */
     uint32_t best_epoch;          /* 0-based, as in the table */
     double best_loss;
+    bool has_baselines;
+    double mean_loss, biases_loss;                        /* as in the banner */
     const char *model_path, *model_sha256, *curve_sha256; /* NULL where there is none */
     double seconds;
     uint64_t ratings; /* trained on, for the rate */

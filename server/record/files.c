@@ -90,11 +90,13 @@ static enum cps_status open_model(struct cps_files *self)
     char range[64] = "none";
     if (plan->has_range)
         snprintf(range, sizeof range, "%.9g,%.9g", (double)plan->range_low, (double)plan->range_high);
-    const struct cps_safetensors_string strings[] = {{"model", self->setup.record->model.kind},
-                                                     {"y_range", range}};
+    char offset[32];
+    snprintf(offset, sizeof offset, "%.9g", (double)plan->offset);
+    const struct cps_safetensors_string strings[] = {
+        {"model", self->setup.record->model.kind}, {"y_range", range}, {"offset", offset}};
     return cps_safetensors_writer_create(self->model_path, tensors,
-                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings, 2,
-                                         &self->model);
+                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings,
+                                         plan->offset != 0.0f ? 3 : 2, &self->model);
 }
 
 static enum cps_status write_names(const struct cps_files *self)

@@ -123,6 +123,12 @@ static void fill_record(struct cps_recorder *self)
     record->data.movies = data->movies.rows;
     record->data.rating_min = (double)data->rating_min;
     record->data.rating_max = (double)data->rating_max;
+    const struct cps_baselines *baselines = setup->baselines;
+    record->baselines.mean = baselines->mean;
+    record->baselines.mean_loss = baselines->has_losses ? baselines->mean_loss : (double)NAN;
+    record->baselines.biases_loss = baselines->has_losses ? baselines->biases_loss : (double)NAN;
+    record->baselines.penalty = CPS_BASELINE_PENALTY;
+    record->model.offset = (double)plan->offset;
     record->model.kind = model_name(plan);
     record->model.factors = plan->factors;
     record->model.has_range = plan->has_range;
@@ -310,6 +316,10 @@ static void show_banner(const struct cps_recorder *self)
                                               .range_high = record->model.range_high,
                                               .parameters = record->model.parameters,
                                               .recipe = recipe,
+                                              .offset = record->model.offset,
+                                              .has_baselines = setup->baselines->has_losses,
+                                              .mean_loss = setup->baselines->mean_loss,
+                                              .biases_loss = setup->baselines->biases_loss,
                                               .ranks = (uint32_t)setup->rank_count,
                                               .servers = plan->servers,
                                               .workers = plan->workers,
@@ -473,6 +483,9 @@ static enum cps_status show_summary(struct cps_recorder *self)
                                                 .best_loss = !best             ? 0.0
                                                              : best->has_valid ? best->valid_loss
                                                                                : best->train_loss,
+                                                .has_baselines = self->setup.baselines->has_losses,
+                                                .mean_loss = self->setup.baselines->mean_loss,
+                                                .biases_loss = self->setup.baselines->biases_loss,
                                                 .model_path = self->setup.kept ? self->files.model_path : NULL,
                                                 .model_sha256 = self->files.model_hash,
                                                 .curve_sha256 = self->curve_hash,

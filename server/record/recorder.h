@@ -13,6 +13,7 @@
 #ifndef CPS_SERVER_RECORD_RECORDER_H
 #define CPS_SERVER_RECORD_RECORDER_H
 
+#include "common/data/baselines.h"
 #include "common/data/dataset.h"
 #include "common/options/options.h"
 #include "common/store/checkpoint.h"
@@ -36,6 +37,7 @@ struct cps_recorder_setup {
     const struct cps_options *options;
     const struct cps_plan *plan;
     const struct cps_dataset *dataset;
+    const struct cps_baselines *baselines;
     struct cps_run_folder *folder; /* open, not started */
     struct cps_writer *writer;     /* at rest, or abandoned, when the recorder is destroyed */
     bool kept;                     /* it is there when the program has ended */

@@ -33,10 +33,12 @@ OTHERS = {
     "bias adam another seed": ["--seed", 18446744073709551615],
     "bias adam another range": ["--y-range=-1,7"],
     "bias adam strong decay": ["--schedule", "constant", "--wd", 28],
+    "bias adam offset": ["--offset", "mean"],
+    "dot adam offset no range": [*MODELS["dot"], "--offset", "mean"],
     "bias adam no validation": ["--valid-pct", 0],
     "bias adam large batch": ["--batch-size", 1500, "--lr-max", 0.02],
 }
-JOBS = {"adam one-cycle": (2, 3), "adagrad constant": (4,), "decays apart": (8,)}     # by the end of a case's name
+JOBS = {"adam one-cycle": (2, 3), "adagrad constant": (4,), "decays apart": (8,), "offset": (4,)}     # by the end of a case's name
 
 
 def cases():

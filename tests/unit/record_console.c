@@ -321,6 +321,8 @@ static void resumed_run_counts_its_own_steps(void **state)
     close_screen(&screen);
 }
 
+#define BASELINES .has_baselines = true, .mean_loss = 1.25, .biases_loss = 0.9
+
 static void summary_names_the_best(void **state)
 {
     (void)state;
@@ -328,13 +330,30 @@ static void summary_names_the_best(void **state)
         struct cps_console_summary summary;
         const char *text;
     } cases[] = {
-        {{true, true, 4, 0.8051234, "r/model.safetensors", "aa", "bb", 1.25, 400000},
+        {{.has_best = true,
+          .best_is_valid = true,
+          .best_epoch = 4,
+          .best_loss = 0.8051234,
+          .model_path = "r/model.safetensors",
+          .model_sha256 = "aa",
+          .curve_sha256 = "bb",
+          .seconds = 1.25,
+          .ratings = 400000},
          "\nbest epoch    4, valid_loss 0.805123\nmodel         r/model.safetensors\nmodel sha256  aa\n"
          "curve sha256  bb\ntime          1.25 s, 320 k ratings/s\n"},
-        {{true, false, 0, 0.5, NULL, NULL, NULL, 125, 0},
+        {{.has_best = true, .best_loss = 0.5, .seconds = 125},
          "\nbest epoch    0, train_loss 0.500000\n"
          "time          2:05\n"},
         {{.seconds = 0}, "\ntime          0.00 s\n"},
+        {{.has_best = true, .best_is_valid = true, .best_loss = 0.8, BASELINES},
+         "\nbest epoch    0, valid_loss 0.800000\nbaselines     mean 1.250000, biases 0.900000\n"
+         "time          0.00 s\n"},
+        {{.has_best = true, .best_is_valid = true, .best_loss = 0.9, BASELINES},
+         "\nbest epoch    0, valid_loss 0.900000\nbaselines     mean 1.250000, biases 0.900000\n"
+         "              the model is no better than biases alone\ntime          0.00 s\n"},
+        {{.has_best = true, .best_is_valid = true, .best_loss = 2, BASELINES},
+         "\nbest epoch    0, valid_loss 2.000000\nbaselines     mean 1.250000, biases 0.900000\n"
+         "              the model is no better than the mean rating\ntime          0.00 s\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct screen screen;

@@ -254,6 +254,16 @@ static void dense_descent(struct dense_row *row, const struct cps_plan *plan, ui
     }
 }
 
+/* The worst difference of a row's weights. In a function of its own: gcc 12 for arm64 fails to vectorise it
+ * inside the loop over keys. */
+static __attribute__((noinline)) double worst_of_row(const float *got, const double *want, uint32_t width)
+{
+    double worst = 0.0;
+    for (uint32_t j = 0; j < width; j++)
+        worst = fmax(worst, fabs((double)got[j] - want[j]));
+    return worst;
+}
+
 /* Rows with gaps of all lengths, up to never, follow dense training. */
 static void sparse_training_is_dense_training(void **state)
 {
@@ -282,8 +292,7 @@ static void sparse_training_is_dense_training(void **state)
                     dense_descent(&real, &plan, step, key, touched);
             }
             cps_table_read(&table, key, STEPS, row);
-            for (uint32_t j = 0; j < table.width; j++)
-                worst = fmax(worst, fabs((double)row[j] - real.w[j]));
+            worst = fmax(worst, worst_of_row(row, real.w, table.width));
         }
         print_message("optimizer %d: worst weight off by %.2e, tolerance %.0e\n", optimizers[o], worst,
                       tolerance);

@@ -1,0 +1,197 @@
+/*
+ * Fits the baselines; see baselines.h.
+ *
+ * A user's ratings all lie in one shard, a movie's in many. So the sums of movies go over all ranks, those of
+ * users stay here, and each round costs one exchange of a number per movie.
+ */
+#include "common/data/baselines.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "common/model/exact.h"
+
+/* What all ranks must know before they begin, as sums of which one term is not 0. */
+enum { MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, HEADER };
+/* Two losses of 128 bits, in limbs that a sum over ranks cannot overflow, and how many were out of range. */
+enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, LOSSES };
+
+struct fit {
+    const struct cps_dataset *const *shards;
+    size_t count;
+    const struct cps_rank_sums *sums;
+    uint64_t header[HEADER];
+    double scale, mean; /* sums are in units of 1/scale */
+    double *user_bias, *movie_bias;
+    uint64_t *movie_sum; /* [movies], then [movies] ratings of each */
+    int64_t *user_sum;
+    uint32_t *user_count, user_rows;
+};
+
+/* Units fine enough for any use, and coarse enough that no sum of residuals overflows. */
+static uint64_t unit_bits(const struct cps_dataset *set)
+{
+    double largest = fmax(fabs((double)set->rating_min), fabs((double)set->rating_max));
+    double bound = 8.0 * (largest + 1.0) * ((double)set->train_count + 1.0);
+    uint64_t bits = 40;
+    while (bits > 0 && ldexp(bound, (int)bits) >= 0x1p62)
+        bits--;
+    return bits;
+}
+
+static int64_t to_units(double value, double scale)
+{
+    return (int64_t)floor(value * scale + 0.5);
+}
+
+static enum cps_status share_header(struct fit *self, const struct cps_dataset *overview)
+{
+    double scale = 0.0;
+    if (overview) {
+        self->header[MOVIE_ROWS] = overview->movies.rows;
+        self->header[TRAIN_COUNT] = overview->train_count;
+        self->header[VALID_COUNT] = overview->valid_count;
+        self->header[UNIT_BITS] = unit_bits(overview);
+    }
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        scale = ldexp(1.0, (int)unit_bits(self->shards[s]));
+        for (uint64_t i = 0; i < train->count; i++)
+            self->header[RATING_SUM] += (uint64_t)to_units((double)train->rating[i], scale);
+    }
+    CPS_TRY(self->sums->add(self->sums->context, self->header, HEADER));
+    self->scale = ldexp(1.0, (int)self->header[UNIT_BITS]);
+    self->mean = (double)(int64_t)self->header[RATING_SUM] / self->scale / (double)self->header[TRAIN_COUNT];
+    return CPS_OK;
+}
+
+static enum cps_status make_room(struct fit *self)
+{
+    size_t movies = self->header[MOVIE_ROWS];
+    self->user_rows = self->count ? self->shards[0]->users.rows : 0;
+    CPS_TRY(cps_alloc("biases of movies", movies, sizeof *self->movie_bias, &self->movie_bias));
+    CPS_TRY(cps_alloc("sums of movies", 2 * movies, sizeof *self->movie_sum, &self->movie_sum));
+    CPS_TRY(cps_alloc("biases of users", self->user_rows, sizeof *self->user_bias, &self->user_bias));
+    CPS_TRY(cps_alloc("sums of users", self->user_rows, sizeof *self->user_sum, &self->user_sum));
+    return cps_alloc("ratings of users", self->user_rows, sizeof *self->user_count, &self->user_count);
+}
+
+static void release(struct fit *self)
+{
+    free(self->user_bias);
+    free(self->movie_bias);
+    free(self->movie_sum);
+    free(self->user_sum);
+    free(self->user_count);
+}
+
+static enum cps_status fit_movies(struct fit *self)
+{
+    size_t movies = self->header[MOVIE_ROWS];
+    uint64_t *sum = self->movie_sum, *count = sum + movies;
+    for (size_t m = 0; m < 2 * movies; m++)
+        sum[m] = 0;
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        for (uint64_t i = 0; i < train->count; i++) {
+            double left = (double)train->rating[i] - self->mean - self->user_bias[train->user[i]];
+            sum[train->movie[i]] += (uint64_t)to_units(left, self->scale);
+            count[train->movie[i]]++;
+        }
+    }
+    CPS_TRY(self->sums->add(self->sums->context, sum, 2 * movies));
+    for (size_t m = 0; m < movies; m++)
+        self->movie_bias[m] = (double)(int64_t)sum[m] / self->scale / ((double)count[m] + CPS_BASELINE_PENALTY);
+    return CPS_OK;
+}
+
+static void fit_users(struct fit *self)
+{
+    for (uint32_t u = 0; u < self->user_rows; u++) {
+        self->user_sum[u] = 0;
+        self->user_count[u] = 0;
+    }
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        for (uint64_t i = 0; i < train->count; i++) {
+            double left = (double)train->rating[i] - self->mean - self->movie_bias[train->movie[i]];
+            self->user_sum[train->user[i]] += to_units(left, self->scale);
+            self->user_count[train->user[i]]++;
+        }
+    }
+    for (uint32_t u = 0; u < self->user_rows; u++)
+        self->user_bias[u] =
+            (double)self->user_sum[u] / self->scale / ((double)self->user_count[u] + CPS_BASELINE_PENALTY);
+}
+
+/* Adds the loss of one prediction to its limbs. */
+static void add_loss(cps_int128 *sum, uint64_t *out_of_range, double error)
+{
+    float rounded = (float)error;
+    if (fabsf(rounded) < 0x1p20f)
+        *sum += cps_loss_of(rounded);
+    else
+        ++*out_of_range;
+}
+
+static void put_limbs(cps_int128 sum, uint64_t limbs[LIMBS])
+{
+    for (int l = 0; l < LIMBS; l++)
+        limbs[l] = (uint32_t)((unsigned __int128)sum >> 32 * l);
+}
+
+static cps_int128 take_limbs(const uint64_t limbs[LIMBS])
+{
+    unsigned __int128 sum = 0;
+    for (int l = 0; l < LIMBS; l++)
+        sum += (unsigned __int128)limbs[l] << 32 * l;
+    return (cps_int128)sum;
+}
+
+static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
+{
+    cps_int128 of_mean = 0, of_biases = 0;
+    uint64_t values[LOSSES] = {0};
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *valid = &self->shards[s]->valid;
+        for (uint64_t i = 0; i < valid->count; i++) {
+            double error = self->mean - (double)valid->rating[i];
+            add_loss(&of_mean, &values[OUT_OF_RANGE], error);
+            error += self->user_bias[valid->user[i]] + self->movie_bias[valid->movie[i]];
+            add_loss(&of_biases, &values[OUT_OF_RANGE], error);
+        }
+    }
+    put_limbs(of_mean, values);
+    put_limbs(of_biases, values + LIMBS);
+    CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
+    out->has_losses = values[OUT_OF_RANGE] == 0;
+    out->mean_loss = cps_loss_value(take_limbs(values)) / (double)self->header[VALID_COUNT];
+    out->biases_loss = cps_loss_value(take_limbs(values + LIMBS)) / (double)self->header[VALID_COUNT];
+    return CPS_OK;
+}
+
+static enum cps_status fit_all(struct fit *self, struct cps_baselines *out)
+{
+    CPS_TRY(make_room(self));
+    for (int sweep = 0; sweep < CPS_BASELINE_SWEEPS; sweep++) {
+        CPS_TRY(fit_movies(self));
+        fit_users(self);
+    }
+    return find_losses(self, out);
+}
+
+enum cps_status cps_baselines_fit(const struct cps_dataset *const *shards, size_t count,
+                                  const struct cps_dataset *overview, const struct cps_rank_sums *sums,
+                                  struct cps_baselines *out)
+{
+    struct fit self = {.shards = shards, .count = count, .sums = sums};
+    *out = (struct cps_baselines){0};
+    CPS_TRY(share_header(&self, overview));
+    out->mean = self.mean;
+    if (self.header[VALID_COUNT] == 0)
+        return CPS_OK;
+    enum cps_status status = fit_all(&self, out);
+    release(&self);
+    return status;
+}

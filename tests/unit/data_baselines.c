@@ -1,0 +1,215 @@
+/* The baselines against a plain fit in double, and the same bits however ratings lie on ranks. */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "common/data/baselines.h"
+#include "tests/unit/roles.h"
+
+enum { USERS = 40, MOVIES = 30, TRAIN = 900, VALID = 200, MOST_RANKS = 4 };
+
+struct rating {
+    uint32_t user, movie;
+    float value;
+};
+
+static struct rating train[TRAIN], valid[VALID];
+
+static void draw(struct rating *out, uint32_t count, uint32_t seed, float scale)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        out[i].user = 1 + (uint32_t)test_below(seed, 3 * i, USERS - 1);
+        out[i].movie = 1 + (uint32_t)test_below(seed, 3 * i + 1, MOVIES - 1);
+        out[i].value = scale * (float)(1 + out[i].user / 20 + out[i].movie / 15 + test_below(seed, 3 * i + 2, 3));
+    }
+}
+
+/* The shard's samples; the rest as every rank knows it. */
+static struct cps_dataset shard_of(uint32_t shard, uint32_t shards, float scale)
+{
+    struct cps_dataset set = {
+        .train_count = TRAIN, .valid_count = VALID, .rating_min = scale, .rating_max = 5 * scale};
+    set.users.rows = USERS;
+    set.movies.rows = MOVIES;
+    for (int part = 0; part < 2; part++) {
+        struct cps_samples *samples = part ? &set.valid : &set.train;
+        uint32_t count = part ? VALID : TRAIN;
+        const struct rating *all = part ? valid : train;
+        samples->user = calloc(count, sizeof *samples->user);
+        samples->movie = calloc(count, sizeof *samples->movie);
+        samples->rating = calloc(count, sizeof *samples->rating);
+        for (uint32_t i = 0; i < count; i++) {
+            if (all[i].user % shards != shard)
+                continue;
+            samples->user[samples->count] = all[i].user;
+            samples->movie[samples->count] = all[i].movie;
+            samples->rating[samples->count++] = all[i].value;
+        }
+    }
+    return set;
+}
+
+static void free_shard(struct cps_dataset *set)
+{
+    for (int part = 0; part < 2; part++) {
+        struct cps_samples *samples = part ? &set->valid : &set->train;
+        free(samples->user);
+        free(samples->movie);
+        free(samples->rating);
+    }
+}
+
+/* Ranks are threads that add up under a lock. */
+static struct job {
+    uint32_t ranks;
+    pthread_barrier_t barrier;
+    pthread_mutex_t lock;
+    uint64_t sum[4 * MOVIES];
+} job;
+
+static enum cps_status add(void *context, uint64_t *values, size_t count)
+{
+    (void)context;
+    pthread_barrier_wait(&job.barrier);
+    pthread_mutex_lock(&job.lock);
+    for (size_t i = 0; i < count; i++)
+        job.sum[i] += values[i];
+    pthread_mutex_unlock(&job.lock);
+    pthread_barrier_wait(&job.barrier);
+    memcpy(values, job.sum, count * sizeof *values);
+    if (pthread_barrier_wait(&job.barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
+        memset(job.sum, 0, sizeof job.sum);
+    pthread_barrier_wait(&job.barrier);
+    return CPS_OK;
+}
+
+struct rank {
+    const struct cps_dataset *shards[MOST_RANKS];
+    size_t count;
+    const struct cps_dataset *overview;
+    struct cps_baselines found;
+};
+
+static void *fit(void *context)
+{
+    struct rank *rank = context;
+    const struct cps_rank_sums sums = {.add = add};
+    return cps_baselines_fit(rank->shards, rank->count, rank->overview, &sums, &rank->found) == CPS_OK ? rank
+                                                                                                       : NULL;
+}
+
+/* `workers` shards over `ranks` ranks, the first of which holds none when there are more ranks than shards. */
+static struct cps_baselines fit_over(uint32_t ranks, uint32_t workers, float scale)
+{
+    struct cps_dataset shards[MOST_RANKS];
+    struct rank rank[MOST_RANKS] = {0};
+    pthread_t thread[MOST_RANKS];
+    job.ranks = ranks;
+    pthread_barrier_init(&job.barrier, NULL, ranks);
+    pthread_mutex_init(&job.lock, NULL);
+    for (uint32_t w = 0; w < workers; w++) {
+        struct rank *holder = &rank[ranks > workers ? w + 1 : w % ranks];
+        shards[w] = shard_of(w, workers, scale);
+        holder->shards[holder->count++] = &shards[w];
+    }
+    rank[0].overview = &shards[0];
+    for (uint32_t r = 0; r < ranks; r++)
+        pthread_create(&thread[r], NULL, fit, &rank[r]);
+    for (uint32_t r = 0; r < ranks; r++) {
+        void *done;
+        pthread_join(thread[r], &done);
+        assert_non_null(done);
+        assert_memory_equal(&rank[r].found, &rank[0].found, sizeof rank[0].found);
+    }
+    for (uint32_t w = 0; w < workers; w++)
+        free_shard(&shards[w]);
+    pthread_barrier_destroy(&job.barrier);
+    pthread_mutex_destroy(&job.lock);
+    return rank[0].found;
+}
+
+static double plain_error(const double *user, const double *movie, double mean, const struct rating *rating)
+{
+    return (double)rating->value - mean - user[rating->user] - movie[rating->movie];
+}
+
+/* One half of a round: new biases of one side from what the other leaves. */
+static void plain_half(double *fitted, const double *user, const double *movie, double mean, bool by_user)
+{
+    double sum[USERS + MOVIES] = {0}, count[USERS + MOVIES] = {0};
+    for (uint32_t i = 0; i < TRAIN; i++) {
+        uint32_t row = by_user ? train[i].user : train[i].movie;
+        sum[row] += plain_error(user, movie, mean, &train[i]) + fitted[row];
+        count[row]++;
+    }
+    for (uint32_t row = 0; row < (by_user ? USERS : MOVIES); row++)
+        fitted[row] = sum[row] / (count[row] + CPS_BASELINE_PENALTY);
+}
+
+static void they_are_those_of_a_plain_fit(void **state)
+{
+    (void)state;
+    static const float scales[] = {1.0f, 0.25f, 200000.0f};
+    for (size_t s = 0; s < COUNT_OF(scales); s++) {
+        double user[USERS] = {0}, movie[MOVIES] = {0}, mean = 0, of_mean = 0, of_biases = 0;
+        double square = (double)scales[s] * (double)scales[s];
+        draw(train, TRAIN, 3, scales[s]);
+        draw(valid, VALID, 4, scales[s]);
+        for (uint32_t i = 0; i < TRAIN; i++)
+            mean += (double)train[i].value / TRAIN;
+        for (int sweep = 0; sweep < CPS_BASELINE_SWEEPS; sweep++) {
+            plain_half(movie, user, movie, mean, false);
+            plain_half(user, user, movie, mean, true);
+        }
+        for (uint32_t i = 0; i < VALID; i++) {
+            of_mean += pow((double)valid[i].value - mean, 2) / VALID;
+            of_biases += pow(plain_error(user, movie, mean, &valid[i]), 2) / VALID;
+        }
+        struct cps_baselines found = fit_over(1, 1, scales[s]);
+        assert_true(found.has_losses);
+        check_near(found.mean / (double)scales[s], mean / (double)scales[s], 1e-9, "mean");
+        check_near(found.mean_loss / square, of_mean / square, 1e-6, "loss of the mean");
+        check_near(found.biases_loss / square, of_biases / square, 1e-6, "loss of the biases");
+        assert_true(of_biases < of_mean);
+    }
+}
+
+static void ranks_change_no_bit(void **state)
+{
+    (void)state;
+    static const uint32_t shapes[][2] = {{1, 3}, {2, 1}, {2, 2}, {2, 4}, {3, 3}, {4, 3}, {4, 1}};
+    draw(train, TRAIN, 5, 1.0f);
+    draw(valid, VALID, 6, 1.0f);
+    const struct cps_baselines want = fit_over(1, 1, 1.0f);
+    for (size_t s = 0; s < COUNT_OF(shapes); s++) {
+        const struct cps_baselines got = fit_over(shapes[s][0], shapes[s][1], 1.0f);
+        assert_memory_equal(&got, &want, sizeof want);
+    }
+}
+
+static void without_validation_there_is_a_mean_alone(void **state)
+{
+    (void)state;
+    draw(train, TRAIN, 5, 1.0f);
+    struct cps_dataset set = shard_of(0, 1, 1.0f);
+    struct rank rank = {.shards = {&set}, .count = 1, .overview = &set};
+    set.valid_count = set.valid.count = 0;
+    pthread_barrier_init(&job.barrier, NULL, 1);
+    pthread_mutex_init(&job.lock, NULL);
+    assert_non_null(fit(&rank));
+    assert_false(rank.found.has_losses);
+    assert_in_range((uint64_t)(rank.found.mean * 1000), 2000, 4000);
+    free_shard(&set);
+    pthread_barrier_destroy(&job.barrier);
+    pthread_mutex_destroy(&job.lock);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(they_are_those_of_a_plain_fit),
+        cmocka_unit_test(ranks_change_no_bit),
+        cmocka_unit_test(without_validation_there_is_a_mean_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
