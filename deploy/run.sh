@@ -8,6 +8,8 @@
 set -u
 # shellcheck source=deploy/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh" || exit 1
+# shellcheck source=deploy/launch.sh
+. "$root/deploy/launch.sh" || exit 1
 
 ranks=8
 program=$root/build/release/collab-ps
@@ -53,5 +55,4 @@ data_is_named "$@" || find_data
 if [ "$(nproc)" -lt "$ranks" ]; then
     say "$ranks ranks on $(nproc) cores: they take turns, so this shows the result and not the speed"
 fi
-# Quiet is mpirun, which would follow the program's own line on a failure with a page of its own.
-exec mpirun --quiet -n "$ranks" --bind-to none "$program" "$@"
+launch -n "$ranks" --bind-to none "$program" "$@"

@@ -32,6 +32,7 @@
 #define BEREAVED_NS 2000000000u
 /* File descriptors: ZeroMQ ends the process when it is refused one. */
 enum { FILES_OF_ZMQ = 24, FILES_A_PEER = 3 };
+enum { LONGEST_START_S = 120 };
 #define INTERRUPTED_NS 300000000u
 
 struct cps_cluster_mpi {
@@ -97,6 +98,24 @@ static void prepare_environment(void)
     setenv("OMPI_MCA_btl_vader_eager_limit", "32768", 0);
 }
 
+/* MPI_Init waits for all ranks, for ever: for one that was stopped, say. */
+static void on_start_timeout(int number)
+{
+    static const char line[] = "collab-ps: error: not every rank came to start mpi in time\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)ignored;
+    _exit(cps_status_exit_code(CPS_ERR_PEER));
+}
+
+static void watch_start(uint64_t timeout_ns)
+{
+    struct sigaction action = {.sa_handler = on_start_timeout};
+    uint64_t seconds = timeout_ns / 1000000000u + 1;
+    sigaction(SIGALRM, &action, NULL);
+    alarm(seconds < LONGEST_START_S ? (unsigned)seconds : LONGEST_START_S);
+}
+
 static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
 {
     prepare_environment();
@@ -104,7 +123,9 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
     self->mpi->timeout_ns = timeout_ns;
     self->mpi->collectives = self->mpi->rows = MPI_COMM_NULL;
     int provided, rank, ranks;
+    watch_start(timeout_ns);
     int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    alarm(0);
     if (code != MPI_SUCCESS)
         return fail_mpi("start", code);
     if (provided < MPI_THREAD_FUNNELED)

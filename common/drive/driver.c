@@ -386,6 +386,8 @@ static void tell_save(struct cps_driver *self)
 
 static enum cps_status check_coordinator(struct cps_driver *self)
 {
+    if (self->options.torn_down && *self->options.torn_down)
+        return cps_fail(CPS_ERR_PEER, "a rank was lost, and the launcher ends the job");
     uint64_t silence = self->awake_ns - self->heard_ns;
     if (!self->options.peer_timeout_ns || local_node(self, 0) || silence < self->options.peer_timeout_ns)
         return CPS_OK;

@@ -33,6 +33,8 @@ struct cps_driver_options {
     uint64_t peer_timeout_ns;                 /* 0: wait for ever */
     const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL for none */
     const volatile sig_atomic_t *save_asked;  /* counted up by one; likewise */
+    const volatile sig_atomic_t
+        *torn_down; /* the launcher ends the job, now, because a rank was lost; likewise */
 };
 
 /* roles: one for every node of the rank; copied, but what they point to is borrowed. */

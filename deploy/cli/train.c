@@ -76,7 +76,7 @@ enum { WRITER_JOBS = 64, WRITER_BYTES = 64 << 20 };
 static const uint64_t LONGEST_WORD_NS = 1000000000;
 static const uint64_t WRITER_PATIENCE_NS = 1000000000;
 
-static volatile sig_atomic_t interrupted, save_asked;
+static volatile sig_atomic_t interrupted, save_asked, torn_down;
 
 /* The first asks for a checkpoint and the end; a second Ctrl-C does not wait for them. */
 static void on_signal(int number)
@@ -92,6 +92,13 @@ static void on_save_signal(int number)
     save_asked = (sig_atomic_t)(save_asked + 1);
 }
 
+/* deploy/launch.sh passes a user's signals on as SIGUSR2, so that SIGTERM is mpirun's own: a rank was lost. */
+static void on_end_of_job(int number)
+{
+    (void)number;
+    torn_down = 1;
+}
+
 /* SIGUSR2 is SIGTERM for jobs: mpirun forwards it to all ranks and leaves them the time that they need, where
  * of SIGINT and SIGTERM it makes a SIGKILL within a second, and an exit code of its own. */
 static void catch_signals(void)
@@ -102,6 +109,9 @@ static void catch_signals(void)
         sigaction(ends[i], &action, NULL);
     action.sa_handler = on_save_signal;
     sigaction(SIGUSR1, &action, NULL);
+    action.sa_handler = on_end_of_job;
+    if (getenv("CPS_LAUNCH"))
+        sigaction(SIGTERM, &action, NULL);
 }
 
 /* What cannot be written is an error of the write. */
@@ -484,7 +494,8 @@ static enum cps_status create_roles(struct rank *self)
                                               .bulk = self->bulk,
                                               .peer_timeout_ns = nanoseconds(self->options->peer_timeout),
                                               .interrupted = &interrupted,
-                                              .save_asked = &save_asked};
+                                              .save_asked = &save_asked,
+                                              .torn_down = &torn_down};
     return cps_driver_create(&driver, self->roles, self->role_count, &self->driver);
 }
 

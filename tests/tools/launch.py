@@ -14,6 +14,7 @@ import time
 import places
 
 TIMED_OUT = -1000
+OURS = str(places.SOURCE / "deploy" / "launch.sh")  # mpirun with one exit code for one cause
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -39,10 +40,10 @@ class Finished:
         return [line for line in self.stderr.splitlines() if line.lstrip().startswith("hint:")]
 
 
-def command_line(arguments, ranks=None):
-    """The program alone (ranks=None) or under mpirun -n ranks."""
+def command_line(arguments, ranks=None, launcher="mpirun"):
+    """The program alone (ranks=None) or under mpirun -n ranks; OURS is a launcher as well."""
     own = [str(places.program()), *map(str, arguments)]
-    return own if ranks is None else ["mpirun", "-n", str(ranks), *own]
+    return own if ranks is None else [launcher, "-n", str(ranks), *own]
 
 
 def environment(ranks=None):
@@ -51,9 +52,9 @@ def environment(ranks=None):
     return kept if ranks is None else {**kept, **MPI_ENVIRONMENT}
 
 
-def start(arguments, ranks=None, cwd=None, user=None):
+def start(arguments, ranks=None, cwd=None, user=None, launcher="mpirun"):
     """A running process, its output in pipes; user is an id to run it as."""
-    return subprocess.Popen(command_line(arguments, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    return subprocess.Popen(command_line(arguments, ranks, launcher), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(ranks),
                             cwd=cwd, user=user, start_new_session=True)
 

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# mpirun with an end: one exit code for one cause, a deadline, and nothing left behind.
+#
+#   deploy/launch.sh -n 8 --bind-to none build/release/collab-ps --epochs 10      as 'mpirun' with these arguments
+#   . deploy/launch.sh; launch -n 8 …                                             the same from a script
+#
+# What mpirun alone does: Ctrl-C and SIGTERM end the ranks within a second and give its own exit code; a killed rank
+# gives 128 + the signal; when a host is cut off it may wait for ever for its own daemons. Here:
+#
+# * SIGINT, SIGTERM and SIGHUP reach the ranks as SIGUSR2, which mpirun forwards: they save what they can and end
+#   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
+# * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (20).
+# * Exit codes are those of the program: a rank that was killed is 4 (a peer was lost), one that crashed 70 (internal
+#   error), a job that was told to end and had to be killed 125. The last line says why where no rank could.
+# * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
+# shellcheck shell=bash
+
+# Whether arguments of mpirun name other hosts.
+launch_is_local() {
+    [[ ! " $* " =~ \ (-H|-host|--host|-hostfile|--hostfile|-machinefile|--machinefile|--default-hostfile)[=\ ] ]]
+}
+
+launch_say() {
+    printf 'collab-ps: error: %s\n' "$*" >&2
+}
+
+# Processes of the session that mpirun leads, without itself.
+launch_ranks() {
+    pgrep -s "$1" 2>/dev/null | grep -vx "$1"
+}
+
+# Kills what is left of the session of pid.
+launch_kill() {
+    local pid=$1 left
+    kill -TERM "$pid" 2>/dev/null
+    for _ in {1..20}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    # shellcheck disable=SC2046
+    kill -KILL $(launch_ranks "$pid") "$pid" 2>/dev/null
+    for _ in {1..50}; do
+        left=$(launch_ranks "$pid")
+        [ -n "$left" ] || break
+        sleep 0.1
+    done
+}
+
+# Waits for mpirun within its deadlines; sets launch_code.
+launch_wait() {
+    local pid=$1 most=0 now ended_at=0 asked_at=0
+    launch_code=
+    while kill -0 "$pid" 2>/dev/null; do
+        if [ "$launch_signals" -gt 0 ] && [ "$asked_at" -eq 0 ]; then
+            asked_at=$SECONDS
+            kill -USR2 "$pid" 2>/dev/null
+        fi
+        now=$(pgrep -c -P "$pid")
+        [ "$now" -le "$most" ] || most=$now
+        [ "$now" -ge "$most" ] || [ "$ended_at" -gt 0 ] || ended_at=$((SECONDS + 1))
+        if [ "$ended_at" -gt 0 ] && [ $((SECONDS - ended_at)) -ge "${CPS_END_S:-20}" ]; then
+            launch_say "a rank has ended, and mpirun did not within ${CPS_END_S:-20} s"
+            launch_code=4
+        elif [ "$launch_signals" -gt 1 ] ||
+            { [ "$asked_at" -gt 0 ] && [ $((SECONDS - asked_at)) -ge "${CPS_GRACE_S:-60}" ]; }; then
+            launch_say "interrupted: the ranks did not end by themselves and were killed"
+            launch_code=125
+        fi
+        [ -z "$launch_code" ] || launch_kill "$pid"
+        sleep 0.1 &
+        wait $! 2>/dev/null
+    done
+}
+
+# The program's exit code for that of mpirun.
+launch_map() {
+    local code=$1 name
+    shift
+    if [ "$code" -gt 128 ]; then
+        name=$(kill -l $((code - 128)) 2>/dev/null || echo $((code - 128)))
+        case "$name" in
+        SEGV | ABRT | BUS | FPE | ILL)
+            launch_say "a rank crashed (SIG$name)"
+            return 70
+            ;;
+        *)
+            [ "$launch_signals" -eq 0 ] || return 125
+            launch_say "a rank was killed (SIG$name)"
+            return 4
+            ;;
+        esac
+    fi
+    # 1 is what mpirun says of itself; of the program only where it compares.
+    if [ "$code" -eq 1 ] && [[ ! " $* " =~ \ (replay|compare|experiment)\  ]]; then
+        [ "$launch_signals" -eq 0 ] || return 125
+        launch_say "mpirun could not start or end the job"
+        return 70
+    fi
+    return "$code"
+}
+
+# launch MPIRUN-ARGUMENT...: returns the program's exit code.
+launch() {
+    local private='' pid code
+    launch_signals=0
+    if launch_is_local "$@"; then
+        private=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/collab-ps.XXXXXX") || return 6
+        export OMPI_MCA_btl_vader_backing_directory=$private OMPI_MCA_orte_tmpdir_base=$private
+    fi
+    # Ranks that see the job end have a moment to say so.
+    export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=3
+    trap 'launch_signals=$((launch_signals + 1))' INT TERM HUP
+    # Quiet is mpirun, which would follow the program's own line on a failure with a page of its own. A session of its own: a terminal's Ctrl-C is for this script, which passes it on.
+    setsid mpirun --quiet "$@" </dev/null &
+    pid=$!
+    launch_wait "$pid"
+    wait "$pid"
+    code=$?
+    launch_kill "$pid"
+    trap - INT TERM HUP
+    unset CPS_LAUNCH OMPI_MCA_odls_base_sigkill_timeout
+    if [ -n "$private" ]; then
+        rm -rf "$private"
+        unset OMPI_MCA_btl_vader_backing_directory OMPI_MCA_orte_tmpdir_base
+    fi
+    [ -z "$launch_code" ] || return "$launch_code"
+    launch_map "$code" "$@"
+}
+
+[ "${BASH_SOURCE[0]}" != "$0" ] || {
+    launch "$@"
+    exit
+}
