@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <mpi.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/cluster/collective.h"
 #include "common/cluster/host.h"
 #include "common/cluster/launcher.h"
 #include "common/net/interface.h"
@@ -35,13 +35,6 @@ enum { FILES_OF_ZMQ = 24, FILES_A_PEER = 3 };
 enum { LONGEST_START_S = 120 };
 #define INTERRUPTED_NS 300000000u
 
-struct cps_cluster_mpi {
-    MPI_Comm collectives; /* for this file alone */
-    MPI_Comm rows;        /* for the MPI transport alone */
-    uint64_t timeout_ns;
-    const volatile sig_atomic_t *interrupted; /* or NULL */
-};
-
 static enum cps_status fail_mpi(const char *what, int code)
 {
     char text[MPI_MAX_ERROR_STRING];
@@ -52,8 +45,8 @@ static enum cps_status fail_mpi(const char *what, int code)
 
 /* Waits for a started collective; code is what starting it returned. Who was told to end waits no longer
  * than others may need to be told it as well. */
-static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, const char *what,
-                                     int code, MPI_Request *request)
+static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, bool bulk,
+                                     const char *what, int code, MPI_Request *request)
 {
     uint64_t start = cps_clock_ns(), sleep_ns = 20000, interrupted_ns = 0;
     while (code == MPI_SUCCESS) {
@@ -69,7 +62,7 @@ static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_
             interrupted_ns += interrupted_ns ? 0 : waited;
         if (interrupted_ns && waited - interrupted_ns > INTERRUPTED_NS)
             return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
-        if (waited < SPIN_NS) {
+        if (bulk || waited < SPIN_NS) {
             sched_yield();
             continue;
         }
@@ -82,7 +75,19 @@ static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_
 
 static enum cps_status finish(struct cps_cluster *self, const char *what, int code, MPI_Request *request)
 {
-    return finish_within(self->mpi, self->mpi->timeout_ns, what, code, request);
+    return finish_within(self->mpi, self->mpi->timeout_ns, false, what, code, request);
+}
+
+enum cps_status cps_collective_finish(struct cps_cluster *self, const char *what, int code,
+                                      MPI_Request *request)
+{
+    return finish(self, what, code, request);
+}
+
+enum cps_status cps_collective_finish_bulk(struct cps_cluster *self, const char *what, int code,
+                                           MPI_Request *request)
+{
+    return finish_within(self->mpi, self->mpi->timeout_ns, true, what, code, request);
 }
 
 /* Settings of Open MPI that were measured with 8 ranks on 2 cores; the user's own, from the environment or
@@ -323,12 +328,12 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
     snprintf(verdict.hint, sizeof verdict.hint, "%s", cps_error_hint());
     MPI_Request request;
     int code = MPI_Iallreduce(&own, &first, 1, MPI_UINT32_T, MPI_MIN, self->mpi->collectives, &request);
-    enum cps_status agreed = finish_within(self->mpi, timeout_ns, "agree", code, &request);
+    enum cps_status agreed = finish_within(self->mpi, timeout_ns, false, "agree", code, &request);
     if (agreed == CPS_OK && first == self->ranks)
         return CPS_OK;
     if (agreed == CPS_OK) {
         code = MPI_Ibcast(&verdict, sizeof verdict, MPI_BYTE, (int)first, self->mpi->collectives, &request);
-        agreed = finish_within(self->mpi, timeout_ns, "agree", code, &request);
+        agreed = finish_within(self->mpi, timeout_ns, false, "agree", code, &request);
     }
     /* Where there is no agreement, a rank's own error says more than that. */
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;

@@ -4,8 +4,8 @@
  *   ratings file(s) + titles -> external ids -> vocabularies -> rows
  *                            -> split        -> this shard's samples
  *
- * The whole file is read once by every rank that needs it, but only the samples of
- * the rank's own shard are kept: shard (hash of the external user id) mod shards.
+ * The ranks of a job read a file together, each a part of it (load.h), and pass the ratings on
+ * to the ranks that train them: by default shard (hash of the external user id) mod shards.
  * Nothing else depends on the shard: vocabularies, counts and fingerprint are the
  * same on every rank, and so is every sample's index.
  */
@@ -20,7 +20,7 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
-/* Hears how far the reading is: every CPS_READING_EVERY ratings of a file, with those read of it so far. */
+/* Is told how far reading has come: every CPS_READING_EVERY ratings, with how many this rank has read. */
 struct cps_reading {
     void *context;
     /* An error ends the reading with it. NULL: nobody wants to know. */

@@ -1,6 +1,7 @@
 /* From the bytes of a file to its text; see input.h. The first thing load.c does with a file. */
 #include "common/data/input.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "common/data/unpack.h"
@@ -54,13 +55,41 @@ static void use(struct cps_text *decoded, struct cps_text *made, struct cps_sour
     source->size = decoded->length;
 }
 
+static bool is_gzip(const struct cps_source *source)
+{
+    return begins_with(source, "\x1F\x8B", 2);
+}
+
+static bool is_zip(const struct cps_source *source)
+{
+    return begins_with(source, "PK\x03\x04", 4);
+}
+
+/* Text that is UTF-16 has a NUL among its first characters, which no other has. */
+static bool is_utf16(const struct cps_source *source)
+{
+    bool marked = begins_with(source, "\xFF\xFE", 2) || begins_with(source, "\xFE\xFF", 2);
+    return marked && source->size >= 4 && (!source->data[2] || !source->data[3]);
+}
+
+/* Do lines end with a carriage return alone? */
+static bool has_returns_alone(const struct cps_source *source)
+{
+    return source->size > 0 && !memchr(source->data, '\n', source->size) &&
+           memchr(source->data, '\r', source->size);
+}
+
+bool cps_input_needs_decoding(const struct cps_source *bytes, bool latin1)
+{
+    return latin1 || is_gzip(bytes) || is_zip(bytes) || is_utf16(bytes) || has_returns_alone(bytes);
+}
+
 static enum cps_status unpack(struct cps_text *decoded, struct cps_source *source)
 {
     struct cps_text made = {0};
-    bool gzip = begins_with(source, "\x1F\x8B", 2), zip = begins_with(source, "PK\x03\x04", 4);
-    if (!gzip && !zip)
+    if (!is_gzip(source) && !is_zip(source))
         return CPS_OK;
-    enum cps_status status = gzip ? cps_unpack_gzip(source, &made) : cps_unpack_zip(source, &made);
+    enum cps_status status = is_gzip(source) ? cps_unpack_gzip(source, &made) : cps_unpack_zip(source, &made);
     if (status == CPS_OK)
         use(decoded, &made, source);
     cps_text_release(&made);
@@ -70,10 +99,9 @@ static enum cps_status unpack(struct cps_text *decoded, struct cps_source *sourc
 static enum cps_status decode_utf16(struct cps_text *decoded, struct cps_source *source)
 {
     struct cps_text made = {0};
-    bool little = begins_with(source, "\xFF\xFE", 2), big = begins_with(source, "\xFE\xFF", 2);
-    /* Text that is UTF-16 has a NUL among its first characters, which no other has. */
-    if (!(little || big) || source->size < 4 || (source->data[2] && source->data[3]))
+    if (!is_utf16(source))
         return CPS_OK;
+    bool big = (uint8_t)source->data[0] == 0xFE;
     enum cps_status status = cps_utf8_add_utf16(&made, source->data + 2, source->size - 2, big);
     if (status == CPS_ERR_DATA)
         cps_fail(CPS_ERR_DATA, "'%s' begins as UTF-16 and is not", source->path);
@@ -86,7 +114,7 @@ static enum cps_status decode_utf16(struct cps_text *decoded, struct cps_source 
 /* Lines that end with a carriage return alone. */
 static enum cps_status decode_line_ends(struct cps_text *decoded, struct cps_source *source)
 {
-    if (!source->data || memchr(source->data, '\n', source->size) || !memchr(source->data, '\r', source->size))
+    if (!has_returns_alone(source))
         return CPS_OK;
     struct cps_text made = {0};
     CPS_TRY(cps_text_add_bytes(&made, source->data, source->size));
@@ -119,10 +147,14 @@ enum cps_status cps_input_decode(struct cps_text *decoded, bool latin1, struct c
     return decode_line_ends(decoded, source);
 }
 
-enum cps_status cps_input_open(struct cps_input *self, const char *path, bool latin1, struct cps_source *out)
+enum cps_status cps_input_open(struct cps_input *self, const char *path, bool latin1, bool decode,
+                               struct cps_source *out)
 {
     CPS_TRY(cps_file_map(&self->map, path, CPS_ERR_DATA));
     *out = (struct cps_source){.path = path, .data = self->map.data, .size = self->map.size};
+    self->needs_decoding = cps_input_needs_decoding(out, latin1);
+    if (!decode && self->needs_decoding)
+        return CPS_OK;
     return cps_input_decode(&self->decoded, latin1, out);
 }
 

@@ -17,6 +17,7 @@ struct inputs {
     struct cps_movielens layout;
     struct cps_dataset_sources sources;
     char description[sizeof((struct cps_dataset *)0)->description];
+    bool decode; /* this rank decodes what needs it */
 };
 
 static void inputs_release(struct inputs *self)
@@ -63,7 +64,8 @@ static enum cps_status open_folder(struct inputs *self, const struct cps_dataset
     CPS_TRY(cps_movielens_find(request->path, layout));
     if (request->wide)
         return cps_fail(CPS_ERR_USAGE, "--layout wide reads a file, and '%s' is a folder", request->path);
-    CPS_TRY(cps_input_open(&self->ratings, layout->ratings_path, request->latin1, &self->sources.ratings));
+    CPS_TRY(cps_input_open(&self->ratings, layout->ratings_path, request->latin1, self->decode,
+                           &self->sources.ratings));
     if (request->item_key == CPS_ITEM_KEY_ID) {
         snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s)", layout->name,
                  request->path, layout->ratings_name);
@@ -77,14 +79,16 @@ static enum cps_status open_folder(struct inputs *self, const struct cps_dataset
     self->sources.title_delimiter = layout->title_delimiter;
     snprintf(self->description, sizeof self->description, "%s in '%.400s' (%s, titles from %s)", layout->name,
              request->path, layout->ratings_name, layout->titles_name);
-    return cps_input_open(&self->titles, layout->titles_path, false, &self->sources.titles);
+    return cps_input_open(&self->titles, layout->titles_path, false, true, &self->sources.titles);
 }
 
 static enum cps_status open_split(struct inputs *self, const struct cps_dataset_request *request)
 {
     CPS_TRY(check_no_titles(request, request->train_path));
-    CPS_TRY(cps_input_open(&self->ratings, request->train_path, request->latin1, &self->sources.ratings));
-    CPS_TRY(cps_input_open(&self->valid, request->valid_path, request->latin1, &self->sources.valid));
+    CPS_TRY(cps_input_open(&self->ratings, request->train_path, request->latin1, self->decode,
+                           &self->sources.ratings));
+    CPS_TRY(
+        cps_input_open(&self->valid, request->valid_path, request->latin1, self->decode, &self->sources.valid));
     snprintf(self->description, sizeof self->description, "ratings in '%.200s', validation in '%.200s'",
              request->train_path, request->valid_path);
     return CPS_OK;
@@ -97,30 +101,77 @@ static enum cps_status open_inputs(struct inputs *self, const struct cps_dataset
     if (cps_is_folder(request->path))
         return open_folder(self, request);
     CPS_TRY(check_no_titles(request, request->path));
-    CPS_TRY(cps_input_open(&self->ratings, request->path, request->latin1, &self->sources.ratings));
+    CPS_TRY(
+        cps_input_open(&self->ratings, request->path, request->latin1, self->decode, &self->sources.ratings));
     snprintf(self->description, sizeof self->description, "ratings in '%.400s'", request->path);
     return CPS_OK;
 }
 
+/* Files of which only rank 0 has the text cannot be read in parts. */
+static enum cps_status open_all(struct inputs *self, const struct cps_dataset_request *request)
+{
+    CPS_TRY(check_request(request));
+    if (request->synthetic) {
+        snprintf(self->description, sizeof self->description,
+                 "a built-in synthetic set of MovieLens 100k's shape");
+        return CPS_OK;
+    }
+    CPS_TRY(open_inputs(self, request));
+    self->sources.whole = self->ratings.needs_decoding || self->valid.needs_decoding;
+    return CPS_OK;
+}
+
+/* What the files are called is no business of build.c. */
+static void describe(const struct inputs *self, struct cps_dataset *out)
+{
+    snprintf(out->description, sizeof out->description, "%s", self->description);
+    if (self->layout.name)
+        out->columns[0] = '\0'; /* the layout says it all */
+}
+
 enum cps_status cps_dataset_load(const struct cps_dataset_request *request, struct cps_dataset *out)
 {
+    struct inputs inputs = {.decode = true};
     *out = (struct cps_dataset){0};
-    CPS_TRY(check_request(request));
-    struct inputs inputs = {0};
-    enum cps_status status;
-    if (request->synthetic) {
-        snprintf(inputs.description, sizeof inputs.description,
-                 "a built-in synthetic set of MovieLens 100k's shape");
-        status = cps_dataset_build_synth(request, &cps_synth_builtin, out);
-    } else {
-        status = open_inputs(&inputs, request);
-        if (status == CPS_OK)
-            status = cps_dataset_build(request, &inputs.sources, out);
-    }
+    enum cps_status status = open_all(&inputs, request);
     if (status == CPS_OK)
-        snprintf(out->description, sizeof out->description, "%s", inputs.description);
-    if (status == CPS_OK && inputs.layout.name)
-        out->columns[0] = '\0'; /* the layout says it all */
+        status = request->synthetic ? cps_dataset_build_synth(request, &cps_synth_builtin, out)
+                                    : cps_dataset_build(request, &inputs.sources, out);
+    if (status == CPS_OK)
+        describe(&inputs, out);
+    inputs_release(&inputs);
+    return status;
+}
+
+/* A rank that failed lets the others know; their share of the outcome is dropped. */
+static enum cps_status agree(const struct cps_peers *peers, enum cps_status status)
+{
+    return peers ? peers->agree(peers->context, status) : status;
+}
+
+enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *request,
+                                        const struct cps_sharing *sharing, struct cps_dataset *out,
+                                        struct cps_dataset *shards)
+{
+    const struct cps_peers *peers = sharing->peers;
+    struct inputs inputs = {.decode = !peers || peers->rank == 0};
+    struct cps_dataset_request all = *request;
+    all.shard = 0;
+    all.shards = 1;
+    *out = (struct cps_dataset){0};
+    enum cps_status status = agree(peers, open_all(&inputs, &all));
+    if (status == CPS_OK) {
+        status = all.synthetic ? cps_dataset_build_synth_shared(&all, &cps_synth_builtin, sharing, out, shards)
+                               : cps_dataset_build_shared(&all, &inputs.sources, sharing, out, shards);
+        status = agree(peers, status);
+    }
+    if (status == CPS_OK) {
+        describe(&inputs, out);
+    } else {
+        cps_dataset_release(out);
+        for (uint32_t s = 0; s < sharing->shards; s++)
+            cps_dataset_release(&shards[s]);
+    }
     inputs_release(&inputs);
     return status;
 }

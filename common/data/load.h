@@ -3,9 +3,20 @@
 #define CPS_DATA_LOAD_H
 
 #include "common/data/dataset.h"
+#include "common/data/sharing.h"
 
-/* Reads what request asks for. Not collective. CPS_ERR_DATA with file:line for bad
+/* Reads what request asks for, in this process alone. Not collective. CPS_ERR_DATA with file:line for bad
  * data, CPS_ERR_USAGE for a request that contradicts itself. */
 enum cps_status cps_dataset_load(const struct cps_dataset_request *request, struct cps_dataset *out);
+
+/*
+ * The same by all ranks of a job together: each reads a part of the file, and each rating goes to the rank
+ * of its shard. *out has all but samples, on every rank; shards[s] has counts, fingerprint, the number of
+ * rows and the samples of shard s, if that is this rank's, and is empty otherwise. On failure all are
+ * empty. request's shard, shards and keep_samples are not looked at. Collective: all return the same.
+ */
+enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *request,
+                                        const struct cps_sharing *sharing, struct cps_dataset *out,
+                                        struct cps_dataset *shards);
 
 #endif

@@ -127,7 +127,8 @@ static enum cps_status note_scale(const struct cps_dataset *data, struct cps_tex
 
 static enum cps_status note_repeats(const struct cps_dataset *data, uint64_t repeats, struct cps_text *out)
 {
-    if (repeats == 0)
+    /* A few items of a set with titles share one. */
+    if (repeats == 0 || (data->titled && repeats < data->rating_count / 100))
         return CPS_OK;
     return cps_text_add(
         out, "%s%" PRIu64 " ratings (%.2g %%) repeat a pair of user and item; each counts as it stands\n",

@@ -14,12 +14,16 @@
 #include "common/data/decimal.h"
 #include "common/data/idcheck.h"
 
+/* What is checked to be text before it is looked into. */
+#define HEAD_BYTES ((size_t)1 << 16)
+
 struct reader {
     const struct cps_source *source;
     struct cps_columns columns;
     struct cps_intake *intake;
-    struct cps_sample_buffer *into;
+    struct cps_rating_list *into;
     struct cps_text unquoted[CPS_COLUMN_ROLES];
+    bool spans_lines;
 };
 
 /* Digits of an integer id; NULL for anything that might be a string. */
@@ -137,7 +141,7 @@ static inline enum cps_status take_fast_row(struct reader *self, const char *lin
         return cps_skip_line(&self->intake->skip);
     }
     CPS_TRY(cps_intake_user(self->intake, row->user, &user));
-    if (self->into->seen >= CPS_RATINGS_MAX)
+    if (self->into->count >= CPS_RATINGS_MAX)
         return refuse_too_many(self);
     return cps_intake_rating(self->intake, self->into, user, item, row->rating);
 }
@@ -174,6 +178,7 @@ static enum cps_status cut_row(struct reader *self, const char *line, const char
     enum cps_field_result result = cut_fields(self, line, end, field, &role, &rest);
     if (result == CPS_FIELD_UNCLOSED || (result == CPS_FIELD_CUT && memchr(rest, '"', (size_t)(end - rest)))) {
         *record_end = cps_record_end(self->columns.delimiter, self->source, line, line_end);
+        self->spans_lines = self->spans_lines || *record_end != line_end;
         if (result == CPS_FIELD_UNCLOSED && *record_end != line_end)
             result = cut_fields(self, line, cps_source_text_end(line, *record_end), field, &role, &rest);
     }
@@ -225,8 +230,8 @@ static enum cps_status take_row(struct reader *self, const char *line,
         return cps_skip_line(&self->intake->skip);
     }
     if (user == CPS_IDS_NONE)
-        CPS_TRY(cps_intake_new_user_text(self->intake, user_id->text, user_id->length, &user));
-    if (self->into->seen >= CPS_RATINGS_MAX)
+        CPS_TRY(cps_ids_add(&self->intake->users, user_id->text, user_id->length, &user));
+    if (self->into->count >= CPS_RATINGS_MAX)
         return refuse_too_many(self);
     return cps_intake_rating(self->intake, self->into, user, item, rating);
 }
@@ -257,21 +262,40 @@ static const char *last_newline_end(const struct cps_source *source)
 }
 
 /* The end of the record at line, whose needed fields fast_row() read up to 'at'. */
-static const char *end_of_fast_row(const struct reader *self, const char *line, const char *at)
+static const char *end_of_fast_row(struct reader *self, const char *line, const char *at)
 {
     const char *line_end = cps_source_line_end(self->source, at);
     if (at == line_end || !memchr(at, '"', (size_t)(line_end - at)))
         return line_end;
-    return cps_record_end(self->columns.delimiter, self->source, line, line_end);
+    const char *end = cps_record_end(self->columns.delimiter, self->source, line, line_end);
+    self->spans_lines = self->spans_lines || end != line_end;
+    return end;
 }
 
-static enum cps_status read_rows(struct reader *self)
+/* The first line that begins at 'at' or behind it. */
+static const char *next_line(const struct cps_source *source, const char *first, const char *at)
+{
+    if (at <= first)
+        return first;
+    const char *end = source->data + source->size, *line_end = cps_source_line_end(source, at - 1);
+    return line_end < end ? line_end + 1 : end;
+}
+
+/* Where the share of the lines from first on begins. */
+static const char *share_begin(const struct cps_source *source, const char *first, uint32_t index,
+                               uint32_t count)
+{
+    size_t bytes = (size_t)(source->data + source->size - first);
+    return next_line(source, first, first + (size_t)((__uint128_t)bytes * index / count));
+}
+
+/* Reads the records that begin in [line, limit). */
+static enum cps_status read_rows(struct reader *self, const char *line, const char *limit)
 {
     const char *end = self->source->data + self->source->size;
     const char *fast_end = last_newline_end(self->source);
-    const char *line = self->columns.data;
     struct row row = {0};
-    while (line < end) {
+    while (line < limit) {
         const char *at = line < fast_end ? fast_row(&self->columns, line, &row) : NULL;
         const char *row_end;
         if (at) {
@@ -279,7 +303,7 @@ static enum cps_status read_rows(struct reader *self)
             row_end = end_of_fast_row(self, line, at);
         } else {
             line = cps_skip_blank_lines(self->source, line);
-            if (line == end)
+            if (line >= limit)
                 break;
             CPS_TRY(slow_row(self, line, &row_end));
         }
@@ -288,28 +312,23 @@ static enum cps_status read_rows(struct reader *self)
     return CPS_OK;
 }
 
-static enum cps_status check_not_empty(const struct reader *self)
-{
-    if (self->into->seen > 0)
-        return CPS_OK;
-    if (self->intake->skip.count > 0)
-        return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings: none of its %llu lines can be read",
-                        self->source->path, (unsigned long long)self->intake->skip.count);
-    return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings, only a header", self->source->path);
-}
-
 enum cps_status cps_ratings_read(const struct cps_source *source, const struct cps_column_request *request,
-                                 struct cps_intake *intake, struct cps_sample_buffer *into,
-                                 char text[CPS_COLUMNS_TEXT_BYTES])
+                                 struct cps_ratings_share share, struct cps_intake *intake,
+                                 struct cps_rating_list *into, char text[CPS_COLUMNS_TEXT_BYTES],
+                                 bool *spans_lines)
 {
     struct reader self = {.source = source, .intake = intake, .into = into};
-    CPS_TRY(cps_source_check_text(source));
+    CPS_TRY(cps_source_check_not_empty(source));
+    CPS_TRY(cps_source_check_text(source, source->data,
+                                  source->data + (source->size < HEAD_BYTES ? source->size : HEAD_BYTES)));
     CPS_TRY(cps_columns_detect(source, request, &self.columns));
-    enum cps_status status = read_rows(&self);
+    const char *begin = share_begin(source, self.columns.data, share.index, share.count);
+    const char *end = share_begin(source, self.columns.data, share.index + 1, share.count);
+    CPS_TRY(cps_source_check_text(source, begin, end));
+    enum cps_status status = read_rows(&self, begin, end);
     for (int role = 0; role < CPS_COLUMN_ROLES; role++)
         cps_text_release(&self.unquoted[role]);
-    if (status == CPS_OK)
-        status = check_not_empty(&self);
     memcpy(text, self.columns.text, CPS_COLUMNS_TEXT_BYTES);
+    *spans_lines = *spans_lines || self.spans_lines;
     return status;
 }

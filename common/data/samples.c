@@ -1,22 +1,47 @@
 /*
- * Columns of samples; see samples.h. Filled by intake.h while a file is read, split and
- * trimmed here, handed to the worker by dataset.c.
+ * Columns of samples; see samples.h. Filled from ratings that were read here (build.c) or on other
+ * ranks (deliver.c), handed to the worker.
  *
  *     user[]   movie[]   rating[]   index[]      16 bytes a training sample,
  *      u32      u32       f32        u32         12 (no index) a validation sample
  */
 #include "common/data/samples.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/base/permutation.h"
 #include "common/base/random.h"
 
 #define COLUMN_BYTES 4
 static const char memory_name[] = "samples";
+
+void cps_split_given(struct cps_split *self, uint64_t train_count, uint64_t valid_count)
+{
+    *self = (struct cps_split){.train_count = train_count, .valid_count = valid_count, .given = true};
+}
+
+void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_count)
+{
+    *self = (struct cps_split){.train_count = count - valid_count, .valid_count = valid_count};
+    cps_permutation_init(&self->permutation, seed, CPS_RANDOM_SPLIT, 0, count);
+}
+
+enum { CHUNK = 1024 }; /* places at a time */
+
+void cps_split_positions(const struct cps_split *self, const uint32_t *places, uint64_t count, uint32_t *out)
+{
+    uint32_t chunk[CHUNK];
+    uint32_t train = (uint32_t)self->train_count, valid = (uint32_t)self->valid_count;
+    for (uint64_t first = 0; first < count; first += CHUNK) {
+        uint64_t n = count - first < CHUNK ? count - first : CHUNK;
+        memcpy(chunk, places + first, n * sizeof *chunk);
+        if (!self->given)
+            cps_permutation_forward_all(&self->permutation, chunk, n, out + first);
+        for (uint64_t i = 0; i < n && self->given; i++)
+            out[first + i] = chunk[i] < train ? chunk[i] + valid : chunk[i] - train;
+    }
+}
 
 void cps_samples_release(struct cps_samples *self)
 {
@@ -32,27 +57,13 @@ uint64_t cps_samples_bytes(const struct cps_samples *self)
     return self->count * COLUMN_BYTES * (self->index ? 4 : 3);
 }
 
-/* realloc() rather than cps_grow(): a long column is moved by page tables, not copied. */
-static enum cps_status grow_column(void *column, size_t count)
+enum cps_status cps_samples_alloc(struct cps_samples *self, uint64_t count, bool training)
 {
-    void *old, *grown;
-    memcpy(&old, column, sizeof old);
-    grown = realloc(old, count * COLUMN_BYTES);
-    if (!grown)
-        return cps_fail_memory(memory_name, count * COLUMN_BYTES);
-    memcpy(column, &grown, sizeof grown);
-    return CPS_OK;
-}
-
-enum cps_status cps_sample_buffer_grow(struct cps_sample_buffer *self)
-{
-    size_t wanted = self->capacity ? 2 * self->capacity : 1024;
-    CPS_TRY(grow_column(&self->kept.user, wanted));
-    CPS_TRY(grow_column(&self->kept.movie, wanted));
-    CPS_TRY(grow_column(&self->kept.rating, wanted));
-    CPS_TRY(grow_column(&self->kept.index, wanted));
-    self->capacity = wanted;
-    return CPS_OK;
+    *self = (struct cps_samples){.count = count};
+    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->user));
+    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->movie));
+    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->rating));
+    return training ? cps_alloc(memory_name, count, COLUMN_BYTES, &self->index) : CPS_OK;
 }
 
 /* One column of a split: where it comes from and the two it is dealt into. */
@@ -84,17 +95,17 @@ static enum cps_status deal(struct deal *self, const uint32_t *places, uint64_t 
 }
 
 /* Ratings are dealt as their bits. */
-static enum cps_status deal_columns(struct cps_samples *from, uint64_t valid_count, uint64_t valid_kept,
-                                    struct cps_samples *train, struct cps_samples *valid)
+static enum cps_status deal_columns(struct cps_rating_list *list, const uint32_t *places, uint64_t valid_count,
+                                    uint64_t valid_kept, struct cps_samples *train, struct cps_samples *valid)
 {
-    struct deal columns[3] = {{.from = from->user}, {.from = from->movie}, {.from = from->rating}};
+    struct deal columns[3] = {{.from = list->user}, {.from = list->item}, {.from = list->rating}};
+    uint64_t count = list->count;
     enum cps_status status = CPS_OK;
     for (int c = 0; c < 3 && status == CPS_OK; c++)
-        status = deal(&columns[c], from->index, from->count, valid_count, valid_kept);
-    from->user = columns[0].from;
-    from->movie = columns[1].from;
-    from->rating = columns[2].from;
-    *train = (struct cps_samples){.count = from->count - valid_kept,
+        status = deal(&columns[c], places, count, valid_count, valid_kept);
+    *list =
+        (struct cps_rating_list){.user = columns[0].from, .item = columns[1].from, .rating = columns[2].from};
+    *train = (struct cps_samples){.count = count - valid_kept,
                                   .user = columns[0].train,
                                   .movie = columns[1].train,
                                   .rating = columns[2].train};
@@ -103,73 +114,30 @@ static enum cps_status deal_columns(struct cps_samples *from, uint64_t valid_cou
     return status;
 }
 
-/* The places of the training samples, counted from the first training place. */
-static enum cps_status deal_index(const struct cps_samples *from, uint64_t valid_count,
+/* The positions of the training samples, counted from the first of them. */
+static enum cps_status deal_index(const uint32_t *positions, uint64_t count, uint64_t valid_count,
                                   struct cps_samples *train)
 {
     CPS_TRY(cps_alloc(memory_name, train->count + 1, COLUMN_BYTES, &train->index));
     uint32_t *next = train->index;
-    for (uint64_t i = 0; i < from->count; i++) {
-        *next = (uint32_t)(from->index[i] - valid_count);
-        next += from->index[i] >= valid_count;
+    for (uint64_t i = 0; i < count; i++) {
+        *next = (uint32_t)(positions[i] - valid_count);
+        next += positions[i] >= valid_count;
     }
     return CPS_OK;
 }
 
-enum { PLACES = 1024 }; /* of the split at a time */
-
-enum cps_status cps_samples_split(struct cps_sample_buffer *self, uint64_t seed, uint64_t valid_count,
+enum cps_status cps_samples_split(struct cps_rating_list *list, uint32_t *places, const struct cps_split *split,
                                   struct cps_samples *train, struct cps_samples *valid)
 {
-    struct cps_samples *kept = &self->kept;
-    struct cps_permutation permutation;
-    cps_permutation_init(&permutation, seed, CPS_RANDOM_SPLIT, 0, self->seen);
-    uint64_t valid_kept = 0;
-    for (uint64_t first = 0; first < kept->count; first += PLACES) {
-        uint32_t places[PLACES];
-        uint64_t count = kept->count - first < PLACES ? kept->count - first : PLACES;
-        cps_permutation_forward_all(&permutation, kept->index + first, count, places);
-        memcpy(kept->index + first, places, count * sizeof *places);
-        for (uint64_t i = 0; i < count; i++)
-            valid_kept += places[i] < valid_count;
-    }
-    CPS_TRY(deal_columns(kept, valid_count, valid_kept, train, valid));
-    CPS_TRY(deal_index(kept, valid_count, train));
-    cps_samples_release(kept);
-    return CPS_OK;
-}
-
-static enum cps_status trim_column(void *column, uint64_t count)
-{
-    void *old, *trimmed;
-    memcpy(&old, column, sizeof old);
-    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &trimmed));
-    if (count)
-        memcpy(trimmed, old, count * COLUMN_BYTES);
-    free(old);
-    memcpy(column, &trimmed, sizeof trimmed);
-    return CPS_OK;
-}
-
-static enum cps_status trim(struct cps_sample_buffer *self, struct cps_samples *out)
-{
-    *out = self->kept;
-    *self = (struct cps_sample_buffer){.seen = self->seen};
-    CPS_TRY(trim_column(&out->user, out->count));
-    CPS_TRY(trim_column(&out->movie, out->count));
-    return trim_column(&out->rating, out->count);
-}
-
-enum cps_status cps_samples_keep_train(struct cps_sample_buffer *self, struct cps_samples *out)
-{
-    CPS_TRY(trim(self, out));
-    return trim_column(&out->index, out->count);
-}
-
-enum cps_status cps_samples_keep_valid(struct cps_sample_buffer *self, struct cps_samples *out)
-{
-    CPS_TRY(trim(self, out));
-    free(out->index);
-    out->index = NULL;
-    return CPS_OK;
+    uint64_t count = list->count, valid_kept = 0;
+    cps_split_positions(split, places, count, places);
+    for (uint64_t i = 0; i < count; i++)
+        valid_kept += places[i] < split->valid_count;
+    enum cps_status status = deal_columns(list, places, split->valid_count, valid_kept, train, valid);
+    if (status == CPS_OK)
+        status = deal_index(places, count, split->valid_count, train);
+    cps_rating_list_release(list);
+    free(places);
+    return status;
 }

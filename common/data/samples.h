@@ -1,44 +1,48 @@
 /*
- * The samples of one shard, gathered row by row.
+ * The training and validation samples of one shard, out of ratings that have their rows.
  *
- * While reading, user and movie are numbers in the order ids were first seen and index
- * is the rating's place in its file; cps_samples_split() and the caller's remapping
- * turn them into what struct cps_samples promises.
+ * Where a rating goes follows from its place among all ratings of the set, counted from 0 in the order of
+ * the file (of the training file, then the validation file, where two are given).
  */
 #ifndef CPS_DATA_SAMPLES_H
 #define CPS_DATA_SAMPLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/permutation.h"
 #include "common/base/status.h"
 #include "common/data/dataset.h"
+#include "common/data/rating_list.h"
 
-/* Samples are numbered by 32 bits. */
-#define CPS_RATINGS_MAX UINT32_MAX
-
-/* All zeroes is a valid empty one. */
-struct cps_sample_buffer {
-    uint64_t seen; /* ratings of the file so far, of any shard */
-    struct cps_samples kept;
-    size_t capacity;
+/* How a set is parted. Position p of a rating: p < valid_count is for validation, else the training
+ * sample of index p - valid_count. */
+struct cps_split {
+    uint64_t train_count, valid_count;
+    bool given; /* by two files; else drawn: positions are P(place), P the permutation of
+                   (seed, CPS_RANDOM_SPLIT) */
+    struct cps_permutation permutation;
 };
+
+/* The split of a set whose two files hold so many ratings. */
+void cps_split_given(struct cps_split *self, uint64_t train_count, uint64_t valid_count);
+
+/* The split that draws valid_count of count ratings. */
+void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_count);
+
+/* The positions of ratings by their places; in and out may be the same. */
+void cps_split_positions(const struct cps_split *self, const uint32_t *places, uint64_t count, uint32_t *out);
 
 void cps_samples_release(struct cps_samples *self);
 
-/* Makes room for one more. */
-enum cps_status cps_sample_buffer_grow(struct cps_sample_buffer *self);
+/* Room for count samples, with an index for training. */
+enum cps_status cps_samples_alloc(struct cps_samples *self, uint64_t count, bool training);
 
-/* Deals the samples of one file into training and validation ones, each trimmed to
- * its size: rating i of n is for validation when P(i) < valid_count, else the training
- * sample of index P(i) - valid_count, P the permutation of (seed, CPS_RANDOM_SPLIT).
- * Consumes self. */
-enum cps_status cps_samples_split(struct cps_sample_buffer *self, uint64_t seed, uint64_t valid_count,
+/* Deals ratings, which have their rows, by their places into samples. Consumes list and places, a
+ * column at a time, so that no more than one column is ever held twice. */
+enum cps_status cps_samples_split(struct cps_rating_list *list, uint32_t *places, const struct cps_split *split,
                                   struct cps_samples *train, struct cps_samples *valid);
-
-/* Makes all of self samples, trimmed; without index for validation. Consumes self. */
-enum cps_status cps_samples_keep_train(struct cps_sample_buffer *self, struct cps_samples *out);
-enum cps_status cps_samples_keep_valid(struct cps_sample_buffer *self, struct cps_samples *out);
 
 /* Memory of the columns. */
 uint64_t cps_samples_bytes(const struct cps_samples *self);

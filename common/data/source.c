@@ -60,11 +60,14 @@ enum cps_status cps_source_fail(const struct cps_source *self, const char *at, c
     return cps_fail(CPS_ERR_DATA, "%s:%" PRIu64 ": %s", self->path, cps_source_line(self, at), sentence);
 }
 
-enum cps_status cps_source_check_text(const struct cps_source *self)
+enum cps_status cps_source_check_not_empty(const struct cps_source *self)
 {
-    if (self->size == 0)
-        return cps_fail(CPS_ERR_DATA, "'%s' is empty", self->path);
-    const char *nul = memchr(self->data, '\0', self->size);
+    return self->size > 0 ? CPS_OK : cps_fail(CPS_ERR_DATA, "'%s' is empty", self->path);
+}
+
+enum cps_status cps_source_check_text(const struct cps_source *self, const char *begin, const char *end)
+{
+    const char *nul = begin < end ? memchr(begin, '\0', (size_t)(end - begin)) : NULL;
     if (!nul)
         return CPS_OK;
     cps_source_fail(self, nul, "a NUL byte, so this is not a text file");

@@ -40,8 +40,11 @@ uint64_t cps_source_line(const struct cps_source *self, const char *at);
 enum cps_status cps_source_fail(const struct cps_source *self, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Refuses a file that is empty or holds a NUL byte, which no text does. */
-enum cps_status cps_source_check_text(const struct cps_source *self);
+/* Refuses a file that is empty. */
+enum cps_status cps_source_check_not_empty(const struct cps_source *self);
+
+/* Refuses a NUL byte in [begin, end) of the data, which no text has. */
+enum cps_status cps_source_check_text(const struct cps_source *self, const char *begin, const char *end);
 
 /* The start of text[0..length) fit for a message: cut to 48 bytes, bytes that are not
  * printable ASCII or UTF-8 as '?'. Returns out. */

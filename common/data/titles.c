@@ -99,7 +99,8 @@ static enum cps_status read_lines(struct reader *self, const struct cps_delimite
 enum cps_status cps_titles_read(struct cps_titles *self, const struct cps_source *source,
                                 const struct cps_delimiter *delimiter)
 {
-    CPS_TRY(cps_source_check_text(source));
+    CPS_TRY(cps_source_check_not_empty(source));
+    CPS_TRY(cps_source_check_text(source, source->data, source->data + source->size));
     struct reader reader = {
         .titles = self,
         .source = source,

@@ -27,7 +27,7 @@ struct reader {
     const struct cps_wide_request *request;
     const struct cps_delimiter *delimiter;
     struct cps_intake *intake;
-    struct cps_sample_buffer *into;
+    struct cps_rating_list *into;
     const char *line, *data; /* the first line; the first of data */
     bool header, missing_is_number;
     float missing;
@@ -228,6 +228,8 @@ static enum cps_status add_item(struct reader *self, const struct cps_field *nam
     }
     uint32_t known = self->intake->items.count;
     CPS_TRY(cps_intake_new_item_text(self->intake, name.text, name.length, &self->item[column]));
+    if (self->item[column] == CPS_IDS_NONE)
+        return cps_source_fail(self->source, self->line, "the item of column %zu has no title", column + 1);
     /* Of a validation file the items may be known from the training file. */
     for (size_t other = 0; self->header && self->item[column] < known && other < self->columns; other++)
         if (other != column && self->item[other] == self->item[column])
@@ -243,12 +245,12 @@ static enum cps_status take_line(struct reader *self, const struct cps_field *na
     for (size_t column = 0; column < self->columns; column++) {
         if (!self->has[column])
             continue;
-        if (self->into->seen >= CPS_RATINGS_MAX)
+        if (self->into->count >= CPS_RATINGS_MAX)
             return cps_fail(CPS_ERR_DATA, "'%s' has more than %u ratings", self->source->path, CPS_RATINGS_MAX);
         if (number == CPS_IDS_NONE)
             CPS_TRY(self->user == NO_COLUMN
                         ? cps_intake_user(self->intake, self->lines, &number)
-                        : cps_intake_new_user_text(self->intake, user->text, user->length, &number));
+                        : cps_ids_add(&self->intake->users, user->text, user->length, &number));
         if (self->item[column] == CPS_IDS_NONE)
             CPS_TRY(add_item(self, names, column));
         CPS_TRY(cps_intake_rating(self->intake, self->into, number, self->item[column], self->value[column]));
@@ -271,8 +273,6 @@ static enum cps_status read_lines(struct reader *self, const struct cps_field *n
             CPS_TRY(status == CPS_ERR_DATA ? cps_skip_line(&self->intake->skip) : status);
         line = line_end < end ? cps_skip_blank_lines(self->source, line_end + 1) : end;
     }
-    if (self->into->seen == 0)
-        return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings", self->source->path);
     return CPS_OK;
 }
 
@@ -297,7 +297,7 @@ static void describe(const struct reader *self, const struct cps_field *names,
 }
 
 enum cps_status cps_wide_read(const struct cps_source *source, const struct cps_wide_request *request,
-                              struct cps_intake *intake, struct cps_sample_buffer *into,
+                              struct cps_intake *intake, struct cps_rating_list *into,
                               char text[CPS_COLUMNS_TEXT_BYTES])
 {
     struct reader self = {.source = source,
@@ -307,7 +307,8 @@ enum cps_status cps_wide_read(const struct cps_source *source, const struct cps_
                           .user = NO_COLUMN,
                           .counter = NO_COLUMN};
     struct cps_field *names = NULL;
-    CPS_TRY(cps_source_check_text(source));
+    CPS_TRY(cps_source_check_not_empty(source));
+    CPS_TRY(cps_source_check_text(source, source->data, source->data + source->size));
     if (request->missing)
         self.missing_is_number =
             cps_decimal_parse(request->missing, strlen(request->missing), &self.missing) == CPS_DECIMAL_OK;

@@ -25,7 +25,7 @@ struct cps_wide_request {
 /* As cps_ratings_read(); a cell that is neither a number nor missing makes its line one that cannot
  * be read. */
 enum cps_status cps_wide_read(const struct cps_source *source, const struct cps_wide_request *request,
-                              struct cps_intake *intake, struct cps_sample_buffer *into,
+                              struct cps_intake *intake, struct cps_rating_list *into,
                               char text[CPS_COLUMNS_TEXT_BYTES]);
 
 #endif

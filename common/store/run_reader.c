@@ -14,6 +14,7 @@
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
+#include "common/data/fingerprint.h"
 #include "common/store/run_losses.h"
 
 /* ---- run.json ---- */
@@ -63,11 +64,20 @@ static enum cps_status check_format(const struct cps_run_reader *self)
                     self->path, version ? version : "of another version");
 }
 
+/* A fingerprint that was taken in another way says nothing of the ratings here. */
+static bool has_known_fingerprint(const struct cps_run_reader *self)
+{
+    const json_t *data = json_object_get(self->tree, "data");
+    return json_integer_value(json_object_get(data, "fingerprint_version")) == CPS_FINGERPRINT_VERSION;
+}
+
 static enum cps_status read_texts(struct cps_run_reader *self)
 {
     CPS_TRY(read_text(self, NULL, "state", &self->state));
     CPS_TRY(read_text(self, "versions", "collab-ps", &self->version));
     CPS_TRY(read_text(self, "data", "fingerprint", &self->fingerprint));
+    if (!has_known_fingerprint(self))
+        self->fingerprint = NULL;
     CPS_TRY(read_text(self, "command", "folder", &self->folder));
     CPS_TRY(read_text(self, "result", "model_sha256", &self->model_sha256));
     CPS_TRY(read_text(self, "result", "curve_sha256", &self->curve_sha256));

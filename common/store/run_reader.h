@@ -32,7 +32,7 @@ struct cps_run_reader {
     const char *state;                    /* "running", "done", "failed: …" */
     const char *version;                  /* of collab-ps */
     const char *folder;                   /* that relative paths among the options are relative to */
-    const char *fingerprint;
+    const char *fingerprint;              /* NULL if it was taken in another way than those of today */
     const char *model_sha256, *curve_sha256;
     bool diverged;
     uint64_t diverged_step; /* where diverged */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/data/fingerprint.h"
 #include "common/store/json.h"
 #include "common/store/run_folder.h"
 
@@ -176,6 +177,7 @@ static json_t *data_value(const struct cps_run_record *record)
     json_t *object = json_object();
     put(object, "description", text_value(record->data.description));
     put(object, "fingerprint", text_value(record->data.fingerprint));
+    put(object, "fingerprint_version", count_value(CPS_FINGERPRINT_VERSION));
     put(object, "columns", text_value(record->data.columns));
     put(object, "notes", lines_value(record->data.notes));
     put(object, "ratings", count_value(record->data.ratings));

@@ -20,7 +20,7 @@
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
-#include "common/store/crc32c.h"
+#include "common/base/crc32c.h"
 #include "common/store/run_folder.h"
 #include "proto/tensorboard.pb-c.h"
 

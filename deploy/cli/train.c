@@ -20,6 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
+#include "common/cluster/exchange.h"
 #include "common/cluster/launcher.h"
 #include "common/data/load.h"
 #include "common/drive/driver.h"
@@ -44,7 +45,7 @@ struct rank {
     struct cps_initial_file start_file;
     struct cps_npy npy;
     int32_t *order;               /* of --batch-order */
-    struct cps_dataset *datasets; /* [nodes]: of the workers here; [0]: the coordinator's */
+    struct cps_dataset *datasets; /* [nodes]: of the workers here; [0]: all but samples */
     struct cps_baselines baselines;
     struct cps_plan plan;
     struct cps_initial_rows start;
@@ -194,33 +195,24 @@ static enum cps_status on_reading(void *context, uint64_t ratings)
     return interrupted ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
 }
 
-/* Reads the data of every node here that needs some. The coordinator takes what it wants
- * to know from a worker that shares its rank. */
+/* Reads the ratings, all ranks together; each worker's go to its node. Collective. */
 static enum cps_status load_data(struct rank *self)
 {
     uint32_t first_worker = 1 + self->layout.servers;
+    struct cps_peers peers = cps_cluster_peers(self->cluster);
+    const struct cps_sharing sharing = {.peers = self->cluster->ranks > 1 ? &peers : NULL,
+                                        .shards = self->layout.workers,
+                                        .shard_rank = self->layout.node_rank + first_worker};
     struct cps_dataset_request request =
         cps_settings_dataset(self->options, self->options->init ? &self->start_file : NULL);
-    CPS_TRY(cps_alloc("datasets", self->layout.nodes, sizeof *self->datasets, &self->datasets));
-    request.shards = self->layout.workers;
-    request.keep_samples = true;
     request.reading = (struct cps_reading){self, on_reading};
-    for (uint32_t node = first_worker; node < self->layout.nodes; node++) {
-        request.shard = node - first_worker;
-        if (is_here(self, node))
-            CPS_TRY(cps_dataset_load(&request, &self->datasets[node]));
-    }
-    request.keep_samples = false;
-    if (is_here(self, 0) && !is_here(self, first_worker))
-        CPS_TRY(cps_dataset_load(&request, &self->datasets[0]));
-    return CPS_OK;
+    return cps_dataset_load_shared(&request, &sharing, &self->datasets[0], &self->datasets[first_worker]);
 }
 
-/* What the coordinator knows of the data. */
+/* What every rank knows of the data. */
 static const struct cps_dataset *overview(const struct rank *self)
 {
-    uint32_t first_worker = 1 + self->layout.servers;
-    return &self->datasets[is_here(self, first_worker) ? first_worker : 0];
+    return &self->datasets[0];
 }
 
 /* The files behind the options, for the record and the director; of the ratings the coordinator
@@ -270,7 +262,8 @@ static enum cps_status share_start(struct rank *self)
     return cps_cluster_broadcast(self->cluster, &self->start_file.row_of);
 }
 
-static enum cps_status load(struct rank *self)
+/* What each rank opens for itself. */
+static enum cps_status open_files(struct rank *self)
 {
     const struct cps_options *options = self->options;
     CPS_TRY(cps_buffer_pool_create(&self->pool));
@@ -285,6 +278,13 @@ static enum cps_status load(struct rank *self)
         CPS_TRY(cps_initial_file_open(&self->start_file, options->init));
     if (options->batch_order)
         CPS_TRY(load_order(self));
+    return cps_alloc("datasets", self->layout.nodes, sizeof *self->datasets, &self->datasets);
+}
+
+/* The ranks read the ratings together, and so agree before and after. */
+static enum cps_status load(struct rank *self)
+{
+    CPS_TRY(cps_cluster_agree(self->cluster, open_files(self)));
     CPS_TRY(load_data(self));
     if (!is_here(self, 0))
         return CPS_OK;
@@ -292,8 +292,8 @@ static enum cps_status load(struct rank *self)
     if (is_directed(self))
         CPS_TRY(self->director->on_data(self->director->context, overview(self)));
     CPS_TRY(match_start(self));
-    return cps_settings_plan(options, overview(self), &self->layout, options->init ? &self->start_file : NULL,
-                             &self->plan);
+    return cps_settings_plan(self->options, overview(self), &self->layout,
+                             self->options->init ? &self->start_file : NULL, &self->plan);
 }
 
 /* Shows on a terminal that something is going on. */

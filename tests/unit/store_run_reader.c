@@ -15,7 +15,7 @@
 
 static const char RECORD[] =
     "{\"format\": 1, \"state\": \"done\", \"versions\": {\"collab-ps\": \"0.1.0\"},"
-    " \"data\": {\"fingerprint\": \"aa\"}, \"command\": {\"folder\": \"/home\"},"
+    " \"data\": {\"fingerprint\": \"aa\", \"fingerprint_version\": 2}, \"command\": {\"folder\": \"/home\"},"
     " \"result\": {\"model_sha256\": \"bb\", \"curve_sha256\": null},"
     " \"options\": {\"wd\": {\"value\": \"0.1\", \"source\": \"default\"},"
     "               \"init\": {\"value\": null, \"source\": \"default\"},"

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
-#include "common/store/crc32c.h"
+#include "common/base/crc32c.h"
 #include "common/store/run_folder.h"
 #include "common/store/tensorboard.h"
 #include "proto/tensorboard.pb-c.h"

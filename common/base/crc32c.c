@@ -3,7 +3,7 @@
  * (M. Kounavis and F. Berry, A Systematic Approach to Building High Performance
  * Software-based CRC Generators, ISCC 2005: "slicing by 8".)
  */
-#include "common/store/crc32c.h"
+#include "common/base/crc32c.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* CRC-32C (Castagnoli; RFC 3720, appendix B.4), the checksum of TensorBoard's records. */
-#ifndef CPS_STORE_CRC32C_H
-#define CPS_STORE_CRC32C_H
+#ifndef CPS_BASE_CRC32C_H
+#define CPS_BASE_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,25 @@
+/* Ratings as they were read, in columns: 12 bytes each. */
+#ifndef CPS_DATA_RATING_LIST_H
+#define CPS_DATA_RATING_LIST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+
+/* Places of ratings, and so indices of samples, have 32 bits. */
+#define CPS_RATINGS_MAX UINT32_MAX
+
+/* All zeroes is a valid empty one. user and item are numbers of ids, later rows of tables. */
+struct cps_rating_list {
+    uint64_t count;
+    size_t capacity;
+    uint32_t *user, *item;
+    float *rating;
+};
+
+/* Makes room for one more. */
+enum cps_status cps_rating_list_grow(struct cps_rating_list *self);
+void cps_rating_list_release(struct cps_rating_list *self);
+
+#endif
