@@ -207,6 +207,8 @@ struct void_transport {
     struct cps_message held;
     bool holds;
     uint32_t lost, late; /* late: calls before the held one comes */
+    bool repeats;        /* and comes again, as rarely as before */
+    uint32_t again;
 };
 
 static enum cps_status void_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
@@ -223,7 +225,8 @@ static enum cps_status void_receive(struct cps_transport *base, struct cps_messa
     *received = self->holds && self->late == 0;
     if (*received) {
         *out = self->held;
-        self->holds = false;
+        self->holds = self->repeats;
+        self->late = self->again;
     } else if (self->late) {
         self->late--;
     }
@@ -277,6 +280,23 @@ static void silence_of_the_coordinator_ends_a_rank(void **state)
     cps_buffer_pool_destroy(&pool);
 }
 
+/* However much another node says. */
+static void others_do_not_speak_for_the_coordinator(void **state)
+{
+    (void)state;
+    struct void_transport transport = {
+        .base.ops = &void_ops,
+        .holds = true,
+        .repeats = true,
+        .again = 3,
+        .held = {.kind = CPS_MESSAGE_HEARTBEAT, .from = 2, .to = 1, .run_id = 5}};
+    struct player player = {.node = 1, .idle = true};
+    struct cps_buffer_pool *pool;
+    check_ok(cps_buffer_pool_create(&pool));
+    check_fails(run_alone(&transport, &player, pool), CPS_ERR_PEER, "coordinator (rank 0) for 1.");
+    cps_buffer_pool_destroy(&pool);
+}
+
 static void a_stop_with_an_error_is_the_ranks_own(void **state)
 {
     (void)state;
@@ -311,10 +331,14 @@ static void time_away_is_not_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nodes_of_a_rank_talk_in_memory),         cmocka_unit_test(errors_reach_everybody),
-        cmocka_unit_test(interrupts_are_the_coordinators),        cmocka_unit_test(hearts_beat_every_second),
-        cmocka_unit_test(silence_of_the_coordinator_ends_a_rank), cmocka_unit_test(time_away_is_not_silence),
+        cmocka_unit_test(nodes_of_a_rank_talk_in_memory),
+        cmocka_unit_test(errors_reach_everybody),
+        cmocka_unit_test(interrupts_are_the_coordinators),
+        cmocka_unit_test(hearts_beat_every_second),
+        cmocka_unit_test(silence_of_the_coordinator_ends_a_rank),
+        cmocka_unit_test(time_away_is_not_silence),
         cmocka_unit_test(a_stop_with_an_error_is_the_ranks_own),
+        cmocka_unit_test(others_do_not_speak_for_the_coordinator),
     };
     return cmocka_run_group_tests_name("net: driver", tests, NULL, NULL);
 }
