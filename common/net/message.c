@@ -112,7 +112,7 @@ enum cps_status cps_message_end(const struct cps_message *message)
     if (!message->payload)
         return status == CPS_OK ? CPS_OK : cps_fail(status, "%s", cps_status_text(status));
     const char *text = (const char *)message->payload->data, *hint = text + strlen(text) + 1;
-    cps_fail(status, "%s", text);
+    cps_fail(status, "%s", text[0] ? text : cps_status_text(status));
     return hint[0] ? cps_hint(status, "%s", hint) : status;
 }
 

@@ -530,6 +530,8 @@ static void nothing_is_reported_twice(void **state)
     check_ok(say(&rig, report_of(&rig, 1, 20, STEPS - 20, 0)));
     check_fails(say(&rig, report_of(&rig, 1, STEPS, 0, 0)), CPS_ERR_PEER, "validation of epoch 0");
     check_fails(say(&rig, report_of(&rig, 1, STEPS, 0, 1)), CPS_ERR_PEER, "validation of epoch 1");
+    check_ok(say(&rig, report_of(&rig, 1, STEPS, STEPS, -1)));
+    check_fails(say(&rig, report_of(&rig, 1, 2 * STEPS, 0, 0)), CPS_ERR_PEER, "validation of epoch 0");
     check_fails(say(&rig, hello_of(&rig, 4)), CPS_ERR_PEER, "node 4 sent the coordinator a 'hello'");
     check_fails(say(&rig, message_from(&rig.post, CPS_MESSAGE_READY, 4, 0)), CPS_ERR_PEER, "a 'ready'");
     rig_release(&rig);

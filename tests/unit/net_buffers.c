@@ -195,6 +195,11 @@ static void ends_hold_two_strings(void **state)
             memcpy(message.payload->data, cases[i].bytes, cases[i].count);
         }
         check_int(cps_message_check(&message, 51) == CPS_OK, cases[i].good, "case %zu", i);
+        /* An error is never without a word. */
+        cps_error_clear();
+        check_int(cps_message_end(&message), cases[i].good ? CPS_ERR_DATA : CPS_ERR_PEER, "status of case %zu",
+                  i);
+        assert_true(cps_error_text()[0] != '\0');
         cps_message_release(&message);
     }
 }
