@@ -33,7 +33,8 @@
     X(16, end, End, END)                                                                                       \
     X(17, snapshot, Snapshot, SNAPSHOT)                                                                        \
     X(18, state, State, STATE)                                                                                 \
-    X(19, pulse, Pulse, PULSE)
+    X(19, pulse, Pulse, PULSE)                                                                                 \
+    X(20, pass, Pass, PASS)
 
 /* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
  * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
@@ -71,7 +72,8 @@
     X(22, U64, first_step, 0, UINT32_MAX)                                                                      \
     X(23, BOOL, validates_first, 0, 1)                                                                         \
     X(24, U64, save_every, 0, UINT32_MAX)                                                                      \
-    X(25, F32, offset, -FLT_MAX, FLT_MAX)
+    X(25, F32, offset, -FLT_MAX, FLT_MAX)                                                                      \
+    X(26, BOOL, reads_epochs, 0, 1)
 
 /* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
  * double lr[steps], double momentum[steps]. */
@@ -150,6 +152,9 @@
 /* A HEARTBEAT: a sign of life that also acknowledges, outside of the sequence. progress counts what the node
  * has handled: one that lives and whose count stands still is waiting, too. */
 #define CPS_PULSE_FIELDS(X) X(1, U64, progress)
+
+/* The coordinator has read the rows as they are after step, the last of an epoch: train on. */
+#define CPS_PASS_FIELDS(X) X(1, U64, step)
 
 /* A field as a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);

@@ -157,6 +157,11 @@ enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self)
     return publish(self, fsync(self->fd) == 0 ? CPS_OK : storage_error(self, "flush"));
 }
 
+enum cps_status cps_atomic_file_commit_at_once(struct cps_atomic_file *self)
+{
+    return publish(self, CPS_OK);
+}
+
 void cps_atomic_file_abort(struct cps_atomic_file *self)
 {
     if (self->fd < 0)
@@ -203,7 +208,7 @@ enum cps_status cps_file_replace_at_once(const char *path, const void *bytes, si
 {
     struct cps_atomic_file file;
     CPS_TRY(write_whole(&file, path, bytes, count));
-    return publish(&file, CPS_OK);
+    return cps_atomic_file_commit_at_once(&file);
 }
 
 enum cps_status cps_make_folders(const char *path)

@@ -35,6 +35,7 @@ enum cps_status cps_atomic_file_write(struct cps_atomic_file *self, const void *
 enum cps_status cps_atomic_file_write_at(struct cps_atomic_file *self, const void *bytes, size_t count,
                                          uint64_t offset);
 enum cps_status cps_atomic_file_commit(struct cps_atomic_file *self);
+enum cps_status cps_atomic_file_commit_at_once(struct cps_atomic_file *self); /* without the flush */
 void cps_atomic_file_abort(struct cps_atomic_file *self);
 
 /* Reads the file back and compares it with the count bytes it should hold. */

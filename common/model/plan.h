@@ -28,6 +28,7 @@
  *   first_step            steps that are done already, when a run that was cut goes on: nor on that
  *   validates_first       the epoch that ends before first_step has no validation loss yet
  *   save_every            steps between two checkpoints; 0: none but those that are asked for
+ *   reads_epochs          after each epoch servers wait until the coordinator has read the model
  */
 struct cps_plan {
     CPS_PLAN_FIELDS(CPS_FIELD)

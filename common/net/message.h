@@ -55,7 +55,8 @@
     X(SNAPSHOT, "snapshot", SNAPSHOT, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, empty)                       \
     X(KEPT, "kept", SNAPSHOT, CPS_SERVERS, CPS_COORDINATOR, empty)                                             \
     X(FETCH, "fetch", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, empty)              \
-    X(STATE, "state", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, state)
+    X(STATE, "state", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, state)              \
+    X(PASS, "pass", PASS, CPS_COORDINATOR, CPS_SERVERS, empty)
 
 enum cps_message_kind {
 #define X(name, ...) CPS_MESSAGE_##name,
@@ -112,6 +113,9 @@ struct cps_report {
 };
 struct cps_end {
     CPS_END_FIELDS(CPS_FIELD)
+};
+struct cps_pass {
+    CPS_PASS_FIELDS(CPS_FIELD)
 };
 struct cps_pulse {
     CPS_PULSE_FIELDS(CPS_FIELD)

@@ -98,6 +98,7 @@ void cps_run_difference_find(const struct cps_run_reader *recorded, const struct
         return;
     if (both_and_unlike(recorded->curve_sha256, now->curve_sha256))
         out->kind = CPS_RUN_DIFFERENCE_CURVE_HASH;
-    else if (both_and_unlike(recorded->model_sha256, now->model_sha256))
+    else if (recorded->curve_sha256 && now->curve_sha256 &&
+             both_and_unlike(recorded->model_sha256, now->model_sha256))
         out->kind = CPS_RUN_DIFFERENCE_MODEL_HASH;
 }

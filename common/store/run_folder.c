@@ -23,8 +23,9 @@
 #define RECORD "run.json"
 #define TEMPORARY ".tmp"
 
-static const char *const our_files[] = {"history.csv", "steps.csv",  "metrics.jsonl", "model.safetensors",
-                                        "users.tsv",   "movies.tsv", RECORD};
+static const char *const our_files[] = {
+    "history.csv", "steps.csv",  "metrics.jsonl", "model.safetensors", "model-best.safetensors",
+    "users.tsv",   "movies.tsv", RECORD};
 static const char *const our_folders[] = {"tb", "checkpoints"};
 
 enum entry_kind { ENTRY_FOREIGN, ENTRY_FILE, ENTRY_TEMPORARY, ENTRY_FOLDER };

@@ -2,7 +2,7 @@
  * A run's folder: where one training run leaves all it has to say.
  *
  *     run.json  history.csv  steps.csv  metrics.jsonl  model.safetensors
- *     users.tsv  movies.tsv  tb/  checkpoints/
+ *     model-best.safetensors  users.tsv  movies.tsv  tb/  checkpoints/
  *
  * Opening checks, early, that the folder can be used: it can be created and written to, and
  * holds neither foreign files nor, unless told to overwrite it, an earlier run. Only starting

@@ -226,7 +226,9 @@ static json_t *result_value(const struct cps_run_record *record)
     put(object, "best_epoch", any ? count_value(record->result.best_epoch) : NULL);
     put(object, "best_valid_loss", any ? real_value(record->result.best_valid_loss) : NULL);
     put(object, "diverged_step", record->result.diverged ? count_value(record->result.diverged_step) : NULL);
+    put(object, "model_epoch", record->result.model_sha256 ? count_value(record->result.model_epoch) : NULL);
     put(object, "model_sha256", text_value(record->result.model_sha256));
+    put(object, "best_model_sha256", text_value(record->result.best_model_sha256));
     put(object, "curve_sha256", text_value(record->result.curve_sha256));
     return object;
 }

@@ -133,7 +133,10 @@ struct cps_run_record {
         uint64_t diverged_step;        /* the first whose loss is not finite, or whose update is not */
         double train_loss, valid_loss; /* of the last epoch */
         double best_valid_loss;
-        const char *model_sha256, *curve_sha256;
+        uint32_t model_epoch;          /* of model.safetensors; written where model_sha256 is */
+        const char *model_sha256;      /* of model.safetensors */
+        const char *best_model_sha256; /* of model-best.safetensors, where the best epoch is another one */
+        const char *curve_sha256;
     } result;
 
     struct cps_record_checkpoints checkpoints;

@@ -76,6 +76,10 @@ enum cps_status cps_safetensors_writer_rows(struct cps_safetensors_writer *self,
 enum cps_status cps_safetensors_writer_finish(struct cps_safetensors_writer *self,
                                               char hex[CPS_SHA256_HEX_BYTES]);
 
+/* The same without waiting for the disk: a machine that loses its power may lose the file. */
+enum cps_status cps_safetensors_writer_finish_at_once(struct cps_safetensors_writer *self,
+                                                      char hex[CPS_SHA256_HEX_BYTES]);
+
 /* Frees it; a file that was not finished is removed. Accepts NULL. */
 void cps_safetensors_writer_destroy(struct cps_safetensors_writer **self);
 

@@ -256,16 +256,29 @@ free_buffer:
     return status;
 }
 
-enum cps_status cps_safetensors_writer_finish(struct cps_safetensors_writer *self,
-                                              char hex[CPS_SHA256_HEX_BYTES])
+static enum cps_status finish(struct cps_safetensors_writer *self,
+                              enum cps_status (*commit)(struct cps_atomic_file *),
+                              char hex[CPS_SHA256_HEX_BYTES])
 {
     enum cps_status status = check_complete(self);
     if (status == CPS_OK)
         status = hash_file(self, hex);
     if (status == CPS_OK)
-        return cps_atomic_file_commit(&self->file);
+        return commit(&self->file);
     cps_atomic_file_abort(&self->file);
     return status;
+}
+
+enum cps_status cps_safetensors_writer_finish(struct cps_safetensors_writer *self,
+                                              char hex[CPS_SHA256_HEX_BYTES])
+{
+    return finish(self, cps_atomic_file_commit, hex);
+}
+
+enum cps_status cps_safetensors_writer_finish_at_once(struct cps_safetensors_writer *self,
+                                                      char hex[CPS_SHA256_HEX_BYTES])
+{
+    return finish(self, cps_atomic_file_commit_at_once, hex);
 }
 
 void cps_safetensors_writer_destroy(struct cps_safetensors_writer **self_pointer)

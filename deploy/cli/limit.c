@@ -30,6 +30,18 @@ static enum cps_status on_diverged(void *context, uint64_t step)
     return self->next.on_diverged(self->next.context, step);
 }
 
+static bool wants_epoch(void *context)
+{
+    const struct cps_limit *self = context;
+    return self->next.wants_epoch(self->next.context);
+}
+
+static enum cps_status on_epoch_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
+{
+    const struct cps_limit *self = context;
+    return self->next.on_epoch_rows(self->next.context, first_key, count, rows);
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     const struct cps_limit *self = context;
@@ -56,6 +68,8 @@ struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
                                  .on_diverged = on_diverged,
+                                 .wants_epoch = wants_epoch,
+                                 .on_epoch_rows = on_epoch_rows,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};

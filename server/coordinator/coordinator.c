@@ -65,6 +65,8 @@ struct cps_coordinator {
     uint64_t now_ns, peer_timeout_ns;
     uint64_t *heard_ns;  /* [nodes]: when each last said anything; 0 before the first tick */
     struct heard *heard; /* [nodes] */
+    bool reads_epoch;    /* the rows being read are those after an epoch that is not the last */
+    bool interrupted;    /* ends once they are read */
     enum next_step next;
     bool stop_asked; /* by the user, of whatever rank */
     bool begun, stopped;
@@ -86,6 +88,7 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     CPS_TRY(cps_plan_check(plan));
     CPS_TRY(cps_alloc("the coordinator", 1, sizeof *self, &self));
     self->plan = *plan;
+    self->plan.reads_epochs = observer->wants_epoch != NULL;
     self->observer = *observer;
     self->nodes = 1 + plan->servers + plan->workers;
     self->peer_timeout_ns = peer_timeout_ns;
@@ -274,8 +277,9 @@ static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbo
     for (uint32_t server = 0; server < servers; server++) {
         uint32_t first, rows = rows_on(self, server, &first);
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
-        exchange->exchange = (struct cps_exchange){
-            .step = cps_plan_steps(&self->plan), .ticket = self->ticket, .read_rows = rows};
+        exchange->exchange = (struct cps_exchange){.step = cps_plan_steps_per_epoch(&self->plan) * self->epoch,
+                                                   .ticket = self->ticket,
+                                                   .read_rows = rows};
         uint32_t *keys = rows ? (uint32_t *)(void *)exchange->payload->data : NULL;
         for (uint32_t i = 0; i < rows; i++)
             keys[i] = self->read_key + first + i * servers;
@@ -292,6 +296,41 @@ static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox 
     }
     self->stopped = true;
     return CPS_OK;
+}
+
+/* Lets the servers go on from the end of the epoch that is over. */
+static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    struct cps_message *pass;
+    for (uint32_t node = 1; self->plan.reads_epochs && node <= self->plan.servers; node++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PASS, node, 0, &pass));
+        pass->pass.step = cps_plan_steps_per_epoch(&self->plan) * self->epoch;
+    }
+    return CPS_OK;
+}
+
+/* An epoch is over that is not the last. */
+static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    if (!self->plan.reads_epochs || !self->observer.wants_epoch(self->observer.context))
+        return pass_epoch(self, outbox);
+    self->reads_epoch = true;
+    self->read_key = 0;
+    return read_model(self, outbox);
+}
+
+/* Some rows of the model after an epoch are here. */
+static enum cps_status epoch_rows_read(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    CPS_TRY(self->observer.on_epoch_rows(self->observer.context, self->read_key, self->read_count, self->rows));
+    self->read_key += self->read_count;
+    if (self->read_key < cps_plan_keys(&self->plan))
+        return read_model(self, outbox);
+    self->reads_epoch = false;
+    self->read_key = 0;
+    if (self->interrupted)
+        return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+    return pass_epoch(self, outbox);
 }
 
 static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message *message,
@@ -312,6 +351,8 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
     if (--self->awaited > 0)
         return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
+    if (self->reads_epoch)
+        return epoch_rows_read(self, outbox);
     CPS_TRY(self->observer.on_rows(self->observer.context, self->read_key, self->read_count, self->rows));
     self->next = NEXT_ROWS;
     return go_on(self, outbox);
@@ -524,6 +565,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
             cps_saves_let_end(&self->saves);
             return read_model(self, outbox);
         }
+        CPS_TRY(leave_epoch(self, outbox));
     }
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     if (report->diverged)
@@ -548,6 +590,10 @@ static enum cps_status on_interrupt(void *context, enum cps_interrupt what, stru
     if (stop && self->stop_asked)
         return CPS_OK;
     self->stop_asked |= stop;
+    if (stop && self->reads_epoch && !cps_saves_possible(&self->saves)) {
+        self->interrupted = true;
+        return CPS_OK;
+    }
     if (!self->begun || !cps_saves_possible(&self->saves))
         return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
     return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
@@ -636,7 +682,7 @@ static bool awaits(const void *context, struct cps_awaited *out)
     *out = (struct cps_awaited){.patience = CPS_PATIENCE_COORDINATOR};
     if (self->stopped)
         return false;
-    if (self->ready == last && self->epoch < self->plan.epochs) {
+    if (self->ready == last && self->epoch < self->plan.epochs && !self->reads_epoch) {
         awaits_reports(self, out);
         return true;
     }

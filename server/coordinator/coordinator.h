@@ -53,6 +53,10 @@ struct cps_observer {
     /* The run ends with CPS_ERR_DIVERGED: at this step, the first whose loss is not finite or whose update is
      * not; every step with a finite loss up to it was told of. */
     enum cps_status (*on_diverged)(void *context, uint64_t step);
+    /* Whether the model as it is after the epoch just told is wanted: its rows follow in on_epoch_rows, to be
+     * copied at once, before training goes on. Not asked after the last epoch. NULL: never. */
+    bool (*wants_epoch)(void *context);
+    enum cps_status (*on_epoch_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
     /* The trained rows of keys first_key .. first_key + count - 1, rows[count][width]. */
     enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
     /* All of the model was handed over: the run is complete. */

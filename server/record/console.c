@@ -326,11 +326,30 @@ static void print_baselines(FILE *out, const struct cps_console_summary *summary
 {
     if (!summary->has_baselines)
         return;
-    bool beats = summary->best_loss < summary->biases_loss;
+    const struct cps_console_epoch *best = &summary->best;
+    bool beats = best->valid_loss < summary->biases_loss;
     fprintf(out, "baselines     mean %.6f, biases %.6f\n", summary->mean_loss, summary->biases_loss);
-    if (summary->has_best && summary->best_is_valid && !beats)
+    if (summary->has_epochs && best->has_valid && !beats)
         fprintf(out, "              the model is no better than %s\n",
-                summary->best_loss < summary->mean_loss ? "biases alone" : "the mean rating");
+                best->valid_loss < summary->mean_loss ? "biases alone" : "the mean rating");
+}
+
+static void print_epoch(FILE *out, const char *which, const struct cps_console_epoch *epoch)
+{
+    fprintf(out, "%s    %u, ", which, (unsigned)epoch->number);
+    if (epoch->has_valid)
+        fprintf(out, "valid_loss %.6f, RMSE %.4f, MAE %.4f\n", epoch->valid_loss, sqrt(epoch->valid_loss),
+                epoch->valid_mae);
+    else
+        fprintf(out, "train_loss %.6f\n", epoch->train_loss);
+}
+
+/* Which epoch was the best, and which one the model is of. */
+static void print_epochs(FILE *out, const struct cps_console_epoch *best, const struct cps_console_epoch *last)
+{
+    print_epoch(out, "best epoch", best);
+    if (last->number != best->number)
+        print_epoch(out, "last epoch", last);
 }
 
 void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary)
@@ -338,12 +357,13 @@ void cps_console_summary(struct cps_console *self, const struct cps_console_summ
     FILE *out = self->setup.out;
     cps_console_clear(self);
     fprintf(out, "%s\n", row_start(self));
-    if (summary->has_best)
-        fprintf(out, "best epoch    %u, %s %.6f\n", (unsigned)summary->best_epoch,
-                summary->best_is_valid ? "valid_loss" : "train_loss", summary->best_loss);
+    if (summary->has_epochs)
+        print_epochs(out, &summary->best, &summary->last);
     print_baselines(out, summary);
     if (summary->model_path)
         fprintf(out, "model         %s\n", summary->model_path);
+    if (summary->best_path)
+        fprintf(out, "best model    %s\n", summary->best_path);
     if (summary->model_sha256)
         fprintf(out, "model sha256  %s\n", summary->model_sha256);
     if (summary->curve_sha256)

@@ -78,12 +78,12 @@ struct cps_console_epoch {
 };
 
 struct cps_console_summary {
-    bool has_best, best_is_valid; /* best_loss is a valid_loss; else a train_loss */
-    uint32_t best_epoch;          /* 0-based, as in the table */
-    double best_loss;
+    bool has_epochs;                     /* else the next two say nothing */
+    struct cps_console_epoch best, last; /* the last is the one that the model is of */
     bool has_baselines;
-    double mean_loss, biases_loss;                        /* as in the banner */
-    const char *model_path, *model_sha256, *curve_sha256; /* NULL where there is none */
+    double mean_loss, biases_loss;      /* as in the banner */
+    const char *model_path, *best_path; /* NULL where there is none, likewise: */
+    const char *model_sha256, *curve_sha256;
     double seconds;
     uint64_t ratings; /* trained on, for the rate */
 };

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <unistd.h>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/store/names.h"
@@ -15,13 +17,13 @@ static const uint64_t SLOW_NS = 10 * (uint64_t)SECOND_NS;
 static const uint64_t DEAD_NS = 900 * (uint64_t)SECOND_NS;
 static const uint64_t LAST_WORDS_NS = 300000000;
 
-enum { USER_FACTORS, MOVIE_FACTORS, USER_BIAS, MOVIE_BIAS, TENSORS };
-
 void cps_files_init(struct cps_files *self, const struct cps_files_setup *setup)
 {
     *self = (struct cps_files){.setup = *setup, .steps.file.fd = -1};
     cps_events_init(&self->events, setup->writer);
+    cps_kept_models_init(&self->kept, setup->plan);
     cps_run_folder_file(setup->folder, "model.safetensors", self->model_path);
+    cps_run_folder_file(setup->folder, "model-best.safetensors", self->best_path);
 }
 
 void cps_files_release(struct cps_files *self)
@@ -31,6 +33,7 @@ void cps_files_release(struct cps_files *self)
     cps_events_close(&self->events);
     cps_text_release(&self->history_text);
     cps_text_release(&self->record_text);
+    cps_kept_models_release(&self->kept);
 }
 
 /* ---- handing over ---- */
@@ -78,27 +81,6 @@ static enum cps_status lay_out(struct cps_files *self)
 
 /* ---- on the writer's thread ---- */
 
-static enum cps_status open_model(struct cps_files *self)
-{
-    const struct cps_plan *plan = self->setup.plan;
-    const struct cps_safetensors_tensor tensors[TENSORS] = {
-        [USER_FACTORS] = {"user_factors.weight", plan->user_rows, plan->factors},
-        [MOVIE_FACTORS] = {"movie_factors.weight", plan->movie_rows, plan->factors},
-        [USER_BIAS] = {"user_bias.weight", plan->user_rows, 1},
-        [MOVIE_BIAS] = {"movie_bias.weight", plan->movie_rows, 1},
-    };
-    char range[64] = "none";
-    if (plan->has_range)
-        snprintf(range, sizeof range, "%.9g,%.9g", (double)plan->range_low, (double)plan->range_high);
-    char offset[32];
-    snprintf(offset, sizeof offset, "%.9g", (double)plan->offset);
-    const struct cps_safetensors_string strings[] = {
-        {"model", self->setup.record->model.kind}, {"y_range", range}, {"offset", offset}};
-    return cps_safetensors_writer_create(self->model_path, tensors,
-                                         plan->model == CPS_MODEL_BIAS ? TENSORS : USER_BIAS, strings,
-                                         plan->offset != 0.0f ? 3 : 2, &self->model);
-}
-
 static enum cps_status write_names(const struct cps_files *self)
 {
     const struct cps_dataset *data = self->setup.dataset;
@@ -139,10 +121,11 @@ static enum cps_status write_continuation(struct cps_files *self)
 {
     struct cps_run_folder *folder = self->setup.folder;
     CPS_TRY(cps_run_folder_continue(folder));
+    unlink(self->best_path); /* it may be of an epoch that is forgotten, or no longer the best */
     CPS_TRY(cps_checkpoints_rewind(folder->path, self->setup.resumed->step));
     CPS_TRY(cps_run_folder_put(folder, "history.csv", &self->history_text));
     CPS_TRY(cps_run_folder_put(folder, "run.json", &self->record_text));
-    CPS_TRY(open_model(self));
+    CPS_TRY(cps_model_file_create(self->model_path, self->setup.plan, &self->model));
     CPS_TRY(write_names(self));
     if (self->setup.log_steps)
         CPS_TRY(continue_steps(self));
@@ -157,7 +140,7 @@ static enum cps_status write_start(void *context)
     CPS_TRY(cps_checkpoints_remove(self->setup.folder->path));
     CPS_TRY(cps_run_folder_start(self->setup.folder));
     CPS_TRY(cps_run_folder_put(self->setup.folder, "run.json", &self->record_text));
-    CPS_TRY(open_model(self));
+    CPS_TRY(cps_model_file_create(self->model_path, self->setup.plan, &self->model));
     CPS_TRY(write_names(self));
     if (self->setup.log_steps)
         CPS_TRY(cps_step_log_open(&self->steps, self->setup.folder));
@@ -173,37 +156,43 @@ static enum cps_status write_progress(void *context)
     return cps_run_folder_put(self->setup.folder, "run.json", &self->record_text);
 }
 
-/* The part of rows that lies in one table, whose keys begin at table_key. */
-static enum cps_status write_table_rows(struct cps_files *self, size_t factors, size_t bias, uint32_t table_key,
-                                        uint32_t table_rows)
-{
-    const struct cps_plan *plan = self->setup.plan;
-    const struct cps_model_rows *rows = &self->rows;
-    uint32_t width = cps_plan_row_width(plan), end_key = rows->first_key + rows->count;
-    uint32_t from = rows->first_key > table_key ? rows->first_key : table_key;
-    uint32_t end = end_key < table_key + table_rows ? end_key : table_key + table_rows;
-    if (from >= end)
-        return CPS_OK;
-    const float *values = rows->values + (size_t)(from - rows->first_key) * width;
-    CPS_TRY(cps_safetensors_writer_rows(self->model, factors, from - table_key, end - from, values, width));
-    if (plan->model != CPS_MODEL_BIAS)
-        return CPS_OK;
-    return cps_safetensors_writer_rows(self->model, bias, from - table_key, end - from, values + plan->factors,
-                                       width);
-}
-
 static enum cps_status write_rows(void *context)
 {
     struct cps_files *self = context;
-    const struct cps_plan *plan = self->setup.plan;
-    CPS_TRY(write_table_rows(self, USER_FACTORS, USER_BIAS, 0, plan->user_rows));
-    return write_table_rows(self, MOVIE_FACTORS, MOVIE_BIAS, plan->user_rows, plan->movie_rows);
+    return cps_model_file_add(self->model, self->setup.plan, &self->rows);
+}
+
+/* A model that was kept in memory, as a file. at_once: without waiting for the disk. */
+static enum cps_status write_kept(struct cps_files *self, const struct cps_kept_model *model, const char *path,
+                                  bool at_once, char hex[CPS_SHA256_HEX_BYTES])
+{
+    const struct cps_model_rows rows = {.count = self->kept.keys, .values = model->rows};
+    struct cps_safetensors_writer *file;
+    CPS_TRY(cps_model_file_create(path, self->setup.plan, &file));
+    enum cps_status status = cps_model_file_add(file, self->setup.plan, &rows);
+    if (status == CPS_OK)
+        status = at_once ? cps_safetensors_writer_finish_at_once(file, hex)
+                         : cps_safetensors_writer_finish(file, hex);
+    cps_safetensors_writer_destroy(&file);
+    return status;
+}
+
+/* The best epoch's model, unless it is the one in model.safetensors. */
+static enum cps_status write_best(struct cps_files *self, uint32_t written_epoch, bool at_once)
+{
+    const struct cps_kept_model *best = self->kept.best;
+    if (!best || best->epoch != self->setup.record->result.best_epoch || best->epoch == written_epoch)
+        return CPS_OK;
+    CPS_TRY(write_kept(self, best, self->best_path, at_once, self->best_hash));
+    self->has_best = true;
+    return CPS_OK;
 }
 
 static enum cps_status write_complete(void *context)
 {
     struct cps_files *self = context;
     CPS_TRY(cps_safetensors_writer_finish(self->model, self->model_hash));
+    CPS_TRY(write_best(self, self->last_epoch, false));
     return cps_step_log_close(&self->steps);
 }
 
@@ -279,8 +268,9 @@ enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_ro
     return begin(self, write_rows);
 }
 
-enum cps_status cps_files_complete(struct cps_files *self)
+enum cps_status cps_files_complete(struct cps_files *self, uint32_t last_epoch)
 {
+    self->last_epoch = last_epoch;
     return begin(self, write_complete);
 }
 
@@ -340,7 +330,7 @@ static void write_last_words(const struct cps_files *self)
  * that it cannot put an older run.json in the place of this one. On a full disk the room that the model
  * claimed is what the record needs.
  */
-void cps_files_fail(struct cps_files *self)
+bool cps_files_fail(struct cps_files *self)
 {
     bool at_rest = is_at_rest(self, LAST_WORDS_NS);
     if (at_rest)
@@ -348,5 +338,23 @@ void cps_files_fail(struct cps_files *self)
     cps_run_folder_sweep(self->setup.folder);
     write_last_words(self);
     if (at_rest && begin(self, close_logs) == CPS_OK)
-        is_at_rest(self, LAST_WORDS_NS);
+        at_rest = is_at_rest(self, LAST_WORDS_NS);
+    return at_rest;
+}
+
+enum cps_status cps_files_keep_model(struct cps_files *self)
+{
+    const struct cps_kept_model *last = self->kept.last;
+    CPS_TRY(write_kept(self, last, self->model_path, true, self->model_hash));
+    return write_best(self, last->epoch, true);
+}
+
+enum cps_status cps_files_amend(struct cps_files *self)
+{
+    struct cps_text record = {0};
+    enum cps_status status = cps_run_record_text(self->setup.record, &record);
+    if (status == CPS_OK)
+        status = cps_run_folder_put_at_once(self->setup.folder, "run.json", &record);
+    cps_text_release(&record);
+    return status;
 }

@@ -6,7 +6,7 @@
  *               on the logs as they were at its checkpoint
  *     progress  history.csv, steps.csv and run.json as of now; skipped while the disk is behind
  *     rows      a part of the model
- *     complete  model.safetensors under its name
+ *     complete  model.safetensors under its name, and model-best.safetensors if the best epoch was another
  *     end       history.csv, the logs closed, run.json with its end
  *
  * start, rows, complete and end return at once with their work under way: what they were given has to stay
@@ -24,6 +24,8 @@
 #include "common/store/step_log.h"
 #include "common/store/writer.h"
 #include "server/record/events.h"
+#include "server/record/kept_models.h"
+#include "server/record/model_file.h"
 
 struct cps_files_setup {
     struct cps_writer *writer;
@@ -38,17 +40,16 @@ struct cps_files_setup {
     const struct cps_checkpoint_state *resumed; /* NULL: the run begins */
 };
 
-struct cps_model_rows {
-    uint32_t first_key, count;
-    const float *values; /* [count][width] */
-};
-
 struct cps_files {
     struct cps_files_setup setup;
     struct cps_step_log steps;
     struct cps_events events;
-    struct cps_safetensors_writer *model;
+    struct cps_safetensors_writer *model; /* room for it is claimed at the start */
     char model_path[CPS_RUN_FILE_BYTES], model_hash[CPS_SHA256_HEX_BYTES];
+    struct cps_kept_models kept;
+    uint32_t last_epoch;
+    bool has_best; /* there is a model of an epoch that is not model.safetensors' */
+    char best_path[CPS_RUN_FILE_BYTES], best_hash[CPS_SHA256_HEX_BYTES];
     struct cps_text history_text, record_text; /* as last laid out: on their way to the disk, or there */
     struct cps_model_rows rows;
     bool busy, progressing; /* a call whose end is awaited; a progress */
@@ -66,7 +67,9 @@ void cps_files_release(struct cps_files *self);
 enum cps_status cps_files_start(struct cps_files *self);
 enum cps_status cps_files_progress(struct cps_files *self);
 enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_rows *rows);
-enum cps_status cps_files_complete(struct cps_files *self);
+
+/* last_epoch is the one whose model was given. */
+enum cps_status cps_files_complete(struct cps_files *self, uint32_t last_epoch);
 enum cps_status cps_files_end(struct cps_files *self);
 
 /* What the writer has to tell; *busy: the last call is still under way. Waits for it for patience_ns at most.
@@ -76,8 +79,15 @@ enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, boo
 /* The last words of a run that failed, for which it has a second at most: history.csv and run.json as
  * they are now, under their names when it returns, though perhaps not yet on the disk; then the logs, and
  * what is half written goes. Without memory the record is the last one with its end changed. Errors are of no
- * interest any more. */
-void cps_files_fail(struct cps_files *self);
+ * interest any more. False when the disk has not taken it all. */
+bool cps_files_fail(struct cps_files *self);
+
+/* After that: writes kept.last, which is there, as model.safetensors, and the best one beside it if that is
+ * another; on the calling thread, without waiting for the disk. */
+enum cps_status cps_files_keep_model(struct cps_files *self);
+
+/* And then: run.json anew. */
+enum cps_status cps_files_amend(struct cps_files *self);
 
 /* The logs, for a checkpoint's manifest: how long they are with all that was added. */
 void cps_files_logs(const struct cps_files *self, struct cps_checkpoint_log out[CPS_CHECKPOINT_LOGS]);

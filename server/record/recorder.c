@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/store/history.h"
 #include "server/record/files.h"
@@ -175,14 +176,19 @@ static void add_times(struct cps_epoch_times *self, const struct cps_epoch_times
     self->save += more->save;
 }
 
+static struct cps_console_epoch row_of(const struct cps_epoch_record *epoch)
+{
+    return (struct cps_console_epoch){.number = epoch->epoch,
+                                      .train_loss = epoch->train_loss,
+                                      .has_valid = epoch->has_valid,
+                                      .valid_loss = epoch->valid_loss,
+                                      .valid_mae = epoch->valid_mae,
+                                      .seconds = epoch->time_s};
+}
+
 static void show_epoch(struct cps_recorder *self, const struct cps_epoch_record *epoch)
 {
-    const struct cps_console_epoch row = {.number = epoch->epoch,
-                                          .train_loss = epoch->train_loss,
-                                          .has_valid = epoch->has_valid,
-                                          .valid_loss = epoch->valid_loss,
-                                          .valid_mae = epoch->valid_mae,
-                                          .seconds = epoch->time_s};
+    const struct cps_console_epoch row = row_of(epoch);
     cps_console_epoch(&self->console, &row);
 }
 
@@ -434,6 +440,23 @@ static enum cps_status on_diverged(void *context, uint64_t step)
     return CPS_OK;
 }
 
+static bool wants_epoch(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static enum cps_status on_epoch_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
+{
+    struct cps_recorder *self = context;
+    const struct cps_epoch_record *last = &self->history.epochs[self->history.count - 1];
+    if (first_key == 0)
+        CPS_TRY(cps_kept_models_begin(&self->files.kept, last->epoch,
+                                      cps_history_best(&self->history)->epoch == last->epoch));
+    cps_kept_models_add(&self->files.kept, first_key, count, rows);
+    return CPS_OK;
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     struct cps_recorder *self = context;
@@ -448,7 +471,16 @@ static enum cps_status on_complete(void *context)
     self->complete = true;
     if (self->saver)
         cps_saver_cancel(self->saver);
-    return cps_files_complete(&self->files);
+    return cps_files_complete(&self->files, self->history.epochs[self->history.count - 1].epoch);
+}
+
+/* Which models are in the folder. */
+static void note_models(struct cps_recorder *self, uint32_t epoch)
+{
+    self->record.result.model_epoch = epoch;
+    self->record.result.model_sha256 = self->files.model_hash;
+    if (self->files.has_best)
+        self->record.result.best_model_sha256 = self->files.best_hash;
 }
 
 static enum cps_status poll(void *context, bool *busy)
@@ -456,7 +488,7 @@ static enum cps_status poll(void *context, bool *busy)
     struct cps_recorder *self = context;
     CPS_TRY(cps_files_poll(&self->files, GRACE_NS, busy));
     if (self->complete && !*busy && !self->record.result.model_sha256) {
-        self->record.result.model_sha256 = self->files.model_hash;
+        note_models(self, self->files.last_epoch);
         self->save_seconds = seconds_since(self->save_ns);
     }
     return CPS_OK;
@@ -469,6 +501,8 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
                                  .on_diverged = on_diverged,
+                                 .wants_epoch = wants_epoch,
+                                 .on_epoch_rows = on_epoch_rows,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};
@@ -477,21 +511,21 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
 static enum cps_status show_summary(struct cps_recorder *self)
 {
     const struct cps_epoch_record *best = cps_history_best(&self->history);
-    const struct cps_console_summary summary = {.has_best = best != NULL,
-                                                .best_is_valid = best && best->has_valid,
-                                                .best_epoch = best ? best->epoch : 0,
-                                                .best_loss = !best             ? 0.0
-                                                             : best->has_valid ? best->valid_loss
-                                                                               : best->train_loss,
-                                                .has_baselines = self->setup.baselines->has_losses,
-                                                .mean_loss = self->setup.baselines->mean_loss,
-                                                .biases_loss = self->setup.baselines->biases_loss,
-                                                .model_path = self->setup.kept ? self->files.model_path : NULL,
-                                                .model_sha256 = self->files.model_hash,
-                                                .curve_sha256 = self->curve_hash,
-                                                .seconds = self->train_seconds,
-                                                .ratings =
-                                                    self->record.result.steps * self->setup.plan->batch_size};
+    struct cps_console_summary summary = {.has_epochs = best != NULL,
+                                          .has_baselines = self->setup.baselines->has_losses,
+                                          .mean_loss = self->setup.baselines->mean_loss,
+                                          .biases_loss = self->setup.baselines->biases_loss,
+                                          .model_path = self->setup.kept ? self->files.model_path : NULL,
+                                          .model_sha256 = self->files.model_hash,
+                                          .curve_sha256 = self->curve_hash,
+                                          .seconds = self->train_seconds,
+                                          .ratings = self->record.result.steps * self->setup.plan->batch_size};
+    if (best) {
+        summary.best = row_of(best);
+        summary.last = row_of(&self->history.epochs[self->history.count - 1]);
+    }
+    if (self->setup.kept && self->files.has_best)
+        summary.best_path = self->files.best_path;
     cps_console_summary(&self->console, &summary);
     return cps_console_finish(&self->console);
 }
@@ -520,6 +554,28 @@ static void note_end(struct cps_recorder *self, enum cps_status status)
     self->record.timing_count = sizeof timings / sizeof timings[0];
 }
 
+/* Whether a run that ends so leaves the model of the last epoch that is over. Where the disk is at fault there
+ * is no room for it, and of training that diverged nobody should take it for a result. */
+static bool leaves_model(enum cps_status status)
+{
+    return status == CPS_ERR_INTERRUPTED || status == CPS_ERR_PREEMPTED || status == CPS_ERR_PEER;
+}
+
+static void leave_model(struct cps_recorder *self)
+{
+    const struct cps_kept_model *last = self->files.kept.last;
+    if (!last || cps_files_keep_model(&self->files) != CPS_OK)
+        return;
+    note_models(self, last->epoch);
+    cps_files_amend(&self->files);
+    if (!self->setup.kept)
+        return;
+    cps_info("'%s' is the model after epoch %u", self->files.model_path, (unsigned)last->epoch);
+    if (self->files.has_best)
+        cps_info("'%s' is that of the best epoch, %u", self->files.best_path,
+                 (unsigned)self->files.kept.best->epoch);
+}
+
 /* The error to report is the run's, not one of writing about it. */
 enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status status)
 {
@@ -530,7 +586,8 @@ enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status sta
     snprintf(hint, sizeof hint, "%s", cps_error_hint());
     cps_console_clear(&self->console);
     note_end(self, status);
-    cps_files_fail(&self->files);
+    if (cps_files_fail(&self->files) && leaves_model(status))
+        leave_model(self);
     cps_fail(status, "%s", text);
     return hint[0] ? cps_hint(status, "%s", hint) : status;
 }

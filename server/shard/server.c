@@ -32,7 +32,8 @@ struct cps_server {
     const struct cps_kernels *kernels;
     const struct cps_initial_rows *start;
     bool planned, greeted, diverged, stopped;
-    bool held; /* trains no further for now: a checkpoint is being arranged */
+    uint64_t passed; /* an epoch's last step: the servers may go on from there */
+    bool held;       /* trains no further for now: a checkpoint is being arranged */
     struct cps_table table;
     struct cps_gradients gradients;
     uint64_t step;           /* steps trained */
@@ -127,6 +128,7 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
     CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
     self->planned = true;
     self->step = plan->first_step;
+    self->passed = plan->validates_first ? 0 : plan->first_step;
     return restore_more(self, outbox);
 }
 
@@ -239,12 +241,19 @@ static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbo
     return tell_kept(self, taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, outbox);
 }
 
+/* Whether the coordinator is still to read the model as it is now. */
+static bool is_being_read(const struct cps_server *self)
+{
+    const struct cps_plan *plan = &self->table.plan;
+    return plan->reads_epochs && self->step % cps_plan_steps_per_epoch(plan) == 0 && self->passed < self->step;
+}
+
 /* Trains the step in flight if all have pushed and it is granted, and answers those who
  * waited for it. */
 static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
 {
-    if (!self->planned || self->held || self->diverged || self->pushed < self->table.plan.workers ||
-        cps_table_granted(&self->table) <= self->step)
+    if (!self->planned || self->held || self->diverged || is_being_read(self) ||
+        self->pushed < self->table.plan.workers || cps_table_granted(&self->table) <= self->step)
         return CPS_OK;
     enum cps_status status = cps_gradients_apply(&self->gradients, &self->table, self->step + 1);
     if (status != CPS_OK)
@@ -254,6 +263,16 @@ static enum cps_status train_if_complete(struct cps_server *self, struct cps_out
     CPS_TRY(snapshot_if_due(self, outbox));
     CPS_TRY(answer_pending(self, outbox));
     return self->step % cps_plan_steps_per_epoch(&self->table.plan) == 0 ? report_time(outbox) : CPS_OK;
+}
+
+static enum cps_status on_pass(struct cps_server *self, const struct cps_message *message,
+                               struct cps_outbox *outbox)
+{
+    if (!self->planned || message->pass.step != self->step)
+        return cps_fail(CPS_ERR_PEER, "the coordinator passed step %llu when server %u was at step %llu",
+                        (unsigned long long)message->pass.step, self->server, (unsigned long long)self->step);
+    self->passed = self->step;
+    return train_if_complete(self, outbox);
 }
 
 static enum cps_status on_snapshot(struct cps_server *self, const struct cps_message *message,
@@ -381,6 +400,8 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_grant(self, message, outbox);
     case CPS_MESSAGE_EXCHANGE:
         return on_exchange(self, message, outbox);
+    case CPS_MESSAGE_PASS:
+        return on_pass(self, message, outbox);
     case CPS_MESSAGE_SNAPSHOT:
         return on_snapshot(self, message, outbox);
     case CPS_MESSAGE_FETCH:

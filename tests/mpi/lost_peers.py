@@ -89,14 +89,15 @@ def interrupted(check, folder):
             process.send_signal(number)
             run = ends(check, name, process, pids or {0: process.pid})
             if ranks is None:
-                check.equal(f"{name}: exit code", run.code, refusal.INTERRUPTED)
-                check.equal(f"{name}: what it says", refusal.one_sentence(run, "interrupted"), "")
+                check.equal(f"{name}: exit code", run.code, refusal.PREEMPTED)
+                check.equal(f"{name}: what it says", refusal.one_sentence(run, "stopped after step"), "")
             else:
                 check.that(run.code not in (0, launch.TIMED_OUT), f"{name}: fails", f"exit code {run.code}")
             state = refusal.state_of(out)
-            check.that(state and "interrupted" in state["state"], f"{name}: run.json tells", state and state["state"])
+            check.that(state and state["state"].startswith("stopped: stopped after step"), f"{name}: run.json tells", state and state["state"])
             check.equal(f"{name}: half written", refusal.half_written(out), [])
-            check.that(not (out / "model.safetensors").exists(), f"{name}: no model of a cut run")
+            check.equal(f"{name}: a model if an epoch was over", (out / "model.safetensors").exists(),
+                        state["result"]["model_epoch"] is not None)
 
 
 def main():

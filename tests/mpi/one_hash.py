@@ -30,7 +30,7 @@ SHAPES = [(1, 1), (1, 4), (3, 4), (4, 1), (5, 2)]
 TRANSPORTS = ("ipc", "tcp", "mpi")
 PROCESSOR_FLAGS = {"scalar": set(), "avx2": {"avx2"}, "avx512": {"avx512f", "avx512dq", "avx512vl"}}
 READ_SAMPLES = 32768    # validation ratings a worker asks the rows of at a time
-READ_ROWS = 4096        # rows of the finished model the coordinator asks for at a time
+READ_ROWS = 4096        # rows of a model the coordinator asks for at a time
 
 
 def exchanges_allowed(record, servers, workers):
@@ -39,12 +39,12 @@ def exchanges_allowed(record, servers, workers):
     Every worker sends every server one exchange a step, push of step t and pull of t+1 together, and
     one before the first step, which only pulls; the last step's only pushes. The rows of validation
     ratings ride on the exchange of an epoch's last step, READ_SAMPLES ratings of them; only what a worker
-    holds beyond that asks again, so over all workers at most valid / READ_SAMPLES times an epoch. At the
-    end the coordinator reads the tables, READ_ROWS at a time.
+    holds beyond that asks again, so over all workers at most valid / READ_SAMPLES times an epoch. After
+    every epoch the coordinator reads the tables, READ_ROWS at a time.
     """
     result, data = record["result"], record["data"]
     again = result["epochs"] * (data["valid"] // READ_SAMPLES)
-    model = -(-(data["users"] + data["movies"]) // READ_ROWS)
+    model = result["epochs"] * -(-(data["users"] + data["movies"]) // READ_ROWS)
     return servers * (workers * (result["steps"] + 1) + again + model)
 
 

@@ -62,7 +62,7 @@ struct outcome {
 struct job {
     enum cps_optimizer_kind optimizer;
     struct outcome outcome;
-    uint32_t told[STEPS];
+    uint32_t told[STEPS], rows_sum[EPOCHS];
     struct cps_simulated_curve curve;
     struct cps_simulated_save save;
     struct cps_simulation_result result;
@@ -73,8 +73,10 @@ static enum cps_status job_init(struct job *self, enum cps_optimizer_kind optimi
 {
     struct cps_plan plan = plan_of(0, optimizer);
     *self = (struct job){.optimizer = optimizer};
-    self->curve = (struct cps_simulated_curve){
-        .step = self->outcome.step, .epoch = self->outcome.epoch, .told = self->told};
+    self->curve = (struct cps_simulated_curve){.step = self->outcome.step,
+                                               .epoch = self->outcome.epoch,
+                                               .told = self->told,
+                                               .rows_sum = self->rows_sum};
     return cps_alloc("a checkpoint", (size_t)cps_plan_keys(&plan) * cps_plan_state_words(&plan),
                      sizeof(uint32_t), &self->save.state);
 }
@@ -240,6 +242,15 @@ static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, 
                : cps_fail(CPS_ERR_INTERNAL, "%u epochs were told of", self->curve.epochs_told);
 }
 
+/* Whether every model read after an epoch is the one of the job in order. */
+static bool same_epoch_models(const struct job *job, const struct job *want)
+{
+    for (int epoch = 0; epoch < EPOCHS; epoch++)
+        if (job->rows_sum[epoch] && job->rows_sum[epoch] != want->rows_sum[epoch])
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t schedules = 10000, first = 1, started = cps_clock_ns();
@@ -260,6 +271,8 @@ int main(int argc, char **argv)
             return complain(schedule, cps_error_text());
         if (memcmp(&job.outcome, &same->outcome, sizeof job.outcome) != 0)
             return complain(schedule, "another model or other losses than one server and one worker in order");
+        if (!same_epoch_models(&job, same))
+            return complain(schedule, "another model after an epoch than one server and one worker in order");
         total.starts += job.starts;
         total.saves += job.saves;
         total.skipped += job.skipped;

@@ -38,6 +38,7 @@ struct job {
     bool made;
     uint64_t saves, skipped;
     uint64_t diverged_step;
+    uint32_t rows_sum; /* of those of an epoch's model that are there */
 };
 
 static const uint64_t RUN_ID = 0x53494d, PATIENCE_NS = 300000000, QUIET_NS = 20000000;
@@ -78,6 +79,27 @@ static enum cps_status on_diverged(void *context, uint64_t step)
 {
     struct job *self = context;
     self->diverged_step = step;
+    return CPS_OK;
+}
+
+/* All epochs but the first, so that both ways to leave one are gone. */
+static bool wants_epoch(void *context)
+{
+    const struct job *self = context;
+    return self->simulation->curve->epochs_told > 1;
+}
+
+static enum cps_status on_epoch_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
+{
+    struct job *self = context;
+    const struct cps_plan *plan = &self->simulation->plan;
+    const uint8_t *bytes = (const uint8_t *)rows;
+    uint32_t sum = first_key == 0 ? 2166136261u : self->rows_sum; /* FNV-1a */
+    for (size_t i = 0; i < (size_t)count * cps_plan_row_width(plan) * sizeof *rows; i++)
+        sum = (sum ^ bytes[i]) * 16777619u;
+    self->rows_sum = sum;
+    if (first_key + count == cps_plan_keys(plan))
+        self->simulation->curve->rows_sum[self->simulation->curve->epochs_told - 1] = sum | 1;
     return CPS_OK;
 }
 
@@ -200,6 +222,8 @@ static enum cps_status create_roles(struct job *self)
                                           .on_step = on_step,
                                           .on_epoch = on_epoch,
                                           .on_diverged = on_diverged,
+                                          .wants_epoch = wants_epoch,
+                                          .on_epoch_rows = on_epoch_rows,
                                           .on_rows = on_rows,
                                           .on_complete = on_complete};
     CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->servers, &self->servers));

@@ -27,6 +27,7 @@ struct cps_simulated_curve {
     double (*epoch)[2]; /* [epochs]: train_loss, valid_loss */
     uint32_t *told;     /* [steps]: how often a step was told of */
     uint32_t epochs_told;
+    uint32_t *rows_sum; /* [epochs]: of the model after it; 0 where it was not read to its end */
 };
 
 struct cps_simulation {

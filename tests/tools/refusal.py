@@ -10,7 +10,7 @@ import re
 
 import launch
 
-OK, USAGE, DATA, PEER, DIVERGED, STORAGE, INTERNAL, INTERRUPTED = 0, 2, 3, 4, 5, 6, 70, 125
+OK, USAGE, DATA, PEER, DIVERGED, STORAGE, INTERNAL, PREEMPTED, INTERRUPTED = 0, 2, 3, 4, 5, 6, 70, 75, 125
 ERROR = re.compile(r"^collab-ps: (?:[^:]*: )?error: (.*)$")
 SECONDS = 40
 

@@ -20,6 +20,7 @@ struct told {
     struct cps_epoch_result epoch[EPOCHS];
     float row[KEYS * WIDTH];
     enum cps_status answer; /* what on_step returns */
+    bool wants_epochs;
 };
 
 struct rig {
@@ -28,6 +29,7 @@ struct rig {
     struct cps_role role;
     struct post post;
     struct told told;
+    struct cps_message last_answer; /* of a server to a question that the others have answered */
 };
 
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
@@ -78,7 +80,7 @@ static enum cps_status on_complete(void *context)
 
 static const uint8_t fingerprint[CPS_SHA256_BYTES] = {1, 2, 3};
 
-static void rig_init(struct rig *self, uint64_t timeout_ns)
+static void rig_init_observed(struct rig *self, uint64_t timeout_ns, bool (*wants_epoch)(void *))
 {
     *self = (struct rig){.plan = small_plan()};
     self->plan.servers = SERVERS;
@@ -91,11 +93,18 @@ static void rig_init(struct rig *self, uint64_t timeout_ns)
                                     .on_step = on_step,
                                     .on_epoch = on_epoch,
                                     .on_diverged = on_diverged,
+                                    .wants_epoch = wants_epoch,
+                                    .on_epoch_rows = on_rows,
                                     .on_rows = on_rows,
                                     .on_complete = on_complete};
     check_ok(cps_coordinator_create(&self->plan, fingerprint, &observer, timeout_ns, &self->coordinator));
     self->role = cps_coordinator_role(self->coordinator);
     post_init(&self->post, 0, NODES);
+}
+
+static void rig_init(struct rig *self, uint64_t timeout_ns)
+{
+    rig_init_observed(self, timeout_ns, NULL);
 }
 
 static void rig_release(struct rig *self)
@@ -133,15 +142,26 @@ static uint32_t count_sent(const struct rig *rig, enum cps_message_kind kind)
     return count;
 }
 
-/* Up to the first grants. */
-static void rig_begin(struct rig *self, uint64_t timeout_ns)
+static void rig_start(struct rig *self)
 {
-    rig_init(self, timeout_ns);
     for (uint32_t node = 1; node < NODES; node++)
         check_ok(say(self, hello_of(self, node)));
     for (uint32_t node = 1; node < NODES; node++)
         check_ok(say(self, message_from(&self->post, CPS_MESSAGE_READY, node, 0)));
     post_clear(&self->post);
+}
+
+/* Up to the first grants. */
+static void rig_begin(struct rig *self, uint64_t timeout_ns)
+{
+    rig_init(self, timeout_ns);
+    rig_start(self);
+}
+
+static void rig_begin_observed(struct rig *self, bool (*wants_epoch)(void *))
+{
+    rig_init_observed(self, 0, wants_epoch);
+    rig_start(self);
 }
 
 /* The error worker had at step, as a loss sum. */
@@ -450,6 +470,72 @@ static void the_end_reads_the_model_and_stops_all(void **state)
     rig_release(&rig);
 }
 
+static bool wants_epoch(void *context)
+{
+    const struct told *told = context;
+    return told->wants_epochs;
+}
+
+static void rig_finish_epoch(struct rig *self)
+{
+    for (uint32_t worker = 0; worker < WORKERS; worker++)
+        check_ok(say(self, report_of(self, worker, 0, STEPS, 0)));
+}
+
+static void rig_read(struct rig *self)
+{
+    struct cps_message answers[SERVERS];
+    check_int(count_sent(self, CPS_MESSAGE_EXCHANGE), SERVERS, "questions");
+    for (uint32_t server = 0, i = 0; server < SERVERS; i++)
+        if (self->post.outbox.messages[i].kind == CPS_MESSAGE_EXCHANGE) {
+            check_int(self->post.outbox.messages[i].exchange.step, STEPS, "step");
+            answers[server++] = answer_to(self, &self->post.outbox.messages[i]);
+        }
+    check_int(count_sent(self, CPS_MESSAGE_PASS), 0, "passes before the rows are here");
+    post_clear(&self->post);
+    for (uint32_t server = 0; server + 1 < SERVERS; server++)
+        check_ok(say(self, answers[server]));
+    self->last_answer = answers[SERVERS - 1];
+}
+
+static void rig_read_epoch(struct rig *self, bool wanted)
+{
+    rig_begin_observed(self, wants_epoch);
+    self->told.wants_epochs = wanted;
+    rig_finish_epoch(self);
+}
+
+static void an_epoch_is_read_before_it_is_passed(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_read_epoch(&rig, true);
+    rig_read(&rig);
+    check_ok(say(&rig, rig.last_answer));
+    check_int(rig.told.rows, KEYS, "rows");
+    check_int(rig.told.completes, 0, "completes");
+    check_int(count_sent(&rig, CPS_MESSAGE_PASS), SERVERS, "passes");
+    check_int(rig.post.outbox.messages[0].pass.step, STEPS, "step passed");
+    rig_release(&rig);
+    rig_read_epoch(&rig, false);
+    check_int(count_sent(&rig, CPS_MESSAGE_EXCHANGE), 0, "questions about an epoch that is not wanted");
+    check_int(count_sent(&rig, CPS_MESSAGE_PASS), SERVERS, "passes");
+    rig_release(&rig);
+}
+
+/* The model of the epoch that is over is still taken; then the run ends. */
+static void an_interrupt_waits_for_the_epochs_model(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_read_epoch(&rig, true);
+    rig_read(&rig);
+    check_ok(rig.role.ops->on_interrupt(rig.role.self, CPS_INTERRUPT_STOP, &rig.post.outbox));
+    check_fails(say(&rig, rig.last_answer), CPS_ERR_INTERRUPTED, "interrupted");
+    check_int(rig.told.rows, KEYS, "rows");
+    rig_release(&rig);
+}
+
 static void wrong_answers_are_refused(void **state)
 {
     (void)state;
@@ -713,6 +799,8 @@ int main(void)
         cmocka_unit_test(times_are_means_over_a_role),
         cmocka_unit_test(a_server_reports_no_losses),
         cmocka_unit_test(the_end_reads_the_model_and_stops_all),
+        cmocka_unit_test(an_epoch_is_read_before_it_is_passed),
+        cmocka_unit_test(an_interrupt_waits_for_the_epochs_model),
         cmocka_unit_test(wrong_answers_are_refused),
         cmocka_unit_test(the_silent_are_missed),
         cmocka_unit_test(without_a_timeout_nobody_is_missed),

@@ -330,29 +330,41 @@ static void summary_names_the_best(void **state)
         struct cps_console_summary summary;
         const char *text;
     } cases[] = {
-        {{.has_best = true,
-          .best_is_valid = true,
-          .best_epoch = 4,
-          .best_loss = 0.8051234,
+        {{.has_epochs = true,
+          .best = {4, 0.5, true, 0.81, 0.7, 1},
+          .last = {4, 0.5, true, 0.81, 0.7, 1},
           .model_path = "r/model.safetensors",
           .model_sha256 = "aa",
           .curve_sha256 = "bb",
           .seconds = 1.25,
           .ratings = 400000},
-         "\nbest epoch    4, valid_loss 0.805123\nmodel         r/model.safetensors\nmodel sha256  aa\n"
+         "\nbest epoch    4, valid_loss 0.810000, RMSE 0.9000, MAE 0.7000\n"
+         "model         r/model.safetensors\nmodel sha256  aa\n"
          "curve sha256  bb\ntime          1.25 s, 320 k ratings/s\n"},
-        {{.has_best = true, .best_loss = 0.5, .seconds = 125},
+        {{.has_epochs = true,
+          .best = {3, 0.5, true, 0.64, 0.6, 1},
+          .last = {4, 0.4, true, 0.81, 0.7, 1},
+          .model_path = "r/model.safetensors",
+          .best_path = "r/model-best.safetensors"},
+         "\nbest epoch    3, valid_loss 0.640000, RMSE 0.8000, MAE 0.6000\n"
+         "last epoch    4, valid_loss 0.810000, RMSE 0.9000, MAE 0.7000\n"
+         "model         r/model.safetensors\nbest model    r/model-best.safetensors\n"
+         "time          0.00 s\n"},
+        {{.has_epochs = true, .best = {.train_loss = 0.5}, .last = {.train_loss = 0.5}, .seconds = 125},
          "\nbest epoch    0, train_loss 0.500000\n"
          "time          2:05\n"},
         {{.seconds = 0}, "\ntime          0.00 s\n"},
-        {{.has_best = true, .best_is_valid = true, .best_loss = 0.8, BASELINES},
-         "\nbest epoch    0, valid_loss 0.800000\nbaselines     mean 1.250000, biases 0.900000\n"
+        {{.has_epochs = true, .best = {.has_valid = true, .valid_loss = 0.8}, .last = {.number = 0}, BASELINES},
+         "\nbest epoch    0, valid_loss 0.800000, RMSE 0.8944, MAE 0.0000\nbaselines     mean 1.250000, biases "
+         "0.900000\n"
          "time          0.00 s\n"},
-        {{.has_best = true, .best_is_valid = true, .best_loss = 0.9, BASELINES},
-         "\nbest epoch    0, valid_loss 0.900000\nbaselines     mean 1.250000, biases 0.900000\n"
+        {{.has_epochs = true, .best = {.has_valid = true, .valid_loss = 0.9}, .last = {.number = 0}, BASELINES},
+         "\nbest epoch    0, valid_loss 0.900000, RMSE 0.9487, MAE 0.0000\nbaselines     mean 1.250000, biases "
+         "0.900000\n"
          "              the model is no better than biases alone\ntime          0.00 s\n"},
-        {{.has_best = true, .best_is_valid = true, .best_loss = 2, BASELINES},
-         "\nbest epoch    0, valid_loss 2.000000\nbaselines     mean 1.250000, biases 0.900000\n"
+        {{.has_epochs = true, .best = {.has_valid = true, .valid_loss = 2}, .last = {.number = 0}, BASELINES},
+         "\nbest epoch    0, valid_loss 2.000000, RMSE 1.4142, MAE 0.0000\nbaselines     mean 1.250000, biases "
+         "0.900000\n"
          "              the model is no better than the mean rating\ntime          0.00 s\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

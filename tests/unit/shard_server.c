@@ -216,6 +216,38 @@ static void an_epochs_end_is_reported(void **state)
 }
 
 /* The rows after a few steps do not depend on the order in which workers push. */
+/* With reads_epochs nobody trains on from the end of an epoch before the coordinator has read it. */
+static void an_epochs_end_waits_to_be_passed(void **state)
+{
+    (void)state;
+    struct rig rig;
+    enum { WORKERS = 3 };
+    float before[WIDTH];
+    rig_init(&rig);
+    rig.plan.reads_epochs = true;
+    check_ok(hand(&rig.role, &rig.post, plan_message(&rig)));
+    check_ok(hand(&rig.role, &rig.post, grant_message(&rig, 0, STEPS)));
+    uint64_t end = cps_plan_steps_per_epoch(&rig.plan);
+    for (uint64_t step = 1; step <= end + 1; step++)
+        for (uint32_t node = 2; node < 2 + WORKERS; node++)
+            check_ok(hand(&rig.role, &rig.post, push_message(&rig, node, step, step)));
+    post_clear(&rig.post);
+    check_ok(hand(&rig.role, &rig.post, read_message(&rig, 0, end, 2)));
+    check_int(rig.post.outbox.count, 1, "answers to the coordinator alone");
+    memcpy(before, rows_in(&rig.post.outbox.messages[0]), sizeof before);
+    post_clear(&rig.post);
+    struct cps_message pass = message_from(&rig.post, CPS_MESSAGE_PASS, 0, 0);
+    pass.pass.step = end + 1;
+    check_fails(hand(&rig.role, &rig.post, pass), CPS_ERR_PEER, "passed step");
+    pass.pass.step = end;
+    check_ok(hand(&rig.role, &rig.post, pass));
+    check_int(rig.post.outbox.count, WORKERS, "answers to the workers");
+    post_clear(&rig.post);
+    check_ok(hand(&rig.role, &rig.post, read_message(&rig, 0, end + 1, 2)));
+    assert_memory_not_equal(rows_in(&rig.post.outbox.messages[0]), before, sizeof before);
+    rig_release(&rig);
+}
+
 static void the_order_of_workers_leaves_no_trace(void **state)
 {
     (void)state;
@@ -402,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_push_waits_for_all_workers),
         cmocka_unit_test(a_push_waits_for_its_grant),
         cmocka_unit_test(an_epochs_end_is_reported),
+        cmocka_unit_test(an_epochs_end_waits_to_be_passed),
         cmocka_unit_test(the_order_of_workers_leaves_no_trace),
         cmocka_unit_test(exchanges_out_of_step_are_refused),
         cmocka_unit_test(wrong_sizes_and_keys_are_refused),

@@ -1,0 +1,45 @@
+/*
+ * Models of past epochs, in the memory of the coordinator's rank: that of the best epoch, and that of the last
+ * one that is over. Training waits while they are taken, and so it waits for no disk; only one of them or
+ * both are written in the end.
+ *
+ *     epoch 0  best and last: A
+ *     epoch 1  better: B, and A is free
+ *     epoch 2  worse:  A is the last, B stays the best
+ *     epoch 3  worse:  A again
+ *
+ * So the best is never written over, and there is a whole model at any time.
+ */
+#ifndef CPS_SERVER_RECORD_KEPT_MODELS_H
+#define CPS_SERVER_RECORD_KEPT_MODELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/model/plan.h"
+
+struct cps_kept_model {
+    float *rows; /* [keys][width]; NULL until needed */
+    uint32_t epoch;
+};
+
+struct cps_kept_models {
+    uint32_t keys, width;
+    struct cps_kept_model models[2];
+    struct cps_kept_model *best, *last; /* whole ones; NULL: there is none */
+    struct cps_kept_model *under_way;   /* to be the last, and perhaps the best */
+    bool is_best;
+};
+
+void cps_kept_models_init(struct cps_kept_models *self, const struct cps_plan *plan);
+void cps_kept_models_release(struct cps_kept_models *self);
+
+/* The rows that follow are those after epoch, which is the best so far or not. CPS_ERR_MEMORY. */
+enum cps_status cps_kept_models_begin(struct cps_kept_models *self, uint32_t epoch, bool is_best);
+
+/* Copies rows of keys first_key … first_key + count - 1; with the last of them the model is whole. */
+void cps_kept_models_add(struct cps_kept_models *self, uint32_t first_key, uint32_t count, const float *rows);
+
+#endif

@@ -1,0 +1,75 @@
+/* Models kept in memory: the best one, the last one, and that one of them is whole at any time. */
+#include "server/record/kept_models.h"
+
+#include "tests/unit/check.h"
+
+enum { KEYS = 5, WIDTH = 3 };
+
+static void take(struct cps_kept_models *models, uint32_t epoch, bool is_best, uint32_t keys)
+{
+    float row[WIDTH] = {(float)epoch, (float)epoch, (float)epoch};
+    check_ok(cps_kept_models_begin(models, epoch, is_best));
+    for (uint32_t key = 0; key < keys; key++)
+        cps_kept_models_add(models, key, 1, row);
+}
+
+static void check_model(const struct cps_kept_model *model, uint32_t epoch)
+{
+    assert_non_null(model);
+    check_int(model->epoch, epoch, "epoch");
+    for (int i = 0; i < KEYS * WIDTH; i++)
+        check_near((double)model->rows[i], (double)epoch, 0.0, "element %d", i);
+}
+
+static void init(struct cps_kept_models *models)
+{
+    const struct cps_plan plan = {
+        .model = CPS_MODEL_BIAS, .factors = WIDTH - 1, .user_rows = 2, .movie_rows = KEYS - 2};
+    cps_kept_models_init(models, &plan);
+}
+
+static void best_and_last_are_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_best;
+        uint32_t best; /* after it */
+    } epochs[] = {{true, 0}, {true, 1}, {false, 1}, {false, 1}, {true, 4}, {false, 4}};
+    struct cps_kept_models models;
+    init(&models);
+    assert_null(models.best);
+    assert_null(models.last);
+    for (uint32_t epoch = 0; epoch < sizeof epochs / sizeof epochs[0]; epoch++) {
+        take(&models, epoch, epochs[epoch].is_best, KEYS);
+        check_model(models.last, epoch);
+        check_model(models.best, epochs[epoch].best);
+    }
+    cps_kept_models_release(&models);
+}
+
+/* What is cut short is not there, and has cost no best model. */
+static void a_part_is_no_model(void **state)
+{
+    (void)state;
+    for (int is_best = 0; is_best < 2; is_best++) {
+        struct cps_kept_models models;
+        init(&models);
+        take(&models, 0, true, KEYS - 1);
+        assert_null(models.last);
+        take(&models, 1, true, KEYS);
+        take(&models, 2, false, KEYS);
+        take(&models, 3, is_best, KEYS - 1);
+        check_model(models.last, 1);
+        check_model(models.best, 1);
+        cps_kept_models_release(&models);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(best_and_last_are_kept),
+        cmocka_unit_test(a_part_is_no_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
