@@ -1,0 +1,125 @@
+"""A supervised run reaches its end whatever is killed on the way, with the run's own exit code.
+
+    supervised.py [SECONDS [SEED]]
+
+A random rank, or mpirun, is killed every few seconds; the launcher is stopped for good when the run has ended; the
+user's signal saves and ends; what another start would not mend is not tried again.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import runs
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import places  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+SCRIPT = places.SOURCE / "deploy/supervise.sh"
+SMALL = ["--factors", 8, "--log-steps", "--progress", "none", "--epochs", 60, "--batch-size", 1000]
+SAVING = ["--save-every", "40steps", "--peer-timeout", 5]
+LIMIT = 300
+KILLS = 2 if len(sys.argv) < 2 else 12
+
+
+def supervise(folder, name, arguments, ranks, options=()):
+    command = [str(SCRIPT), "--pause", "0", *map(str, options), *launch.command_line(arguments, ranks),
+               "--out", str(folder / name)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                            env=launch.environment(4), cwd=folder, start_new_session=True)
+
+
+def await_epoch(process, out):
+    while not (out / "history.csv").exists() and process.poll() is None:
+        time.sleep(0.01)
+
+
+def kill_now_and_then(process, out, numbers, seconds, kills):
+    """Kills a rank or mpirun every so many seconds, so often at most. Returns how many were."""
+    killed = 0
+    limit = time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < limit:
+        time.sleep(numbers.uniform(0.7, 1.3) * seconds)
+        below = launch.descendants(process.pid)
+        ranks = list(launch.rank_pids(process).values())
+        mpirun = [pid for pid in below if launch_name(pid) == "mpirun"]
+        if killed < kills and ranks and (out / "run.json").exists():
+            runs.CutRun.signal(numbers.choice(ranks + mpirun), signal.SIGKILL)
+            killed += 1
+    return killed
+
+
+def launch_name(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def killed_often(check, folder, uncut, seconds, seed):
+    process = supervise(folder, "killed", [*SMALL, *SAVING], 4)
+    killed = kill_now_and_then(process, folder / "killed", random.Random(seed), seconds, KILLS)
+    stdout, stderr = process.communicate(timeout=LIMIT)
+    said = [line for line in stderr.splitlines() if line.startswith("supervise:")]
+    check.equal(f"killed {killed} times: exit code", process.returncode, 0)
+    if process.returncode == 0:
+        check.equal("killed often: differences", uncut.differences(folder / "killed"), [])
+        starts = runs.record(folder / "killed")["starts"]
+        check.that(len(starts) >= 2, "its starts", "; ".join(start["state"] for start in starts))
+    else:
+        print(stdout[-500:], "\n".join(said))
+
+
+def told_to_end(check, folder, uncut):
+    out = folder / "told"
+    process = supervise(folder, "told", [*SMALL, *SAVING], 3)
+    await_epoch(process, out)
+    process.terminate()
+    process.communicate(timeout=LIMIT)
+    check.equal("told to end: exit code", process.returncode, 75)
+    process = supervise(folder, "told", [*SMALL, *SAVING], None)
+    process.communicate(timeout=LIMIT)
+    check.equal("started again: exit code", process.returncode, 0)
+    check.equal("started again: differences", uncut.differences(out), [])
+
+
+def hanging_launcher(check, folder, uncut):
+    out = folder / "hangs"
+    process = supervise(folder, "hangs", [*SMALL, *SAVING], 3, ["--grace", 3])
+    await_epoch(process, out)
+    for pid in launch.descendants(process.pid):
+        if launch_name(pid) == "mpirun":
+            os.kill(pid, signal.SIGSTOP)
+    process.communicate(timeout=LIMIT)
+    check.equal("launcher that hangs: exit code", process.returncode, 0)
+    check.equal("launcher that hangs: differences", uncut.differences(out), [])
+
+
+def hopeless(check, folder):
+    process = supervise(folder, "hopeless", ["--data", folder / "nowhere.csv"], None)
+    process.communicate(timeout=LIMIT)
+    check.equal("data that is not there: exit code, at once", process.returncode, 3)
+
+
+def main():
+    seconds = float(sys.argv[1]) if sys.argv[1:] else 3
+    seed = int(sys.argv[2]) if sys.argv[2:] else 1
+    check = Verdict("resume/supervised")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        uncut = runs.Uncut(folder, SMALL)
+        killed_often(check, folder, uncut, seconds, seed)
+        told_to_end(check, folder, uncut)
+        hanging_launcher(check, folder, uncut)
+        hopeless(check, folder)
+    check.finish()
+
+
+main()
