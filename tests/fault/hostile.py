@@ -1,0 +1,135 @@
+"""What a stranger on the network can do to a run over tcp: nothing. Same hash, exit 0, bounded memory.
+
+    hostile.py [--seconds S] [--seed N]
+
+Raw sockets play peers that send noise, that shake hands in part or wrongly, that announce frames of gigabytes
+and never finish them, and that come by the hundred. Who knows the run's key is another matter: forged frames of
+such a one are tried in tests/unit/net_zmq.c, and messages of every kind in tests/fuzz/roles_fuzz.c.
+"""
+
+import argparse
+import random
+import re
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+RANKS = 4
+MOST_GROWTH_MIB = 200
+JOB = ["--transport", "tcp", "--factors", 8, "--batch-size", 64, "--progress", "none"]
+
+
+def greeting(mechanism):
+    """The first 64 bytes of a ZMTP 3 connection."""
+    return b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32)
+
+
+def command(name, body):
+    """A short command frame."""
+    text = bytes([len(name)]) + name + body
+    return bytes([4, len(text)]) + text
+
+
+def noise(draw):
+    return draw.randbytes(draw.randrange(1, 5000))
+
+
+def half_a_greeting(draw):
+    return greeting(b"PLAIN")[:draw.randrange(64)]
+
+
+def noise_after_greeting(draw):
+    return greeting(draw.choice([b"NULL", b"PLAIN", b"CURVE"])) + noise(draw)
+
+
+def wrong_password(draw):
+    secret = draw.randbytes(draw.choice([0, 21, 42, 200]))
+    return greeting(b"PLAIN") + command(b"HELLO", b"\x04rank" + bytes([len(secret)]) + secret) + noise(draw)
+
+
+def no_mechanism(draw):
+    """Says READY as rank 1 of any run would that needs no password, then a message."""
+    name = b"c\x01\0\0\0" + draw.randbytes(16)
+    ready = b"\x0bSocket-Type" + struct.pack(">I", 6) + b"ROUTER" + b"\x08Identity" + struct.pack(">I", 21) + name
+    return greeting(b"NULL") + command(b"READY", ready) + b"\x01\x04abcd\x00\x04efgh"
+
+
+def endless_frame(draw):
+    """A frame, or a command, of up to 2^63 bytes, of which a little comes."""
+    flags = draw.choice([2, 3, 6])
+    size = draw.choice([300 << 20, 1 << 31, 1 << 40, 1 << 63])
+    return greeting(b"PLAIN") + bytes([flags]) + struct.pack(">Q", size) + noise(draw)
+
+
+ATTACKS = [noise, half_a_greeting, noise_after_greeting, wrong_password, no_mechanism, endless_frame]
+
+
+def attack(base, until, seed, count):
+    """Opens connections to all ranks and sends what it finds; many stay open."""
+    draw, held = random.Random(seed), []
+    while time.monotonic() < until:
+        try:
+            peer = socket.create_connection(("127.0.0.1", base + draw.randrange(RANKS)), timeout=1)
+            peer.sendall(draw.choice(ATTACKS)(draw))
+            count[0] += 1
+            held.append(peer)
+        except OSError:
+            time.sleep(0.01)
+        while len(held) > 60:
+            held.pop(draw.randrange(len(held))).close()
+    for peer in held:
+        peer.close()
+
+
+def memory_mib(pid):
+    """What a process has at most had in memory."""
+    try:
+        return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
+    except (OSError, AttributeError):
+        return 0
+
+
+def hashes(run):
+    return re.findall(r"(?:model|curve) sha256\s+([0-9a-f]{64})", run.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    asked = parser.parse_args()
+    check = Verdict("fault/hostile")
+    print(f"seed {asked.seed}", flush=True)
+    base = random.Random(asked.seed).randrange(20000, 30000)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch)
+        epochs = ["--epochs", 20]
+        want = launch.launch([*JOB[2:], *epochs, "--out", out / "alone"])
+        process = launch.start([*JOB, *epochs, "--port", base, "--out", out / "run"], RANKS)
+        until, count, most = time.monotonic() + asked.seconds, [0], {}
+        threads = [threading.Thread(target=attack, args=(base, until, asked.seed + i, count)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            for rank, pid in launch.rank_pids(process).items():
+                most[rank] = max(most.get(rank, 0), memory_mib(pid))
+            time.sleep(0.2)
+        run = launch.finish(process, 300)
+        check.equal("attacked: exit code", run.code, 0)
+        check.that(run.code == 0 and hashes(run) == hashes(want), "attacked: the hashes of an undisturbed run",
+                   f"{count[0]} connections")
+        check.at_most("attacked: MiB of memory of any rank", max(most.values(), default=0), MOST_GROWTH_MIB)
+        for line in run.errors():
+            print(line)
+    check.finish()
+
+
+main()
