@@ -20,6 +20,8 @@ need_for_tests() {
     need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
     need python3-torch /usr/bin/python3 -c 'import torch'
     need python3-selenium /usr/bin/python3 -c 'import selenium'
+    need iproute2 ip -V
+    need ethtool ethtool --version
     need chromium chromium --version
     need chromium-driver chromedriver --version
 }

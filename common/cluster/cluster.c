@@ -170,17 +170,64 @@ static enum cps_status choose_run_id(struct cps_cluster *self)
     return CPS_OK;
 }
 
+/* The secret as it travels to one rank. */
+struct sealed_secret {
+    uint8_t bytes[sizeof(struct run_secret) + CPS_CURVE_SEAL_BYTES];
+};
+
+/* Rank 0's secret, sealed for each of the others. */
+static enum cps_status seal_secret(const struct cps_cluster *self, struct sealed_secret *sealed)
+{
+    struct run_secret secret = {.run_id = self->run_id};
+    enum cps_status status = CPS_OK;
+    memcpy(secret.key, self->key, sizeof secret.key);
+    for (uint32_t rank = 1; status == CPS_OK && self->rank == 0 && rank < self->ranks; rank++)
+        status =
+            cps_curve_seal(&self->pair, &self->public_keys[rank], &secret, sizeof secret, sealed[rank].bytes);
+    explicit_bzero(&secret, sizeof secret);
+    return status;
+}
+
+static enum cps_status open_secret(struct cps_cluster *self, const struct sealed_secret *sealed)
+{
+    struct run_secret secret;
+    if (self->rank == 0)
+        return CPS_OK;
+    CPS_TRY(
+        cps_curve_open(&self->pair, &self->public_keys[0], sealed[self->rank].bytes, sizeof secret, &secret));
+    keep_secret(self, &secret);
+    explicit_bzero(&secret, sizeof secret);
+    return CPS_OK;
+}
+
+static enum cps_status broadcast_secret(struct cps_cluster *self, struct sealed_secret *sealed)
+{
+    MPI_Request request;
+    CPS_TRY(cps_cluster_gather(self, &self->pair.public_key, sizeof self->pair.public_key, self->public_keys));
+    CPS_TRY(cps_cluster_agree(self, seal_secret(self, sealed)));
+    int code =
+        MPI_Ibcast(sealed, (int)(self->ranks * sizeof *sealed), MPI_BYTE, 0, self->mpi->collectives, &request);
+    CPS_TRY(finish(self, "share a run id", code, &request));
+    return cps_cluster_agree(self, open_secret(self, sealed));
+}
+
+/* What travels by MPI may be read along, so the id and the key of the run are sealed for each rank. */
 static enum cps_status share_run_id(struct cps_cluster *self)
 {
+    struct sealed_secret *sealed = NULL;
     if (!self->mpi)
         return CPS_OK;
-    struct run_secret secret = {.run_id = self->run_id};
-    memcpy(secret.key, self->key, sizeof secret.key);
-    MPI_Request request;
-    int code = MPI_Ibcast(&secret, sizeof secret, MPI_BYTE, 0, self->mpi->collectives, &request);
-    CPS_TRY(finish(self, "share a run id", code, &request));
-    keep_secret(self, &secret);
-    return CPS_OK;
+    enum cps_status status =
+        cps_alloc("public keys", self->ranks, sizeof *self->public_keys, &self->public_keys);
+    if (status == CPS_OK)
+        status = cps_alloc("sealed keys", self->ranks, sizeof *sealed, &sealed);
+    if (status == CPS_OK)
+        status = cps_curve_make(&self->pair);
+    status = cps_cluster_agree(self, status);
+    if (status == CPS_OK)
+        status = broadcast_secret(self, sealed);
+    free(sealed);
+    return status;
 }
 
 /* Numbers the hosts in the order of the first rank on each. */
@@ -261,6 +308,8 @@ static void release(struct cps_cluster *self)
 {
     free(self->hosts);
     free(self->host_of);
+    free(self->public_keys);
+    cps_curve_forget(&self->pair);
     free(self->mpi);
     free(self);
 }
@@ -410,18 +459,41 @@ static void make_room_for_threads(void)
     cps_debug("a rank may use %d processors", cps_host_widen_affinity());
 }
 
+static bool over_tcp(const struct cps_cluster *self, const struct cps_cluster_network *network)
+{
+    return network->tcp || !self->one_host;
+}
+
+/* Where to listen: all ranks tell each other their networks, so that each finds the same one. */
+static enum cps_status choose_address(struct cps_cluster *self, const struct cps_cluster_network *network,
+                                      char address[CPS_ADDRESS_BYTES])
+{
+    struct cps_networks own = {.count = 0}, *all;
+    enum cps_status status = cps_alloc("networks", self->ranks, sizeof *all, &all);
+    if (status == CPS_OK && !network->interface && !self->one_host)
+        status = cps_networks_find(&own);
+    status = cps_cluster_agree(self, status);
+    if (status == CPS_OK)
+        status = cps_cluster_gather(self, &own, sizeof own, all);
+    if (status == CPS_OK &&
+        !cps_networks_choose(all, self->host_of, self->ranks, self->rank, address, self->network))
+        status = cps_interface_address(network->interface, self->one_host, address);
+    free(all);
+    return status;
+}
+
 static enum cps_status bind_control(struct cps_cluster *self, const struct cps_cluster_network *network,
                                     const struct cps_route *route, struct cps_buffer_pool *pool,
-                                    struct cps_transport **control, char endpoint[CPS_ENDPOINT_BYTES])
+                                    const char *address, struct cps_transport **control,
+                                    char endpoint[CPS_ENDPOINT_BYTES])
 {
-    char address[CPS_ADDRESS_BYTES] = "";
-    bool tcp = network->tcp || !self->one_host;
-    if (tcp)
-        CPS_TRY(cps_interface_address(network->interface, self->one_host, address));
+    bool tcp = over_tcp(self, network), encrypted = tcp && network->encrypt;
     struct cps_zmq_options options = {.route = *route,
                                       .pool = pool,
                                       .key = self->key,
                                       .most_bytes = network->most_bytes,
+                                      .public_keys = encrypted ? self->public_keys : NULL,
+                                      .secret_key = encrypted ? &self->pair.secret_key : NULL,
                                       .tcp = tcp,
                                       .address = address,
                                       .base_port = network->base_port};
@@ -445,14 +517,17 @@ enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_c
     if (self->ranks == 1)
         return CPS_OK;
     struct cps_route route = cps_job_route(job, self->rank);
-    char endpoint[CPS_ENDPOINT_BYTES] = "", (*endpoints)[CPS_ENDPOINT_BYTES] = NULL;
+    char endpoint[CPS_ENDPOINT_BYTES] = "", (*endpoints)[CPS_ENDPOINT_BYTES] = NULL,
+         address[CPS_ADDRESS_BYTES] = "";
     if (!network->mpi_rows)
         make_room_for_threads();
+    if (over_tcp(self, network))
+        CPS_TRY(cps_cluster_agree(self, choose_address(self, network, address)));
     enum cps_status status = cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints);
     if (status == CPS_OK)
         status = cps_host_need_files(FILES_OF_ZMQ + FILES_A_PEER * self->ranks);
     if (status == CPS_OK)
-        status = bind_control(self, network, &route, pool, control, endpoint);
+        status = bind_control(self, network, &route, pool, address, control, endpoint);
     if (status == CPS_OK && network->mpi_rows)
         status = cps_mpi_transport_create(&route, pool, self->mpi->rows, bulk);
     status = cps_cluster_agree(self, status);

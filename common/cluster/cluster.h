@@ -19,6 +19,8 @@
 #include "common/base/text.h"
 #include "common/cluster/job.h"
 #include "common/net/buffer.h"
+#include "common/net/curve.h"
+#include "common/net/networks.h"
 #include "common/net/route.h"
 #include "common/net/secret.h"
 #include "common/net/transport.h"
@@ -32,9 +34,13 @@ struct cps_cluster {
     uint8_t key[CPS_SECRET_BYTES]; /* likewise, and known to nobody else */
     bool one_host;                 /* all ranks share a kernel, its memory and its network */
     uint32_t host_count;
-    char (*hosts)[CPS_HOST_BYTES]; /* [ranks]: names */
-    uint32_t *host_of;             /* [ranks]: 0 .. host_count - 1, in order of appearance */
-    struct cps_cluster_mpi *mpi;   /* NULL without a launcher */
+    char (*hosts)[CPS_HOST_BYTES];     /* [ranks]: names */
+    uint32_t *host_of;                 /* [ranks]: 0 .. host_count - 1, in order of appearance */
+    struct cps_curve_key *public_keys; /* [ranks] */
+    struct cps_curve_pair pair;        /* of this rank */
+    char network[CPS_NETWORK_BYTES];   /* that all hosts share: "10.1.0.0/16"; "" where none was looked for or
+                                          found */
+    struct cps_cluster_mpi *mpi;       /* NULL without a launcher */
 };
 
 /* Starts MPI if there is a launcher, sees that all ranks are of one build (a text that names it), and learns
@@ -74,6 +80,7 @@ struct cps_cluster_network {
     const char *interface; /* of tcp: a name, a network or NULL; see net/interface.h */
     uint32_t base_port;    /* of tcp: 0 takes free ports */
     size_t most_bytes;     /* that a payload may have; 0: any */
+    bool encrypt;          /* what goes over tcp */
 };
 
 /* Opens control, over ipc or (when asked, or ranks are on several hosts) tcp, and bulk if rows are to go

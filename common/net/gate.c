@@ -2,26 +2,27 @@
  * The gate; see gate.h. A request has the frames
  *
  *     | "1.0" | request id | domain | address | routing id | "PLAIN" | username | password |
+ *     | "1.0" | request id | domain | address | routing id | "CURVE" | public key |
  *
- * and the answer | "1.0" | request id | "200" or "400" | text | user | metadata |.
+ * and the answer | "1.0" | request id | "200" or "400" | text | user | metadata |, the user being a rank.
  */
 #include "common/net/gate.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #include "common/base/memory.h"
 
-enum { FRAMES = 8, FRAME_BYTES = 256, ID = 1, MECHANISM = 5, PASSWORD = 7 };
+enum { FRAMES = 8, FRAME_BYTES = 256, ID = 1, MECHANISM = 5, KEY = 6, PASSWORD = 7 };
 
 struct cps_gate {
     void *socket;
-    const struct cps_secret_name *names;
-    uint32_t ranks;
+    struct cps_gate_list list;
     pthread_t thread;
 };
 
@@ -49,25 +50,43 @@ static bool read_request(void *socket, struct frame frames[FRAMES])
     return true;
 }
 
-static bool is_known(const struct cps_gate *self, const struct frame *password)
+static bool has_name(const struct frame *password, const struct cps_secret_name *name)
 {
     char text[CPS_SECRET_TEXT_BYTES];
-    for (uint32_t rank = 0; rank < self->ranks; rank++) {
-        cps_secret_name_text(&self->names[rank], text);
-        if (password->size == sizeof text - 1 && memcmp(password->bytes, text, password->size) == 0)
-            return true;
-    }
-    return false;
+    cps_secret_name_text(name, text);
+    return password->size == sizeof text - 1 && memcmp(password->bytes, text, password->size) == 0;
+}
+
+static bool has_key(const struct frame *key, const struct cps_curve_key *known)
+{
+    return key->size == sizeof known->bytes && memcmp(key->bytes, known->bytes, key->size) == 0;
+}
+
+/* The rank that asks; list.ranks for a stranger. */
+static uint32_t asking_rank(const struct cps_gate *self, const struct frame frames[FRAMES])
+{
+    const struct cps_gate_list *list = &self->list;
+    uint32_t rank = 0;
+    if (strcmp(frames[MECHANISM].bytes, list->keys ? "CURVE" : "PLAIN") != 0)
+        return list->ranks;
+    while (rank < list->ranks && !(list->keys ? has_key(&frames[KEY], &list->keys[rank])
+                                              : has_name(&frames[PASSWORD], &list->names[rank])))
+        rank++;
+    return rank;
 }
 
 static bool answer(const struct cps_gate *self, const struct frame frames[FRAMES])
 {
-    bool known = strcmp(frames[MECHANISM].bytes, "PLAIN") == 0 && is_known(self, &frames[PASSWORD]);
-    const char *code = known ? "200" : "400";
+    uint32_t rank = asking_rank(self, frames);
+    const char *code = rank < self->list.ranks ? "200" : "400";
+    char user[16] = "";
+    if (rank < self->list.ranks)
+        snprintf(user, sizeof user, "%u", rank);
     return zmq_send(self->socket, "1.0", 3, ZMQ_SNDMORE) >= 0 &&
            zmq_send(self->socket, frames[ID].bytes, frames[ID].size, ZMQ_SNDMORE) >= 0 &&
            zmq_send(self->socket, code, 3, ZMQ_SNDMORE) >= 0 &&
-           zmq_send(self->socket, "", 0, ZMQ_SNDMORE) >= 0 && zmq_send(self->socket, "", 0, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, "", 0, ZMQ_SNDMORE) >= 0 &&
+           zmq_send(self->socket, user, strlen(user), ZMQ_SNDMORE) >= 0 &&
            zmq_send(self->socket, "", 0, 0) >= 0;
 }
 
@@ -84,13 +103,11 @@ static void *run(void *context)
     return NULL;
 }
 
-enum cps_status cps_gate_open(void *context, const struct cps_secret_name *names, uint32_t ranks,
-                              struct cps_gate **out)
+enum cps_status cps_gate_open(void *context, const struct cps_gate_list *list, struct cps_gate **out)
 {
     struct cps_gate *self;
     CPS_TRY(cps_alloc("a gate", 1, sizeof *self, &self));
-    self->names = names;
-    self->ranks = ranks;
+    self->list = *list;
     self->socket = zmq_socket(context, ZMQ_REP);
     int linger = 0;
     if (!self->socket || zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger) != 0 ||

@@ -63,8 +63,9 @@ static bool network_holds(const struct network *network, const struct sockaddr *
     return rest == 0 || ((address[bytes] ^ network->address[bytes]) >> (8 - rest)) == 0;
 }
 
-/* The interface of the IPv4 default route, "" when there is none. */
-static void default_interface(char name[IF_NAMESIZE])
+_Static_assert(CPS_INTERFACE_NAME_BYTES == IF_NAMESIZE, "as long as the kernel's");
+
+void cps_interface_default(char name[CPS_INTERFACE_NAME_BYTES])
 {
     name[0] = '\0';
     FILE *routes = fopen("/proc/net/route", "re");
@@ -100,7 +101,7 @@ static const struct ifaddrs *choose(const struct ifaddrs *entries, const char *w
     struct network network;
     bool by_network = wanted && parse_network(wanted, &network);
     char default_name[IF_NAMESIZE];
-    default_interface(default_name);
+    cps_interface_default(default_name);
     const struct ifaddrs *best = NULL;
     int best_merit = 0;
     for (const struct ifaddrs *entry = entries; entry; entry = entry->ifa_next) {

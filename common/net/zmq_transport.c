@@ -4,7 +4,8 @@
  * so that what belongs to another run, or to nobody, is recognised and dropped:
  *
  *     frames:  | name | header (codec.h) | payload, if any |        over ipc
- *     frames:  | name | code, header     | payload, if any |        over tcp
+ *     frames:  | name | header           | payload, if any |        over tcp, encrypted
+ *     frames:  | name | code, header     | payload, if any |        over tcp, not encrypted
  *
  * The end that listens tells nothing of itself. A name is used for one connection alone, and
  * whoever has it may take the connection over: only the rank itself, after a reset that the
@@ -43,7 +44,8 @@ struct zmq_transport {
     char folder[CPS_IPC_FOLDER_BYTES];
     void *context;
     void *socket;
-    struct cps_gate *gate; /* NULL over ipc */
+    struct cps_gate *gate;                   /* NULL over ipc */
+    const struct cps_curve_key *public_keys; /* [ranks]; NULL: not encrypted */
     uint64_t strangers;
     bool told; /* of the first of them */
 };
@@ -148,6 +150,19 @@ static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, s
                                    payload ? payload->data : NULL, payload ? payload->size : 0);
 }
 
+/* Whether the gate let the connection in as rank's. Lower ranks have no gate here: we have connected to them,
+ * and to nobody who has not their key. frame is not the first, of which ZeroMQ 4.3 forgets the user after a
+ * poll. */
+static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t rank)
+{
+    char expected[16];
+    if (!self->gate || rank < self->route.rank)
+        return true;
+    const char *user = zmq_msg_gets(frame, "User-Id");
+    snprintf(expected, sizeof expected, "%u", rank);
+    return user && strcmp(user, expected) == 0;
+}
+
 /* Header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for one that is to be
  * dropped. */
 static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame, uint32_t peer,
@@ -157,6 +172,8 @@ static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame
     size_t code_bytes = self->coded ? CODE_BYTES : 0;
     struct cps_message arrived = {0};
     CPS_TRY(next_part(self, frame));
+    if (!came_through_gate(self, frame, peer))
+        return cps_fail(CPS_ERR_PEER, "a message in the name of rank %u came by another's connection", peer);
     size_t start_bytes = zmq_msg_size(frame);
     if (start_bytes < code_bytes || start_bytes > code_bytes + CPS_CODEC_HEADER_BYTES)
         return cps_fail(CPS_ERR_PEER, "rank %u sent %zu bytes that are no message header", peer, start_bytes);
@@ -268,11 +285,31 @@ static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
     return most <= 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
 }
 
+static enum cps_status open_gate(struct zmq_transport *self)
+{
+    if (self->public_keys && !zmq_has("curve"))
+        return cps_hint(cps_fail(CPS_ERR_USAGE, "this ZeroMQ was built without encryption"),
+                        "on a network that you trust, '--encrypt off' does without");
+    const struct cps_gate_list list = {self->names, self->public_keys, self->route.ranks};
+    return cps_gate_open(self->context, &list, &self->gate);
+}
+
+/* How the end that listens knows who connects. */
+static bool guard_socket(struct zmq_transport *self, const struct cps_zmq_options *options)
+{
+    if (!set_text(self, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, sizeof ZAP_DOMAIN - 1))
+        return false;
+    if (!options->public_keys)
+        return set_option(self, ZMQ_PLAIN_SERVER, 1);
+    return set_option(self, ZMQ_CURVE_SERVER, 1) &&
+           set_text(self, ZMQ_CURVE_SECRETKEY, options->secret_key->bytes, CPS_CURVE_BYTES);
+}
+
 static enum cps_status open_socket(struct zmq_transport *self, const struct cps_zmq_options *options)
 {
     self->context = zmq_ctx_new();
     if (self->context && options->tcp)
-        CPS_TRY(cps_gate_open(self->context, self->names, self->route.ranks, &self->gate));
+        CPS_TRY(open_gate(self));
     self->socket = self->context ? zmq_socket(self->context, ZMQ_ROUTER) : NULL;
     if (!self->socket)
         return fail_zmq("open a socket");
@@ -282,9 +319,7 @@ static enum cps_status open_socket(struct zmq_transport *self, const struct cps_
               set_option(self, ZMQ_RECONNECT_IVL_MAX, 1000) && limit_parts(self, options->most_bytes);
     if (ok && options->tcp)
         ok = set_option(self, ZMQ_TCP_KEEPALIVE, 1) &&
-             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) &&
-             set_text(self, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, sizeof ZAP_DOMAIN - 1) &&
-             set_option(self, ZMQ_PLAIN_SERVER, 1);
+             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) && guard_socket(self, options);
     return ok ? CPS_OK : fail_zmq("set up a socket");
 }
 
@@ -333,7 +368,8 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     self->base.ops = &zmq_ops;
     self->route = options->route;
     self->pool = options->pool;
-    self->coded = options->tcp;
+    self->public_keys = options->tcp ? options->public_keys : NULL;
+    self->coded = options->tcp && !self->public_keys;
     memcpy(self->key, options->key, sizeof self->key);
     enum cps_status status = cps_alloc("names of ranks", self->route.ranks, sizeof *self->names, &self->names);
     for (uint32_t rank = 0; status == CPS_OK && rank < self->route.ranks; rank++)
@@ -350,18 +386,27 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     return CPS_OK;
 }
 
+/* What the next connection, to peer, shows the gate there. The key that it expects of peer makes it the end
+ * that connects. */
+static bool show_pass(struct zmq_transport *self, uint32_t peer, const struct cps_secret_name *own)
+{
+    char password[CPS_SECRET_TEXT_BYTES];
+    if (self->public_keys)
+        return set_text(self, ZMQ_CURVE_PUBLICKEY, self->public_keys[self->route.rank].bytes,
+                        CPS_CURVE_BYTES) &&
+               set_text(self, ZMQ_CURVE_SERVERKEY, self->public_keys[peer].bytes, CPS_CURVE_BYTES);
+    cps_secret_name_text(own, password);
+    return set_text(self, ZMQ_PLAIN_USERNAME, "rank", 4) &&
+           set_text(self, ZMQ_PLAIN_PASSWORD, password, strlen(password));
+}
+
 /* What the next connection says of this rank, and what the other end is called here. */
 static bool name_ends(struct zmq_transport *self, uint32_t peer)
 {
     struct cps_secret_name own = cps_secret_name(self->key, self->route.rank, peer);
-    char password[CPS_SECRET_TEXT_BYTES];
-    cps_secret_name_text(&own, password);
     bool ok = set_text(self, ZMQ_ROUTING_ID, &own, sizeof own) &&
               set_text(self, ZMQ_CONNECT_ROUTING_ID, &self->names[peer], sizeof *self->names);
-    if (ok && self->gate)
-        ok = set_text(self, ZMQ_PLAIN_USERNAME, "rank", 4) &&
-             set_text(self, ZMQ_PLAIN_PASSWORD, password, strlen(password));
-    return ok;
+    return ok && (!self->gate || show_pass(self, peer, &own));
 }
 
 enum cps_status cps_zmq_transport_connect(struct cps_transport *base,

@@ -1,8 +1,8 @@
 /*
  * Messages over ZeroMQ: between processes of one host through Unix sockets in folders of their user's (ipc),
- * between hosts through TCP, where a connection needs a password of the run (gate.h), and a frame a code
- * (secret.h). Made in two steps, because a rank must have bound its
- * endpoint before another may learn of it:
+ * between hosts through TCP, encrypted with keys of the run (curve.h), or else with a password for each
+ * connection (gate.h) and a code for each frame (secret.h). Made in two steps, because a rank must have bound
+ * its endpoint before another may learn of it:
  *
  *     cps_zmq_transport_bind(&options, &transport, endpoint);
  *     ... every rank's endpoint is gathered ...
@@ -11,6 +11,7 @@
 #ifndef CPS_NET_ZMQ_TRANSPORT_H
 #define CPS_NET_ZMQ_TRANSPORT_H
 
+#include "common/net/curve.h"
 #include "common/net/route.h"
 #include "common/net/secret.h"
 #include "common/net/transport.h"
@@ -22,9 +23,12 @@ struct cps_zmq_options {
     struct cps_buffer_pool *pool; /* borrowed: what is received lives in it */
     const uint8_t *key;           /* [CPS_SECRET_BYTES], of the run */
     size_t most_bytes;            /* that a payload may have; 0: any */
-    bool tcp;                     /* else ipc */
-    const char *address;          /* of tcp: see cps_interface_address() */
-    uint32_t base_port;           /* of tcp: rank r takes base_port + r; 0: any free port */
+    /* Of tcp: the public keys of all ranks [ranks], and this one's secret one; NULL: not encrypted. The secret
+     * one is copied by ZeroMQ, the public ones are borrowed. */
+    const struct cps_curve_key *public_keys, *secret_key;
+    bool tcp;            /* else ipc */
+    const char *address; /* of tcp: see cps_interface_address() */
+    uint32_t base_port;  /* of tcp: rank r takes base_port + r; 0: any free port */
 };
 
 /* Binds. endpoint is what higher ranks connect to. CPS_ERR_USAGE when the port is taken or

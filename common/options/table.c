@@ -134,7 +134,9 @@ const struct cps_option cps_option_table[] = {
      .help = "Network to listen on: the name of an interface or a CIDR such as 10.0.0.0/8; found when not "
              "given"},
     {"encrypt", .argument = "WHEN", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(encrypt), .fallback = "auto",
-     .choices = switches, .later = LATER(OPTION_ENCRYPT_ON), .help = "Encrypt what travels between hosts"},
+     .choices = switches,
+     .help =
+         "Encrypt what travels over tcp; auto does between hosts, off lets others on the network read along"},
     {"port", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(port), .fallback = "any",
      .word = "any", .high = 65535, .help = "Rank i listens on port N + i (tcp); 'any' takes free ones"},
     {"isa", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(isa), .fallback = "auto",

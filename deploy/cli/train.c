@@ -55,7 +55,8 @@ struct rank {
     struct cps_coordinator *coordinator;
     struct cps_server **servers; /* [nodes] */
     struct cps_worker **workers; /* [nodes] */
-    struct cps_role *roles;      /* [nodes], of this rank */
+    struct cps_route route;
+    struct cps_role *roles; /* [nodes], of this rank */
     uint32_t role_count;
     struct cps_driver *driver;
     struct cps_terminal terminal; /* of rank 0: where progress is drawn */
@@ -329,6 +330,17 @@ static const char *transport_name(const struct rank *self)
     return self->options->transport == CPS_OPTION_TRANSPORT_TCP || !self->cluster->one_host ? "tcp" : "ipc";
 }
 
+/* Whether what goes over tcp is encrypted; between hosts it is unless the user says otherwise. */
+static bool encrypts(const struct rank *self)
+{
+    enum cps_option_encrypt asked = self->options->encrypt;
+    bool between_hosts = !self->cluster->one_host;
+    if (asked == CPS_OPTION_ENCRYPT_OFF && between_hosts && self->cluster->rank == 0)
+        cps_warn(
+            "'--encrypt off': whoever is on the network between the hosts can read ids, ratings and weights");
+    return asked == CPS_OPTION_ENCRYPT_ON || (asked == CPS_OPTION_ENCRYPT_AUTO && between_hosts);
+}
+
 static enum cps_status connect_ranks(struct rank *self)
 {
     const struct cps_cluster_network network = {
@@ -336,6 +348,7 @@ static enum cps_status connect_ranks(struct rank *self)
         .mpi_rows = rows_over_mpi(self),
         .interface = self->options->interface,
         .base_port = self->options->port,
+        .encrypt = encrypts(self),
         .most_bytes = cps_message_most_bytes(self->options->batch_size, self->options->factors + 1),
     };
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
@@ -448,6 +461,7 @@ static enum cps_status create_coordinator(struct rank *self)
         observer = self->director->observe(self->director->context, &observer);
     CPS_TRY(cps_coordinator_create(&self->plan, overview(self)->fingerprint, &observer,
                                    nanoseconds(self->options->peer_timeout), &self->coordinator));
+    cps_coordinator_name_nodes(self->coordinator, &self->route);
     CPS_TRY(set_up_restart(self));
     self->roles[self->role_count++] = cps_coordinator_role(self->coordinator);
     return CPS_OK;
@@ -481,13 +495,13 @@ static enum cps_status create_roles(struct rank *self)
     CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof *self->accounts, &self->accounts));
     if (self->options->init)
         self->start = cps_initial_file_rows(&self->start_file);
+    self->route = cps_job_route(&self->layout, self->cluster->rank);
+    self->route.hosts = self->cluster->hosts[0];
+    self->route.host_bytes = sizeof self->cluster->hosts[0];
     for (uint32_t node = 0; node < nodes; node++)
         if (is_here(self, node))
             CPS_TRY(create_role(self, node));
-    struct cps_route route = cps_job_route(&self->layout, self->cluster->rank);
-    route.hosts = self->cluster->hosts[0];
-    route.host_bytes = sizeof self->cluster->hosts[0];
-    const struct cps_driver_options driver = {.route = route,
+    const struct cps_driver_options driver = {.route = self->route,
                                               .run_id = self->cluster->run_id,
                                               .pool = self->pool,
                                               .control = self->control,

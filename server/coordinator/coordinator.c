@@ -7,6 +7,7 @@
 #include "server/coordinator/coordinator.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,10 +64,11 @@ struct cps_coordinator {
     uint64_t ticket;
     float *rows; /* [READ_ROWS][width] */
     uint64_t now_ns, peer_timeout_ns;
-    uint64_t *heard_ns;  /* [nodes]: when each last said anything; 0 before the first tick */
-    struct heard *heard; /* [nodes] */
-    bool reads_epoch;    /* the rows being read are those after an epoch that is not the last */
-    bool interrupted;    /* ends once they are read */
+    const struct cps_route *route; /* for the names of nodes in errors; NULL: plain ones */
+    uint64_t *heard_ns;            /* [nodes]: when each last said anything; 0 before the first tick */
+    struct heard *heard;           /* [nodes] */
+    bool reads_epoch;              /* the rows being read are those after an epoch that is not the last */
+    bool interrupted;              /* ends once they are read */
     enum next_step next;
     bool stop_asked; /* by the user, of whatever rank */
     bool begun, stopped;
@@ -107,6 +109,11 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     }
     *out = self;
     return CPS_OK;
+}
+
+void cps_coordinator_name_nodes(struct cps_coordinator *self, const struct cps_route *route)
+{
+    self->route = route;
 }
 
 void cps_coordinator_destroy(struct cps_coordinator **out)
@@ -631,7 +638,20 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     }
 }
 
-/* Misses whoever has been silent for too long. */
+static enum cps_status fail_silent(const struct cps_coordinator *self, uint32_t node, uint64_t silence_ns)
+{
+    char name[CPS_ROUTE_NAME_BYTES];
+    bool is_server = node <= self->plan.servers;
+    if (self->route)
+        cps_route_name(self->route, node, name);
+    else
+        snprintf(name, sizeof name, "%s %u", is_server ? "server" : "worker",
+                 is_server ? node - 1 : node - 1 - self->plan.servers);
+    return cps_fail(CPS_ERR_PEER, "nothing was heard from %s for %.*f s", name, silence_ns < 10000000000u,
+                    (double)silence_ns * 1e-9);
+}
+
+/* Fails the run when a node exceeds the peer timeout. */
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
@@ -641,12 +661,8 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
         if (first)
             self->heard_ns[node] = now_ns;
         uint64_t silence = now_ns - self->heard_ns[node];
-        if (self->peer_timeout_ns == 0 || silence < self->peer_timeout_ns)
-            continue;
-        bool is_server = node <= self->plan.servers;
-        return cps_fail(CPS_ERR_PEER, "nothing was heard from %s %u for %.*f s",
-                        is_server ? "server" : "worker", is_server ? node - 1 : node - 1 - self->plan.servers,
-                        silence < 10000000000u, (double)silence * 1e-9);
+        if (self->peer_timeout_ns != 0 && silence >= self->peer_timeout_ns)
+            return fail_silent(self, node, silence);
     }
     CPS_TRY(go_on(self, outbox));
     return cps_saves_on_tick(&self->saves, outbox);

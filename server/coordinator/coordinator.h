@@ -14,6 +14,7 @@
 
 #include "common/drive/role.h"
 #include "common/model/schedule.h"
+#include "common/net/route.h"
 #include "server/coordinator/saves.h"
 
 /* A finished training step. */
@@ -84,6 +85,9 @@ struct cps_coordinator; /* opaque */
 enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_t fingerprint[CPS_SHA256_BYTES],
                                        const struct cps_observer *observer, uint64_t peer_timeout_ns,
                                        struct cps_coordinator **out);
+/* Lets errors about a node name its rank and host, as route (borrowed) has them. */
+void cps_coordinator_name_nodes(struct cps_coordinator *self, const struct cps_route *route);
+
 void cps_coordinator_destroy(struct cps_coordinator **self);
 
 /* Begins with the state of restart (copied, its context borrowed) in place of the first step. Before the

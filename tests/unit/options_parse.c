@@ -269,7 +269,7 @@ static const struct refusal refusals[] = {
     /* promised for later */
     {"--consistency ssp", NULL, "'ssp' for '--consistency' is not available yet", "'bsp'"},
     {"--consistency asp", NULL, "not available yet", "'bsp'"},
-    {"--encrypt on", NULL, "'on' for '--encrypt' is not available yet", "'auto'"},
+    {"--encrypt perhaps", NULL, "bad value 'perhaps' for '--encrypt'", NULL},
     {"--save-every 3times", NULL,
      "bad value '3times' for '--save-every': expected a number of epochs, of steps as in '500steps', or 'off'",
      NULL},
