@@ -110,6 +110,7 @@ launch() {
     # Ranks that see the job end have a moment to say so.
     export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=3
     trap 'launch_signals=$((launch_signals + 1))' INT TERM HUP
+    trap '[ -z "${pid:-}" ] || kill -USR1 "$pid" 2>/dev/null' USR1
     # Quiet is mpirun, which would follow the program's own line on a failure with a page of its own. A session of its own: a terminal's Ctrl-C is for this script, which passes it on.
     setsid mpirun --quiet "$@" </dev/null &
     pid=$!
@@ -117,7 +118,7 @@ launch() {
     wait "$pid"
     code=$?
     launch_kill "$pid"
-    trap - INT TERM HUP
+    trap - INT TERM HUP USR1
     unset CPS_LAUNCH OMPI_MCA_odls_base_sigkill_timeout
     if [ -n "$private" ]; then
         rm -rf "$private"

@@ -37,6 +37,10 @@ while [ $# -gt 0 ]; do
 done
 command=("$@")
 
+# mpirun is run by launch.sh, which sees to its codes, its end and what it leaves behind.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+[ "$(basename "${command[0]:-}")" != mpirun ] || command[0]=$here/launch.sh
+
 # The run's folder, as the command names it, and the command that goes on with the run there.
 out='' again=()
 for ((i = 0; i < ${#command[@]}; i++)); do
@@ -67,33 +71,33 @@ quiet_for() {
     echo $(($(date +%s) - ${last%.*}))
 }
 
-# Processes of the session that the command leads: its ranks on this host as well.
+# Processes of this host that the start under way consists of: the sessions of the command and of what it launched.
 members() {
-    local stat fields
-    for stat in /proc/[0-9]*/stat; do
-        read -r -d '' fields 2>/dev/null <"$stat" || true
-        fields=${fields##*) }
-        # shellcheck disable=SC2086
-        set -- $fields
-        [ "${4:-}" = "$leader" ] && [ "${1:-}" != Z ] && stat=${stat#/proc/} && echo "${stat%/stat}"
-    done
+    local session
+    for session in $sessions; do pgrep -s "$session"; done
     return 0
 }
 
+# launch.sh kills and cleans up at a second signal; whatever is left after that is killed here.
 end_all() {
-    local pid
-    while pid=$(members) && [ -n "$pid" ]; do
+    local pids
+    kill -TERM "$leader" 2>/dev/null && sleep 0.5 && kill -TERM "$leader" 2>/dev/null
+    for _ in {1..100}; do
+        kill -0 "$leader" 2>/dev/null || break
+        sleep 0.1
+    done
+    while pids=$(members) && [ -n "$pids" ]; do
         # shellcheck disable=SC2086
-        kill -KILL $pid 2>/dev/null
+        kill -KILL $pids 2>/dev/null
         sleep 0.1
     done
 }
 
-leader=0 told=0 told_at=0
+leader=0 sessions='' told=0 told_at=0
 tell() {
     say "told to end: the run saves and ends"
     told=1 told_at=$SECONDS
-    [ "$leader" -eq 0 ] || kill -USR2 "$leader" 2>/dev/null
+    [ "$leader" -eq 0 ] || kill -TERM "$leader" 2>/dev/null
 }
 trap tell TERM INT USR2
 trap '[ "$leader" -eq 0 ] || kill -USR1 "$leader" 2>/dev/null' USR1
@@ -109,18 +113,19 @@ overdue() {
     fi
 }
 
-# Whether an exit code tells of SIGKILL, SIGSEGV and the like, and not of a wish to end.
-was_killed() { [ "$1" -gt 128 ] && [ "$1" -ne 130 ] && [ "$1" -ne 140 ] && [ "$1" -ne 143 ]; }
+# Whether an exit code tells of a rank or a launcher that was killed or crashed, and not of a wish to end.
+was_killed() { [ "$1" -eq 4 ] || [ "$1" -eq 70 ] || [ "$1" -gt 128 ]; }
 
 # Runs a command in a session of its own until it ends, is told to or hangs. Sets code.
 run_once() {
     local why recorded=''
     started_at=$SECONDS ended_at=0
     setsid "$@" &
-    leader=$!
-    [ "$told" -eq 0 ] || kill -USR2 "$leader" 2>/dev/null
+    leader=$! sessions=$!
+    [ "$told" -eq 0 ] || kill -TERM "$leader" 2>/dev/null
     while kill -0 "$leader" 2>/dev/null; do
         sleep 0.3
+        sessions="$leader $(pgrep -P "$leader" | tr '\n' ' ')"
         if [ "$deadline" -gt 0 ] && [ "$told" -eq 0 ] && [ "$SECONDS" -ge "$deadline" ]; then
             say "the deadline of $deadline s has come"
             tell
@@ -133,8 +138,8 @@ run_once() {
     code=$?
     end_all
     leader=0
-    # mpirun has codes of its own for a run that a signal ended; the record has the run's. But when a rank was
-    # killed, mpirun tells the others to end, and a checkpoint is what they leave: that is not what was wanted.
+    # The record has the run's own code. But when a rank was killed, mpirun tells the others to end, and a checkpoint
+    # is what they leave: nobody wanted that end.
     [ ! -e "$out/run.json" ] || is_running || recorded=$(recorded exit_code)
     if [ -n "$recorded" ] && ! { [ "$recorded" -eq 75 ] && [ "$told" -eq 0 ] && was_killed "$code"; }; then
         code=$recorded
