@@ -85,7 +85,7 @@ install_missing() {
     local packages="${missing[*]}"
     command -v apt-get >/dev/null ||
         fail "missing: $packages" "these are Debian's names; install what they are called here and start again"
-    can_be_root || fail "missing: $packages" "as root: apt-get install $packages"
+    can_be_root || fail "missing: $packages" "as root: apt-get update && apt-get install $packages"
     say "installing $packages"
     # A stale list of packages may still do: only the installation decides.
     as_root apt-get update -qq >/dev/null 2>&1 || true
@@ -108,6 +108,9 @@ build() {
         generator=(-G 'Unix Makefiles')
     fi
     cd "$root" || fail "cannot enter '$root'"
+    if ! mkdir -p "build/$preset" 2>/dev/null || [ ! -w "build/$preset" ]; then
+        fail "cannot write to '$root/build/$preset'" "work in a clone of your own, or give yourself leave to write there"
+    fi
     quietly "could not configure build/$preset" cmake --preset "$preset" "${generator[@]}" "${configure[@]}"
     quietly "could not build build/$preset" cmake --build "build/$preset" -j "$(nproc)" "$@"
     cd "$OLDPWD" || fail "cannot go back to '$OLDPWD'"

@@ -46,6 +46,13 @@ find_data() {
         fail "no recorded trajectories in COLLAB_PS_GOLDEN ('${COLLAB_PS_GOLDEN:-}')"
 }
 
+# skipped_in LOG: ", 2 skipped: a, b", or nothing.
+skipped_in() {
+    local names
+    names=$(sed -n 's/^[ 0-9/]*Test *#[0-9]*: \([^ ]*\) .*\*\*\*Skipped.*/\1/p' "$1" | sort -u)
+    [ -z "$names" ] || printf ', %d skipped: %s' "$(wc -l <<<"$names")" "${names//$'\n'/, }"
+}
+
 # run_tests PRESET [CTEST OPTION...]: shows what ctest says and keeps its closing line. A selection that holds no
 # test is a failure, and in CI so is a test that was skipped.
 run_tests() {
@@ -54,7 +61,7 @@ run_tests() {
     ctest --test-dir "$root/build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error "$@" </dev/null |
         tee "$log"
     [ "${PIPESTATUS[0]}" -eq 0 ] || return 1
-    closing_lines+=("$(grep 'tests passed' "$log") ($preset)")
+    closing_lines+=("$(grep 'tests passed' "$log") ($preset)$(skipped_in "$log")")
     if [ "${CI:-}" = true ] && grep -q '\*\*\*Skipped' "$log"; then
         fail "tests were skipped, which CI may not"
     fi

@@ -66,8 +66,12 @@ class Workbench:
 
     def start(self, *arguments, cwd=None, variables=None, python=(), user=None):
         """The script as a running process, leader of a group of its own."""
-        return subprocess.Popen([sys.executable, *python, *SCRIPT, *map(str, arguments)], cwd=cwd or self.folder,
-                                env=self.environment(**(variables or {})), stdin=subprocess.DEVNULL, text=True,
+        script, variables = SCRIPT, variables or {}
+        if user is not None:
+            script = [places.for_everybody(TOOLS), *SCRIPT[1:]]
+            variables = {"COLLAB_PS_PROGRAM": str(places.for_everybody(places.program())), **variables}
+        return subprocess.Popen([sys.executable, *python, *script, *map(str, arguments)], cwd=cwd or self.folder,
+                                env=self.environment(**variables), stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, user=user)
 
     def run(self, *arguments, **more):

@@ -40,9 +40,10 @@ class Finished:
         return [line for line in self.stderr.splitlines() if line.lstrip().startswith("hint:")]
 
 
-def command_line(arguments, ranks=None, launcher="mpirun"):
+def command_line(arguments, ranks=None, launcher="mpirun", user=None):
     """The program alone (ranks=None) or under mpirun -n ranks; OURS is a launcher as well."""
-    own = [str(places.program()), *map(str, arguments)]
+    program = places.program() if user is None else places.for_everybody(places.program())
+    own = [str(program), *map(str, arguments)]
     return own if ranks is None else [launcher, "-n", str(ranks), *own]
 
 
@@ -54,7 +55,7 @@ def environment(ranks=None):
 
 def start(arguments, ranks=None, cwd=None, user=None, launcher="mpirun"):
     """A running process, its output in pipes; user is an id to run it as."""
-    return subprocess.Popen(command_line(arguments, ranks, launcher), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    return subprocess.Popen(command_line(arguments, ranks, launcher, user), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(ranks),
                             cwd=cwd, user=user, start_new_session=True)
 

@@ -4,7 +4,11 @@ Environment variables name them; ctest sets COLLAB_PS_PROGRAM. Recordings and ra
 part of the repository: by default they are looked for in a folder 'shared' beside it.
 """
 
+import atexit
+import functools
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from verdict import need
@@ -16,6 +20,22 @@ SHARED = SOURCE.parent / "shared"
 def program():
     """The program under test."""
     return Path(os.environ.get("COLLAB_PS_PROGRAM", SOURCE / "build" / "release" / "collab-ps")).resolve()
+
+
+@functools.lru_cache(maxsize=None)
+def for_everybody(path):
+    """A copy of a file or folder that every user may read and run, wherever the original lies: a check that becomes
+    somebody else could not, in a clone that belongs to root alone."""
+    holder = tempfile.mkdtemp(prefix="collab-ps-open-")
+    atexit.register(shutil.rmtree, holder, True)
+    copy = Path(holder) / path.name
+    if path.is_dir():
+        shutil.copytree(path, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(path, copy)
+    for place in (Path(holder), copy, *copy.rglob("*")):
+        place.chmod(0o755 if place.is_dir() or os.access(place, os.X_OK) else 0o644)
+    return copy
 
 
 def golden():
