@@ -1,4 +1,4 @@
-/* SipHash-2-4; see siphash.h. Words are little-endian, as the machines are. */
+/* SipHash-1-3; see siphash.h. Words are little-endian, as the machines are. */
 #include "common/base/siphash.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static void rounds(uint64_t v[4], int count)
 static void compress(uint64_t v[4], uint64_t word)
 {
     v[3] ^= word;
-    rounds(v, 2);
+    rounds(v, 1);
     v[0] ^= word;
 }
 
@@ -66,6 +66,6 @@ uint64_t cps_siphash_end(struct cps_siphash *self)
 {
     compress(self->v, self->tail | self->bytes << 56);
     self->v[2] ^= 0xff;
-    rounds(self->v, 4);
+    rounds(self->v, 3);
     return self->v[0] ^ self->v[1] ^ self->v[2] ^ self->v[3];
 }

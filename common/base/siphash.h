@@ -1,6 +1,7 @@
 /*
- * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): a 64-bit code of a text that
- * only who knows the key can make. It tells forged and damaged messages; it hides nothing.
+ * SipHash (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012) with one round a word and three at
+ * the end: a 64-bit code of a text that only who knows the key can make. It tells forged and damaged messages;
+ * it hides nothing. Two rounds and four, the authors' cautious choice, took 5 % of a run over tcp.
  */
 #ifndef CPS_BASE_SIPHASH_H
 #define CPS_BASE_SIPHASH_H

@@ -1,4 +1,5 @@
-/* SipHash against the vectors of its authors: key 00 01 … 0f, text 00 01 … of each length. */
+/* SipHash-1-3 against an implementation in another language, which with 2 and 4 rounds gives the vectors of its
+ * authors: key 00 01 … 0f, text 00 01 … of each length. */
 #include "common/base/siphash.h"
 #include "tests/unit/check.h"
 
@@ -20,11 +21,11 @@ static void the_vectors_hold(void **state)
     static const struct {
         size_t bytes;
         uint64_t code;
-    } vectors[] = {{0, 0x726fdb47dd0e0e31u},
-                   {1, 0x74f839c593dc67fdu},
-                   {2, 0x0d6c8009d9a94f5au},
-                   {3, 0x85676696d7fb7e2du},
-                   {15, 0xa129ca6149be45e5u}};
+    } vectors[] = {{0, 0xabac0158050fc4dcu},
+                   {1, 0xc9f49bf37d57ca93u},
+                   {2, 0x82cb9b024dc7d44du},
+                   {3, 0x8bf80ab8e7ddf7fbu},
+                   {15, 0xd320d86d2a519956u}};
     uint8_t text[15];
     for (uint8_t i = 0; i < sizeof text; i++)
         text[i] = i;
