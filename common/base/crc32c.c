@@ -1,7 +1,7 @@
 /*
- * CRC-32C, eight bytes at a time: table k says what a byte does to the sum k bytes later.
- * (M. Kounavis and F. Berry, A Systematic Approach to Building High Performance
- * Software-based CRC Generators, ISCC 2005: "slicing by 8".)
+ * CRC-32C by the processor where it can, else eight bytes at a time: table k says what a byte does to the sum k
+ * bytes later. (M. Kounavis and F. Berry, A Systematic Approach to Building High Performance Software-based CRC
+ * Generators, ISCC 2005: "slicing by 8".)
  */
 #include "common/base/crc32c.h"
 
@@ -25,11 +25,9 @@ static void fill_tables(void)
             table[k][byte] = table[k - 1][byte] >> 8 ^ table[0][table[k - 1][byte] & 0xff];
 }
 
-uint32_t cps_crc32c(const void *bytes, size_t count)
+static uint32_t sum_by_tables(const uint8_t *next, size_t count, uint32_t sum)
 {
     static bool filled;
-    const uint8_t *next = bytes;
-    uint32_t sum = UINT32_MAX;
     if (!filled) {
         fill_tables();
         filled = true;
@@ -45,5 +43,38 @@ uint32_t cps_crc32c(const void *bytes, size_t count)
     }
     for (; count > 0; count--)
         sum = sum >> 8 ^ table[0][(sum ^ *next++) & 0xff];
-    return ~sum;
+    return sum;
+}
+
+#if defined(__x86_64__)
+/* By the processor's instruction: eight bytes in three cycles. */
+__attribute__((target("sse4.2"))) static uint32_t sum_by_instruction(const uint8_t *next, size_t count,
+                                                                     uint32_t sum)
+{
+    uint64_t wide = sum;
+    for (; count >= 8; count -= 8, next += 8) {
+        uint64_t word;
+        memcpy(&word, next, sizeof word);
+        wide = __builtin_ia32_crc32di(wide, word);
+    }
+    sum = (uint32_t)wide;
+    for (; count > 0; count--)
+        sum = __builtin_ia32_crc32qi(sum, *next++);
+    return sum;
+}
+#endif
+
+uint32_t cps_crc32c(const void *bytes, size_t count)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("sse4.2"))
+        return ~sum_by_instruction(bytes, count, UINT32_MAX);
+#endif
+    return ~sum_by_tables(bytes, count, UINT32_MAX);
+}
+
+uint32_t cps_crc32c_portable(const void *bytes, size_t count)
+{
+    return ~sum_by_tables(bytes, count, UINT32_MAX);
 }

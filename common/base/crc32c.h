@@ -1,4 +1,4 @@
-/* CRC-32C (Castagnoli; RFC 3720, appendix B.4), the checksum of TensorBoard's records. */
+/* CRC-32C (Castagnoli; RFC 3720, appendix B.4): the checksum of TensorBoard's records and of prepared sets. */
 #ifndef CPS_BASE_CRC32C_H
 #define CPS_BASE_CRC32C_H
 
@@ -7,5 +7,8 @@
 
 /* That of count bytes; 0xe3069283 for "123456789". */
 uint32_t cps_crc32c(const void *bytes, size_t count);
+
+/* The same without the processor's instruction for it. */
+uint32_t cps_crc32c_portable(const void *bytes, size_t count);
 
 #endif

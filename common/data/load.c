@@ -5,7 +5,11 @@
  */
 #include "common/data/load.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "common/data/build.h"
 #include "common/data/input.h"
@@ -18,6 +22,7 @@ struct inputs {
     struct cps_dataset_sources sources;
     char description[sizeof((struct cps_dataset *)0)->description];
     bool decode; /* this rank decodes what needs it */
+    struct cps_prepared prepared;
 };
 
 static void inputs_release(struct inputs *self)
@@ -100,10 +105,23 @@ static enum cps_status open_inputs(struct inputs *self, const struct cps_dataset
         return open_split(self, request);
     if (cps_is_folder(request->path))
         return open_folder(self, request);
-    CPS_TRY(check_no_titles(request, request->path));
-    CPS_TRY(
-        cps_input_open(&self->ratings, request->path, request->latin1, self->decode, &self->sources.ratings));
+    enum cps_status status =
+        cps_input_open(&self->ratings, request->path, request->latin1, self->decode, &self->sources.ratings);
+    if (status != CPS_OK || !cps_prepared_is_one(&self->sources.ratings))
+        CPS_TRY(check_no_titles(request, request->path));
+    CPS_TRY(status);
     snprintf(self->description, sizeof self->description, "ratings in '%.400s'", request->path);
+    return CPS_OK;
+}
+
+/* A prepared set in the place of ratings. */
+static enum cps_status open_prepared(struct inputs *self)
+{
+    if (!cps_prepared_is_one(&self->sources.ratings))
+        return CPS_OK;
+    CPS_TRY(cps_prepared_open(&self->prepared, &self->sources.ratings));
+    self->sources.prepared = &self->prepared;
+    snprintf(self->description, sizeof self->description, "prepared set '%.400s'", self->sources.ratings.path);
     return CPS_OK;
 }
 
@@ -112,13 +130,14 @@ static enum cps_status open_all(struct inputs *self, const struct cps_dataset_re
 {
     CPS_TRY(check_request(request));
     if (request->synthetic) {
+        self->sources.synth = &cps_synth_builtin;
         snprintf(self->description, sizeof self->description,
                  "a built-in synthetic set of MovieLens 100k's shape");
         return CPS_OK;
     }
     CPS_TRY(open_inputs(self, request));
     self->sources.whole = self->ratings.needs_decoding || self->valid.needs_decoding;
-    return CPS_OK;
+    return request->train_path ? CPS_OK : open_prepared(self);
 }
 
 /* What the files are called is no business of build.c. */
@@ -135,8 +154,7 @@ enum cps_status cps_dataset_load(const struct cps_dataset_request *request, stru
     *out = (struct cps_dataset){0};
     enum cps_status status = open_all(&inputs, request);
     if (status == CPS_OK)
-        status = request->synthetic ? cps_dataset_build_synth(request, &cps_synth_builtin, out)
-                                    : cps_dataset_build(request, &inputs.sources, out);
+        status = cps_dataset_build(request, &inputs.sources, out);
     if (status == CPS_OK)
         describe(&inputs, out);
     inputs_release(&inputs);
@@ -161,8 +179,7 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
     *out = (struct cps_dataset){0};
     enum cps_status status = agree(peers, open_all(&inputs, &all));
     if (status == CPS_OK) {
-        status = all.synthetic ? cps_dataset_build_synth_shared(&all, &cps_synth_builtin, sharing, out, shards)
-                               : cps_dataset_build_shared(&all, &inputs.sources, sharing, out, shards);
+        status = cps_dataset_build_shared(&all, &inputs.sources, sharing, out, shards);
         status = agree(peers, status);
     }
     if (status == CPS_OK) {
@@ -172,6 +189,55 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
         for (uint32_t s = 0; s < sharing->shards; s++)
             cps_dataset_release(&shards[s]);
     }
+    inputs_release(&inputs);
+    return status;
+}
+
+/* ---- preparing ---- */
+
+/* What is kept of a file to tell whether it has changed. */
+static enum cps_status note_origin(const char *path, struct cps_prepared_source *out)
+{
+    struct stat info;
+    out->path = realpath(path, NULL);
+    if (!out->path || stat(path, &info) != 0)
+        return cps_fail(CPS_ERR_DATA, "cannot find '%s': %s", path, strerror(errno));
+    out->mtime_ns = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec;
+    return cps_sha256_file(path, CPS_ERR_DATA, &out->bytes, out->sha256);
+}
+
+static enum cps_status prepare(struct inputs *inputs, const struct cps_dataset_request *request,
+                               const char *path, struct cps_dataset *out)
+{
+    const struct cps_dataset_sources *sources = &inputs->sources;
+    const char *paths[CPS_TEXTS] = {sources->titles.path, sources->ratings.path, sources->valid.path};
+    struct cps_prepared_source origin[CPS_TEXTS] = {0};
+    uint32_t count = 0;
+    enum cps_status status = CPS_OK;
+    if (sources->synth)
+        return cps_fail(CPS_ERR_USAGE, "no ratings to prepare: give '--data', or '--train' and '--valid'");
+    if (sources->prepared)
+        return cps_fail(CPS_ERR_USAGE, "'%s' is a prepared set already", sources->ratings.path);
+    for (int i = 0; i < CPS_TEXTS && status == CPS_OK; i++)
+        if (paths[i])
+            status = note_origin(paths[i], &origin[count++]);
+    if (status == CPS_OK)
+        status = cps_dataset_prepare(request, sources, origin, count, path, out);
+    for (uint32_t i = 0; i < count; i++)
+        free(origin[i].path);
+    return status;
+}
+
+enum cps_status cps_dataset_load_and_prepare(const struct cps_dataset_request *request, const char *path,
+                                             struct cps_dataset *out)
+{
+    struct inputs inputs = {.decode = true};
+    *out = (struct cps_dataset){0};
+    enum cps_status status = open_all(&inputs, request);
+    if (status == CPS_OK)
+        status = prepare(&inputs, request, path, out);
+    if (status == CPS_OK)
+        describe(&inputs, out);
     inputs_release(&inputs);
     return status;
 }

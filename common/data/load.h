@@ -19,4 +19,9 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
                                         const struct cps_sharing *sharing, struct cps_dataset *out,
                                         struct cps_dataset *shards);
 
+/* Reads what request asks for and writes it to path as a prepared set; *out has all but samples. The split is
+ * not part of a set: request's valid_pct and seed are not looked at. Not collective. */
+enum cps_status cps_dataset_load_and_prepare(const struct cps_dataset_request *request, const char *path,
+                                             struct cps_dataset *out);
+
 #endif

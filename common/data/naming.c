@@ -82,3 +82,50 @@ enum cps_status cps_naming_apply(struct cps_naming *self, const struct cps_ids *
     self->movie_rows = 0;
     return apply_titles(self, items, out);
 }
+
+/* The ids that name the rows of a vocabulary, row 0 apart. */
+static enum cps_status ids_of(const struct cps_vocabulary *names, struct cps_ids *out)
+{
+    for (uint32_t row = 1; row < names->rows; row++) {
+        uint64_t length;
+        uint32_t number;
+        const char *name = cps_vocabulary_name(names, row, &length);
+        CPS_TRY(cps_ids_add(out, name, length, &number));
+    }
+    return CPS_OK;
+}
+
+static enum cps_status rename_column(struct cps_vocabulary *names, uint32_t *given_rows, uint32_t **row_of)
+{
+    struct cps_ids ids = {0};
+    struct cps_vocabulary renamed;
+    uint32_t given = *given_rows, *rows = NULL;
+    *given_rows = 0;
+    if (given == 0 || given == names->rows)
+        return CPS_OK;
+    enum cps_status status = ids_of(names, &ids);
+    if (status == CPS_OK && cps_vocabulary_ids_are_rows(&ids, given)) {
+        status = cps_alloc("rows", names->rows, sizeof **row_of, row_of);
+        if (status == CPS_OK)
+            status = cps_vocabulary_of_rows(&ids, given, &renamed, &rows);
+        if (status == CPS_OK) {
+            for (uint32_t row = 1; row < names->rows; row++)
+                (*row_of)[row] = rows[row - 1];
+            cps_vocabulary_release(names);
+            *names = renamed;
+            *given_rows = given;
+        }
+    }
+    free(rows);
+    cps_ids_release(&ids);
+    return status;
+}
+
+enum cps_status cps_naming_rename(struct cps_naming *self, struct cps_dataset *set)
+{
+    CPS_TRY(rename_column(&set->users, &self->user_rows, &self->user_row));
+    if (!set->titled)
+        return rename_column(&set->movies, &self->movie_rows, &self->movie_row);
+    self->movie_rows = 0;
+    return CPS_OK;
+}

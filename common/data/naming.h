@@ -18,6 +18,11 @@ struct cps_naming {
 /* Fills the vocabularies of *out and the rows of self. Release self in any case. */
 enum cps_status cps_naming_apply(struct cps_naming *self, const struct cps_ids *users,
                                  const struct cps_ids *items, struct cps_dataset *out);
+
+/* The same for a set whose rows are named already: rows for ids of users, and of movies where they have no
+ * titles, if rows are given that fit. Replaces vocabularies of *set; user_row and movie_row are of rows, NULL
+ * where they stay as they are. */
+enum cps_status cps_naming_rename(struct cps_naming *self, struct cps_dataset *set);
 void cps_naming_release(struct cps_naming *self);
 
 #endif

@@ -33,11 +33,16 @@ void cps_part_release(struct cps_part *self)
     cps_rating_list_release(&self->list);
     free(self->user_number);
     free(self->item_number);
-    self->user_number = self->item_number = NULL;
+    free(self->places);
+    self->user_number = self->item_number = self->places = NULL;
 }
 
-enum cps_status cps_part_places(const struct cps_part *self, uint32_t **out)
+enum cps_status cps_part_places(struct cps_part *self, uint32_t **out)
 {
+    *out = self->places;
+    self->places = NULL;
+    if (*out)
+        return CPS_OK;
     CPS_TRY(cps_alloc("places", self->list.count, sizeof **out, out));
     for (uint64_t i = 0; i < self->list.count; i++)
         (*out)[i] = (uint32_t)(i < self->first_count ? self->first_place + i

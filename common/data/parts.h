@@ -27,6 +27,7 @@ struct cps_part {
     uint64_t first_place, second_place;  /* places of the first rating of either file here */
     uint64_t first_total, second_total;  /* ratings of all ranks */
     uint32_t *user_number, *item_number; /* of each id of the part, in the numbering of the whole; NULL alone */
+    uint32_t *places;                    /* of the ratings, where they are not in order; else NULL */
     uint32_t user_count, item_count;     /* of those ids */
 };
 
@@ -38,8 +39,8 @@ struct cps_part {
 enum cps_status cps_part_join(struct cps_part *self, const struct cps_peers *peers, enum cps_status status,
                               bool may_read_again, struct cps_fingerprint_reading *digests, bool *again);
 
-/* The places of the ratings in list. *out is the caller's to free. */
-enum cps_status cps_part_places(const struct cps_part *self, uint32_t **out);
+/* The places of the ratings in list, which self gives away. *out is the caller's to free. */
+enum cps_status cps_part_places(struct cps_part *self, uint32_t **out);
 
 void cps_part_release(struct cps_part *self);
 

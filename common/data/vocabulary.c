@@ -36,6 +36,23 @@ void cps_vocabulary_release(struct cps_vocabulary *self)
     *self = (struct cps_vocabulary){0};
 }
 
+enum cps_status cps_vocabulary_copy(const struct cps_vocabulary *from, struct cps_vocabulary *out)
+{
+    uint64_t bytes = from->offsets[from->rows], *offsets = NULL;
+    char *text = NULL;
+    enum cps_status status = cps_alloc("names", (size_t)from->rows + 1, sizeof *offsets, &offsets);
+    if (status == CPS_OK)
+        status = cps_alloc("names", bytes + 1, 1, &text);
+    if (status != CPS_OK) {
+        free(offsets);
+        return status;
+    }
+    memcpy(offsets, from->offsets, ((size_t)from->rows + 1) * sizeof *offsets);
+    memcpy(text, from->text, bytes);
+    *out = (struct cps_vocabulary){.rows = from->rows, .text = text, .offsets = offsets};
+    return CPS_OK;
+}
+
 const char *cps_vocabulary_name(const struct cps_vocabulary *self, uint32_t row, uint64_t *length)
 {
     *length = self->offsets[row + 1] - self->offsets[row];

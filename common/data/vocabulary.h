@@ -20,6 +20,9 @@
 
 void cps_vocabulary_release(struct cps_vocabulary *self);
 
+/* A copy that owns its names. */
+enum cps_status cps_vocabulary_copy(const struct cps_vocabulary *from, struct cps_vocabulary *out);
+
 /* Makes rows of the ids for which used is true (NULL: of all). *row_of, of ids->count
  * entries, 0 for unused ids, is the caller's to free. Both outputs are set only on
  * success. */

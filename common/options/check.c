@@ -124,6 +124,14 @@ static enum cps_status check_train(struct cps_options *self)
     return CPS_OK;
 }
 
+static enum cps_status check_prepare(struct cps_options *self)
+{
+    CPS_TRY(check_data(self));
+    if (self->out)
+        return CPS_OK;
+    return cps_fail(CPS_ERR_USAGE, "'collab-ps prepare' needs '--out FILE', the set to write");
+}
+
 static enum cps_status check_synth(const struct cps_options *self)
 {
     if (!self->out)
@@ -193,6 +201,8 @@ enum cps_status cps_options_check(struct cps_options *self)
         return check_synth(self);
     case CPS_COMMAND_TRAIN:
         return check_train(self);
+    case CPS_COMMAND_PREPARE:
+        return check_prepare(self);
     case CPS_COMMAND_DATA:
         return check_data(self);
     default: /* what a replayed run is told is checked once the record was adopted */

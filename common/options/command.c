@@ -19,6 +19,13 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
     [CPS_COMMAND_TRAIN] = {.summary = "Train a model; what is done when no command is named",
                            .text = cps_page_promise},
     [CPS_COMMAND_SYNTH] = {.summary = "Write a synthetic set of ratings"},
+    [CPS_COMMAND_PREPARE] =
+        {.summary = "Read a set of ratings once and for all, into a file that --data maps",
+         .text =
+             "Reads a set of ratings and writes it, with its ids and titles, to a file that --data takes in "
+             "place of it: nothing is parsed then, and every rank reads its part alone. The loss curve is that "
+             "of the text. A rating takes 8 bytes. How to split is not part of the set. Training refuses a "
+             "prepared set whose text has changed since."},
     [CPS_COMMAND_REPLAY] =
         {.operand = "RUN",
          .summary = "Train again as RUN/run.json says and compare the losses, step by step",

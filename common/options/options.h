@@ -24,6 +24,7 @@
 #define CPS_COMMAND_MAP(X)                                                                                     \
     X(TRAIN, "train")                                                                                          \
     X(SYNTH, "synth")                                                                                          \
+    X(PREPARE, "prepare")                                                                                      \
     X(REPLAY, "replay")                                                                                        \
     X(COMPARE, "compare")                                                                                      \
     X(EXPERIMENT, "experiment")                                                                                \

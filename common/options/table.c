@@ -27,8 +27,11 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
 #define DECIDES(what) .decides = CPS_DECIDES_##what
 #define READ .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), .group = CPS_GROUP_DATA
+#define SOURCE                                                                                                 \
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE), .group = CPS_GROUP_DATA
 #define FORM                                                                                                   \
-    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(EVALUATE), .group = CPS_GROUP_DATA
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | CPS_FOR(EVALUATE),       \
+    .group = CPS_GROUP_DATA
 #define LISTS (CPS_FOR(RECOMMEND) | CPS_FOR(FOLD_IN) | CPS_FOR(SIMILAR) | CPS_FOR(BIASES))
 #define PRINTS (LISTS | CPS_FOR(PREDICT) | CPS_FOR(EVALUATE) | CPS_FOR(MAP))
 #define USES (PRINTS | CPS_FOR(EXPORT))
@@ -38,19 +41,20 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define LATER(name) (1u << CPS_##name)
 
 const struct cps_option cps_option_table[] = {
-    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(data),
+    {"data", .argument = "PATH", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(data),
      .help = "A folder in a MovieLens layout (100k, 1M, 10M, 20M, 25M, 32M, latest) or one ratings file "
-             "(csv, tsv, '::', with or without a header). When not given: data/ml-100k, else a built-in "
+             "(csv, tsv, '::', with or without a header), or a set that 'collab-ps prepare' wrote. When not "
+             "given: data/ml-100k, else a built-in "
              "synthetic set of its shape"},
-    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, READ, DECIDES(DATA), FIELD(item_key),
+    {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, SOURCE, DECIDES(DATA), FIELD(item_key),
      .fallback = "auto", .choices = item_keys,
      .help = "What makes two ratings speak of the same item; auto is the title where the layout has titles"},
     {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, READ, DECIDES(DATA), FIELD(valid_pct),
      .fallback = "0.2", .high = 1, .below_high = true,
      .help = "Share of the ratings drawn for validation, from 0 to below 1"},
-    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(train),
+    {"train", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(train),
      .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
-    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, READ, DECIDES(DATA), FIELD(valid),
+    {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(valid),
      .help = "Ratings to validate on; with --train"},
     {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(user_column),
      .help = "Header name or 1-based position of the user ids in a ratings file; found when not given"},
@@ -171,8 +175,8 @@ const struct cps_option cps_option_table[] = {
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
     {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, .group = CPS_GROUP_RUN,
-     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | USES, FIELD(log_level), .fallback = "info",
-     .choices = log_levels, .help = "How much to say on standard error"},
+     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | USES, FIELD(log_level),
+     .fallback = "info", .choices = log_levels, .help = "How much to say on standard error"},
     {"config", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(config),
      .help = "Read options from this file, lines of 'name = value'; may be repeated, the later file wins"},
 
@@ -224,6 +228,8 @@ const struct cps_option cps_option_table[] = {
      .help = "Ratings of the set; no more than users times movies"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, SYNTH, FIELD(seed), .fallback = "42",
      .help = "Makes every number of the set"},
+    {"out", .argument = "FILE", .type = CPS_OPTION_STRING, .commands = CPS_FOR(PREPARE),
+     .group = CPS_GROUP_DATA, FIELD(out), .help = "File to write the prepared set to; always needed"},
     {"out", .argument = "DIR", .type = CPS_OPTION_STRING, SYNTH, FIELD(out),
      .help = "Folder to write ratings.csv and movies.csv into; always needed"},
 

@@ -7,6 +7,7 @@
 #include "common/cluster/launcher.h"
 #include "common/data/synth.h"
 #include "common/options/command.h"
+#include "deploy/cli/prepare.h"
 #include "deploy/cli/replay.h"
 #include "deploy/cli/resume.h"
 #include "deploy/cli/script.h"
@@ -92,6 +93,8 @@ static int run_command(struct cps_options *options)
         return 0;
     case CPS_COMMAND_SYNTH:
         return write_synthetic(options);
+    case CPS_COMMAND_PREPARE:
+        return use(options, cps_prepare);
     case CPS_COMMAND_REPLAY:
         return cps_replay(options);
     case CPS_COMMAND_COMPARE:

@@ -120,6 +120,8 @@ static void checksum_is_crc32c(void **state)
         bytes[i] = i;
     assert_int_equal(cps_crc32c(bytes, 32), 0x46dd794eu);
     assert_int_equal(cps_crc32c(bytes + 1, 7), 0xbd3a64dcu);
+    for (size_t count = 0; count <= 32; count++)
+        assert_int_equal(cps_crc32c(bytes, count), cps_crc32c_portable(bytes, count));
 }
 
 static void a_file_begins_with_version_and_options(void **state)
