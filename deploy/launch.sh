@@ -10,8 +10,7 @@
 # * SIGINT, SIGTERM and SIGHUP reach the ranks as SIGUSR2, which mpirun forwards: they save what they can and end
 #   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
 # * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (20).
-# * Exit codes are those of the program: a rank that was killed is 4 (a peer was lost), one that crashed 70 (internal
-#   error), a job that was told to end and had to be killed 125. The last line says why where no rank could.
+# * Exit codes are those of the program: a rank that was killed or crashed is 4 (a peer was lost), a job that was told to end and had to be killed 125. The last line says why where no rank could.
 # * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
 # shellcheck shell=bash
 
@@ -78,17 +77,9 @@ launch_map() {
     shift
     if [ "$code" -gt 128 ]; then
         name=$(kill -l $((code - 128)) 2>/dev/null || echo $((code - 128)))
-        case "$name" in
-        SEGV | ABRT | BUS | FPE | ILL)
-            launch_say "a rank crashed (SIG$name)"
-            return 70
-            ;;
-        *)
-            [ "$launch_signals" -eq 0 ] || return 125
-            launch_say "a rank was killed (SIG$name)"
-            return 4
-            ;;
-        esac
+        [ "$launch_signals" -eq 0 ] || return 125
+        launch_say "a rank was lost: $(case "$name" in SEGV | ABRT | BUS | FPE | ILL) echo crashed ;; *) echo killed ;; esac) by SIG$name"
+        return 4
     fi
     # 1 is what mpirun says of itself; of the program only where it compares.
     if [ "$code" -eq 1 ] && [[ ! " $* " =~ \ (replay|compare|experiment)\  ]]; then

@@ -42,6 +42,8 @@ static enum cps_status map_open_file(struct cps_file_map *self, const char *path
     if (size == 0)
         return CPS_OK;
     void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED && errno == ENOMEM)
+        return cps_fail_memory(path, size);
     if (data == MAP_FAILED)
         return cps_fail(fail_as, "cannot map '%s': %s", path, strerror(errno));
     *self = (struct cps_file_map){.data = data, .size = size};

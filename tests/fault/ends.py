@@ -112,7 +112,7 @@ CAUSES = {
     "SIGTERM to a worker's rank": (signalled(signal.SIGTERM, "worker"), JOBS, {"mpirun": 75, "launch.sh": 4}),
     "SIGKILL to the coordinator's rank": (signalled(signal.SIGKILL, "coordinator"), JOBS, {"mpirun": 137, "launch.sh": 4}),
     "SIGKILL to a worker's rank": (signalled(signal.SIGKILL, "worker"), JOBS, {"mpirun": 137, "launch.sh": 4}),
-    "SIGSEGV of a server's rank": (signalled(signal.SIGSEGV, "server"), JOBS, {"mpirun": 139, "launch.sh": 70}),
+    "SIGSEGV of a server's rank": (signalled(signal.SIGSEGV, "server"), JOBS, {"mpirun": 139, "launch.sh": 4}),
     "a worker's rank is stopped": (signalled(signal.SIGSTOP, "worker"), JOBS, {"*": 4}),
     "a rank is stopped in MPI_Init": (stopped_early, JOBS, {"*": 4}),
     "SIGINT while loading": (loading, ALL, {"*": 125, "mpirun": 1}),
@@ -120,7 +120,7 @@ CAUSES = {
     "a full disk": (full_disk, ALL, {"*": 6}),
     "ulimit -f 4": (limited("ulimit -f 4"), ALL, {"*": 6}),
     "ulimit -n 24": (limited("ulimit -n 24"), JOBS, {"*": 2}),
-    "ulimit -v 30000": (limited("ulimit -v 30000"), ("alone",), {"*": 71}),
+    "ulimit -v 24000": (limited("ulimit -v 24000"), ("alone",), {"*": 71}),
 }
 SHORT_LIST = {"SIGTERM": ("launch.sh", "mpi"), "SIGKILL to a worker's rank": ("launch.sh", "tcp"),
               "SIGTERM to a worker's rank": ("mpirun", "tcp"), "SIGINT while loading": ("alone", None),
@@ -128,35 +128,43 @@ SHORT_LIST = {"SIGTERM": ("launch.sh", "mpi"), "SIGKILL to a worker's rank": ("l
               "ulimit -n 24": ("mpirun", "tcp"), "a rank is stopped in MPI_Init": ("launch.sh", "mpi")}
 
 
-def segments():
-    return {path.name for path in Path("/dev/shm").glob("*") if re.match(r"vader_segment|collab-ps", path.name)}
+def job_folders():
+    return {path.name for path in Path("/dev/shm").glob("collab-ps.*")}
 
 
 def last_line(run):
-    lines = [line for line in (run.stdout or "").splitlines() + run.stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if "error: " in line]
+    lines = [line for line in run.stderr.splitlines() + (run.stdout or "").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("collab-ps: error: ")]
     text = (errors or lines or [""])[-1].removeprefix("collab-ps: ")
-    text = re.sub(r"'/tmp[^']*/", "'…/", text)
-    return re.sub(r"(step|for) [\d.]+", r"\1 N", text)
+    text = re.sub(r"'/[^']*/", "'…/", re.sub(r"^(time|\[).*", r"\1 …", text))
+    return re.sub(r"(step|for) [\d.]+", r"\1 N", text).replace("|", "/")
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def try_end(cause, launcher, transport):
     """(exit code, last line, run.json's state and exit code, what is left behind)."""
     with tempfile.TemporaryDirectory() as name:
         case = Case(Path(name), launcher, transport)
-        before = segments()
+        before = job_folders()
         process = CAUSES[cause][0](case)
         pids = launch.descendants(process.pid)
         run = launch.finish(process, SECONDS)
-        time.sleep(0.3)
+        time.sleep(1.5)
         record = refusal.state_of(case.out)
-        left = [f"process {pid}" for pid in pids if os.path.exists(f"/proc/{pid}/fd")]
-        left += refusal.half_written(case.out)
-        left += ["shared memory"] * bool(segments() - before) if launcher == "launch.sh" else []
+        left = ["ranks"] * any(is_alive(pid) for pid in pids)
+        left += [re.sub(r"\d+\.tmp", "N.tmp", name) for name in refusal.half_written(case.out)]
+        left += ["shared memory"] * bool(job_folders() - before) if launcher == "launch.sh" else []
         subprocess.run(["umount", case.folder / "disk"], capture_output=True, check=False)
         state = f"{record['state'].split(':')[0]}, {record['exit_code']}" if record else "none"
         for pid in pids:
-            if os.path.exists(f"/proc/{pid}/fd"):
+            if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
     return run, last_line(run), state, ", ".join(left) or "nothing"
 

@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/drive/driver.h"
+#include "common/drive/ending.h"
 
 enum { NODES = 3, ROUNDS = 100000 };
 
@@ -297,6 +298,32 @@ static void others_do_not_speak_for_the_coordinator(void **state)
     cps_buffer_pool_destroy(&pool);
 }
 
+/* The first error is the one that is told, in words that were set aside for it. */
+static void an_ending_needs_no_memory_and_keeps_the_first_error(void **state)
+{
+    (void)state;
+    struct cps_ending ending;
+    struct cps_message first = {.kind = CPS_MESSAGE_FAIL}, second = {.kind = CPS_MESSAGE_STOP};
+    struct cps_buffer_pool *pool;
+    check_ok(cps_buffer_pool_create(&pool));
+    check_ok(cps_ending_init(&ending, pool));
+    check_int(cps_ending_recall(&ending), CPS_OK, "nothing so far");
+    cps_hint(cps_fail(CPS_ERR_MEMORY, "out of it"), "buy some");
+    cps_ending_note(&ending, CPS_ERR_MEMORY);
+    cps_fail(CPS_ERR_PEER, "something else");
+    cps_ending_note(&ending, CPS_ERR_PEER);
+    cps_ending_say(&ending, &first);
+    cps_ending_say(&ending, &second);
+    assert_ptr_equal(first.payload, second.payload);
+    check_fails(cps_message_end(&second), CPS_ERR_MEMORY, "out of it");
+    assert_string_equal(cps_error_hint(), "buy some");
+    check_fails(cps_ending_recall(&ending), CPS_ERR_MEMORY, "out of it");
+    cps_message_release(&first);
+    cps_message_release(&second);
+    cps_ending_release(&ending);
+    cps_buffer_pool_destroy(&pool);
+}
+
 static void a_stop_with_an_error_is_the_ranks_own(void **state)
 {
     (void)state;
@@ -336,6 +363,7 @@ int main(void)
         cmocka_unit_test(interrupts_are_the_coordinators),
         cmocka_unit_test(hearts_beat_every_second),
         cmocka_unit_test(silence_of_the_coordinator_ends_a_rank),
+        cmocka_unit_test(an_ending_needs_no_memory_and_keeps_the_first_error),
         cmocka_unit_test(time_away_is_not_silence),
         cmocka_unit_test(a_stop_with_an_error_is_the_ranks_own),
         cmocka_unit_test(others_do_not_speak_for_the_coordinator),
