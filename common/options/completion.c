@@ -13,7 +13,7 @@ static enum cps_status add_names(struct cps_text *out, enum cps_command command)
     CPS_TRY(cps_text_add(out, "    %s) names='", cps_command_names[command]));
     for (size_t i = 0; i < cps_option_count; i++) {
         const struct cps_option *option = &cps_option_table[i];
-        if (!(option->commands >> command & 1))
+        if (option->hidden || !(option->commands >> command & 1))
             continue;
         CPS_TRY(cps_text_add(out, "--%s ", option->name));
         if (option->type == CPS_OPTION_FLAG)
@@ -126,7 +126,8 @@ enum cps_status cps_page_completion(const struct cps_page_script *scripts, struc
     CPS_TRY(add_runs(out));
     CPS_TRY(cps_text_add(out, "    case $before in\n"));
     for (size_t i = 0; i < cps_option_count; i++)
-        CPS_TRY(add_values(out, &cps_option_table[i]));
+        if (!cps_option_table[i].hidden)
+            CPS_TRY(add_values(out, &cps_option_table[i]));
     CPS_TRY(cps_text_add(out, "    esac\n    ((COMP_CWORD == 1)) && names+=' "));
     for (size_t i = 0; cps_command_names[i]; i++)
         CPS_TRY(cps_text_add(out, "%s ", cps_command_names[i]));

@@ -59,7 +59,7 @@ static enum cps_status add_group(struct cps_text *out, enum cps_option_group gro
     bool titled = false;
     for (size_t i = 0; i < cps_option_count; i++) {
         const struct cps_option *option = &cps_option_table[i];
-        if (option->group != group || !(option->commands & commands))
+        if (option->group != group || option->hidden || !(option->commands & commands))
             continue;
         if (!titled) {
             const char *owner = commands == CPS_FOR_ALL ? cps_option_group_owner(group) : "";

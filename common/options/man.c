@@ -49,7 +49,7 @@ static enum cps_status add_options(struct cps_text *out)
     for (int group = 0; group < CPS_GROUP_COUNT; group++) {
         CPS_TRY(cps_text_add(out, ".SS %s\n", cps_option_group_title((enum cps_option_group)group)));
         for (size_t i = 0; i < cps_option_count; i++) {
-            if ((int)cps_option_table[i].group == group)
+            if ((int)cps_option_table[i].group == group && !cps_option_table[i].hidden)
                 CPS_TRY(add_option(out, &cps_option_table[i]));
         }
     }

@@ -50,10 +50,6 @@ enum cps_status cps_page_describe(const struct cps_option *option, struct cps_te
     if (option->choices) {
         CPS_TRY(cps_text_add(out, " ("));
         CPS_TRY(cps_option_choices(option, out));
-        for (unsigned i = 0, told = 0; option->choices[i]; i++) {
-            if (option->later >> i & 1)
-                CPS_TRY(cps_text_add(out, "%s%s", told++ ? " and " : "; not yet: ", option->choices[i]));
-        }
         CPS_TRY(cps_text_add(out, ")"));
     }
     bool shown = option->fallback && option->type != CPS_OPTION_FLAG;

@@ -94,7 +94,8 @@ const struct cps_option cps_option_table[] = {
              "where users.tsv and movies.tsv lie beside it, new ids get fresh rows"},
 
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
-     .fallback = "5", .low = 1, .high = 1000000, .help = "Passes over the training ratings"},
+     .fallback = "5", .low = 1, .high = 1000000,
+     .help = "Passes over the training ratings. Losses are mean squared errors (MSE)"},
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
      .fallback = "5e-3", .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
     {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),
@@ -107,11 +108,13 @@ const struct cps_option cps_option_table[] = {
      .help = "Ratings in a step, over all workers together"},
     {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(optimizer), .fallback = "adam", .choices = optimizers,
-     .help = "adam moves every weight at every step, touched or not, as dense AdamW does; adagrad keeps one "
-             "sum a row"},
+     .help = "adam is AdamW: every weight moves at every step, rated or not. sgd is plain, without momentum. "
+             "adagrad "
+             "divides the rate by the root of a sum per row: of the mean squared gradients of its factors, and "
+             "of its bias"},
     {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(schedule), .fallback = "one-cycle", .choices = schedules,
-     .help = "How the learning rate moves over the run; one-cycle moves the momentum as well"},
+     .help = "How the learning rate moves over the run; one-cycle moves adam's momentum as well"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, .group = CPS_GROUP_TRAINING,
      .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
      .help = "Makes the split, the initial values and the order of the ratings"},
@@ -127,10 +130,11 @@ const struct cps_option cps_option_table[] = {
      .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
     {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
      FIELD(consistency), .fallback = "bsp", .choices = consistencies,
-     .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP),
+     .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP), .hidden = true,
      .help = "bsp: every worker sees every step before it; the curve depends on no rank"},
     {"staleness", .argument = "STEPS", .type = CPS_OPTION_COUNT, TRAIN(RANKS), DECIDES(CURVE), FIELD(staleness),
-     .fallback = "0", .high = 65535, .help = "How far a worker may run ahead, with --consistency ssp"},
+     .fallback = "0", .high = 65535, .hidden = true,
+     .help = "How far a worker may run ahead, with --consistency ssp"},
     {"transport", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(transport),
      .fallback = "auto", .choices = transports,
      .help = "What carries rows and gradients; auto is mpi within a host, tcp between hosts"},

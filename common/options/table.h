@@ -61,6 +61,7 @@ struct cps_option {
     bool above_low, below_high;
     const char *const *choices; /* names by enum value, ended by NULL */
     unsigned later;             /* choices not available yet, as bits */
+    bool hidden;                /* no page names it: what it is for is not available yet */
     const char *help;           /* one or two sentences, no default, no full stop */
 };
 

@@ -18,6 +18,7 @@
 #include <zmq.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/exchange.h"
@@ -297,9 +298,22 @@ static enum cps_status load(struct rank *self)
                              self->options->init ? &self->start_file : NULL, &self->plan);
 }
 
+/* Options about ranks do nothing where a launcher has started none. */
+static void warn_of_idle_options(const struct rank *self)
+{
+    static const char *const names[] = {"servers", "workers", "transport", "interface", "port"};
+    for (size_t i = 0; self->cluster->ranks == 1 && i < sizeof names / sizeof names[0]; i++)
+        if (cps_options_source(self->options, names[i]) == CPS_SOURCE_COMMAND_LINE)
+            cps_warn(
+                "'--%s' makes no ranks: this is one process in every role; 'mpirun -n N collab-ps …' starts N "
+                "ranks",
+                names[i]);
+}
+
 /* Shows on a terminal that something is going on. */
 static enum cps_status load_aloud(struct rank *self)
 {
+    warn_of_idle_options(self);
     if (self->cluster->rank == 0)
         cps_loading_begin(&self->loading, &self->terminal, stderr, self->options->progress, cps_clock_ns());
     enum cps_status status = load(self);

@@ -86,7 +86,9 @@ static enum cps_status diverged(const struct cps_table *table, uint32_t row, uin
              "training diverged at step %llu: the gradient or a weight of %s row %u is out of range",
              (unsigned long long)step - 1, is_user ? "user" : "movie",
              is_user ? key : key - table->plan.user_rows);
-    return cps_hint(CPS_ERR_DIVERGED, "lower --lr-max, or give the predictions a range with --y-range");
+    return cps_hint(CPS_ERR_DIVERGED, table->plan.has_range
+                                          ? "lower --lr-max"
+                                          : "lower --lr-max, or give the predictions a range with --y-range");
 }
 
 static enum cps_status make_room(struct cps_gradients *self, const struct cps_table *table, size_t pushed)

@@ -173,8 +173,9 @@ static void assert_page_names_options(const char *page, unsigned commands)
     for (size_t i = 0; i < cps_option_count; i++) {
         char name[64];
         snprintf(name, sizeof name, "--%s", cps_option_table[i].name);
-        if ((cps_option_table[i].commands & commands) && !strstr(page, name))
-            fail_msg("'%s' is missing", name);
+        bool hidden = cps_option_table[i].hidden;
+        if ((cps_option_table[i].commands & commands) && !hidden == !strstr(page, name))
+            fail_msg("'%s' is %s", name, hidden ? "named, though it is not available" : "missing");
     }
 }
 
