@@ -2,7 +2,7 @@
  * What went wrong, and the one sentence about it.
  *
  * A fallible function returns an enum cps_status. The first to detect an error
- * says why with cps_fail(), which keeps the sentence for whoever ends the run;
+ * says why with cps_fail(), which keeps the sentence for the code that ends the run;
  * callers only propagate the status. Nothing is printed on the way, so that of
  * eight ranks that meet the same broken file, one speaks.
  *

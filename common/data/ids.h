@@ -50,7 +50,7 @@ bool cps_id_to_integer(const char *text, size_t length, uint64_t *value);
 /* Writes value's digits, no NUL; returns how many. */
 size_t cps_id_from_integer(uint64_t value, char out[CPS_ID_INTEGER_BYTES]);
 
-/* A hash of the id as text, the same for every spelling of its life: the shard of a
+/* A hash of the id's text, stable across builds: the shard of a
  * user is this modulo the shards. */
 uint64_t cps_id_hash(const char *text, size_t length);
 

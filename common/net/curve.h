@@ -1,6 +1,6 @@
 /*
  * Keys of a run. Every rank makes a pair (X25519), keeps the secret half in its memory and hands the public one
- * out over MPI, which is readable to whoever is on the network. With them
+ * out over MPI, which anyone on the network can read. With them
  * - rank 0 seals for each rank what all share: the id and the key of the run;
  * - ZeroMQ encrypts (CurveZMQ, RFC 26) and each rank knows the others.
  * Nothing of it is written down or printed.

@@ -37,7 +37,7 @@ enum cps_option_group {
 #define CPS_FOR(command) (1u << CPS_COMMAND_##command)
 #define CPS_FOR_ALL ((1u << CPS_COMMAND_COUNT) - 1)
 
-/* What an option has a say in. Whoever adopts, records or compares options asks this alone. */
+/* What an option decides: the one place that adopting, recording and comparing options rely on. */
 enum cps_option_decides {
     CPS_DECIDES_NOTHING, /* no bit of a curve: ranks, transport, records */
     CPS_DECIDES_CURVE,

@@ -1,5 +1,5 @@
 /*
- * Values by type. Whoever finds a setting (argv, environment, option file, defaults)
+ * Values by type. The code that finds a setting (argv, environment, option file, defaults)
  * brings its text here, so that a value means the same wherever it is written and the
  * record of a run reads back to the same bits.
  */

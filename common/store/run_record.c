@@ -269,7 +269,7 @@ static json_t *start_value(const struct cps_run_record *record)
     return object;
 }
 
-/* An earlier one. Whoever was killed could not say so. */
+/* An earlier start; a process that was killed could not record its end. */
 static json_t *former_start_value(const json_t *start)
 {
     json_t *copy = json_deep_copy(start);

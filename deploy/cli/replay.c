@@ -2,7 +2,7 @@
  * Replaying a run: its record says how it was trained, the trainer trains, and the two folders
  * are compared.
  *
- *   RUN/run.json -> options -> cps_train() -> a run folder, --out or one for the time being
+ *   RUN/run.json -> options -> cps_train() -> a run folder, --out or a temporary one
  *   RUN ------------------------------------+-> parting -> "same: …" or "differs: …"
  *
  * The new run is written down as any other and read back, so that what is compared is what a
@@ -45,7 +45,7 @@ static enum cps_status make_scratch(struct replay *self, struct cps_options *opt
     int length = snprintf(self->scratch, sizeof self->scratch, "%s/collab-ps-replay-XXXXXX",
                           parent && parent[0] ? parent : "/tmp");
     if (length < 0 || (size_t)length >= sizeof self->scratch || !mkdtemp(self->scratch)) {
-        cps_fail(CPS_ERR_STORAGE, "cannot make a folder for the time being, '%.200s': %s", self->scratch,
+        cps_fail(CPS_ERR_STORAGE, "cannot make a temporary folder '%.200s': %s", self->scratch,
                  strerror(errno));
         self->scratch[0] = '\0';
         return CPS_ERR_STORAGE;

@@ -350,8 +350,7 @@ static bool encrypts(const struct rank *self)
     enum cps_option_encrypt asked = self->options->encrypt;
     bool between_hosts = !self->cluster->one_host;
     if (asked == CPS_OPTION_ENCRYPT_OFF && between_hosts && self->cluster->rank == 0)
-        cps_warn(
-            "'--encrypt off': whoever is on the network between the hosts can read ids, ratings and weights");
+        cps_warn("'--encrypt off': anyone on the network between the hosts can read ids, ratings and weights");
     return asked == CPS_OPTION_ENCRYPT_ON || (asked == CPS_OPTION_ENCRYPT_AUTO && between_hosts);
 }
 
@@ -715,7 +714,7 @@ static enum cps_status run(struct rank *self)
     return judge(self, agreed, status);
 }
 
-/* One rank speaks for all: the first, or whoever lost it. */
+/* One rank reports the error for all: the first, or the one that lost it. */
 static void report_error(const struct rank *self, enum cps_status status)
 {
     if (status != CPS_DIFFERS && (self->cluster->rank == 0 || status == CPS_ERR_PEER))

@@ -8,7 +8,7 @@
 #include "server/coordinator/coordinator.h"
 #include "server/record/recorder.h"
 
-/* Whoever has a say in how a run begins and ends. Every rank has it, or none; its functions are
+/* Hooks by which another command, replay, alters a run. Every rank has them, or none; they are
  * called on the first rank alone, and an error of theirs is that of all ranks. */
 struct cps_train_director {
     void *context;

@@ -44,7 +44,7 @@ struct cps_start_result {
     uint64_t sample_bytes; /* memory the workers' ratings take */
 };
 
-/* Whoever records and shows a run. An error ends the run with it. What on_start, on_rows and on_complete begin
+/* Records and shows a run. An error ends the run with it. What on_start, on_rows and on_complete begin
  * may take its time: the run goes on, and what they were given stays, until poll says it is no longer busy. */
 struct cps_observer {
     void *context;

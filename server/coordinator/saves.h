@@ -1,6 +1,6 @@
 /*
  * Checkpoints, from the coordinator's side: which step is saved, when all that belongs to
- * it is there, and its rows on their way from the servers to whoever writes them.
+ * it is there, and its rows on their way from the servers to the sink that writes them.
  *
  *     due by the plan  --------------------------------+
  *     asked for (a signal): HOLD -> all say where they  |
