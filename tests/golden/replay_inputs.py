@@ -215,7 +215,7 @@ def check_ranks(check, place):
 # ---- what is left, and what is said ----
 
 def check_scratch(check, place):
-    """The folder for the time being is neither named nor left, however the replay ends."""
+    """The temporary folder is neither named nor left, however the replay ends."""
     scratch = place / "tmp"
     scratch.mkdir()
     os.environ["TMPDIR"] = str(scratch)
@@ -237,7 +237,7 @@ def check_scratch(check, place):
         check.equal(f"{name}: exit code", ended.code, refusal.INTERRUPTED)
         check.equal(f"{name}: nothing is left", list(scratch.iterdir()), [])
     os.environ["TMPDIR"] = str(place / "absent")
-    refusal.refuses(check, "nowhere to train", ["replay", "split"], refusal.STORAGE, "cannot make a folder for the time being",
+    refusal.refuses(check, "nowhere to train", ["replay", "split"], refusal.STORAGE, "cannot make a temporary folder",
                     place, cwd=place)
     del os.environ["TMPDIR"]
 
