@@ -11,6 +11,7 @@
 
 #include "common/base/text.h"
 #include "common/data/build.h"
+#include "common/data/ratings.h"
 
 struct input {
     const char *ratings;
@@ -130,6 +131,27 @@ static void every_form_is_read(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         check_samples(cases[i].name, &cases[i].input, cases[i].want);
+}
+
+/* A file of that many lines is too long for a test, so the reader is told that it has read one. */
+static void no_more_ratings_are_read_than_can_be_numbered(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"1,1,3\n2,1,4\n3,1,5\n", "a,x,3\nb,x,4\nc,x,5\n"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const struct cps_source source = {.path = "r.csv", .data = files[i], .size = strlen(files[i])};
+        const struct cps_column_request request = {.name = {NULL}};
+        const struct cps_ratings_share all = {.index = 0, .count = 1};
+        struct cps_rating_list into = {.count = CPS_RATINGS_MAX};
+        struct cps_intake intake;
+        char columns[CPS_COLUMNS_TEXT_BYTES];
+        bool spans_lines;
+        cps_intake_init(&intake, NULL, 0);
+        assert_int_equal(cps_ratings_read(&source, &request, all, &intake, &into, columns, &spans_lines),
+                         CPS_ERR_DATA);
+        assert_non_null(strstr(cps_error_text(), "more than 4294967295 ratings"));
+        cps_intake_release(&intake);
+    }
 }
 
 static void titles_take_the_place_of_ids(void **state)
@@ -285,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_is_read),
+        cmocka_unit_test(no_more_ratings_are_read_than_can_be_numbered),
         cmocka_unit_test(titles_take_the_place_of_ids),
         cmocka_unit_test(rows_tell_ids_and_title),
         cmocka_unit_test(bad_input_is_refused_in_a_line),

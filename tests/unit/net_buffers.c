@@ -119,6 +119,25 @@ struct size_case {
     size_t good; /* payload bytes */
 };
 
+static void a_place_is_kept_for_a_last_message(void **state)
+{
+    (void)state;
+    struct cps_queue queue = {0};
+    struct cps_message message, last = {.sequence = 1000};
+    check_ok(cps_queue_reserve(&queue));
+    for (uint64_t i = 0; i < 300; i++) {
+        message = (struct cps_message){.sequence = i};
+        check_ok(cps_queue_put(&queue, &message));
+        assert_true(queue.count < queue.capacity);
+    }
+    cps_queue_put_last(&queue, &last);
+    for (uint64_t i = 0; i < 300; i++)
+        assert_true(cps_queue_take(&queue, &message) && message.sequence == i);
+    assert_true(cps_queue_take(&queue, &message) && message.sequence == 1000);
+    assert_false(cps_queue_take(&queue, &message));
+    cps_queue_release(&queue);
+}
+
 static void payloads_match_their_bodies(void **state)
 {
     (void)state;
@@ -212,6 +231,7 @@ int main(void)
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(outboxes_stamp_what_they_take),
         cmocka_unit_test(queues_keep_their_order),
+        cmocka_unit_test(a_place_is_kept_for_a_last_message),
         cmocka_unit_test(payloads_match_their_bodies),
         cmocka_unit_test(huge_counts_do_not_wrap),
         cmocka_unit_test(ends_hold_two_strings),

@@ -332,8 +332,14 @@ static void frames_align_their_payload(void **state)
         memcpy(frame->data, prefixes[i], sizeof prefixes[i]);
         check_fails(cps_codec_decode_frame(frame, &back), CPS_ERR_PEER, "");
     }
+    /* No header is longer than it can be, however much there is to read. */
     struct cps_message back;
     struct cps_buffer *stub;
+    uint32_t longer[2] = {CPS_CODEC_HEADER_BYTES + 1, 0};
+    check_ok(cps_buffer_acquire(pool, 4096, &stub));
+    memset(stub->data, 0, 4096);
+    memcpy(stub->data, longer, sizeof longer);
+    check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "no message frame");
     check_ok(cps_buffer_acquire(pool, 3, &stub));
     check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "no message frame");
     cps_buffer_pool_destroy(&pool);
