@@ -34,7 +34,8 @@
     X(17, snapshot, Snapshot, SNAPSHOT)                                                                        \
     X(18, state, State, STATE)                                                                                 \
     X(19, pulse, Pulse, PULSE)                                                                                 \
-    X(20, pass, Pass, PASS)
+    X(20, pass, Pass, PASS)                                                                                    \
+    X(21, lease, Lease, LEASE)
 
 /* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
  * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
@@ -73,7 +74,9 @@
     X(23, BOOL, validates_first, 0, 1)                                                                         \
     X(24, U64, save_every, 0, UINT32_MAX)                                                                      \
     X(25, F32, offset, -FLT_MAX, FLT_MAX)                                                                      \
-    X(26, BOOL, reads_epochs, 0, 1)
+    X(26, BOOL, reads_epochs, 0, 1)                                                                            \
+    X(27, SOLVER, solver, 0, CPS_SOLVERS - 1)                                                                  \
+    X(28, U32, blocks, 0, 4096)
 
 /* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
  * double lr[steps], double momentum[steps]. */
@@ -111,7 +114,8 @@
  * steps first_step .. first_step + steps - 1. has_valid: after the epoch's last step, valid_sum has the
  * squared errors of its validation ratings, and valid_absolute their sizes. The report that ends an epoch also
  * says where the time of its rank went since the last such one: of a worker COMPUTE, WAIT, VALIDATION; of a
- * server OPTIMIZER; else 0. A server reports that alone, with steps 0.
+ * server OPTIMIZER; else 0. A server reports that alone, with steps 0. counted: behind the sums stand, as
+ * uint64, how many ratings went into each, since a sub-epoch has no size that the plan tells.
  *
  * diverged, an enum cps_diverged: the node met something out of range at diverged_step and waits to be
  * stopped. Rows are those of the rating whose error it was, else 0.
@@ -128,7 +132,8 @@
     X(9, U32, diverged)                                                                                        \
     X(10, U64, diverged_step)                                                                                  \
     X(11, U32, user_row)                                                                                       \
-    X(12, U32, movie_row)
+    X(12, U32, movie_row)                                                                                      \
+    X(13, BOOL, counted)
 
 /* An error (FAIL, from where it was met) or the end of the run (STOP, from the coordinator). Payload: the
  * sentence, a NUL, the hint, a NUL; or nothing. */
@@ -156,6 +161,20 @@
 /* The coordinator has read the rows as they are after step, the last of an epoch: train on. */
 #define CPS_PASS_FIELDS(X) X(1, U64, step)
 
+/*
+ * The block solver. LEND hands a worker the rows of a block that live on the sending server, as they are after
+ * step sub-epochs of its users or movies; the worker alone has them until its RETURN brings them back as they
+ * are after a later step. With shared the rows are for reading, by all workers at once, and RETURN has none.
+ * Payload: float rows[rows][row_floats], laid out as in common/model/block_kernels.h, by place.
+ */
+#define CPS_LEASE_FIELDS(X)                                                                                    \
+    X(1, BOOL, movies)                                                                                         \
+    X(2, U32, block)                                                                                           \
+    X(3, U64, step)                                                                                            \
+    X(4, U32, rows)                                                                                            \
+    X(5, U32, row_floats)                                                                                      \
+    X(6, BOOL, shared)
+
 /* A field as a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);
 #define CPS_MEMBER_BOOL(name) bool name
@@ -166,6 +185,7 @@
 #define CPS_MEMBER_MODEL(name) enum cps_model_kind name
 #define CPS_MEMBER_OPTIMIZER(name) enum cps_optimizer_kind name
 #define CPS_MEMBER_SCHEDULE(name) enum cps_schedule_kind name
+#define CPS_MEMBER_SOLVER(name) enum cps_solver_kind name
 #define CPS_MEMBER_CONSISTENCY(name) enum cps_consistency name
 #define CPS_MEMBER_STATUS(name) enum cps_status name
 #define CPS_MEMBER_ACTION(name) enum cps_snapshot_action name
@@ -183,6 +203,7 @@
 #define CPS_SCHEMA_MODEL uint32
 #define CPS_SCHEMA_OPTIMIZER uint32
 #define CPS_SCHEMA_SCHEDULE uint32
+#define CPS_SCHEMA_SOLVER uint32
 #define CPS_SCHEMA_CONSISTENCY uint32
 #define CPS_SCHEMA_STATUS uint32
 #define CPS_SCHEMA_ACTION uint32

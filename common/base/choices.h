@@ -22,6 +22,10 @@
     X(SCHEDULE_CONSTANT, "constant")                                                                           \
     X(SCHEDULE_COSINE, "cosine")
 
+#define CPS_SOLVER_MAP(X)                                                                                      \
+    X(SOLVER_BATCH, "batch")                                                                                   \
+    X(SOLVER_BLOCK, "block")
+
 #define CPS_CONSISTENCY_MAP(X)                                                                                 \
     X(CONSISTENCY_BSP, "bsp")                                                                                  \
     X(CONSISTENCY_SSP, "ssp")                                                                                  \
@@ -73,6 +77,7 @@
 enum cps_model_kind { CPS_MODEL_MAP(CPS_CHOICE_VALUE) };
 enum cps_optimizer_kind { CPS_OPTIMIZER_MAP(CPS_CHOICE_VALUE) };
 enum cps_schedule_kind { CPS_SCHEDULE_MAP(CPS_CHOICE_VALUE) };
+enum cps_solver_kind { CPS_SOLVER_MAP(CPS_CHOICE_VALUE) };
 enum cps_consistency { CPS_CONSISTENCY_MAP(CPS_CHOICE_VALUE) };
 enum cps_offset_kind { CPS_OFFSET_MAP(CPS_CHOICE_VALUE) };
 enum cps_item_key { CPS_ITEM_KEY_MAP(CPS_CHOICE_VALUE) };
@@ -88,6 +93,7 @@ enum {
     CPS_MODELS = CPS_MODEL_MAP(CPS_CHOICE_ONE),
     CPS_OPTIMIZERS = CPS_OPTIMIZER_MAP(CPS_CHOICE_ONE),
     CPS_SCHEDULES = CPS_SCHEDULE_MAP(CPS_CHOICE_ONE),
+    CPS_SOLVERS = CPS_SOLVER_MAP(CPS_CHOICE_ONE),
     CPS_CONSISTENCIES = CPS_CONSISTENCY_MAP(CPS_CHOICE_ONE),
 };
 

@@ -16,6 +16,7 @@ enum cps_random_purpose {
     CPS_RANDOM_MOVIE_INIT = 2, /* index: row · 2^32 + column */
     CPS_RANDOM_SPLIT = 3,
     CPS_RANDOM_SHUFFLE = 4, /* one permutation an epoch */
+    CPS_RANDOM_BLOCKS = 5,  /* the permutations of users (0) and movies (1) */
     CPS_RANDOM_SYNTH = 16,  /* and up to 31: the synthetic set */
     CPS_RANDOM_TEST = 64,   /* and above: tests and the simulator */
 };

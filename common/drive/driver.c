@@ -75,7 +75,8 @@ static struct node *local_node(struct cps_driver *self, uint32_t number)
 static enum cps_status transmit(void *context, const struct cps_message *frame, bool *sent)
 {
     struct cps_driver *self = context;
-    bool is_bulk = frame->kind == CPS_MESSAGE_EXCHANGE || frame->kind == CPS_MESSAGE_ROWS;
+    bool is_bulk = frame->kind == CPS_MESSAGE_EXCHANGE || frame->kind == CPS_MESSAGE_ROWS ||
+                   frame->kind == CPS_MESSAGE_LEND || frame->kind == CPS_MESSAGE_RETURN;
     struct cps_transport *transport =
         is_bulk && self->options.bulk ? self->options.bulk : self->options.control;
     return transport->ops->send(transport, frame, sent);
@@ -423,6 +424,25 @@ static enum cps_status tick(struct cps_driver *self)
     return check_coordinator(self);
 }
 
+/* Lets the roles do what they have at hand. False when there is nothing. */
+static bool work(struct cps_driver *self)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < self->node_count; i++) {
+        struct node *node = &self->nodes[i];
+        bool worked = false;
+        if (node->failed || !node->role.ops->work)
+            continue;
+        cps_stopwatch_book(&self->watch, CPS_PHASE_OTHER);
+        enum cps_status status = node->role.ops->work(node->role.self, &node->outbox, &worked);
+        settle(self, node, status);
+        any |= worked;
+    }
+    if (any)
+        cps_rest_active(&self->rest, self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT));
+    return any;
+}
+
 /* One turn of the loop. An error is the coordinator's loss. */
 static enum cps_status turn(struct cps_driver *self)
 {
@@ -447,7 +467,7 @@ static enum cps_status turn(struct cps_driver *self)
         cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
         return status;
     }
-    if (!handled && self->queue.count == 0) {
+    if (!handled && self->queue.count == 0 && !work(self)) {
         cps_rest_wait(&self->rest, self->now_ns, refused(self) ? RETRY_NS : TICK_NS);
         self->now_ns = cps_stopwatch_book(&self->watch, CPS_PHASE_WAIT);
     }

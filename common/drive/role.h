@@ -52,6 +52,10 @@ struct cps_role_ops {
     /* Only asked of the coordinator; SAVE any number of times, STOP once. May be NULL: then SAVE is nothing,
      * and STOP ends the run with CPS_ERR_INTERRUPTED. */
     enum cps_status (*on_interrupt)(void *self, enum cps_interrupt what, struct cps_outbox *outbox);
+    /* Asked whenever there is nothing to handle: does some of the work that the role has at hand, for a
+     * millisecond or so, and says in *worked whether there was any, or there may soon be. NULL: it does all
+     * its work in the calls above. */
+    enum cps_status (*work)(void *self, struct cps_outbox *outbox, bool *worked);
     /* True when the role neither expects nor has anything more to say. */
     bool (*done)(const void *self);
     /* What it waits for; false for nothing. May be NULL. The driver sets the deadline (watch.h). */

@@ -1,7 +1,7 @@
 /* The vector kernels for AVX2: 8 floats a vector. */
 #include <string.h>
 
-#include "common/model/kernels.h"
+#include "common/model/block_kernels.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -23,12 +23,24 @@ typedef uint64_t bits __attribute__((vector_size(32)));
 #define any_bit(x) (!_mm256_testz_si256((__m256i)(x), (__m256i)(x)))
 #include "common/model/kernels_vector.h"
 
+#include "common/model/block_kernels_vector.h"
+
 const struct cps_kernels *cps_kernels_avx2(void)
 {
     return &kernels;
 }
+
+const struct cps_block_kernels *cps_block_kernels_avx2(void)
+{
+    return &block_kernels;
+}
 #else
 const struct cps_kernels *cps_kernels_avx2(void)
+{
+    return NULL;
+}
+
+const struct cps_block_kernels *cps_block_kernels_avx2(void)
 {
     return NULL;
 }

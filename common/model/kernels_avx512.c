@@ -1,7 +1,7 @@
 /* The vector kernels for AVX-512 (F, DQ, VL): 16 floats a vector. */
 #include <string.h>
 
-#include "common/model/kernels.h"
+#include "common/model/block_kernels.h"
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include <immintrin.h>
@@ -24,12 +24,24 @@ typedef uint64_t bits __attribute__((vector_size(64)));
 #define any_bit(x) (_mm512_test_epi64_mask((__m512i)(x), (__m512i)(x)) != 0)
 #include "common/model/kernels_vector.h"
 
+#include "common/model/block_kernels_vector.h"
+
 const struct cps_kernels *cps_kernels_avx512(void)
 {
     return &kernels;
 }
+
+const struct cps_block_kernels *cps_block_kernels_avx512(void)
+{
+    return &block_kernels;
+}
 #else
 const struct cps_kernels *cps_kernels_avx512(void)
+{
+    return NULL;
+}
+
+const struct cps_block_kernels *cps_block_kernels_avx512(void)
 {
     return NULL;
 }

@@ -7,6 +7,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "common/model/blocks.h"
+
 /* Parameters beyond this are terabytes with their optimizer state. */
 static const double MOST_PARAMETERS = 0x1p38;
 
@@ -27,6 +29,17 @@ static enum cps_status check_fields(const struct cps_plan *plan)
     return CPS_OK;
 }
 
+static enum cps_status check_blocks(const struct cps_plan *plan)
+{
+    bool blocks = plan->solver == CPS_SOLVER_BLOCK;
+    if (blocks != (plan->blocks > 0) ||
+        (blocks && !cps_blocks_fit(plan->blocks, plan->user_rows, plan->movie_rows)))
+        return refuse("blocks", plan->blocks, blocks, blocks ? plan->movie_rows : 0);
+    if (blocks && plan->optimizer == CPS_OPTIMIZER_ADAM)
+        return refuse("optimizer", plan->optimizer, CPS_OPTIMIZER_SGD, CPS_OPTIMIZER_ADAGRAD);
+    return CPS_OK;
+}
+
 enum cps_status cps_plan_check(const struct cps_plan *plan)
 {
     CPS_TRY(check_fields(plan));
@@ -39,6 +52,7 @@ enum cps_status cps_plan_check(const struct cps_plan *plan)
         return refuse("parameters", parameters, 1, MOST_PARAMETERS);
     if (!(steps >= 1 && steps <= UINT32_MAX))
         return refuse("steps", steps, 1, UINT32_MAX);
+    CPS_TRY(check_blocks(plan));
     if (plan->has_range && !(plan->range_low < plan->range_high))
         return refuse("range_low", plan->range_low, -FLT_MAX, plan->range_high);
     if (plan->has_range && !isfinite(plan->range_high - plan->range_low))

@@ -29,6 +29,7 @@
  *   validates_first       the epoch that ends before first_step has no validation loss yet
  *   save_every            steps between two checkpoints; 0: none but those that are asked for
  *   reads_epochs          after each epoch servers wait until the coordinator has read the model
+ *   solver, blocks        block: in blocks x blocks blocks (blocks.h), a step being a sub-epoch; batch: 0
  */
 struct cps_plan {
     CPS_PLAN_FIELDS(CPS_FIELD)
@@ -39,10 +40,20 @@ struct cps_plan {
  * field; its status is CPS_ERR_PEER, since only a broken or foreign coordinator sends such a plan. */
 enum cps_status cps_plan_check(const struct cps_plan *plan);
 
-/* Full batches an epoch; the short last one is dropped. */
+/* Full batches an epoch, the short last one being dropped; of the block solver sub-epochs. */
 static inline uint64_t cps_plan_steps_per_epoch(const struct cps_plan *plan)
 {
+    if (plan->solver == CPS_SOLVER_BLOCK)
+        return plan->blocks;
     return plan->train_count / plan->batch_size;
+}
+
+/* Ratings that an epoch trains. */
+static inline uint64_t cps_plan_epoch_ratings(const struct cps_plan *plan)
+{
+    if (plan->solver == CPS_SOLVER_BLOCK)
+        return plan->train_count;
+    return cps_plan_steps_per_epoch(plan) * plan->batch_size;
 }
 
 static inline uint64_t cps_plan_steps(const struct cps_plan *plan)

@@ -40,6 +40,7 @@ union wire_body {
 #define PUT_MODEL PUT_CHOICE
 #define PUT_OPTIMIZER PUT_CHOICE
 #define PUT_SCHEDULE PUT_CHOICE
+#define PUT_SOLVER PUT_CHOICE
 #define PUT_CONSISTENCY PUT_CHOICE
 #define PUT_STATUS PUT_CHOICE
 #define PUT_ACTION PUT_CHOICE
@@ -59,6 +60,7 @@ union wire_body {
 #define TAKE_MODEL(name) TAKE_CHOICE(name, enum cps_model_kind, CPS_MODELS)
 #define TAKE_OPTIMIZER(name) TAKE_CHOICE(name, enum cps_optimizer_kind, CPS_OPTIMIZERS)
 #define TAKE_SCHEDULE(name) TAKE_CHOICE(name, enum cps_schedule_kind, CPS_SCHEDULES)
+#define TAKE_SOLVER(name) TAKE_CHOICE(name, enum cps_solver_kind, CPS_SOLVERS)
 #define TAKE_CONSISTENCY(name) TAKE_CHOICE(name, enum cps_consistency, CPS_CONSISTENCIES)
 #define TAKE_STATUS(name) TAKE_CHOICE(name, enum cps_status, CPS_ERR_INTERRUPTED + 1)
 #define TAKE_ACTION(name) TAKE_CHOICE(name, enum cps_snapshot_action, CPS_SNAPSHOT_REFUSED + 1)
@@ -92,6 +94,7 @@ CPS_BODY_MAP(BODY)
 #define MOST_MODEL 5
 #define MOST_OPTIMIZER 5
 #define MOST_SCHEDULE 5
+#define MOST_SOLVER 5
 #define MOST_CONSISTENCY 5
 #define MOST_STATUS 5
 #define MOST_ACTION 5

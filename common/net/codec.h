@@ -15,7 +15,7 @@
 #include "common/net/message.h"
 
 /* Raised with every change that an older build would misread. */
-#define CPS_PROTOCOL_VERSION 3u
+#define CPS_PROTOCOL_VERSION 4u
 
 enum {
     CPS_CODEC_HEADER_BYTES = 504, /* no header is longer */

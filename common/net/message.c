@@ -72,10 +72,18 @@ static enum cps_status payload_state(const struct cps_message *message, uint32_t
     return check_size(message, (wide)message->state.rows * message->state.words * sizeof(uint32_t));
 }
 
+static enum cps_status payload_lease(const struct cps_message *message, uint32_t width)
+{
+    (void)width;
+    return check_size(message, (wide)message->lease.rows * message->lease.row_floats * sizeof(float));
+}
+
 static enum cps_status payload_report(const struct cps_message *message, uint32_t width)
 {
     (void)width;
-    return check_size(message, (wide)message->report.steps * sizeof(struct cps_loss_sum));
+    return check_size(message,
+                      (wide)message->report.steps *
+                          (sizeof(struct cps_loss_sum) + (message->report.counted ? sizeof(uint64_t) : 0)));
 }
 
 static enum cps_status payload_exchange(const struct cps_message *message, uint32_t width)

@@ -8,6 +8,8 @@
  *
  *   coordinator -> all      PLAN, GRANT, STOP, HEARTBEAT
  *   all -> coordinator      HELLO, READY, REPORT, FAIL, HEARTBEAT
+ *   server -> worker        LEND         rows of a block, to train or to read (block solver)
+ *   worker -> server        RETURN       the same rows, trained
  *   worker -> server        EXCHANGE     push of step t-1 and pull for step t, in one
  *   server -> worker        ROWS         its answer
  *
@@ -56,7 +58,9 @@
     X(KEPT, "kept", SNAPSHOT, CPS_SERVERS, CPS_COORDINATOR, empty)                                             \
     X(FETCH, "fetch", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, empty)              \
     X(STATE, "state", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, state)              \
-    X(PASS, "pass", PASS, CPS_COORDINATOR, CPS_SERVERS, empty)
+    X(PASS, "pass", PASS, CPS_COORDINATOR, CPS_SERVERS, empty)                                                 \
+    X(LEND, "lend", LEASE, CPS_SERVERS, CPS_WORKERS, lease)                                                    \
+    X(RETURN, "return", LEASE, CPS_WORKERS, CPS_SERVERS, lease)
 
 enum cps_message_kind {
 #define X(name, ...) CPS_MESSAGE_##name,
@@ -122,6 +126,9 @@ struct cps_pulse {
 };
 struct cps_snapshot {
     CPS_SNAPSHOT_FIELDS(CPS_FIELD)
+};
+struct cps_lease {
+    CPS_LEASE_FIELDS(CPS_FIELD)
 };
 struct cps_state {
     CPS_STATE_FIELDS(CPS_FIELD)

@@ -10,6 +10,9 @@
 #include "common/options/command.h"
 #include "common/options/value.h"
 
+/* Of the block solver: a step is a rating's, not a batch's. */
+static const double BLOCK_LR_MAX = 0.03, BLOCK_WD = 0.09;
+
 static const struct cps_option *row(const struct cps_options *self, const char *name)
 {
     return cps_option_find(name, strlen(name), 1u << self->command);
@@ -109,10 +112,46 @@ static enum cps_status check_resume(struct cps_options *self)
     return exclude(self, "overwrite", "resume");
 }
 
+/* The block solver's own defaults, where nothing else was given. */
+static void settle_block_defaults(struct cps_options *self)
+{
+    if (!is_given(self, "optimizer"))
+        self->optimizer = CPS_OPTIMIZER_SGD;
+    if (!is_given(self, "lr-max"))
+        self->lr_max = BLOCK_LR_MAX;
+    if (!is_given(self, "wd"))
+        self->wd = BLOCK_WD;
+}
+
+static enum cps_status check_solver(struct cps_options *self)
+{
+    bool block = self->solver == CPS_SOLVER_BLOCK;
+    const char *odd = !block && is_given(self, "blocks")       ? "blocks"
+                      : block && is_given(self, "batch-size")  ? "batch-size"
+                      : block && is_given(self, "batch-order") ? "batch-order"
+                      : block && is_given(self, "save-every")  ? "save-every"
+                                                               : NULL;
+    if (odd) {
+        cps_fail(CPS_ERR_USAGE, "'--%s' %s '--solver block'", odd, block ? "does not go with" : "needs");
+        return blame(self, odd);
+    }
+    if (!block)
+        return CPS_OK;
+    settle_block_defaults(self);
+    if (self->optimizer != CPS_OPTIMIZER_ADAM)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE,
+             "'--solver block' has no adam: it moves rows that a rating does not touch, and a step "
+             "here is one rating");
+    cps_hint(CPS_ERR_USAGE, "'--optimizer sgd' or '--optimizer adagrad'");
+    return is_given(self, "optimizer") ? CPS_ERR_USAGE : blame(self, "solver");
+}
+
 static enum cps_status check_train(struct cps_options *self)
 {
     CPS_TRY(check_resume(self));
     CPS_TRY(check_data(self));
+    CPS_TRY(check_solver(self));
     CPS_TRY(need(self, "batch-order", "train"));
     CPS_TRY(check_decay(self, "wd", self->wd));
     if (!isnan(self->wd_bias))

@@ -116,6 +116,8 @@ struct cps_options {
     char *init;
 
     /* training */
+    enum cps_solver_kind solver;
+    uint32_t blocks; /* 0: a function of the counts */
     uint32_t epochs;
     double lr_max;
     double wd, wd_bias; /* wd_bias is NaN for "same as wd" */
@@ -127,6 +129,7 @@ struct cps_options {
 
     /* ranks */
     uint32_t servers, workers; /* 0: chosen from the number of ranks */
+    uint32_t threads; /* of a rank; 0: the processors that it may use */
     enum cps_consistency consistency;
     uint32_t staleness; /* steps */
     enum cps_option_transport transport;

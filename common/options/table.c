@@ -14,6 +14,7 @@ static const char *const models[] = {CPS_MODEL_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const offsets[] = {CPS_OFFSET_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const schedules[] = {CPS_SCHEDULE_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const solvers[] = {CPS_SOLVER_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const consistencies[] = {CPS_CONSISTENCY_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const transports[] = {"auto", "mpi", "ipc", "tcp", NULL};
 static const char *const switches[] = {"auto", "on", "off", NULL};
@@ -93,6 +94,15 @@ const struct cps_option cps_option_table[] = {
              "by id "
              "where users.tsv and movies.tsv lie beside it, new ids get fresh rows"},
 
+    {"solver", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE), FIELD(solver),
+     .fallback = "batch", .choices = solvers,
+     .help = "batch sums gradients over batches, as fastai does; block takes a step of SGD for every rating, "
+             "block by block, and is many times faster on a large set. It has defaults of its own: "
+             "--optimizer sgd, --lr-max 0.03, --wd 0.09"},
+    {"blocks", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(blocks),
+     .fallback = "auto", .word = "auto", .low = 0, .high = 4096,
+     .help = "With --solver block: deal users and items to N blocks each; 'auto' follows from how many "
+             "ratings there are"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .low = 1, .high = 1000000,
      .help = "Passes over the training ratings. Losses are mean squared errors (MSE)"},
@@ -128,6 +138,10 @@ const struct cps_option cps_option_table[] = {
      .help = "Ranks that hold the tables; 'auto' shares the ranks out, about 3 servers to 4 workers"},
     {"workers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(workers), .fallback = "auto",
      .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
+    {"threads", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(threads), .fallback = "auto",
+     .word = "auto", .low = 0, .high = 1024,
+     .help = "Threads that a worker of --solver block trains with; 'auto' shares the cores of a host among "
+             "its ranks"},
     {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
      FIELD(consistency), .fallback = "bsp", .choices = consistencies,
      .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP), .hidden = true,

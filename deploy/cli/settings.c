@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/data/skip.h"
+#include "common/model/blocks.h"
 #include "common/model/exact.h"
 
 static const char DEFAULT_DATA[] = "data/ml-100k";
@@ -76,6 +77,18 @@ static void set_saves(const struct cps_options *options, struct cps_plan *plan)
         plan->save_every = 0;
 }
 
+static enum cps_status set_blocks(const struct cps_options *options, struct cps_plan *plan)
+{
+    plan->blocks = options->blocks;
+    if (!plan->blocks)
+        plan->blocks = cps_blocks_usual(plan->user_rows, plan->movie_rows, plan->train_count);
+    if (cps_blocks_fit(plan->blocks, plan->user_rows, plan->movie_rows))
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'--blocks' %u does not suit %u users and %u items: a block has from 1 to %u rows",
+             plan->blocks, plan->user_rows, plan->movie_rows, CPS_BLOCK_MOST_ROWS);
+    return cps_hint(CPS_ERR_USAGE, "leave it out, and their number follows from how many ratings there are");
+}
+
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out)
@@ -89,6 +102,7 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .schedule = options->schedule,
                              .consistency = options->consistency,
                              .epochs = options->epochs,
+                             .solver = options->solver,
                              .batch_size = options->batch_size,
                              .train_count = dataset->train_count,
                              .valid_count = dataset->valid_count,
@@ -100,6 +114,8 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .servers = layout->servers,
                              .workers = layout->workers};
     set_range(options, dataset, out);
+    if (options->solver == CPS_SOLVER_BLOCK)
+        CPS_TRY(set_blocks(options, out));
     set_saves(options, out);
     return start ? cps_initial_file_check(start, out) : CPS_OK;
 }

@@ -22,9 +22,11 @@
 #include "common/base/memory.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/exchange.h"
+#include "common/cluster/host.h"
 #include "common/cluster/launcher.h"
 #include "common/data/load.h"
 #include "common/drive/driver.h"
+#include "common/model/blocks.h"
 #include "common/model/residual.h"
 #include "common/store/npy.h"
 #include "deploy/cli/account.h"
@@ -32,7 +34,9 @@
 #include "deploy/cli/settings.h"
 #include "server/record/loading.h"
 #include "server/record/recorder.h"
+#include "server/shard/lender.h"
 #include "server/shard/server.h"
+#include "worker/block_worker.h"
 #include "worker/worker.h"
 
 struct rank {
@@ -54,8 +58,10 @@ struct rank {
     struct cps_buffer_pool *pool;
     struct cps_transport *control, *bulk;
     struct cps_coordinator *coordinator;
-    struct cps_server **servers; /* [nodes] */
-    struct cps_worker **workers; /* [nodes] */
+    struct cps_server **servers;             /* [nodes] */
+    struct cps_worker **workers;             /* [nodes] */
+    struct cps_lender **lenders;             /* [nodes]: in place of servers in the block solver */
+    struct cps_block_worker **block_workers; /* [nodes]: in place of workers */
     struct cps_route route;
     struct cps_role *roles; /* [nodes], of this rank */
     uint32_t role_count;
@@ -197,6 +203,20 @@ static enum cps_status on_reading(void *context, uint64_t ratings)
     return interrupted ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
 }
 
+/* Of the block solver: which worker each user's ratings go to. */
+static enum cps_status deal_by_block(void *context, const struct cps_dataset *set, uint32_t *shard_of_row)
+{
+    const struct rank *self = context;
+    struct cps_plan plan;
+    struct cps_blocks blocks;
+    CPS_TRY(cps_settings_plan(self->options, set, &self->layout, self->options->init ? &self->start_file : NULL,
+                              &plan));
+    cps_blocks_init(&blocks, &plan);
+    for (uint32_t row = 0; row < set->users.rows; row++)
+        shard_of_row[row] = cps_blocks_worker_of(&blocks, row);
+    return CPS_OK;
+}
+
 /* Reads the ratings, all ranks together; each worker's go to its node. Collective. */
 static enum cps_status load_data(struct rank *self)
 {
@@ -204,7 +224,10 @@ static enum cps_status load_data(struct rank *self)
     struct cps_peers peers = cps_cluster_peers(self->cluster);
     const struct cps_sharing sharing = {.peers = self->cluster->ranks > 1 ? &peers : NULL,
                                         .shards = self->layout.workers,
-                                        .shard_rank = self->layout.node_rank + first_worker};
+                                        .shard_rank = self->layout.node_rank + first_worker,
+                                        .context = self,
+                                        .deal =
+                                            self->options->solver == CPS_SOLVER_BLOCK ? deal_by_block : NULL};
     struct cps_dataset_request request =
         cps_settings_dataset(self->options, self->options->init ? &self->start_file : NULL);
     request.reading = (struct cps_reading){self, on_reading};
@@ -460,6 +483,8 @@ static enum cps_status set_up_restart(struct rank *self)
         CPS_TRY(cps_coordinator_restart(self->coordinator, &restart));
     }
     const struct cps_save_sink sink = cps_recorder_save_sink(self->recorder);
+    if (self->plan.solver == CPS_SOLVER_BLOCK)
+        return CPS_OK; /* its rows are lent: there are no checkpoints of them yet */
     return sink.begin ? cps_coordinator_save_to(self->coordinator, &sink) : CPS_OK;
 }
 
@@ -480,8 +505,35 @@ static enum cps_status create_coordinator(struct rank *self)
     return CPS_OK;
 }
 
+/* Threads of a worker here. */
+static uint32_t threads_of(const struct rank *self)
+{
+    if (self->options->threads)
+        return self->options->threads;
+    uint32_t ranks = 0, cores = (uint32_t)cps_host_widen_affinity();
+    for (uint32_t rank = 0; rank < self->cluster->ranks; rank++)
+        ranks += self->cluster->host_of[rank] == self->cluster->host_of[self->cluster->rank];
+    return cores > ranks ? cores / ranks : 1;
+}
+
+static enum cps_status create_block_role(struct rank *self, uint32_t node)
+{
+    const struct cps_initial_rows *start = self->options->init ? &self->start : NULL;
+    if (cps_job_role(&self->layout, node) == CPS_ROLE_SERVER) {
+        CPS_TRY(cps_lender_create(node - 1, self->layout.nodes, start, &self->lenders[node]));
+        self->roles[self->role_count++] = cps_lender_role(self->lenders[node]);
+        return CPS_OK;
+    }
+    CPS_TRY(cps_block_worker_create(node, &self->datasets[node], self->kernels, threads_of(self),
+                                    &self->block_workers[node]));
+    self->roles[self->role_count++] = cps_block_worker_role(self->block_workers[node]);
+    return CPS_OK;
+}
+
 static enum cps_status create_role(struct rank *self, uint32_t node)
 {
+    if (self->options->solver == CPS_SOLVER_BLOCK && node > 0)
+        return create_block_role(self, node);
     const struct cps_batch_order *replay = self->options->batch_order ? &self->replay : NULL;
     switch (cps_job_role(&self->layout, node)) {
     case CPS_ROLE_COORDINATOR:
@@ -504,6 +556,8 @@ static enum cps_status create_roles(struct rank *self)
     uint32_t nodes = self->layout.nodes;
     CPS_TRY(cps_alloc("servers", nodes, sizeof(struct cps_server *), &self->servers));
     CPS_TRY(cps_alloc("workers", nodes, sizeof(struct cps_worker *), &self->workers));
+    CPS_TRY(cps_alloc("servers", nodes, sizeof(struct cps_lender *), &self->lenders));
+    CPS_TRY(cps_alloc("workers", nodes, sizeof(struct cps_block_worker *), &self->block_workers));
     CPS_TRY(cps_alloc("roles", nodes, sizeof *self->roles, &self->roles));
     CPS_TRY(cps_alloc("accounts", self->cluster->ranks, sizeof *self->accounts, &self->accounts));
     if (self->options->init)
@@ -623,6 +677,10 @@ static void release_parts(struct rank *self)
             cps_server_destroy(&self->servers[node]);
         if (self->workers)
             cps_worker_destroy(&self->workers[node]);
+        if (self->lenders)
+            cps_lender_destroy(&self->lenders[node]);
+        if (self->block_workers)
+            cps_block_worker_destroy(&self->block_workers[node]);
         if (self->datasets)
             cps_dataset_release(&self->datasets[node]);
     }
@@ -638,6 +696,8 @@ static void release_parts(struct rank *self)
     free(self->datasets);
     free(self->servers);
     free(self->workers);
+    free(self->lenders);
+    free(self->block_workers);
     free(self->roles);
     free(self->rank_records);
     free(self->hosts);

@@ -54,8 +54,10 @@ struct cps_coordinator {
     struct cps_losses losses;
     struct cps_divergence divergence;
     struct cps_saves saves;
-    struct cps_restart restart;             /* rows NULL: from the beginning */
-    double average;                         /* of step losses, not debiased */
+    struct cps_restart restart; /* rows NULL: from the beginning */
+    double average;             /* of step losses, not debiased (batch solver) */
+    cps_int128 epoch_loss;      /* over the epoch under way (block solver) */
+    uint64_t epoch_ratings;
     struct epoch_sum *epoch_sum;            /* [epochs] */
     uint32_t epoch;                         /* the one under way */
     uint64_t optimizer_ns;                  /* over the servers, not yet in an epoch */
@@ -429,18 +431,38 @@ static enum cps_status on_fetch(struct cps_coordinator *self, const struct cps_m
     return CPS_OK;
 }
 
+/* What is told as train_loss so far: fastai's average of step losses, or, where steps are sub-epochs, the mean
+ * over the epoch's ratings. */
+static double train_loss(const struct cps_coordinator *self)
+{
+    if (self->plan.solver == CPS_SOLVER_BLOCK)
+        return cps_loss_value(self->epoch_loss) / (double)(self->epoch_ratings ? self->epoch_ratings : 1);
+    return self->average / (1.0 - cps_power(SMOOTHING, self->finished));
+}
+
+static void add_to_average(struct cps_coordinator *self, double loss, cps_int128 sum, uint64_t ratings)
+{
+    self->average = SMOOTHING * self->average + (1.0 - SMOOTHING) * loss;
+    self->epoch_loss = cps_loss_add(self->epoch_loss, sum);
+    self->epoch_ratings += ratings;
+}
+
 /* The losses of steps that all workers have reported. */
 static enum cps_status finish_steps(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_step_result result;
     cps_int128 sum;
+    uint64_t ratings;
     uint64_t limit = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 1);
-    while (self->finished < limit && cps_losses_take(&self->losses, self->plan.workers, &result.step, &sum)) {
+    while (self->finished < limit &&
+           cps_losses_take(&self->losses, self->plan.workers, &result.step, &sum, &ratings)) {
+        if (self->plan.solver == CPS_SOLVER_BATCH)
+            ratings = self->plan.batch_size;
         result.hyper = cps_schedule_at(&self->plan, result.step);
-        result.loss = cps_loss_value(sum) / self->plan.batch_size;
-        self->average = SMOOTHING * self->average + (1.0 - SMOOTHING) * result.loss;
-        result.smoothed = self->average / (1.0 - cps_power(SMOOTHING, result.step + 1));
+        result.loss = cps_loss_value(sum) / (double)(ratings > 0 ? ratings : 1);
+        add_to_average(self, result.loss, sum, ratings);
         self->finished++;
+        result.smoothed = train_loss(self);
         CPS_TRY(self->observer.on_step(self->observer.context, &result));
         CPS_TRY(mark_if_due(self, outbox));
     }
@@ -472,7 +494,9 @@ static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_out
 {
     const struct epoch_sum *sum = &self->epoch_sum[self->epoch];
     struct cps_epoch_result result = {.epoch = self->epoch, .has_valid = sum->valid_count > 0};
-    result.train_loss = self->average / (1.0 - cps_power(SMOOTHING, self->finished));
+    result.train_loss = train_loss(self);
+    self->epoch_loss = 0;
+    self->epoch_ratings = 0;
     if (result.has_valid) {
         result.valid_loss = cps_loss_value(sum->valid.squared) / (double)sum->valid_count;
         result.valid_mae = cps_loss_value(sum->valid.absolute) / (double)sum->valid_count;
@@ -541,6 +565,15 @@ static enum cps_status check_report(struct cps_coordinator *self, const struct c
     return CPS_OK;
 }
 
+static enum cps_status add_losses(struct cps_coordinator *self, const struct cps_message *message)
+{
+    const struct cps_report *report = &message->report;
+    const struct cps_loss_sum *sums = (const struct cps_loss_sum *)(const void *)message->payload->data;
+    const uint64_t *ratings = (const uint64_t *)(const void *)(sums + report->steps);
+    return cps_losses_add(&self->losses, report->first_step, report->steps, sums,
+                          report->counted ? ratings : NULL);
+}
+
 static enum cps_status on_report(struct cps_coordinator *self, const struct cps_message *message,
                                  struct cps_outbox *outbox)
 {
@@ -552,8 +585,7 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     if (report->diverged && !diverges_in_turn(report))
         return stray(message);
     if (report->steps)
-        CPS_TRY(cps_losses_add(&self->losses, report->first_step, report->steps,
-                               (const struct cps_loss_sum *)(const void *)message->payload->data));
+        CPS_TRY(add_losses(self, message));
     if (report->has_valid) {
         struct epoch_sum *sum = &self->epoch_sum[report->epoch];
         sum->valid.squared = cps_loss_add(sum->valid.squared, cps_loss_sum_value(report->valid_sum));

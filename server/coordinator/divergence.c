@@ -34,6 +34,9 @@ enum cps_status cps_divergence_fail(const struct cps_divergence *self, const str
     if (self->what == CPS_DIVERGED_UPDATE)
         cps_fail(CPS_ERR_DIVERGED,
                  "training diverged at step %llu: a gradient or an updated weight is out of range", step);
+    else if (plan->solver == CPS_SOLVER_BLOCK)
+        cps_fail(CPS_ERR_DIVERGED, "training diverged at sub-epoch %llu: %s is out of range", step,
+                 self->what == CPS_DIVERGED_VALIDATION ? "a validation error" : "the error of a rating");
     else
         cps_fail(CPS_ERR_DIVERGED,
                  "training diverged at step %llu: the %s of user row %u and movie row %u is out of range", step,

@@ -24,7 +24,7 @@ static void slide(struct cps_losses *self)
 }
 
 enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uint32_t steps,
-                               const struct cps_loss_sum *sums)
+                               const struct cps_loss_sum *sums, const uint64_t *ratings)
 {
     slide(self);
     if (first_step < self->first + self->taken)
@@ -35,6 +35,7 @@ enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uin
         self->window[self->count] = (struct cps_step_sum){0};
     for (uint32_t i = 0; i < steps; i++) {
         self->window[start + i].sum = cps_loss_add(self->window[start + i].sum, cps_loss_sum_value(sums[i]));
+        self->window[start + i].ratings += ratings ? ratings[i] : 0;
         self->window[start + i].reports++;
     }
     return CPS_OK;
@@ -47,11 +48,13 @@ uint32_t cps_losses_reports(const struct cps_losses *self, uint64_t step, uint32
     return step - self->first < self->count ? self->window[step - self->first].reports : 0;
 }
 
-bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum)
+bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum,
+                     uint64_t *ratings)
 {
     if (self->taken == self->count || self->window[self->taken].reports < workers)
         return false;
     *step = self->first + self->taken;
+    *ratings = self->window[self->taken].ratings;
     *sum = self->window[self->taken++].sum;
     return true;
 }

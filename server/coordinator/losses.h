@@ -12,6 +12,7 @@
 struct cps_losses {
     struct cps_step_sum {
         cps_int128 sum;
+        uint64_t ratings; /* where they are counted */
         uint32_t reports; /* workers heard */
     } * window;           /* of steps first, first + 1, … */
     size_t count, capacity;
@@ -27,14 +28,16 @@ static inline void cps_losses_begin_at(struct cps_losses *self, uint64_t step)
 
 void cps_losses_release(struct cps_losses *self);
 
-/* Adds one worker's sums for steps first_step .. first_step + steps - 1. */
+/* Adds one worker's sums for steps first_step .. first_step + steps - 1, and how many ratings went into each
+ * (NULL: not counted). */
 enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uint32_t steps,
-                               const struct cps_loss_sum *sums);
+                               const struct cps_loss_sum *sums, const uint64_t *ratings);
 
 /* How many workers have reported step, of `workers`. */
 uint32_t cps_losses_reports(const struct cps_losses *self, uint64_t step, uint32_t workers);
 
 /* The next step in order, once all `workers` have reported it. */
-bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum);
+bool cps_losses_take(struct cps_losses *self, uint32_t workers, uint64_t *step, cps_int128 *sum,
+                     uint64_t *ratings);
 
 #endif

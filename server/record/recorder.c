@@ -285,16 +285,26 @@ void cps_recorder_destroy(struct cps_recorder **out)
     *out = NULL;
 }
 
+/* "batch 64", or the block solver's order */
+static void describe_order(const struct cps_plan *plan, char *out, size_t bytes)
+{
+    if (plan->solver == CPS_SOLVER_BLOCK)
+        snprintf(out, bytes, "%u x %u blocks", plan->blocks, plan->blocks);
+    else
+        snprintf(out, bytes, "batch %u", plan->batch_size);
+}
+
 /* "adam, one-cycle, lr 0.005, wd 0.1, batch 64, 5 epochs" */
 static void describe_recipe(const struct cps_plan *plan, char *out, size_t bytes)
 {
     static const char *const optimizers[] = {"adam", "sgd", "adagrad"};
     static const char *const schedules[] = {"one-cycle", "constant", "cosine"};
-    char bias[48] = "";
+    char bias[48] = "", order[48];
+    describe_order(plan, order, sizeof order);
     if (plan->wd_bias != plan->wd)
         snprintf(bias, sizeof bias, " (biases %g)", plan->wd_bias);
-    snprintf(out, bytes, "%s, %s, lr %g, wd %g%s, batch %u, %u epoch%s, seed %llu", optimizers[plan->optimizer],
-             schedules[plan->schedule], plan->lr_max, plan->wd, bias, plan->batch_size, plan->epochs,
+    snprintf(out, bytes, "%s, %s, lr %g, wd %g%s, %s, %u epoch%s, seed %llu", optimizers[plan->optimizer],
+             schedules[plan->schedule], plan->lr_max, plan->wd, bias, order, plan->epochs,
              plan->epochs == 1 ? "" : "s", (unsigned long long)plan->seed);
 }
 
@@ -348,7 +358,7 @@ static void start_console(struct cps_recorder *self)
         .progress = options->progress,
         .epochs = plan->epochs,
         .steps_per_epoch = cps_plan_steps_per_epoch(plan),
-        .ratings_per_step = plan->batch_size,
+        .ratings_per_step = cps_plan_epoch_ratings(plan) / cps_plan_steps_per_epoch(plan),
         .shows_rmse = shown == CPS_METRICS_RMSE || shown == CPS_METRICS_RMSE_MAE,
         .shows_mae = shown == CPS_METRICS_MAE || shown == CPS_METRICS_RMSE_MAE,
         .terminal = self->setup.terminal};
@@ -411,7 +421,7 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
                                            .time_s = seconds,
                                            .steps = per_epoch * (result->epoch + 1),
                                            .ratings_per_s =
-                                               (double)per_epoch * self->setup.plan->batch_size / seconds,
+                                               (double)cps_plan_epoch_ratings(self->setup.plan) / seconds,
                                            .spent = {.compute = result->spent_s[CPS_PHASE_COMPUTE],
                                                      .wait = result->spent_s[CPS_PHASE_WAIT],
                                                      .optimizer = result->spent_s[CPS_PHASE_OPTIMIZER],
@@ -508,6 +518,15 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
                                  .poll = poll};
 }
 
+/* Over all steps that were trained; of an epoch that was cut, its share. */
+static uint64_t ratings_trained(const struct cps_recorder *self)
+{
+    const struct cps_plan *plan = self->setup.plan;
+    uint64_t per_epoch = cps_plan_steps_per_epoch(plan), steps = self->record.result.steps;
+    return steps / per_epoch * cps_plan_epoch_ratings(plan) +
+           steps % per_epoch * (cps_plan_epoch_ratings(plan) / per_epoch);
+}
+
 static enum cps_status show_summary(struct cps_recorder *self)
 {
     const struct cps_epoch_record *best = cps_history_best(&self->history);
@@ -519,7 +538,7 @@ static enum cps_status show_summary(struct cps_recorder *self)
                                           .model_sha256 = self->files.model_hash,
                                           .curve_sha256 = self->curve_hash,
                                           .seconds = self->train_seconds,
-                                          .ratings = self->record.result.steps * self->setup.plan->batch_size};
+                                          .ratings = ratings_trained(self)};
     if (best) {
         summary.best = row_of(best);
         summary.last = row_of(&self->history.epochs[self->history.count - 1]);

@@ -50,7 +50,7 @@ ONLY_IN = {
     "common/base/clock.h": r"common/|deploy/|server/record/",
     "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
     "sys/socket.h": r"common/(net|cluster)/",
-    "pthread.h": r"common/",
+    "pthread.h": r"common/|worker/crew",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

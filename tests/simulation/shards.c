@@ -29,7 +29,7 @@ enum cps_status cps_make_shards(const struct cps_simulated_set *set, uint32_t wo
         uint32_t words[4];
         cps_random_block(7, CPS_RANDOM_TEST + 2, i, words);
         uint32_t user = 1 + words[0] % set->users;
-        struct cps_dataset *shard = &shards[user % workers];
+        struct cps_dataset *shard = &shards[set->worker_of ? set->worker_of[user] : user % workers];
         struct cps_samples *samples = i < set->valid ? &shard->valid : &shard->train;
         samples->user[samples->count] = user;
         samples->movie[samples->count] = 1 + words[1] % set->movies;

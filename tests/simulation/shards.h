@@ -8,6 +8,7 @@
 struct cps_simulated_set {
     uint32_t users, movies; /* row 0 of each apart */
     uint32_t train, valid;  /* ratings */
+    const uint32_t *worker_of; /* [users + 1]: whose each user is; NULL: by user number modulo workers */
 };
 
 /* A shard for each of so many workers; cps_free_shards() releases them, also after an error. */

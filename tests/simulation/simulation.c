@@ -17,6 +17,7 @@
 #include "common/base/memory.h"
 #include "common/base/random.h"
 #include "common/base/text.h"
+#include "common/model/blocks.h"
 #include "tests/simulation/shards.h"
 #include "tests/simulation/simulator.h"
 
@@ -219,6 +220,82 @@ static int check_wild(uint64_t schedules, uint64_t first)
     return EXIT_SUCCESS;
 }
 
+/* ---- the block solver ---- */
+
+enum { BLOCKS = 7 };
+
+struct block_outcome {
+    double step[BLOCKS * EPOCHS], epoch[EPOCHS][2];
+    uint32_t told[BLOCKS * EPOCHS], epochs;
+    uint64_t diverged_step;
+    bool diverged;
+    uint8_t model[CPS_SHA256_BYTES];
+};
+
+static enum cps_status simulate_blocks(enum cps_optimizer_kind optimizer, double lr_max, uint64_t schedule,
+                                       int shape, struct block_outcome *out)
+{
+    struct cps_dataset shards[8] = {0};
+    struct cps_simulation_result result = {0};
+    memset(out, 0, sizeof *out);
+    struct cps_simulated_curve curve = {.step = out->step, .epoch = out->epoch, .told = out->told};
+    struct cps_simulation simulation = {.plan = plan_of(shape, optimizer),
+                                        .shards = shards,
+                                        .kernels = &cps_kernels_scalar,
+                                        .schedule = schedule,
+                                        .faults = faults_of(schedule),
+                                        .curve = &curve,
+                                        .max_deliveries = 1000000};
+    struct cps_plan *plan = &simulation.plan;
+    plan->solver = CPS_SOLVER_BLOCK;
+    plan->blocks = BLOCKS;
+    plan->lr_max = lr_max;
+    plan->has_range = lr_max < 1;
+    plan->wd = plan->wd_bias = 0.01;
+    struct cps_blocks blocks;
+    uint32_t worker_of[USERS + 1];
+    cps_blocks_init(&blocks, plan);
+    for (uint32_t user = 0; user <= USERS; user++)
+        worker_of[user] = cps_blocks_worker_of(&blocks, user);
+    struct cps_simulated_set dealt = set;
+    dealt.worker_of = worker_of;
+    enum cps_status status = cps_make_shards(&dealt, plan->workers, shards);
+    if (status == CPS_OK)
+        status = cps_simulate(&simulation, &result);
+    cps_free_shards(plan->workers, shards);
+    out->epochs = curve.epochs_told;
+    out->diverged_step = result.diverged_step;
+    out->diverged = result.diverged;
+    memcpy(out->model, result.model, sizeof out->model);
+    return status;
+}
+
+/* Holds every schedule to one server and one worker, in order; one rate diverges. */
+static int check_blocks(uint64_t schedules, uint64_t first)
+{
+    static const struct {
+        enum cps_optimizer_kind optimizer;
+        double lr_max;
+    } cases[] = {{CPS_OPTIMIZER_SGD, 0.05}, {CPS_OPTIMIZER_ADAGRAD, 0.1}, {CPS_OPTIMIZER_SGD, 50}};
+    enum { CASES = sizeof cases / sizeof cases[0] };
+    struct block_outcome want[CASES], got;
+    for (int c = 0; c < CASES; c++)
+        if (simulate_blocks(cases[c].optimizer, cases[c].lr_max, 0, 0, &want[c]) != CPS_OK ||
+            want[c].diverged != (c == 2))
+            return complain(0, cps_error_text());
+    for (uint64_t schedule = first; schedule < first + schedules; schedule++) {
+        int c = (int)(schedule / SHAPES % CASES);
+        if (simulate_blocks(cases[c].optimizer, cases[c].lr_max, schedule, (int)(schedule % SHAPES), &got) !=
+            CPS_OK)
+            return complain(schedule, cps_error_text());
+        if (memcmp(&got, &want[c], sizeof got) != 0)
+            return complain(schedule, "another block model or other losses than one server and one worker");
+    }
+    printf("%llu schedules of the block solver: one hash each for sgd and adagrad, one end for what diverges\n",
+           (unsigned long long)schedules);
+    return EXIT_SUCCESS;
+}
+
 /* ---- the main part ---- */
 
 /* Starts it until it has ended; every start in another shape. */
@@ -287,5 +364,7 @@ int main(int argc, char **argv)
            (unsigned long long)schedules, (unsigned long long)total.starts, (unsigned long long)total.saves,
            (unsigned long long)total.skipped, (unsigned long long)total.deliveries,
            (unsigned long long)total.dropped, (double)(cps_clock_ns() - started) * 1e-9);
+    if (check_blocks(schedules, first) != EXIT_SUCCESS)
+        return EXIT_FAILURE;
     return check_wild(schedules / 20 + 1, first);
 }

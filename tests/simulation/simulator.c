@@ -13,8 +13,10 @@
 
 #include "common/base/memory.h"
 #include "common/drive/links.h"
+#include "server/shard/lender.h"
 #include "server/shard/server.h"
 #include "tests/simulation/network.h"
+#include "worker/block_worker.h"
 #include "worker/worker.h"
 
 struct node {
@@ -30,6 +32,8 @@ struct job {
     struct cps_coordinator *coordinator;
     struct cps_server **servers;
     struct cps_worker **workers;
+    struct cps_lender **lenders;             /* in place of servers in the block solver */
+    struct cps_block_worker **block_workers; /* in place of workers */
     struct cps_buffer_pool *pool;
     struct cps_network network;
     uint64_t deliveries;
@@ -42,7 +46,7 @@ struct job {
 };
 
 static const uint64_t RUN_ID = 0x53494d, PATIENCE_NS = 300000000, QUIET_NS = 20000000;
-enum { TICKS_APART = 4, MOST_QUIET = 10000 };
+enum { TICKS_APART = 4, WORKS_APART = 4, MOST_QUIET = 10000 };
 
 static uint64_t draw(struct job *self)
 {
@@ -213,6 +217,25 @@ static enum cps_status begin_saves(struct job *self)
     return cps_coordinator_save_to(self->coordinator, &sink);
 }
 
+static enum cps_status create_block_roles(struct job *self)
+{
+    const struct cps_simulation *simulation = self->simulation;
+    const struct cps_plan *plan = &simulation->plan;
+    CPS_TRY(cps_alloc("servers", plan->servers, sizeof *self->lenders, &self->lenders));
+    CPS_TRY(cps_alloc("workers", plan->workers, sizeof *self->block_workers, &self->block_workers));
+    for (uint32_t s = 0; s < plan->servers; s++) {
+        CPS_TRY(cps_lender_create(s, self->nodes, NULL, &self->lenders[s]));
+        self->node[1 + s].role = cps_lender_role(self->lenders[s]);
+    }
+    for (uint32_t w = 0; w < plan->workers; w++) {
+        uint32_t node = 1 + plan->servers + w;
+        CPS_TRY(cps_block_worker_create(node, &simulation->shards[w], simulation->kernels, 1,
+                                        &self->block_workers[w]));
+        self->node[node].role = cps_block_worker_role(self->block_workers[w]);
+    }
+    return CPS_OK;
+}
+
 static enum cps_status create_roles(struct job *self)
 {
     const struct cps_simulation *simulation = self->simulation;
@@ -231,6 +254,8 @@ static enum cps_status create_roles(struct job *self)
     CPS_TRY(cps_coordinator_create(plan, simulation->shards[0].fingerprint, &observer, 0, &self->coordinator));
     CPS_TRY(begin_saves(self));
     self->node[0].role = cps_coordinator_role(self->coordinator);
+    if (plan->solver == CPS_SOLVER_BLOCK)
+        return create_block_roles(self);
     for (uint32_t s = 0; s < plan->servers; s++) {
         CPS_TRY(cps_server_create(s, self->nodes, simulation->kernels, NULL, &self->servers[s]));
         self->node[1 + s].role = cps_server_role(self->servers[s]);
@@ -266,6 +291,10 @@ static void destroy(struct job *self)
         cps_worker_destroy(&self->workers[w]);
     for (uint32_t s = 0; self->servers && s < self->simulation->plan.servers; s++)
         cps_server_destroy(&self->servers[s]);
+    for (uint32_t w = 0; self->block_workers && w < self->simulation->plan.workers; w++)
+        cps_block_worker_destroy(&self->block_workers[w]);
+    for (uint32_t s = 0; self->lenders && s < self->simulation->plan.servers; s++)
+        cps_lender_destroy(&self->lenders[s]);
     cps_coordinator_destroy(&self->coordinator);
     for (uint32_t n = 0; self->node && n < self->nodes; n++) {
         cps_outbox_release(&self->node[n].outbox);
@@ -273,6 +302,8 @@ static void destroy(struct job *self)
     }
     free(self->servers);
     free(self->workers);
+    free(self->lenders);
+    free(self->block_workers);
     free(self->node);
     if (self->pool)
         cps_buffer_pool_destroy(&self->pool);
@@ -371,6 +402,16 @@ static enum cps_status stuck(const struct job *self)
                     (unsigned long long)awaited.number, awaited.node);
 }
 
+/* Lets a role do some of the work it has at hand. */
+static enum cps_status work(struct job *self, uint32_t number, bool *worked)
+{
+    struct node *node = &self->node[number];
+    if (!node->role.ops->work || node->role.ops->done(node->role.self))
+        return CPS_OK;
+    CPS_TRY(node->role.ops->work(node->role.self, &node->outbox, worked));
+    return collect(self, node);
+}
+
 static enum cps_status run(struct job *self)
 {
     struct cps_network *network = &self->network;
@@ -379,7 +420,14 @@ static enum cps_status run(struct job *self)
         CPS_TRY(tick(self, n));
     while (!all_done(self)) {
         struct cps_message message;
+        bool worked = false;
+        if (network->seed && draw(self) % WORKS_APART == 0)
+            CPS_TRY(work(self, (uint32_t)(draw(self) % self->nodes), &worked));
         if (!cps_network_next(network, &message)) {
+            for (uint32_t n = 0; n < self->nodes && !worked; n++)
+                CPS_TRY(work(self, n, &worked));
+            if (worked)
+                continue;
             CPS_TRY(++quiet > MOST_QUIET ? stuck(self) : wait(self));
             continue;
         }

@@ -28,16 +28,17 @@ static void report(struct cps_losses *losses, uint32_t worker, uint64_t first, u
     struct cps_loss_sum sums[64];
     for (uint32_t i = 0; i < steps; i++)
         sums[i] = as_sent(loss_of(worker, first + i));
-    check_ok(cps_losses_add(losses, first, steps, sums));
+    check_ok(cps_losses_add(losses, first, steps, sums, NULL));
 }
 
 static void check_step(struct cps_losses *losses, uint32_t workers, uint64_t want)
 {
     uint64_t step;
     cps_int128 sum, total = 0;
+    uint64_t ratings;
     for (uint32_t worker = 0; worker < workers; worker++)
         total += loss_of(worker, want);
-    assert_true(cps_losses_take(losses, workers, &step, &sum));
+    assert_true(cps_losses_take(losses, workers, &step, &sum, &ratings));
     check_int(step, want, "step");
     assert_true(sum == total);
 }
@@ -46,7 +47,8 @@ static void check_none(struct cps_losses *losses, uint32_t workers)
 {
     uint64_t step;
     cps_int128 sum;
-    assert_false(cps_losses_take(losses, workers, &step, &sum));
+    uint64_t ratings;
+    assert_false(cps_losses_take(losses, workers, &step, &sum, &ratings));
 }
 
 static void steps_wait_for_all_workers(void **state)
@@ -78,8 +80,8 @@ static void a_step_that_was_taken_is_refused(void **state)
     report(&losses, 0, 0, 10);
     for (uint64_t step = 0; step < 10; step++)
         check_step(&losses, 1, step);
-    check_fails(cps_losses_add(&losses, 9, 1, &sum), CPS_ERR_PEER, "step 9 again");
-    check_fails(cps_losses_add(&losses, 0, 1, &sum), CPS_ERR_PEER, "step 0 again");
+    check_fails(cps_losses_add(&losses, 9, 1, &sum, NULL), CPS_ERR_PEER, "step 9 again");
+    check_fails(cps_losses_add(&losses, 0, 1, &sum, NULL), CPS_ERR_PEER, "step 0 again");
     report(&losses, 0, 10, 1);
     check_step(&losses, 1, 10);
     cps_losses_release(&losses);
@@ -93,6 +95,7 @@ static void a_long_run_slides(void **state)
     struct cps_losses losses = {0};
     uint64_t reported[WORKERS] = {0}, taken = 0, step;
     cps_int128 sum;
+    uint64_t ratings;
     for (uint64_t round = 0; taken < STEPS; round++) {
         uint32_t worker = (uint32_t)test_below(0, round, WORKERS),
                  steps = 1 + (uint32_t)test_below(1, round, 64);
@@ -102,7 +105,7 @@ static void a_long_run_slides(void **state)
             continue;
         report(&losses, worker, reported[worker], steps);
         reported[worker] += steps;
-        while (cps_losses_take(&losses, WORKERS, &step, &sum)) {
+        while (cps_losses_take(&losses, WORKERS, &step, &sum, &ratings)) {
             check_int(step, taken, "step");
             assert_true(sum == loss_of(0, step) + loss_of(1, step) + loss_of(2, step));
             taken++;

@@ -1,0 +1,402 @@
+/*
+ * The lender's state machine; see lender.h.
+ *
+ * The rows of a block's part are one buffer, which a lease moves to the worker and back: within a process no
+ * row is ever copied.
+ *
+ *     home --lend--> lent --RETURN, a later step--> home
+ *     home --lend to all--> shared --RETURN of each--> home, read
+ */
+#include "server/shard/lender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/model/block_kernels.h"
+#include "common/model/blocks.h"
+#include "common/model/initial.h"
+
+struct part {
+    struct cps_buffer *buffer; /* NULL while lent, or when there are no rows */
+    uint32_t rows;
+    uint64_t step; /* sub-epochs that its rows have seen */
+    bool lent;
+    uint32_t node;    /* that it is lent to */
+    uint32_t readers; /* workers that have it to read */
+    bool read;        /* by all, since it came home after an epoch */
+};
+
+struct cps_lender {
+    uint32_t server, nodes;
+    const struct cps_initial_rows *start;
+    bool planned, greeted, stopped;
+    struct cps_plan plan;
+    struct cps_blocks blocks;
+    struct cps_block_rule rule;
+    struct part *parts[CPS_TABLES]; /* [blocks] */
+    uint32_t *place_of;             /* [server rows]: place in the part */
+    uint64_t granted;
+    uint64_t passed;            /* an epoch's end: what it left was read, and training goes on from there */
+    bool asked;                 /* the coordinator waits for rows that are not home */
+    struct cps_message pending; /* its exchange; owns a reference to the payload */
+};
+
+enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct cps_initial_rows *start,
+                                  struct cps_lender **out)
+{
+    struct cps_lender *self;
+    CPS_TRY(cps_alloc("a server", 1, sizeof *self, &self));
+    self->server = server;
+    self->nodes = nodes;
+    self->start = start;
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_lender_destroy(struct cps_lender **out)
+{
+    struct cps_lender *self = *out;
+    if (!self)
+        return;
+    for (int table = 0; table < CPS_TABLES; table++) {
+        for (uint32_t block = 0; self->parts[table] && block < self->blocks.count; block++)
+            cps_buffer_release(self->parts[table][block].buffer);
+        free(self->parts[table]);
+    }
+    cps_message_release(&self->pending);
+    free(self->place_of);
+    free(self);
+    *out = NULL;
+}
+
+/* ---- the start ---- */
+
+static uint32_t key_at(const struct cps_lender *self, enum cps_table_kind table, uint32_t place)
+{
+    uint32_t row = cps_blocks_row(&self->blocks, table, place);
+    return table == CPS_TABLE_MOVIES ? cps_plan_movie_key(&self->plan, row) : row;
+}
+
+static float *row_of(const struct cps_lender *self, const struct part *part, uint32_t place)
+{
+    return (float *)(void *)part->buffer->data + (size_t)place * self->rule.row_floats;
+}
+
+static void fill_row(const struct cps_lender *self, enum cps_table_kind table, uint32_t key, float *weights,
+                     float *row)
+{
+    if (self->start)
+        self->start->row(self->start->context, &self->plan, key, weights);
+    else
+        cps_initial_row(&self->plan, key, weights);
+    cps_block_row_set(&self->rule, self->plan.model == CPS_MODEL_BIAS, table == CPS_TABLE_MOVIES, weights, row);
+}
+
+/* The rows of block that live here, with their initial values. */
+static enum cps_status fill_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                                 struct cps_buffer_pool *pool, float *weights)
+{
+    struct part *part = &self->parts[table][block];
+    uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
+    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
+    for (uint32_t place = first; place < end; place++) {
+        uint32_t key = key_at(self, table, place);
+        if (key % servers == self->server)
+            self->place_of[key / servers] = part->rows++;
+    }
+    if (part->rows == 0)
+        return CPS_OK;
+    size_t bytes = (size_t)part->rows * self->rule.row_floats * sizeof(float);
+    CPS_TRY(cps_buffer_acquire(pool, bytes, &part->buffer));
+    memset(part->buffer->data, 0, bytes);
+    for (uint32_t place = first; place < end; place++) {
+        uint32_t key = key_at(self, table, place);
+        if (key % servers == self->server)
+            fill_row(self, table, key, weights, row_of(self, part, self->place_of[key / servers]));
+    }
+    return CPS_OK;
+}
+
+static enum cps_status fill_parts(struct cps_lender *self, struct cps_buffer_pool *pool)
+{
+    float *weights;
+    uint32_t rows = cps_plan_server_rows(&self->plan, self->server);
+    CPS_TRY(cps_alloc("places of rows", rows, sizeof *self->place_of, &self->place_of));
+    CPS_TRY(cps_alloc("a row", cps_plan_row_width(&self->plan), sizeof *weights, &weights));
+    enum cps_status status = CPS_OK;
+    for (int table = 0; status == CPS_OK && table < CPS_TABLES; table++) {
+        status = cps_alloc("blocks", self->blocks.count, sizeof(struct part), &self->parts[table]);
+        for (uint32_t block = 0; status == CPS_OK && block < self->blocks.count; block++)
+            status = fill_part(self, (enum cps_table_kind)table, block, pool, weights);
+    }
+    free(weights);
+    return status;
+}
+
+static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *plan, struct cps_outbox *outbox)
+{
+    struct cps_message *ready;
+    if (self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
+    CPS_TRY(cps_plan_check(plan));
+    if (1 + plan->servers + plan->workers != self->nodes || self->server >= plan->servers ||
+        plan->solver != CPS_SOLVER_BLOCK || plan->first_step)
+        return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
+    if (self->start)
+        CPS_TRY(self->start->check(self->start->context, plan));
+    self->plan = *plan;
+    cps_blocks_init(&self->blocks, plan);
+    self->rule = cps_block_rule_of(plan);
+    CPS_TRY(fill_parts(self, outbox->pool));
+    self->planned = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+}
+
+/* ---- leases ---- */
+
+static enum cps_status send_lease(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                                  uint32_t worker, bool shared, struct cps_outbox *outbox)
+{
+    struct part *part = &self->parts[table][block];
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_LEND, 1 + self->plan.servers + worker, 0, &message));
+    message->lease = (struct cps_lease){.movies = table == CPS_TABLE_MOVIES,
+                                        .block = block,
+                                        .step = part->step,
+                                        .rows = part->rows,
+                                        .row_floats = self->rule.row_floats,
+                                        .shared = shared};
+    message->payload = part->buffer && shared ? cps_buffer_retain(part->buffer) : part->buffer;
+    if (shared)
+        return CPS_OK;
+    part->buffer = NULL;
+    part->lent = true;
+    part->read = false;
+    part->node = message->to;
+    return CPS_OK;
+}
+
+/* Movie blocks are read by all workers after every epoch, if there is anything to validate. */
+static bool is_to_be_read(const struct cps_lender *self, enum cps_table_kind table, const struct part *part)
+{
+    return table == CPS_TABLE_MOVIES && self->plan.valid_count > 0 && part->step > 0 &&
+           part->step % self->blocks.count == 0 && !part->read;
+}
+
+/* Lends a block to whoever is next, if it is home and somebody is. */
+static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                            struct cps_outbox *outbox)
+{
+    struct part *part = &self->parts[table][block];
+    if (part->lent || part->readers)
+        return CPS_OK;
+    if (is_to_be_read(self, table, part)) {
+        part->readers = self->plan.workers;
+        for (uint32_t worker = 0; worker < self->plan.workers; worker++)
+            CPS_TRY(send_lease(self, table, block, worker, true, outbox));
+        return CPS_OK;
+    }
+    bool held = self->plan.reads_epochs && part->step >= self->passed + self->blocks.count;
+    if (part->step >= self->granted || held)
+        return CPS_OK;
+    uint32_t user_block = table == CPS_TABLE_USERS ? block : cps_blocks_user(&self->blocks, block, part->step);
+    return send_lease(self, table, block, cps_blocks_worker(&self->blocks, user_block), false, outbox);
+}
+
+static enum cps_status lend_all(struct cps_lender *self, struct cps_outbox *outbox)
+{
+    for (int table = 0; table < CPS_TABLES; table++)
+        for (uint32_t block = 0; block < self->blocks.count; block++)
+            CPS_TRY(lend(self, (enum cps_table_kind)table, block, outbox));
+    return CPS_OK;
+}
+
+static enum cps_status on_grant(struct cps_lender *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_grant *grant = &message->grant;
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned || grant->first_step != self->granted)
+        return cps_fail(CPS_ERR_PEER, "the coordinator granted steps out of order");
+    self->granted += grant->steps;
+    return lend_all(self, outbox);
+}
+
+/* The coordinator has what it wanted of the rows after an epoch. */
+static enum cps_status on_pass(struct cps_lender *self, const struct cps_message *message,
+                               struct cps_outbox *outbox)
+{
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned || message->pass.step != self->passed + self->blocks.count)
+        return cps_fail(CPS_ERR_PEER, "the coordinator passed step %llu out of order",
+                        (unsigned long long)message->pass.step);
+    self->passed = message->pass.step;
+    return lend_all(self, outbox);
+}
+
+static enum cps_status stray_return(const struct cps_lender *self, const struct cps_message *message)
+{
+    return cps_fail(CPS_ERR_PEER, "node %u returned a block to server %u that it does not have", message->from,
+                    self->server);
+}
+
+static enum cps_status on_shared_return(struct cps_lender *self, const struct cps_message *message,
+                                        struct cps_outbox *outbox)
+{
+    const struct cps_lease *lease = &message->lease;
+    struct part *part = &self->parts[CPS_TABLE_MOVIES][lease->block];
+    if (!lease->movies || part->readers == 0 || lease->step != part->step || lease->rows)
+        return stray_return(self, message);
+    if (--part->readers > 0)
+        return CPS_OK;
+    part->read = true;
+    return lend(self, CPS_TABLE_MOVIES, lease->block, outbox);
+}
+
+static enum cps_status answer_if_home(struct cps_lender *self, struct cps_outbox *outbox);
+
+static enum cps_status on_return(struct cps_lender *self, struct cps_message *message,
+                                 struct cps_outbox *outbox)
+{
+    const struct cps_lease *lease = &message->lease;
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned || lease->block >= self->blocks.count)
+        return stray_return(self, message);
+    if (lease->shared)
+        return on_shared_return(self, message, outbox);
+    enum cps_table_kind table = lease->movies ? CPS_TABLE_MOVIES : CPS_TABLE_USERS;
+    struct part *part = &self->parts[table][lease->block];
+    if (!part->lent || part->node != message->from || lease->rows != part->rows ||
+        lease->row_floats != self->rule.row_floats || lease->step <= part->step ||
+        lease->step > cps_plan_steps(&self->plan))
+        return stray_return(self, message);
+    part->buffer = message->payload ? cps_buffer_retain(message->payload) : NULL;
+    part->step = lease->step;
+    part->lent = false;
+    CPS_TRY(lend(self, table, lease->block, outbox));
+    return self->asked ? answer_if_home(self, outbox) : CPS_OK;
+}
+
+/* ---- the coordinator reads ---- */
+
+/* The part that key's row stands in. */
+static const struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table)
+{
+    *table = key < self->plan.user_rows ? CPS_TABLE_USERS : CPS_TABLE_MOVIES;
+    uint32_t row = *table == CPS_TABLE_USERS ? key : key - self->plan.user_rows;
+    uint32_t place = cps_blocks_place(&self->blocks, *table, row);
+    return &self->parts[*table][cps_blocks_of(&self->blocks, *table, place)];
+}
+
+static bool is_home(const struct cps_lender *self, uint64_t step)
+{
+    for (int table = 0; table < CPS_TABLES; table++)
+        for (uint32_t block = 0; block < self->blocks.count; block++) {
+            const struct part *part = &self->parts[table][block];
+            if (part->lent || part->step != step)
+                return false;
+        }
+    return true;
+}
+
+static enum cps_status answer(struct cps_lender *self, const struct cps_message *message,
+                              struct cps_outbox *outbox)
+{
+    const struct cps_exchange *exchange = &message->exchange;
+    uint32_t rows = exchange->read_rows, width = cps_plan_row_width(&self->plan);
+    const uint32_t *keys = rows ? (const uint32_t *)(const void *)message->payload->data : NULL;
+    bool has_bias = self->plan.model == CPS_MODEL_BIAS;
+    struct cps_message *reply;
+    CPS_TRY(
+        cps_outbox_add(outbox, CPS_MESSAGE_ROWS, message->from, (size_t)rows * width * sizeof(float), &reply));
+    reply->rows = (struct cps_rows){.step = exchange->step, .ticket = exchange->ticket, .rows = rows};
+    float *out = rows ? (float *)(void *)reply->payload->data : NULL;
+    for (uint32_t i = 0; i < rows; i++, out += width) {
+        enum cps_table_kind table;
+        if (keys[i] >= cps_plan_keys(&self->plan) || keys[i] % self->plan.servers != self->server)
+            return cps_fail(CPS_ERR_PEER, "node %u asked for key %u, which does not live on server %u",
+                            message->from, keys[i], self->server);
+        const struct part *part = part_of(self, keys[i], &table);
+        cps_block_row_get(&self->rule, has_bias, table == CPS_TABLE_MOVIES,
+                          row_of(self, part, self->place_of[keys[i] / self->plan.servers]), out);
+    }
+    return CPS_OK;
+}
+
+static enum cps_status answer_if_home(struct cps_lender *self, struct cps_outbox *outbox)
+{
+    if (!is_home(self, self->pending.exchange.step))
+        return CPS_OK;
+    CPS_TRY(answer(self, &self->pending, outbox));
+    cps_message_release(&self->pending);
+    self->asked = false;
+    return CPS_OK;
+}
+
+static enum cps_status on_exchange(struct cps_lender *self, struct cps_message *message,
+                                   struct cps_outbox *outbox)
+{
+    if (!self->planned || self->asked || message->from != 0)
+        return cps_fail(CPS_ERR_PEER, "node %u sent server %u an exchange out of turn", message->from,
+                        self->server);
+    CPS_TRY(cps_message_check(message, cps_plan_row_width(&self->plan)));
+    if (message->exchange.has_push || message->exchange.pull_rows)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent server %u gradients", self->server);
+    self->pending = *message;
+    if (message->payload)
+        cps_buffer_retain(message->payload);
+    self->asked = true;
+    return answer_if_home(self, outbox);
+}
+
+/* ---- the role ---- */
+
+static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
+{
+    struct cps_lender *self = context;
+    switch (message->kind) {
+    case CPS_MESSAGE_PLAN:
+        return on_plan(self, &message->plan, outbox);
+    case CPS_MESSAGE_GRANT:
+        return on_grant(self, message, outbox);
+    case CPS_MESSAGE_PASS:
+        return on_pass(self, message, outbox);
+    case CPS_MESSAGE_RETURN:
+        cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
+        return on_return(self, message, outbox);
+    case CPS_MESSAGE_EXCHANGE:
+        return on_exchange(self, message, outbox);
+    case CPS_MESSAGE_STOP:
+        self->stopped = true;
+        return cps_message_end(message);
+    case CPS_MESSAGE_HEARTBEAT:
+        return CPS_OK;
+    default:
+        return cps_fail(CPS_ERR_PEER, "node %u sent server %u a '%s'", message->from, self->server,
+                        cps_message_kind_name(message->kind));
+    }
+}
+
+static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
+{
+    (void)now_ns;
+    struct cps_lender *self = context;
+    struct cps_message *hello;
+    if (self->greeted)
+        return CPS_OK;
+    self->greeted = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello);
+}
+
+static bool done(const void *context)
+{
+    const struct cps_lender *self = context;
+    return self->stopped;
+}
+
+struct cps_role cps_lender_role(struct cps_lender *self)
+{
+    static const struct cps_role_ops ops = {.on_message = on_message, .on_tick = on_tick, .done = done};
+    return (struct cps_role){.ops = &ops, .self = self, .node = 1 + self->server};
+}

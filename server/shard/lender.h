@@ -1,0 +1,30 @@
+/*
+ * A server of the block solver: owns its rows by row id, and lends them to the workers block by block. A state
+ * machine without socket, clock or file.
+ *
+ *   PLAN -> the rows of its part of every block, in place order -> READY
+ *   GRANT -> lends user blocks to the workers they lie with, movie blocks to whoever meets them next
+ *   RETURN of a block after step s -> lends it on for sub-epoch s, when that is granted
+ *   an epoch's end -> lends each movie block to all workers at once, to validate with
+ *   EXCHANGE of the coordinator -> its rows, once all that it asks for are home after that step
+ *
+ * Nobody asks for a block: who needs it next follows from the plan (common/model/blocks.h). worker/block.md
+ * tells the whole.
+ */
+#ifndef CPS_SERVER_SHARD_LENDER_H
+#define CPS_SERVER_SHARD_LENDER_H
+
+#include "common/drive/role.h"
+#include "server/shard/table.h"
+
+struct cps_lender; /* opaque */
+
+/* As cps_server_create. */
+enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct cps_initial_rows *start,
+                                  struct cps_lender **out);
+void cps_lender_destroy(struct cps_lender **self);
+
+/* The lender as a role for a driver; valid while self is. */
+struct cps_role cps_lender_role(struct cps_lender *self);
+
+#endif

@@ -1,0 +1,272 @@
+/* The block worker's state machine; see block_worker.h. */
+#include "worker/block_worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "worker/crew.h"
+#include "worker/order.h"
+#include "worker/tenant.h"
+
+enum { REPORT_STEPS = 1024 }; /* most sub-epochs in a report */
+static const uint64_t REPORT_EVERY_NS = 100000000;
+
+struct cps_block_worker {
+    uint32_t node, threads;
+    const struct cps_dataset *dataset;
+    const struct cps_kernels *kernels;
+    bool greeted, planned, begun, diverged, stopped;
+    struct cps_plan plan;
+    struct cps_order order;
+    struct cps_tenant tenant;
+    struct cps_crew *crew;
+    struct cps_loss_sum sums[REPORT_STEPS]; /* of the sub-epochs not yet reported */
+    uint64_t ratings[REPORT_STEPS];
+    uint64_t reported; /* sub-epochs */
+    uint32_t waiting;  /* to be reported */
+    uint64_t reported_ns;
+};
+
+enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset *dataset,
+                                        const struct cps_kernels *kernels, uint32_t threads,
+                                        struct cps_block_worker **out)
+{
+    struct cps_block_worker *self;
+    CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
+    self->node = node;
+    self->threads = threads;
+    self->dataset = dataset;
+    self->kernels = kernels;
+    *out = self;
+    return CPS_OK;
+}
+
+void cps_block_worker_destroy(struct cps_block_worker **out)
+{
+    struct cps_block_worker *self = *out;
+    if (!self)
+        return;
+    cps_crew_destroy(&self->crew);
+    cps_tenant_release(&self->tenant);
+    cps_order_release(&self->order);
+    free(self);
+    *out = NULL;
+}
+
+static enum cps_status on_plan(struct cps_block_worker *self, const struct cps_plan *plan,
+                               struct cps_outbox *outbox)
+{
+    struct cps_message *ready;
+    if (self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
+    CPS_TRY(cps_plan_check(plan));
+    if (plan->solver != CPS_SOLVER_BLOCK || plan->first_step || self->node <= plan->servers ||
+        self->node > plan->servers + plan->workers)
+        return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
+    self->plan = *plan;
+    CPS_TRY(cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset));
+    CPS_TRY(cps_tenant_init(&self->tenant, plan));
+    CPS_TRY(cps_crew_create(plan, &self->order, self->kernels, self->threads, &self->crew));
+    self->planned = true;
+    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+}
+
+static enum cps_status on_grant(struct cps_block_worker *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned)
+        return cps_fail(CPS_ERR_PEER, "the coordinator granted steps before the plan");
+    if (!self->begun) {
+        uint64_t before[CPS_PHASES];
+        cps_outbox_spent(outbox, before); /* is no epoch's */
+        self->begun = true;
+    }
+    return cps_crew_grant(self->crew, (const double *)(const void *)message->payload->data,
+                          message->grant.steps);
+}
+
+static bool is_own(const struct cps_block_worker *self, uint32_t user_block)
+{
+    return user_block - self->order.first_block < self->order.block_count;
+}
+
+static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_message *message)
+{
+    const struct cps_lease *lease = &message->lease;
+    float *rows;
+    CPS_TRY(cps_message_check(message, 0));
+    if (!self->planned || (!lease->movies && (lease->shared || !is_own(self, lease->block))))
+        return cps_fail(CPS_ERR_PEER, "node %u lent worker node %u a block that is not for it", message->from,
+                        self->node);
+    CPS_TRY(cps_tenant_take(&self->tenant, message, &rows));
+    if (!rows)
+        return CPS_OK;
+    if (lease->movies)
+        cps_crew_movie_here(self->crew, lease->block, lease->step, lease->shared, rows);
+    else
+        cps_crew_user_here(self->crew, lease->block, lease->step, rows);
+    return CPS_OK;
+}
+
+/* ---- what the crew has done ---- */
+
+static enum cps_status return_blocks(struct cps_block_worker *self, struct cps_outbox *outbox)
+{
+    uint32_t block;
+    uint64_t step;
+    bool shared;
+    while (cps_crew_take_movie(self->crew, &block, &step, &shared))
+        CPS_TRY(cps_tenant_return(&self->tenant, CPS_TABLE_MOVIES, block, step, outbox));
+    while (cps_crew_take_user(self->crew, &block, &step))
+        CPS_TRY(cps_tenant_return(&self->tenant, CPS_TABLE_USERS, block, step, outbox));
+    return CPS_OK;
+}
+
+/* Reports the sub-epochs that wait; *out is the report, to be added to. */
+static enum cps_status report(struct cps_block_worker *self, struct cps_outbox *outbox, struct cps_report **out)
+{
+    uint32_t steps = self->waiting;
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_REPORT, 0, steps * (sizeof self->sums[0] + sizeof(uint64_t)),
+                           &message));
+    message->report = (struct cps_report){.first_step = self->reported, .steps = steps, .counted = true};
+    if (steps) {
+        memcpy(message->payload->data, self->sums, steps * sizeof self->sums[0]);
+        memcpy(message->payload->data + steps * sizeof self->sums[0], self->ratings, steps * sizeof(uint64_t));
+    }
+    self->reported += steps;
+    self->waiting = 0;
+    *out = &message->report;
+    return CPS_OK;
+}
+
+/* Reports what came before, and that the next sub-epoch, or the validation behind the last, diverged. From then
+ * on the worker trains for the sake of those who wait for its blocks, until it is stopped. */
+static enum cps_status diverge(struct cps_block_worker *self, enum cps_diverged what, struct cps_outbox *outbox)
+{
+    struct cps_report *told;
+    CPS_TRY(report(self, outbox, &told));
+    told->diverged = what;
+    told->diverged_step = self->reported;
+    self->diverged = true;
+    return CPS_OK;
+}
+
+static enum cps_status report_steps(struct cps_block_worker *self, struct cps_outbox *outbox)
+{
+    struct cps_report *told;
+    struct cps_crew_step done;
+    uint64_t step;
+    while (cps_crew_take_step(self->crew, &step, &done)) {
+        if (self->diverged)
+            continue;
+        if (done.wild) {
+            CPS_TRY(diverge(self, CPS_DIVERGED_ERROR, outbox));
+            continue;
+        }
+        self->sums[self->waiting] = cps_loss_sum_of(done.squared);
+        self->ratings[self->waiting] = done.ratings;
+        if (++self->waiting == REPORT_STEPS || (step + 1) % self->plan.blocks == 0)
+            CPS_TRY(report(self, outbox, &told));
+    }
+    return CPS_OK;
+}
+
+static enum cps_status report_epochs(struct cps_block_worker *self, struct cps_outbox *outbox)
+{
+    struct cps_report *told;
+    struct cps_error_sums valid;
+    uint32_t epoch;
+    bool wild;
+    while (cps_crew_take_valid(self->crew, &epoch, &valid, &wild)) {
+        if (self->diverged)
+            continue;
+        if (wild) {
+            CPS_TRY(diverge(self, CPS_DIVERGED_VALIDATION, outbox));
+            continue;
+        }
+        CPS_TRY(report(self, outbox, &told));
+        told->has_valid = true;
+        told->epoch = epoch;
+        told->valid_sum = cps_loss_sum_of(valid.squared);
+        told->valid_absolute = cps_loss_sum_of(valid.absolute);
+        told->valid_count = self->dataset->valid.count;
+        cps_outbox_spent(outbox, told->spent_ns);
+    }
+    return CPS_OK;
+}
+
+/* ---- the role ---- */
+
+static enum cps_status work(void *context, struct cps_outbox *outbox, bool *worked)
+{
+    struct cps_block_worker *self = context;
+    if (!self->begun || self->stopped)
+        return CPS_OK;
+    bool validating = cps_crew_is_validating(self->crew);
+    cps_outbox_enter(outbox, validating ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
+    *worked = cps_crew_work(self->crew);
+    CPS_TRY(return_blocks(self, outbox));
+    CPS_TRY(report_steps(self, outbox));
+    CPS_TRY(report_epochs(self, outbox));
+    *worked |= outbox->count > 0;
+    return CPS_OK;
+}
+
+static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
+{
+    struct cps_block_worker *self = context;
+    switch (message->kind) {
+    case CPS_MESSAGE_PLAN:
+        return on_plan(self, &message->plan, outbox);
+    case CPS_MESSAGE_GRANT:
+        return on_grant(self, message, outbox);
+    case CPS_MESSAGE_LEND:
+        return on_lend(self, message);
+    case CPS_MESSAGE_STOP:
+        self->stopped = true;
+        return cps_message_end(message);
+    case CPS_MESSAGE_HEARTBEAT:
+        return CPS_OK;
+    default:
+        return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
+                        cps_message_kind_name(message->kind));
+    }
+}
+
+static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
+{
+    struct cps_block_worker *self = context;
+    struct cps_message *hello;
+    struct cps_report *told;
+    bool due = self->waiting && now_ns - self->reported_ns >= REPORT_EVERY_NS;
+    if (due) {
+        self->reported_ns = now_ns;
+        return report(self, outbox, &told);
+    }
+    if (self->greeted)
+        return CPS_OK;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello));
+    hello->hello = (struct cps_hello){.has_data = true,
+                                      .train_count = self->dataset->train.count,
+                                      .valid_count = self->dataset->valid.count,
+                                      .sample_bytes = self->dataset->sample_bytes};
+    memcpy(hello->hello.fingerprint, self->dataset->fingerprint, CPS_SHA256_BYTES);
+    self->greeted = true;
+    return CPS_OK;
+}
+
+static bool done(const void *context)
+{
+    const struct cps_block_worker *self = context;
+    return self->stopped;
+}
+
+struct cps_role cps_block_worker_role(struct cps_block_worker *self)
+{
+    static const struct cps_role_ops ops = {
+        .on_message = on_message, .on_tick = on_tick, .work = work, .done = done};
+    return (struct cps_role){.ops = &ops, .self = self, .node = self->node};
+}
