@@ -11,7 +11,8 @@
 #include "common/options/value.h"
 
 /* Of the block solver: a step is a rating's, not a batch's. */
-static const double BLOCK_LR_MAX = 0.03, BLOCK_WD = 0.09;
+static const double BLOCK_LR_MAX = 0.03;
+enum { BLOCK_EPOCHS = 10 };
 
 static const struct cps_option *row(const struct cps_options *self, const char *name)
 {
@@ -119,8 +120,8 @@ static void settle_block_defaults(struct cps_options *self)
         self->optimizer = CPS_OPTIMIZER_SGD;
     if (!is_given(self, "lr-max"))
         self->lr_max = BLOCK_LR_MAX;
-    if (!is_given(self, "wd"))
-        self->wd = BLOCK_WD;
+    if (!is_given(self, "epochs"))
+        self->epochs = BLOCK_EPOCHS;
 }
 
 static enum cps_status check_solver(struct cps_options *self)

@@ -98,7 +98,7 @@ const struct cps_option cps_option_table[] = {
      .fallback = "batch", .choices = solvers,
      .help = "batch sums gradients over batches, as fastai does; block takes a step of SGD for every rating, "
              "block by block, and is many times faster on a large set. It has defaults of its own: "
-             "--optimizer sgd, --lr-max 0.03, --wd 0.09"},
+             "--optimizer sgd, --lr-max 0.03, --epochs 10"},
     {"blocks", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(blocks),
      .fallback = "auto", .word = "auto", .low = 0, .high = 4096,
      .help = "With --solver block: deal users and items to N blocks each; 'auto' follows from how many "
