@@ -66,10 +66,11 @@
     X(METRICS_MAE, "mae")                                                                                      \
     X(METRICS_RMSE_MAE, "rmse,mae")
 
-/* MEAN: predictions begin at the mean of the training ratings. */
+/* MEAN: predictions begin at the mean of the training ratings. AUTO: in a sparse set. */
 #define CPS_OFFSET_MAP(X)                                                                                      \
     X(OFFSET_NONE, "none")                                                                                     \
-    X(OFFSET_MEAN, "mean")
+    X(OFFSET_MEAN, "mean")                                                                                     \
+    X(OFFSET_AUTO, "auto")
 
 #define CPS_CHOICE_VALUE(name, word) CPS_##name,
 #define CPS_CHOICE_WORD(name, word) word,

@@ -188,6 +188,7 @@ enum cps_status cps_baselines_fit(const struct cps_dataset *const *shards, size_
     struct fit self = {.shards = shards, .count = count, .sums = sums};
     *out = (struct cps_baselines){0};
     CPS_TRY(share_header(&self, overview));
+    out->train_count = self.header[TRAIN_COUNT];
     out->mean = self.mean;
     if (self.header[VALID_COUNT] == 0)
         return CPS_OK;

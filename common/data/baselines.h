@@ -18,7 +18,8 @@
 #define CPS_BASELINE_SWEEPS 5
 
 struct cps_baselines {
-    double mean;                   /* of the training ratings */
+    uint64_t train_count;          /* ratings to train on, over all ranks */
+    double mean;                   /* of them */
     bool has_losses;               /* false without validation ratings, or beyond the range of losses */
     double mean_loss, biases_loss; /* mean squared errors over the validation ratings */
 };

@@ -42,23 +42,32 @@ void cps_builder_start_part(struct cps_builder *self)
     self->part.intake.reading = self->request->reading;
 }
 
+static enum cps_status check_split(const struct cps_dataset_request *request, const struct cps_split *split)
+{
+    uint64_t count = split->train_count + split->valid_count;
+    if (request->folds && split->valid_count == 0)
+        return cps_fail(CPS_ERR_DATA, "%" PRIu64 " ratings do not fill %u folds", count, request->folds);
+    if (split->train_count == 0)
+        return cps_fail(CPS_ERR_DATA, "%" PRIu64 " ratings with --valid-pct %g leave none to train on", count,
+                        request->valid_pct);
+    return CPS_OK;
+}
+
 static enum cps_status set_split(struct cps_builder *self)
 {
     struct cps_dataset *data = &self->data;
     const struct cps_dataset_request *request = self->request;
-    data->rating_count = self->part.first_total + self->part.second_total;
-    data->valid_count = self->part.second_total;
-    if (!self->reading.split_given)
-        data->valid_count = (uint64_t)(request->valid_pct * (double)data->rating_count);
-    if (data->valid_count >= data->rating_count)
-        return cps_fail(CPS_ERR_DATA, "%" PRIu64 " ratings with --valid-pct %g leave none to train on",
-                        data->rating_count, request->valid_pct);
-    data->train_count = data->rating_count - data->valid_count;
+    const struct cps_part *part = &self->part;
+    data->rating_count = part->first_total + part->second_total;
     if (self->reading.split_given)
-        cps_split_given(&self->split, data->train_count, data->valid_count);
+        cps_split_given(&self->split, part->first_total, part->second_total);
+    else if (request->folds)
+        cps_split_fold(&self->split, request->seed, data->rating_count, request->fold, request->folds);
     else
-        cps_split_drawn(&self->split, request->seed, data->rating_count, data->valid_count);
-    return CPS_OK;
+        cps_split_drawn(&self->split, request->seed, data->rating_count, request->valid_pct);
+    data->train_count = self->split.train_count;
+    data->valid_count = self->split.valid_count;
+    return check_split(request, &self->split);
 }
 
 /* The row of each id of this part. */

@@ -38,13 +38,14 @@ struct cps_dataset_request {
     const char *user_column; /* header name or 1-based position; NULL finds it */
     const char *item_column;
     const char *rating_column;
-    bool wide;           /* a line per user and a column per item, see wide.h; not of a folder */
-    const char *missing; /* of a wide file: what stands for no rating beside an empty cell */
-    bool latin1;         /* text that is not UTF-8 is ISO 8859-1 */
-    uint64_t skip_bad;   /* lines that may be left out because they cannot be read; see skip.h */
-    bool synthetic;      /* the built-in set of MovieLens-100k's shape instead of any file */
-    double valid_pct;    /* 0 <= valid_pct < 1, the share drawn for validation */
-    uint64_t seed;       /* of the split */
+    bool wide;            /* a line per user and a column per item, see wide.h; not of a folder */
+    const char *missing;  /* of a wide file: what stands for no rating beside an empty cell */
+    bool latin1;          /* text that is not UTF-8 is ISO 8859-1 */
+    uint64_t skip_bad;    /* lines that may be left out because they cannot be read; see skip.h */
+    bool synthetic;       /* the built-in set of MovieLens-100k's shape instead of any file */
+    uint32_t fold, folds; /* 1 <= fold <= folds: validate on that part of the ratings; 0 of 0: draw valid_pct */
+    double valid_pct;     /* 0 <= valid_pct < 1, the share drawn for validation */
+    uint64_t seed;        /* of the split */
     uint32_t shard, shards;
     bool keep_samples; /* false: counts, vocabularies and fingerprint only */
     /* Rows of the tables that training starts from, 0 where it starts from none. When the

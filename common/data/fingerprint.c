@@ -42,9 +42,14 @@ static void add_request(struct cps_sha256 *digest, const struct cps_dataset_requ
     add_reading(digest, request);
     if (reading->split_given)
         return;
+    add_number(digest, "split seed", request->seed);
+    if (request->folds) {
+        add_number(digest, "fold", request->fold);
+        add_number(digest, "folds", request->folds);
+        return;
+    }
     uint64_t bits;
     memcpy(&bits, &request->valid_pct, sizeof bits);
-    add_number(digest, "split seed", request->seed);
     add_number(digest, "valid pct bits", bits);
 }
 

@@ -21,10 +21,25 @@ void cps_split_given(struct cps_split *self, uint64_t train_count, uint64_t vali
     *self = (struct cps_split){.train_count = train_count, .valid_count = valid_count, .given = true};
 }
 
-void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_count)
+/* Of count ratings those at valid_count places of the permutation from valid_first on. */
+static void draw(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_first,
+                 uint64_t valid_count)
 {
-    *self = (struct cps_split){.train_count = count - valid_count, .valid_count = valid_count};
-    cps_permutation_init(&self->permutation, seed, CPS_RANDOM_SPLIT, 0, count);
+    *self = (struct cps_split){
+        .train_count = count - valid_count, .valid_count = valid_count, .valid_first = valid_first};
+    if (count)
+        cps_permutation_init(&self->permutation, seed, CPS_RANDOM_SPLIT, 0, count);
+}
+
+void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, double valid_pct)
+{
+    draw(self, seed, count, 0, (uint64_t)(valid_pct * (double)count));
+}
+
+void cps_split_fold(struct cps_split *self, uint64_t seed, uint64_t count, uint32_t fold, uint32_t folds)
+{
+    uint64_t first = count * (fold - 1) / folds;
+    draw(self, seed, count, first, count * fold / folds - first);
 }
 
 enum { CHUNK = 1024 }; /* places at a time */
@@ -33,11 +48,14 @@ void cps_split_positions(const struct cps_split *self, const uint32_t *places, u
 {
     uint32_t chunk[CHUNK];
     uint32_t train = (uint32_t)self->train_count, valid = (uint32_t)self->valid_count;
+    uint32_t below = (uint32_t)self->valid_first, wrapped = train + valid - below;
     for (uint64_t first = 0; first < count; first += CHUNK) {
         uint64_t n = count - first < CHUNK ? count - first : CHUNK;
         memcpy(chunk, places + first, n * sizeof *chunk);
         if (!self->given)
             cps_permutation_forward_all(&self->permutation, chunk, n, out + first);
+        for (uint64_t i = 0; i < n && below; i++)
+            out[first + i] = out[first + i] >= below ? out[first + i] - below : out[first + i] + wrapped;
         for (uint64_t i = 0; i < n && self->given; i++)
             out[first + i] = chunk[i] < train ? chunk[i] + valid : chunk[i] - train;
     }

@@ -20,16 +20,21 @@
  * sample of index p - valid_count. */
 struct cps_split {
     uint64_t train_count, valid_count;
-    bool given; /* by two files; else drawn: positions are P(place), P the permutation of
-                   (seed, CPS_RANDOM_SPLIT) */
+    bool given; /* by two files; else drawn: positions are P(place) - valid_first modulo the number of
+                   ratings, P the permutation of (seed, CPS_RANDOM_SPLIT) */
+    uint64_t valid_first;
     struct cps_permutation permutation;
 };
 
 /* The split of a set whose two files hold so many ratings. */
 void cps_split_given(struct cps_split *self, uint64_t train_count, uint64_t valid_count);
 
-/* The split that draws valid_count of count ratings. */
-void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_count);
+/* The split that draws a share of count ratings, valid_pct. */
+void cps_split_drawn(struct cps_split *self, uint64_t seed, uint64_t count, double valid_pct);
+
+/* The split that validates on fold number `fold` (from 1) of `folds`: for one seed they share no rating, hold
+ * them all, and differ in size by one at most. */
+void cps_split_fold(struct cps_split *self, uint64_t seed, uint64_t count, uint32_t fold, uint32_t folds);
 
 /* The positions of ratings by their places; in and out may be the same. */
 void cps_split_positions(const struct cps_split *self, const uint32_t *places, uint64_t count, uint32_t *out);

@@ -29,6 +29,8 @@ static bool is_given(const struct cps_options *self, const char *name)
 static enum cps_status blame(const struct cps_options *self, const char *name)
 {
     enum cps_option_source source = cps_options_source(self, name);
+    if (source == CPS_SOURCE_RECIPE)
+        return cps_hint(CPS_ERR_USAGE, "'--%s' comes from the recipe", name);
     if (source == CPS_SOURCE_CONFIG)
         return cps_hint(CPS_ERR_USAGE, "'--%s' comes from an option file", name);
     if (source == CPS_SOURCE_ENVIRONMENT)
@@ -89,6 +91,9 @@ static enum cps_status check_data(struct cps_options *self)
     static const char *const drawn[] = {"data", "valid-pct"}, *const explicit[] = {"train", "valid"};
     for (size_t i = 0; i < 4; i++)
         CPS_TRY(exclude(self, drawn[i / 2], explicit[i % 2]));
+    CPS_TRY(exclude(self, "fold", "valid-pct"));
+    CPS_TRY(exclude(self, "fold", "train"));
+    CPS_TRY(exclude(self, "fold", "valid"));
     CPS_TRY(need(self, "train", "valid"));
     return need(self, "valid", "train");
 }

@@ -1,7 +1,7 @@
 /*
  * Everything a command is told: the typed, checked, effective options of one run.
  *
- *   defaults < option files (--config) < COLLAB_PS_<NAME> < command line
+ *   defaults < recipe < option files (--config) < COLLAB_PS_<NAME> < command line
  *                        -> struct cps_options, each value with its source
  *                        -> canonical text, sent to the other hosts and read back there
  *
@@ -50,6 +50,7 @@ enum cps_command {
 /* Where a value came from, weakest first. */
 enum cps_option_source {
     CPS_SOURCE_DEFAULT,
+    CPS_SOURCE_RECIPE,
     CPS_SOURCE_CONFIG,
     CPS_SOURCE_ENVIRONMENT,
     CPS_SOURCE_RECORD, /* the run that is replayed */
@@ -88,6 +89,12 @@ struct cps_period {
     bool steps;
 };
 
+#define CPS_MOST_FOLDS 1000
+/* Fold number 1 to folds: one of so many parts of the ratings to validate on. */
+struct cps_fold {
+    uint32_t number, folds;
+};
+
 #define CPS_OPTIONS_MAX 128 /* rows of the option table, at most */
 
 /* Strings belong to the struct and are NULL where not given. Only the fields of
@@ -100,8 +107,9 @@ struct cps_options {
     /* data */
     char *data;
     enum cps_item_key item_key;
-    double valid_pct;    /* 0 <= valid_pct < 1; a share, not percent */
-    char *train, *valid; /* both or neither */
+    struct cps_fold fold; /* of zero folds: none */
+    double valid_pct;     /* 0 <= valid_pct < 1; a share, not percent */
+    char *train, *valid;  /* both or neither */
     char *user_column, *item_column, *rating_column;
     enum cps_layout layout;
     char *missing;
@@ -118,10 +126,11 @@ struct cps_options {
     /* training */
     enum cps_solver_kind solver;
     uint32_t blocks; /* 0: a function of the counts */
+    uint32_t recipe; /* of cps_recipe_names */
     uint32_t epochs;
     double lr_max;
-    double wd, wd_bias; /* wd_bias is NaN for "same as wd" */
-    uint32_t batch_size;
+    double wd, wd_bias;  /* wd_bias is NaN for "same as wd" */
+    uint32_t batch_size; /* 0: by the number of training ratings */
     enum cps_optimizer_kind optimizer;
     enum cps_schedule_kind schedule;
     uint64_t seed; /* of synth as well */
@@ -185,7 +194,7 @@ void cps_options_release(struct cps_options *self);
 /* The source of the option called name ("lr-max"), of self's command. */
 enum cps_option_source cps_options_source(const struct cps_options *self, const char *name);
 
-/* "default", "config file", "environment", "recorded run" or "command line". */
+/* "default", "recipe", "config file", "environment", "recorded run" or "command line". */
 const char *cps_option_source_text(enum cps_option_source source);
 
 /* One effective option, as texts; value NULL where it has none. */

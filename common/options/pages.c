@@ -7,7 +7,8 @@ const char cps_page_summary[] = "train collaborative filtering over parameter se
 const char cps_page_sources[] =
     "Every option of training may also be set in an option file (--config) or in the environment as "
     "COLLAB_PS_ and the name in capitals, COLLAB_PS_LR_MAX for --lr-max. The command line wins over the "
-    "environment, the environment over option files. --no-NAME turns a flag off. Defaults stand in square "
+    "environment, the environment over option files, and these over a recipe. --no-NAME turns a flag off. "
+    "Defaults stand in square "
     "brackets.";
 
 const struct cps_page_line cps_page_examples[] = {

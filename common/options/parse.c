@@ -3,7 +3,7 @@
  *
  *   argv --+-- first walk: command, --help, --config FILEs
  *          |
- *   defaults -> option files -> COLLAB_PS_* -> argv, second walk -> checks
+ *   defaults -> recipe -> option files -> COLLAB_PS_* -> argv, second walk -> checks
  *
  * Each stage overwrites what the one before it set.
  */
@@ -16,6 +16,7 @@
 #include "common/options/check.h"
 #include "common/options/command.h"
 #include "common/options/config.h"
+#include "common/options/recipes.h"
 #include "common/options/value.h"
 
 static const char env_prefix[] = "COLLAB_PS_";
@@ -138,13 +139,15 @@ static enum cps_status next_argument(const struct cps_options *self, struct argu
     return fail_unknown(self, "", "--", name);
 }
 
-static enum cps_status set_from_file(struct cps_options *self, const struct cps_config_reader *reader)
+/* source is that of a recipe or of an option file. */
+static enum cps_status set_from_file(struct cps_options *self, const struct cps_config_reader *reader,
+                                     enum cps_option_source source)
 {
     struct cps_text where = {0};
     CPS_TRY(cps_text_add(&where, "%s:%zu: ", reader->file, reader->line));
     const char *name = reader->name.data;
     const struct cps_option *option = cps_option_find(name, strlen(name), command_bit(self));
-    const struct cps_option_origin origin = {CPS_SOURCE_CONFIG, where.data, name};
+    const struct cps_option_origin origin = {source, where.data, name};
     enum cps_status status;
     if (!option)
         status = fail_unknown(self, where.data, "", name);
@@ -156,7 +159,8 @@ static enum cps_status set_from_file(struct cps_options *self, const struct cps_
     return status;
 }
 
-static enum cps_status read_settings(struct cps_options *self, struct cps_config_reader *reader)
+static enum cps_status read_settings(struct cps_options *self, struct cps_config_reader *reader,
+                                     enum cps_option_source source)
 {
     for (;;) {
         enum cps_config_item item;
@@ -164,7 +168,7 @@ static enum cps_status read_settings(struct cps_options *self, struct cps_config
         if (item == CPS_CONFIG_END)
             return CPS_OK;
         if (item == CPS_CONFIG_SETTING)
-            CPS_TRY(set_from_file(self, reader));
+            CPS_TRY(set_from_file(self, reader, source));
     }
 }
 
@@ -174,9 +178,20 @@ static enum cps_status read_config(struct cps_options *self, const char *path)
     struct cps_config_reader reader;
     CPS_TRY(cps_file_map(&map, path, CPS_ERR_USAGE));
     cps_config_reader_init(&reader, path, map.data, map.size);
-    enum cps_status status = read_settings(self, &reader);
+    enum cps_status status = read_settings(self, &reader, CPS_SOURCE_CONFIG);
     cps_config_reader_release(&reader);
     cps_file_unmap(&map);
+    return status;
+}
+
+/* The values of the recipe in force, on a command that has it. */
+static enum cps_status read_recipe(struct cps_options *self, uint32_t recipe)
+{
+    struct cps_config_reader reader;
+    const char *text = cps_recipe_texts[recipe];
+    cps_config_reader_init(&reader, cps_recipe_names[recipe], text, strlen(text));
+    enum cps_status status = read_settings(self, &reader, CPS_SOURCE_RECIPE);
+    cps_config_reader_release(&reader);
     return status;
 }
 
@@ -301,17 +316,28 @@ static enum cps_status find_action(struct cps_options *self, char *const *argv, 
     return CPS_OK;
 }
 
+/* All sources, weakest first. Which recipe lies below them is known once they have been read. */
+static enum cps_status read_all(struct cps_options *self, uint32_t recipe, char *const *argv, char *const *envp)
+{
+    cps_text_clear(&self->warnings);
+    CPS_TRY(cps_option_reset_all(self));
+    if (recipe)
+        CPS_TRY(read_recipe(self, recipe));
+    CPS_TRY(read_environment(self, envp, true));
+    CPS_TRY(read_arguments(self, argv, true));
+    CPS_TRY(read_environment(self, envp, false));
+    return read_arguments(self, argv, false);
+}
+
 static enum cps_status read_options(struct cps_options *self, char *const *argv, char *const *envp)
 {
     bool action;
     CPS_TRY(find_action(self, argv, &action));
     if (action)
         return CPS_OK;
-    CPS_TRY(cps_option_reset_all(self));
-    CPS_TRY(read_environment(self, envp, true));
-    CPS_TRY(read_arguments(self, argv, true));
-    CPS_TRY(read_environment(self, envp, false));
-    CPS_TRY(read_arguments(self, argv, false));
+    CPS_TRY(read_all(self, 0, argv, envp));
+    if (self->recipe)
+        CPS_TRY(read_all(self, self->recipe, argv, envp));
     return cps_options_check(self);
 }
 

@@ -15,7 +15,7 @@
 #include "common/options/config.h"
 #include "common/options/value.h"
 
-static const char *const source_texts[] = {"default",      "config file",  "environment",
+static const char *const source_texts[] = {"default",      "recipe",       "config file", "environment",
                                            "recorded run", "command line", NULL};
 
 const char *cps_option_source_text(enum cps_option_source source)

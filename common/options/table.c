@@ -5,6 +5,8 @@
  */
 #include "common/options/table.h"
 
+#include "common/options/recipes.h"
+
 #include <string.h>
 
 static const char *const item_keys[] = {CPS_ITEM_KEY_MAP(CPS_CHOICE_WORD) NULL};
@@ -53,6 +55,10 @@ const struct cps_option cps_option_table[] = {
     {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, READ, DECIDES(DATA), FIELD(valid_pct),
      .fallback = "0.2", .high = 1, .below_high = true,
      .help = "Share of the ratings drawn for validation, from 0 to below 1"},
+    {"fold", .argument = "I/K", .type = CPS_OPTION_FOLD, TRAIN(DATA), DECIDES(DATA), FIELD(fold),
+     .fallback = "none",
+     .help = "Validate on part I of K equal parts and train on the others, for cross-validation: the K parts "
+             "of a seed share no rating and hold them all"},
     {"train", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(train),
      .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
     {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(valid),
@@ -86,7 +92,8 @@ const struct cps_option cps_option_table[] = {
     {"offset", .argument = "KIND", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(offset),
      .fallback = "none", .choices = offsets,
      .help = "'mean' adds to every score what makes a score of 0 the mean of the training ratings, so that "
-             "users and items with few ratings are predicted near it and not in the middle of the range"},
+             "users and items with few ratings are predicted near it and not in the middle of the range; "
+             "'auto' does so for sets with fewer than 5 training ratings a user and item"},
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
      .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
     {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
@@ -103,6 +110,10 @@ const struct cps_option cps_option_table[] = {
      .fallback = "auto", .word = "auto", .low = 0, .high = 4096,
      .help = "With --solver block: deal users and items to N blocks each; 'auto' follows from how many "
              "ratings there are"},
+    {"recipe", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(recipe),
+     .fallback = "none", .choices = cps_recipe_names,
+     .help = "Settings that ship under a name, below all others: 'best' does well on sets of any size, "
+             "'notebook' is fastai's fourth model, which is the default as well"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .low = 1, .high = 1000000,
      .help = "Passes over the training ratings. Losses are mean squared errors (MSE)"},
@@ -114,8 +125,9 @@ const struct cps_option cps_option_table[] = {
      .fallback = "same", .word = "same", .high = 1e6,
      .help = "Weight decay of the biases; 'same' is that of --wd"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(batch_size), .fallback = "64", .low = 1, .high = 16777216,
-     .help = "Ratings in a step, over all workers together"},
+     FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = 16777216,
+     .help = "Ratings in a step, over all workers together; 'auto' is the power of two nearest to a 1,250th "
+             "of the training ratings, and 16 or more"},
     {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(optimizer), .fallback = "adam", .choices = optimizers,
      .help = "adam is AdamW: every weight moves at every step, rated or not. sgd is plain, without momentum. "

@@ -12,6 +12,7 @@ enum cps_option_type {
     CPS_OPTION_CHOICE, /* an enum whose values number the choices */
     CPS_OPTION_FLAG,   /* bool */
     CPS_OPTION_RANGE,  /* struct cps_y_range */
+    CPS_OPTION_FOLD,   /* struct cps_fold */
     CPS_OPTION_PERIOD, /* struct cps_period */
     CPS_OPTION_ACTION  /* a command in the guise of a flag; no field */
 };

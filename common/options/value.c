@@ -124,6 +124,25 @@ static bool read_period(const char *text, struct cps_period *out)
     return true;
 }
 
+/* "2/5" or "none" */
+static bool read_fold(const char *text, struct cps_fold *out)
+{
+    char number[16];
+    uint64_t first, folds;
+    *out = (struct cps_fold){0};
+    if (strcmp(text, "none") == 0)
+        return true;
+    size_t length = strcspn(text, "/");
+    if (!text[length] || length >= sizeof number)
+        return false;
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    if (!cps_text_to_u64(number, &first) || !cps_text_to_u64(text + length + 1, &folds) || first < 1 ||
+        first > folds || folds < 2 || folds > CPS_MOST_FOLDS)
+        return false;
+    *out = (struct cps_fold){.number = (uint32_t)first, .folds = (uint32_t)folds};
+    return true;
+}
+
 static enum cps_status copy_string(const struct cps_option *option, const char *text, char **field)
 {
     char *copy = strdup(text);
@@ -149,6 +168,8 @@ static bool read_value(void *field, const struct cps_option *option, const char 
         return read_flag(text, field);
     case CPS_OPTION_RANGE:
         return read_range(text, field);
+    case CPS_OPTION_FOLD:
+        return read_fold(text, field);
     case CPS_OPTION_PERIOD:
         return read_period(text, field);
     case CPS_OPTION_STRING:
@@ -283,6 +304,13 @@ static enum cps_status format_real(const struct cps_option *option, double value
     return isnan(value) ? cps_text_add(out, "%s", option->word) : format_number(value, false, out);
 }
 
+static enum cps_status format_fold(const struct cps_fold *fold, struct cps_text *out)
+{
+    if (fold->folds == 0)
+        return cps_text_add(out, "none");
+    return cps_text_add(out, "%u/%u", fold->number, fold->folds);
+}
+
 enum cps_status cps_option_format(const struct cps_options *self, const struct cps_option *option,
                                   struct cps_text *out)
 {
@@ -304,6 +332,8 @@ enum cps_status cps_option_format(const struct cps_options *self, const struct c
         return cps_text_add(out, "%s", *(const bool *)field ? "on" : "off");
     case CPS_OPTION_RANGE:
         return format_range(field, out);
+    case CPS_OPTION_FOLD:
+        return format_fold(field, out);
     case CPS_OPTION_PERIOD:
         return format_period(field, out);
     case CPS_OPTION_ACTION:
@@ -347,6 +377,8 @@ enum cps_status cps_option_allowed(const struct cps_option *option, struct cps_t
         return cps_text_add(out, "on or off");
     case CPS_OPTION_RANGE:
         return cps_text_add(out, "LO,HI with LO below HI, 'none' or 'auto'");
+    case CPS_OPTION_FOLD:
+        return cps_text_add(out, "I/K, the number of a fold and of all folds, as in '1/5', or 'none'");
     case CPS_OPTION_PERIOD:
         return cps_text_add(out, "a number of epochs, of steps as in '500steps', or 'off'");
     case CPS_OPTION_STRING:

@@ -191,6 +191,14 @@ static json_t *data_value(const struct cps_run_record *record)
     return object;
 }
 
+static json_t *training_value(const struct cps_run_record *record)
+{
+    json_t *object = json_object();
+    put(object, "batch_size", count_value(record->training.batch_size));
+    put(object, "steps_per_epoch", count_value(record->training.steps_per_epoch));
+    return object;
+}
+
 static json_t *baselines_value(const struct cps_run_record *record)
 {
     json_t *object = json_object();
@@ -325,6 +333,7 @@ static json_t *record_value(const struct cps_run_record *record)
     put(object, "seed", count_value(record->seed));
     put(object, "result", result_value(record));
     put(object, "data", data_value(record));
+    put(object, "training", training_value(record));
     put(object, "baselines", baselines_value(record));
     put(object, "inputs", inputs_value(&record->origin));
     put(object, "model", model_value(record));

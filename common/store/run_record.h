@@ -110,6 +110,11 @@ struct cps_run_record {
         double rating_min, rating_max;
     } data;
 
+    struct {
+        uint32_t batch_size;
+        uint64_t steps_per_epoch;
+    } training;
+
     /* Of common/data/baselines.h; not finite where not known. */
     struct {
         double mean, mean_loss, biases_loss, penalty;

@@ -45,6 +45,8 @@ struct cps_dataset_request cps_settings_dataset(const struct cps_options *option
                                         .latin1 = options->encoding == CPS_ENCODING_LATIN1,
                                         .skip_bad = skip_bad(options),
                                         .synthetic = !options->data && !options->train,
+                                        .fold = options->fold.number,
+                                        .folds = options->fold.folds,
                                         .valid_pct = options->valid_pct,
                                         .seed = options->seed,
                                         .user_rows = by_number ? start->user_rows : 0,
@@ -89,6 +91,25 @@ static enum cps_status set_blocks(const struct cps_options *options, struct cps_
     return cps_hint(CPS_ERR_USAGE, "leave it out, and their number follows from how many ratings there are");
 }
 
+bool cps_settings_begin_at_mean(const struct cps_options *options, const struct cps_plan *plan)
+{
+    static const uint64_t sparse = 5; /* training ratings a row */
+    if (options->offset == CPS_OFFSET_AUTO)
+        return plan->train_count < sparse * cps_plan_keys(plan);
+    return options->offset == CPS_OFFSET_MEAN;
+}
+
+uint32_t cps_settings_batch_size(const struct cps_options *options, uint64_t train_count)
+{
+    const uint64_t most = 1u << 24; /* of the plan's bounds */
+    uint64_t wanted = train_count / 1250, size = 16;
+    if (options->batch_size)
+        return options->batch_size;
+    while (size < most && wanted > size + size / 2)
+        size *= 2;
+    return (uint32_t)size;
+}
+
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out)
@@ -103,7 +124,7 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .consistency = options->consistency,
                              .epochs = options->epochs,
                              .solver = options->solver,
-                             .batch_size = options->batch_size,
+                             .batch_size = cps_settings_batch_size(options, dataset->train_count),
                              .train_count = dataset->train_count,
                              .valid_count = dataset->valid_count,
                              .lr_max = options->lr_max,

@@ -18,7 +18,13 @@ enum cps_status cps_settings_find_data(struct cps_options *options);
 struct cps_dataset_request cps_settings_dataset(const struct cps_options *options,
                                                 const struct cps_initial_file *start);
 
-/* The plan for dataset. CPS_ERR_DATA when a given start does not fit it. */
+/* --batch-size, or what 'auto' is for so many training ratings. */
+uint32_t cps_settings_batch_size(const struct cps_options *options, uint64_t train_count);
+
+/* Whether --offset asks for one, or 'auto' finds the ratings of plan sparse. */
+bool cps_settings_begin_at_mean(const struct cps_options *options, const struct cps_plan *plan);
+
+/* The plan for dataset, without its offset. CPS_ERR_DATA when a given start does not fit it. */
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out);

@@ -379,13 +379,14 @@ static bool encrypts(const struct rank *self)
 
 static enum cps_status connect_ranks(struct rank *self)
 {
+    uint32_t batch_size = cps_settings_batch_size(self->options, self->baselines.train_count);
     const struct cps_cluster_network network = {
         .tcp = self->options->transport == CPS_OPTION_TRANSPORT_TCP,
         .mpi_rows = rows_over_mpi(self),
         .interface = self->options->interface,
         .base_port = self->options->port,
         .encrypt = encrypts(self),
-        .most_bytes = cps_message_most_bytes(self->options->batch_size, self->options->factors + 1),
+        .most_bytes = cps_message_most_bytes(batch_size, self->options->factors + 1),
     };
     return cps_cluster_connect(self->cluster, &network, &self->layout, self->pool, &self->control, &self->bulk);
 }
@@ -627,7 +628,7 @@ static enum cps_status fit_baselines(struct rank *self)
     status =
         cps_baselines_fit(shards, count, is_here(self, 0) ? overview(self) : NULL, &sums, &self->baselines);
     free(shards);
-    if (status == CPS_OK && self->options->offset == CPS_OFFSET_MEAN)
+    if (status == CPS_OK && is_here(self, 0) && cps_settings_begin_at_mean(self->options, &self->plan))
         self->plan.offset = cps_offset_of_mean(&self->plan, self->baselines.mean);
     return status;
 }

@@ -129,6 +129,8 @@ static void fill_record(struct cps_recorder *self)
     record->baselines.mean_loss = baselines->has_losses ? baselines->mean_loss : (double)NAN;
     record->baselines.biases_loss = baselines->has_losses ? baselines->biases_loss : (double)NAN;
     record->baselines.penalty = CPS_BASELINE_PENALTY;
+    record->training.batch_size = plan->batch_size;
+    record->training.steps_per_epoch = cps_plan_steps_per_epoch(plan);
     record->model.offset = (double)plan->offset;
     record->model.kind = model_name(plan);
     record->model.factors = plan->factors;

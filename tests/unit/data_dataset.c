@@ -196,6 +196,44 @@ static void the_split_is_the_permutation_s(void **state)
     }
 }
 
+/* The folds of a seed share no rating and hold all of them; one more or fewer than another is all they differ
+ * by. */
+static void folds_are_disjoint_and_complete(void **state)
+{
+    (void)state;
+    enum { RATINGS = 1003, FOLDS = 7 };
+    static char text[RATINGS * 24 + 32];
+    char *end = text + sprintf(text, "user,item,rating\n");
+    bool seen[RATINGS] = {false};
+    uint32_t found = 0;
+    for (int i = 0; i < RATINGS; i++)
+        end += sprintf(end, "%d,%d,%d\n", 1 + i % 50, 1 + i / 50, 1 + i % 7 % 5);
+    write_file("folds.csv", text);
+    struct cps_dataset_request request = request_for(in_folder("folds.csv"));
+    uint8_t fingerprints[FOLDS][CPS_SHA256_BYTES];
+    for (request.folds = FOLDS, request.fold = 1; request.fold <= FOLDS; request.fold++) {
+        struct cps_dataset data = load(&request);
+        bool index_seen[RATINGS] = {false};
+        assert_true(data.valid_count == RATINGS / FOLDS || data.valid_count == RATINGS / FOLDS + 1);
+        assert_int_equal(data.train_count + data.valid_count, RATINGS);
+        for (uint64_t i = 0; i < data.valid.count; i++) {
+            uint32_t rating = data.valid.user[i] - 1 + 50 * (data.valid.movie[i] - 1);
+            assert_false(seen[rating]);
+            seen[rating] = true;
+            found++;
+        }
+        for (uint64_t i = 0; i < data.train.count; i++) {
+            assert_true(data.train.index[i] < data.train_count && !index_seen[data.train.index[i]]);
+            index_seen[data.train.index[i]] = true;
+        }
+        memcpy(fingerprints[request.fold - 1], data.fingerprint, CPS_SHA256_BYTES);
+        for (uint32_t other = 1; other < request.fold; other++)
+            assert_memory_not_equal(fingerprints[other - 1], data.fingerprint, CPS_SHA256_BYTES);
+        cps_dataset_release(&data);
+    }
+    assert_int_equal(found, RATINGS);
+}
+
 static void an_explicit_split_keeps_the_order_of_files(void **state)
 {
     (void)state;
@@ -447,6 +485,7 @@ int main(void)
         cmocka_unit_test(an_item_key_may_be_the_id),
         cmocka_unit_test(bad_requests_are_refused),
         cmocka_unit_test(the_split_is_the_permutation_s),
+        cmocka_unit_test(folds_are_disjoint_and_complete),
         cmocka_unit_test(an_explicit_split_keeps_the_order_of_files),
         cmocka_unit_test(shards_make_up_the_whole),
         cmocka_unit_test(a_coordinator_keeps_no_samples),

@@ -13,6 +13,7 @@
 
 #include "common/base/file.h"
 #include "common/options/options.h"
+#include "common/options/value.h"
 
 enum { WORDS = 32 };
 
@@ -400,6 +401,78 @@ static void test_precedence(void **state)
     cps_options_release(&o);
 }
 
+/* A recipe lies below everything else that is said, wherever it is named. */
+static void test_recipe(void **state)
+{
+    (void)state;
+    struct cps_options o;
+    char arguments[128];
+    write_config("a.conf", "recipe = best\nepochs = 6\nwd = 0.01\n");
+    snprintf(arguments, sizeof arguments, "--config %s/a.conf --seed 5", folder);
+    parse_well(arguments, "COLLAB_PS_WD=0.02", &o);
+    assert_int_equal(o.epochs, 6);
+    assert_int_equal(o.factors, 100);
+    assert_int_equal(o.batch_size, 0);
+    assert_true(o.wd == 0.02 && o.wd_bias == 0.03);
+    assert_int_equal(cps_options_source(&o, "factors"), CPS_SOURCE_RECIPE);
+    assert_int_equal(cps_options_source(&o, "epochs"), CPS_SOURCE_CONFIG);
+    assert_int_equal(cps_options_source(&o, "recipe"), CPS_SOURCE_CONFIG);
+    cps_options_release(&o);
+    parse_well("--recipe best --factors 7 --batch-size 32", "COLLAB_PS_RECIPE=notebook", &o);
+    assert_int_equal(o.factors, 7);
+    assert_int_equal(o.batch_size, 32);
+    assert_true(o.wd == 0.3);
+    cps_options_release(&o);
+}
+
+/* 'notebook' is what the program does anyway. */
+static void test_recipe_notebook(void **state)
+{
+    (void)state;
+    struct cps_options said, bare;
+    struct cps_text a = {0}, b = {0};
+    parse_well("--recipe notebook", "", &said);
+    parse_well("", "", &bare);
+    for (size_t i = 0; i < cps_option_count; i++) {
+        const struct cps_option *option = &cps_option_table[i];
+        if (!(option->commands & CPS_FOR(TRAIN)) || option->decides == CPS_DECIDES_NOTHING)
+            continue;
+        cps_text_clear(&a);
+        cps_text_clear(&b);
+        assert_int_equal(cps_option_format(&said, option, &a), CPS_OK);
+        assert_int_equal(cps_option_format(&bare, option, &b), CPS_OK);
+        assert_int_equal(a.length, b.length);
+        if (a.length)
+            assert_string_equal(a.data, b.data);
+    }
+    cps_text_release(&a);
+    cps_text_release(&b);
+    cps_options_release(&said);
+    cps_options_release(&bare);
+}
+
+static void test_fold(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"0/5", "6/5", "1/1", "1", "/5", "1/", "1/1001", "-1/5", "1/5/5"};
+    struct cps_options o;
+    struct cps_text text = {0};
+    parse_well("--fold 2/5", "", &o);
+    assert_true(o.fold.number == 2 && o.fold.folds == 5);
+    assert_int_equal(cps_option_format(&o, cps_option_find("fold", 4, CPS_FOR(TRAIN)), &text), CPS_OK);
+    assert_string_equal(text.data, "2/5");
+    cps_text_release(&text);
+    cps_options_release(&o);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char *argv[] = {"collab-ps", "--fold", (char *)(uintptr_t)refused[i], NULL};
+        assert_int_equal(cps_options_parse(3, argv, NULL, &o), CPS_ERR_USAGE);
+        assert_non_null(strstr(cps_error_text(), "I/K"));
+    }
+    char *both[] = {"collab-ps", "--fold", "1/5", "--valid-pct", "0.1", NULL};
+    assert_int_equal(cps_options_parse(5, both, NULL, &o), CPS_ERR_USAGE);
+    assert_non_null(strstr(cps_error_text(), "exclude each other"));
+}
+
 static void test_config_from_environment(void **state)
 {
     (void)state;
@@ -473,6 +546,9 @@ int main(void)
         cmocka_unit_test(test_unknown_variables_warn),
         cmocka_unit_test(test_stronger_source_settles),
         cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_recipe),
+        cmocka_unit_test(test_recipe_notebook),
+        cmocka_unit_test(test_fold),
         cmocka_unit_test(test_config_from_environment),
         cmocka_unit_test(test_config_refusals),
     };

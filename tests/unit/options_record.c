@@ -119,6 +119,7 @@ static enum cps_status check_decides(void *context, const struct cps_option_view
     size_t *deciding = context;
     bool by_group = strcmp(option->group, "Data") == 0 || strcmp(option->group, "Model") == 0 ||
                     strcmp(option->group, "Training") == 0;
+    by_group = by_group && strcmp(option->name, "recipe") != 0; /* its values decide, each for itself */
     bool wanted =
         by_group || strcmp(option->name, "consistency") == 0 || strcmp(option->name, "staleness") == 0;
     if (option->decides_curve != wanted)

@@ -1,0 +1,81 @@
+"""--recipe, --offset auto, --batch-size auto and --fold, through the whole program.
+
+What a recipe sets is recorded value by value with its source; what else is said wins; a run by a recipe replays; ranks
+change no bit of it, though no rank but the first knows how large a batch of 'auto' is before all have read.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+import records  # noqa: E402
+from verdict import Verdict  # noqa: E402
+
+DENSE, SPARSE = (["--users", 60, "--movies", 80, "--ratings", 4000], ["--users", 900, "--movies", 1200, "--ratings", 4000])
+SHORT = ["--epochs", 2, "--progress", "none"]
+
+
+def train(check, name, scratch, arguments, ranks=None):
+    """(record, model hash) of a run, or None."""
+    out = Path(scratch) / name.replace(" ", "-")
+    run = launch.launch([*SHORT, *arguments, "--out", out], ranks)
+    if not check.that(run.code == 0, f"{name}: trains", run.stderr[-400:] if run.code else ""):
+        return None
+    return records.read_record(out), records.model_hash(out)
+
+
+def check_recipe(check, data, scratch):
+    best, model = train(check, "best", scratch, ["--recipe", "best", "--data", data])
+    options = best["options"]
+    for name, value, source in (("factors", "100", "recipe"), ("wd", "0.3", "recipe"), ("epochs", "2", "command line"),
+                                ("seed", "42", "default"), ("batch-size", "auto", "recipe"), ("recipe", "best", "command line")):
+        got = options[name]["value"], options[name]["source"]
+        check.equal(f"best: {name}", got, (value, source))
+    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200})
+    for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks over tcp", 4, ["--transport", "tcp"])):
+        record, other = train(check, f"best, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
+        check.equal(f"best, {name}: model", other, model)
+        check.equal(f"best, {name}: baselines", record["baselines"], best["baselines"])
+    replay = launch.launch(["replay", Path(scratch) / "best", "--progress", "none"])
+    check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "a run by a recipe replays", replay.stdout[:60] + replay.stderr[-200:])
+    _, spelled = train(check, "spelled out", scratch, ["--data", data, "--factors", 100, "--lr-max", 0.003, "--wd", 0.3, "--wd-bias", 0.03,
+                                                       "--batch-size", 16])
+    check.equal("the recipe spelled out: model", spelled, model)
+    plain = train(check, "plain", scratch, ["--data", data])[1]
+    check.equal("notebook is the default", train(check, "notebook", scratch, ["--recipe", "notebook", "--data", data])[1], plain)
+
+
+def check_offset(check, name, data, scratch, begins_at_mean):
+    kinds = {kind: train(check, f"{name} {kind}", scratch, ["--data", data, "--offset", kind]) for kind in ("none", "mean", "auto")}
+    check.equal(f"{name}: auto", kinds["auto"][1], kinds["mean" if begins_at_mean else "none"][1])
+    check.equal(f"{name}: no offset", kinds["none"][0]["model"]["offset"], 0.0)
+    check.that(kinds["mean"][0]["model"]["offset"] != 0.0, f"{name}: offset", str(kinds["mean"][0]["model"]["offset"]))
+
+
+def check_folds(check, data, scratch):
+    """The baselines see the split alone: their mean over the folds' training ratings is that of all ratings."""
+    found = [train(check, f"fold {fold}", scratch, ["--data", data, "--fold", f"{fold}/4"])[0] for fold in range(1, 5)]
+    check.equal("folds: ratings to validate on", sum(record["data"]["valid"] for record in found), 4000)
+    total = sum(record["baselines"]["mean"] * record["data"]["train"] for record in found)
+    whole = train(check, "whole", scratch, ["--data", data, "--valid-pct", 0])[0]
+    check.at_most("folds: each rating is trained on three times", abs(total / 3 / 4000 - whole["baselines"]["mean"]), 1e-7)
+    check.equal("without validation there are no baselines to beat", whole["baselines"]["biases_loss"], None)
+
+
+def main():
+    check = Verdict("golden/recipes")
+    with tempfile.TemporaryDirectory() as scratch:
+        sets = {}
+        for name, arguments in (("dense", DENSE), ("sparse", SPARSE)):
+            launch.launch(["synth", *arguments, "--out", Path(scratch) / name])
+            sets[name] = Path(scratch) / name / "ratings.csv"
+        check_recipe(check, sets["dense"], scratch)
+        check_offset(check, "dense", sets["dense"], scratch, False)
+        check_offset(check, "sparse", sets["sparse"], scratch, True)
+        check_folds(check, sets["dense"], scratch)
+    check.finish()
+
+
+main()
