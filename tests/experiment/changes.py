@@ -91,6 +91,29 @@ def record_without_sizes(check, bench):
     check.equal("and the hash tells other ratings", len(trained(bench.run("a.toml", "--out", "a"))), 6)
 
 
+def recipes(check, bench):
+    """What a recipe sets is as wanted where the file names it, and is not where it does not."""
+    bench.write("a.toml", '[options]\nepochs = 1\nrecipe = "best"\n[axes.a]\na = { factors = 2 }\n')
+    check.equal("a recipe: trained", trained(bench.run("a.toml", "--out", "a")), ["a, seed 1"])
+    check.equal("a recipe: once", trained(bench.run("a.toml", "--out", "a")), [])
+    bench.write("a.toml", '[options]\nepochs = 1\n[axes.a]\na = { factors = 2 }\n')
+    check.equal("no recipe: anew", trained(bench.run("a.toml", "--out", "a")), ["a, seed 1"])
+
+
+def folds(check, bench):
+    """Each rating is validated on once over the folds of a seed; another number of folds are other runs."""
+    bench.write("a.toml", CELLS.replace("seeds = 2", "folds = 3"))
+    run = bench.run("a.toml", "--out", "a")
+    check.equal("three folds of three cells", (run.code, len(trained(run))), (OK, 9))
+    records = [json.loads(path.read_text()) for path in bench.folder.glob("a/one-fold-*/run.json")]
+    check.equal("the folds hold out all ratings", sum(record["data"]["valid"] for record in records), 3000)
+    groups = json.loads((bench.folder / "a" / "compare.json").read_text())["groups"]
+    check.equal("compare takes them for folds", [(group["seeds"], group["folds"]["count"], len(group["folds"]["rmse"]["each"]))
+                                                 for group in groups], [(1, 3, 3)] * 3)
+    check.equal("started again: nothing to do", trained(bench.run("a.toml", "--out", "a")), [])
+    check.equal("two folds in their place", len(trained(bench.run("a.toml", "--out", "a", "--folds", 2))), 6)
+
+
 def defect(check, bench):
     """A defect of the experiment itself is no rule that is true."""
     bench.write("a.toml", CELLS)
@@ -101,4 +124,4 @@ def defect(check, bench):
 
 
 check_parts("experiment/changes", (changed_options, changed_ranks, changed_after_failure, changed_ratings,
-                                   record_without_sizes, defect))
+                                   record_without_sizes, recipes, folds, defect))

@@ -91,6 +91,9 @@ def check_command_line(check, bench):
     bench.write("flags.toml", "steps = true\n[axes]\nwd = [1]\n")
     check.equal("steps = true logs them", options_of(list_runs(check, bench, "flags.toml"), "wd-1-seed-1"),
                 "log-steps wd=1")
+    listed = list_runs(check, bench, "flags.toml", "--folds", 2, "--seeds", "7")
+    check.equal("--folds 2", {name: options_of(listed, name) for name in listed if name.endswith("seed-7")},
+                {f"wd-1-fold-{i}-of-2-seed-7": f"fold={i}/2 log-steps wd=1" for i in (1, 2)})
     listed = list_runs(check, bench, "flags.toml", "--set", "log-steps=false")
     check.equal("--set of a flag", options_of(listed, "wd-1-seed-1"), "no-log-steps wd=1")
     other = list_runs(check, bench, "flags.toml", variables={"COLLAB_PS_WD_BIAS": "0", "COLLAB_PS_SEED": "9"})

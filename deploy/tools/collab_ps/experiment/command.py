@@ -80,9 +80,9 @@ def list_runs(found):
 
 
 def train(plan, found, settings, out, held):
-    """Trains what is not done, seed by seed: cut short, it leaves as many seeds of one cell as of another."""
+    """Trains what is not done, seed by seed and fold by fold: cut short, it leaves as many seeds of one cell as of another."""
     done = [run for run in found if run.is_done()]
-    todo = sorted((run for run in found if run not in done), key=lambda run: plan.seeds.index(run.seed))
+    todo = sorted((run for run in found if run not in done), key=lambda run: (plan.seeds.index(run.seed), run.fold or ()))
     say("note", f"{plan.get('name')}: {len(found)} runs in '{out}', {len(done)} of them done")
     if not todo:
         return []
@@ -111,7 +111,7 @@ def conduct(settings):
     for rule in settings.fail_if:
         rules.Rule(rule)
     path = plans.find(settings.operand, SHIPPED)
-    plan = plans.load(path, plans.read_overrides(settings.set), settings.seeds)
+    plan = plans.load(path, plans.read_overrides(settings.set), settings.seeds, settings.folds)
     out = planned.out_folder(plan, settings.out)
     found = planned.make_runs(plan, out)
     if settings.list:

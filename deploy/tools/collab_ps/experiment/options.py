@@ -30,6 +30,12 @@ def core_count(text):
     return int(text)
 
 
+def fold_count(text):
+    if not text.isdecimal() or int(text) < 2:
+        raise ArgumentTypeError(f"'{text}' is not a number of folds, 2 or more")
+    return int(text)
+
+
 def names(folder=SHIPPED):
     """Of the experiments that ship."""
     return sorted(file.stem for file in folder.glob("*.toml"))
@@ -40,6 +46,8 @@ OPTIONS = (
     Option("jobs", argument="N", parse=core_count,
            help="cores to use: runs at once, ranks counted [the file's, else all]"),
     Option("seeds", argument="N|A,B,…", help="instead of the file's: how many, or which"),
+    Option("folds", argument="K", parse=fold_count,
+           help="instead of the file's: cut the ratings into K parts and hold out each in turn"),
     Option("set", argument="OPTION=VALUE", repeated=True,
            help="an option for every run, over the file's; may be repeated"),
     Option("fail-if", argument="RULE", repeated=True,

@@ -16,15 +16,16 @@ from collab_ps.compare import groups
 from collab_ps.experiment.options import names
 from collab_ps.files import DATA, USAGE, Failure
 
-KEYS = {"name", "title", "seeds", "baseline", "metric", "by", "steps", "jobs", "options", "axes", "grid", "references"}
+KEYS = {"name", "title", "seeds", "folds", "baseline", "metric", "by", "steps", "jobs", "options", "axes", "grid", "references"}
 GRID_KEYS = {"options", "axes"}
 METRICS = ("last", "best")
-RESERVED = {"seed": "seeds stand in 'seeds'", "out": "a run's folder is named by the experiment",
+RESERVED = {"seed": "seeds stand in 'seeds'", "fold": "how many folds stands in 'folds'", "out": "a run's folder is named by the experiment",
             "overwrite": "a run that is done is never overwritten",
             "progress": "the experiment shows its own", "log-level": "the experiment shows its own",
             "config": "what is trained stands in the experiment's file alone",
             "resume": "what was cut short is trained anew"}
 PATHS = ("data", "train", "valid", "init", "batch-order")
+MOST_FOLDS = 1000
 LONGEST_NAME = 100  # characters of a label in a folder's name; file systems take 255 bytes
 
 
@@ -42,6 +43,7 @@ class Plan:
     def __init__(self, path, content):
         self.path, self.content = path, content
         self.cells, self.seeds = [], []
+        self.folds = None  # into how many parts the ratings are cut, of which every run holds out one
 
     def get(self, key, default=None):
         return self.content.get(key, default)
@@ -72,13 +74,15 @@ def read(path):
         raise Failure(USAGE, f"'{path}' is not TOML: {error}") from None
 
 
-def load(path, overrides, seeds=None):
-    """The plan of the file at path; overrides are options over its own, seeds may take the place of its seeds."""
+def load(path, overrides, seeds=None, folds=None):
+    """The plan of the file at path; overrides are options over its own, seeds and folds may take the place of its
+    own."""
     plan = Plan(path, read(path))
     check_keys(plan, "at the top", plan.content, KEYS)
     plan.content.setdefault("name", path.stem)
     check_values(plan)
     plan.seeds = read_seeds(plan, seeds)
+    plan.folds = read_folds(plan, folds)
     plan.cells = expand(plan, overrides)
     name_folders(plan.cells)
     check_baseline(plan)
@@ -176,6 +180,17 @@ def read_seed_text(text):
     except ValueError:
         return None
     return parts if "," in text else parts[0]
+
+
+def read_folds(plan, given):
+    """How many folds, at least two; None where runs draw a split each."""
+    value = plan.get("folds") if given is None else given
+    if value is None:
+        return None
+    if not is_whole(value) or not 2 <= value <= MOST_FOLDS:
+        where = f"'{plan.path}', 'folds'" if given is None else "--folds"
+        raise Failure(USAGE, f"{where}: '{show(value)}' is not a number of folds, 2 to {MOST_FOLDS}")
+    return value
 
 
 # ---- options -----------------------------------------------------------------------------------------------

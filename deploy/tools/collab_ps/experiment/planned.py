@@ -20,15 +20,17 @@ MISSING, UNFINISHED, CHANGED, DONE = "missing", "unfinished", "changed", "done"
 
 
 class Run:
-    """A cell with a seed."""
+    """A cell with a seed, and with a fold of the ratings where the plan has folds: (2, 5) is the second of five."""
 
-    def __init__(self, cell, seed, folder, data):
-        self.cell, self.seed = cell, seed
-        self.label = f"{cell.label}, seed {seed}"
-        self.folder = folder / f"{cell.slug}-seed-{seed}"
-        self.log = folder / f"{cell.slug}-seed-{seed}.log"
+    def __init__(self, cell, seed, folder, data, fold=None):
+        self.cell, self.seed, self.fold = cell, seed, fold
+        part = f"-fold-{fold[0]}-of-{fold[1]}" if fold else ""
+        self.label = f"{cell.label}, " + (f"fold {fold[0]} of {fold[1]}, " if fold else "") + f"seed {seed}"
+        self.folder = folder / f"{cell.slug}{part}-seed-{seed}"
+        self.log = folder / f"{cell.slug}{part}-seed-{seed}.log"
         named = {"data": data} if data and "data" not in cell.options and "train" not in cell.options else {}
-        self.options = {**cell.options, **named, "seed": str(seed)}
+        held_out = {"fold": f"{fold[0]}/{fold[1]}"} if fold else {}
+        self.options = {**cell.options, **named, **held_out, "seed": str(seed)}
         self.code = self.failure = None  # of a run that was tried: its exit code, 0 when done; why it failed
 
     def has_ratings(self):
@@ -70,10 +72,11 @@ class Run:
         return self.state()[0] == DONE
 
     def agrees(self, name, entry):
-        """Was option name as wanted, and left alone where nothing is wanted of it? What moves no curve may
-        have been set."""
+        """Was option name as wanted, and left alone, or to the recipe, where nothing is wanted of it? What moves no
+        curve may have been set."""
         if name not in self.options:
-            return entry["source"] == "default" or not records.decides_curve(name, entry) or name == "seed"
+            left = {"default", "recipe"} if "recipe" in self.options else {"default"}
+            return entry["source"] in left or not records.decides_curve(name, entry) or name == "seed"
         wanted = self.options[name]
         wanted = {True: "on", False: "off"}.get(wanted, wanted)
         return entry is not None and records.plain(entry["value"]) == records.plain(wanted)
@@ -94,7 +97,8 @@ def make_runs(plan, folder):
     """All runs, cell by cell."""
     data = find_data() if any("data" not in cell.options and "train" not in cell.options
                               for cell in plan.cells) else None
-    found = [Run(cell, seed, folder, data) for cell in plan.cells for seed in plan.seeds]
+    folds = [(part, plan.folds) for part in range(1, plan.folds + 1)] if plan.folds else [None]
+    found = [Run(cell, seed, folder, data, fold) for cell in plan.cells for seed in plan.seeds for fold in folds]
     for run in found:
         check_inputs(plan, run)
     if not all(run.has_ratings() for run in found):
