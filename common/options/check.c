@@ -159,7 +159,8 @@ static enum cps_status check_train(struct cps_options *self)
     CPS_TRY(check_data(self));
     CPS_TRY(check_solver(self));
     CPS_TRY(need(self, "batch-order", "train"));
-    CPS_TRY(check_decay(self, "wd", self->wd));
+    if (!isnan(self->wd))
+        CPS_TRY(check_decay(self, "wd", self->wd));
     if (!isnan(self->wd_bias))
         CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
     if (self->staleness > 0 && self->consistency != CPS_CONSISTENCY_SSP) {

@@ -129,7 +129,7 @@ struct cps_options {
     uint32_t recipe; /* of cps_recipe_names */
     uint32_t epochs;
     double lr_max;
-    double wd, wd_bias;  /* wd_bias is NaN for "same as wd" */
+    double wd, wd_bias;  /* NaN: by the density of the ratings; same as wd */
     uint32_t batch_size; /* 0: by the number of training ratings */
     enum cps_optimizer_kind optimizer;
     enum cps_schedule_kind schedule;

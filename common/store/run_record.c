@@ -196,6 +196,7 @@ static json_t *training_value(const struct cps_run_record *record)
     json_t *object = json_object();
     put(object, "batch_size", count_value(record->training.batch_size));
     put(object, "steps_per_epoch", count_value(record->training.steps_per_epoch));
+    put(object, "wd", real_value(record->training.wd));
     return object;
 }
 

@@ -113,6 +113,7 @@ struct cps_run_record {
     struct {
         uint32_t batch_size;
         uint64_t steps_per_epoch;
+        double wd;
     } training;
 
     /* Of common/data/baselines.h; not finite where not known. */

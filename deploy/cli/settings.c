@@ -110,6 +110,18 @@ uint32_t cps_settings_batch_size(const struct cps_options *options, uint64_t tra
     return (uint32_t)size;
 }
 
+/* What few ratings say of a row has to be held back more than what many say. The root and the quotients are
+ * exact to the last bit wherever this runs, and the result has two digits. */
+static double decay(const struct cps_options *options, const struct cps_plan *plan)
+{
+    static const double middle = 0.3, least = 0.2, most = 1.0, ratings_a_row = 30;
+    if (!isnan(options->wd))
+        return options->wd;
+    double density = (double)plan->train_count / (double)cps_plan_keys(plan);
+    double wanted = middle * sqrt(ratings_a_row / density);
+    return floor(100 * fmin(fmax(wanted, least), most) + 0.5) / 100;
+}
+
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out)
@@ -128,12 +140,12 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .train_count = dataset->train_count,
                              .valid_count = dataset->valid_count,
                              .lr_max = options->lr_max,
-                             .wd = options->wd,
-                             .wd_bias = isnan(options->wd_bias) ? options->wd : options->wd_bias,
                              .seed = options->seed,
                              .gradient_bits = cps_gradient_bits(largest),
                              .servers = layout->servers,
                              .workers = layout->workers};
+    out->wd = decay(options, out);
+    out->wd_bias = isnan(options->wd_bias) ? out->wd : options->wd_bias;
     set_range(options, dataset, out);
     if (options->solver == CPS_SOLVER_BLOCK)
         CPS_TRY(set_blocks(options, out));

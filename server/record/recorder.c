@@ -131,6 +131,7 @@ static void fill_record(struct cps_recorder *self)
     record->baselines.penalty = CPS_BASELINE_PENALTY;
     record->training.batch_size = plan->batch_size;
     record->training.steps_per_epoch = cps_plan_steps_per_epoch(plan);
+    record->training.wd = plan->wd;
     record->model.offset = (double)plan->offset;
     record->model.kind = model_name(plan);
     record->model.factors = plan->factors;

@@ -16,8 +16,8 @@ def fold_run(name, fold, loss, seed=1, folds=5, mae=0.7):
     """A run on a fold that nobody trained; None stands for a split that is drawn."""
     run = runs.Run(f"runs/{name}-{fold}-{seed}", None, [{"epoch": 0, "train_loss": 1.0, "valid_loss": loss, "mae": mae,
                                                          "time": 1.0}], seed)
-    run.options = {"wd": name, "fold": None if fold is None else f"{fold}/{folds}"}
-    run.defaults = {"fold": None}
+    run.options = {"wd": name, "fold": "none" if fold is None else f"{fold}/{folds}"}
+    run.defaults = {"fold": "none"}
     runs.take_fold(run)
     run.fingerprint, run.foreign, run.train_ratings = f"fold {fold} of {folds}, seed {seed}", False, 100
     return run

@@ -29,18 +29,18 @@ def train(check, name, scratch, arguments, ranks=None):
 def check_recipe(check, data, scratch):
     best, model = train(check, "best", scratch, ["--recipe", "best", "--data", data])
     options = best["options"]
-    for name, value, source in (("factors", "100", "recipe"), ("wd", "0.3", "recipe"), ("epochs", "2", "command line"),
+    for name, value, source in (("factors", "100", "recipe"), ("wd", "auto", "recipe"), ("epochs", "2", "command line"),
                                 ("seed", "42", "default"), ("batch-size", "auto", "recipe"), ("recipe", "best", "command line")):
         got = options[name]["value"], options[name]["source"]
         check.equal(f"best: {name}", got, (value, source))
-    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200})
+    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "wd": 0.35})
     for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks over tcp", 4, ["--transport", "tcp"])):
         record, other = train(check, f"best, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
         check.equal(f"best, {name}: model", other, model)
         check.equal(f"best, {name}: baselines", record["baselines"], best["baselines"])
     replay = launch.launch(["replay", Path(scratch) / "best", "--progress", "none"])
     check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "a run by a recipe replays", replay.stdout[:60] + replay.stderr[-200:])
-    _, spelled = train(check, "spelled out", scratch, ["--data", data, "--factors", 100, "--lr-max", 0.003, "--wd", 0.3, "--wd-bias", 0.03,
+    _, spelled = train(check, "spelled out", scratch, ["--data", data, "--factors", 100, "--lr-max", 0.003, "--wd", 0.35, "--wd-bias", 0.03,
                                                        "--batch-size", 16])
     check.equal("the recipe spelled out: model", spelled, model)
     plain = train(check, "plain", scratch, ["--data", data])[1]

@@ -37,6 +37,7 @@ SHAPE = {
 OPTION = {"value": (str, int, float, NOTHING), "source": str}
 INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; early runs lack it
 BUILD = {"revision": (str, NOTHING)}
+TRAINING = {"batch_size": int}
 BASELINES = {"mean_loss": (int, float, NOTHING), "biases_loss": (int, float, NOTHING)}  # later ones have them
 
 
@@ -121,6 +122,7 @@ def check_finished(record):
         conform(option, OPTION, f"options.{name}")
     conform(record.get("inputs", []), INPUTS, "inputs")
     conform(record.get("build", {}), BUILD, "build")
+    conform(record.get("training", {"batch_size": 0}), TRAINING, "training")
     conform(record.get("baselines") or dict.fromkeys(BASELINES), BASELINES, "baselines")
     limits = record["model"]["y_range"]
     if limits is not None:
@@ -155,6 +157,10 @@ def matter(record):
     options = {name: plain(entry["value"]) for name, entry in record["options"].items()
                if decides_curve(name, entry) and name not in APART}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
+    settled = record.get("training", {})
+    for name, value in (("wd", settled.get("wd")), ("batch-size", settled.get("batch_size"))):
+        if options.get(name) == "auto" and value is not None:
+            options[name] = plain(value)
     if options.get("wd-bias") == "same":
         options["wd-bias"] = options.get("wd")
     for file in record.get("inputs", []):
@@ -171,7 +177,7 @@ def take_fold(run):
     """Of the option 'fold', such as 2/5, which part it is belongs to the run, and how many there are to its group."""
     text = run.options.pop("fold", None)
     run.defaults.pop("fold", None)
-    if text is None:
+    if text in (None, "none"):
         return
     try:
         run.fold, run.folds = map(int, text.split("/"))
