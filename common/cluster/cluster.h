@@ -37,10 +37,12 @@ struct cps_cluster {
     char (*hosts)[CPS_HOST_BYTES];     /* [ranks]: names */
     uint32_t *host_of;                 /* [ranks]: 0 .. host_count - 1, in order of appearance */
     struct cps_curve_key *public_keys; /* [ranks] */
-    struct cps_curve_pair pair;        /* of this rank */
-    char network[CPS_NETWORK_BYTES];   /* that all hosts share: "10.1.0.0/16"; "" where none was looked for or
-                                          found */
-    struct cps_cluster_mpi *mpi;       /* NULL without a launcher */
+    bool veils;                 /* what ranks exchange by MPI is encrypted; set by the owner, on all alike */
+    uint64_t exchanges;         /* so far, which tells their keystreams apart */
+    struct cps_curve_pair pair; /* of this rank */
+    char network[CPS_NETWORK_BYTES]; /* that all hosts share: "10.1.0.0/16"; "" where none was looked for or
+                                        found */
+    struct cps_cluster_mpi *mpi;     /* NULL without a launcher */
 };
 
 /* Starts MPI if there is a launcher, sees that all ranks are of one build (a text that names it), and learns

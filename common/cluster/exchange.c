@@ -45,6 +45,23 @@ static enum cps_status lay_out(struct cps_cluster *self, uint64_t bytes, struct 
     return CPS_OK;
 }
 
+/* Encrypts or decrypts what rank brings to the exchange under way. */
+static enum cps_status veil(const struct cps_cluster *self, uint32_t rank, void *data, uint64_t bytes)
+{
+    if (!self->veils || bytes == 0)
+        return CPS_OK;
+    return cps_curve_veil(self->key, sizeof self->key, self->exchanges, rank, data, bytes);
+}
+
+/* Decrypts what has come from all. */
+static enum cps_status unveil(const struct cps_cluster *self, const struct layout *layout, char *all)
+{
+    for (uint32_t rank = 0; rank < self->ranks; rank++)
+        CPS_TRY(veil(self, rank, all + (uint64_t)layout->first[rank] * PIECE_BYTES,
+                     (uint64_t)layout->pieces[rank] * PIECE_BYTES));
+    return CPS_OK;
+}
+
 /* Own bytes in whole pieces: MPI reads as far as their end. */
 static enum cps_status pad(const void *own, uint64_t bytes, char **out)
 {
@@ -90,15 +107,20 @@ enum cps_status cps_cluster_gather_bytes(struct cps_cluster *self, const void *o
 {
     struct layout layout = {0};
     char *padded = NULL, *got = NULL;
+    self->exchanges++;
     enum cps_status status = lay_out(self, bytes, &layout);
     if (status == CPS_OK) {
         status = pad(own, bytes, &padded);
+        if (status == CPS_OK)
+            status = veil(self, self->rank, padded, (uint64_t)layout.pieces[self->rank] * PIECE_BYTES);
         if (status == CPS_OK)
             status = cps_alloc("what ranks tell", layout.total + 1, PIECE_BYTES, &got);
         status = cps_cluster_agree(self, status);
     }
     if (status == CPS_OK)
         status = gather_all(self, &layout, padded, got);
+    if (status == CPS_OK)
+        status = unveil(self, &layout, got);
     if (status == CPS_OK) {
         close_gaps(self, &layout, got, starts);
         *all = got;
@@ -126,21 +148,30 @@ enum cps_status cps_cluster_collect(struct cps_cluster *self, uint32_t root, con
                                     void **all, uint64_t *count)
 {
     struct layout layout = {0};
+    char *sent = NULL;
     void *got = NULL;
     bool is_root = self->rank == root;
+    self->exchanges++;
     enum cps_status status = lay_out(self, records * PIECE_BYTES, &layout);
     if (status == CPS_OK) {
-        if (is_root)
+        if (self->veils)
+            status = pad(own, records * PIECE_BYTES, &sent);
+        if (status == CPS_OK && sent)
+            status = veil(self, self->rank, sent, records * PIECE_BYTES);
+        if (status == CPS_OK && is_root)
             status = cps_alloc("ratings", layout.total + 1, PIECE_BYTES, &got);
         status = cps_cluster_agree(self, status);
     }
     if (status == CPS_OK)
-        status = collect(self, root, &layout, own, got);
+        status = collect(self, root, &layout, sent ? sent : own, got);
+    if (status == CPS_OK && is_root)
+        status = unveil(self, &layout, got);
     if (status == CPS_OK) {
         *all = got;
         *count = is_root ? layout.total : 0;
         got = NULL;
     }
+    free(sent);
     free(got);
     layout_release(&layout);
     return status;

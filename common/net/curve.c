@@ -81,6 +81,39 @@ enum cps_status cps_curve_open(const struct cps_curve_pair *own, const struct cp
     return opened ? CPS_OK : cps_fail(CPS_ERR_PEER, "what rank 0 sealed for this rank was altered on its way");
 }
 
+/* The key of all exchanges of a run. */
+static bool veil_key(const uint8_t *run_key, size_t key_bytes, uint8_t out[CPS_CURVE_BYTES])
+{
+    static const char purpose[] = "collab-ps exchange";
+    uint8_t seed[sizeof purpose + 64];
+    if (key_bytes > 64)
+        return false;
+    memcpy(seed, purpose, sizeof purpose);
+    memcpy(seed + sizeof purpose, run_key, key_bytes);
+    return EVP_Digest(seed, sizeof purpose + key_bytes, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+enum cps_status cps_curve_veil(const uint8_t *run_key, size_t key_bytes, uint64_t exchange, uint32_t rank,
+                               void *data, uint64_t bytes)
+{
+    enum { PIECE = 1 << 30 }; /* libcrypto counts in int */
+    uint8_t key[CPS_CURVE_BYTES], counter[16] = {0};
+    int written;
+    memcpy(counter, &exchange, 6);
+    memcpy(counter + 6, &rank, sizeof rank);
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    bool good = context && veil_key(run_key, key_bytes, key) &&
+                EVP_EncryptInit_ex(context, EVP_aes_256_ctr(), NULL, key, counter) == 1;
+    for (uint64_t done = 0; good && done < bytes; done += PIECE) {
+        uint8_t *at = (uint8_t *)data + done;
+        int piece = bytes - done < PIECE ? (int)(bytes - done) : PIECE;
+        good = EVP_EncryptUpdate(context, at, &written, at, piece) == 1;
+    }
+    explicit_bzero(key, sizeof key);
+    EVP_CIPHER_CTX_free(context);
+    return good ? CPS_OK : fail_crypto("encrypt");
+}
+
 void cps_curve_forget(struct cps_curve_pair *self)
 {
     explicit_bzero(&self->secret_key, sizeof self->secret_key);

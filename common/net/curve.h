@@ -36,6 +36,12 @@ enum cps_status cps_curve_seal(const struct cps_curve_pair *own, const struct cp
 enum cps_status cps_curve_open(const struct cps_curve_pair *own, const struct cps_curve_key *peer,
                                const uint8_t *sealed, size_t bytes, void *plain);
 
+/* Encrypts or decrypts, in place, bytes that a rank hands to all or some others in the run's exchange number
+ * `exchange`, counted alike by all: AES-256-CTR under a key that follows from the run's. Against reading along;
+ * who can alter what MPI carries is not noticed. */
+enum cps_status cps_curve_veil(const uint8_t *run_key, size_t key_bytes, uint64_t exchange, uint32_t rank,
+                               void *data, uint64_t bytes);
+
 /* Overwrites the secret half once it is no longer needed. */
 void cps_curve_forget(struct cps_curve_pair *self);
 

@@ -203,6 +203,14 @@ static enum cps_status on_reading(void *context, uint64_t ratings)
     return interrupted ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
 }
 
+/* Whether what goes over tcp is encrypted; between hosts it is unless the user says otherwise. */
+static bool encrypts(const struct rank *self)
+{
+    enum cps_option_encrypt asked = self->options->encrypt;
+    bool between_hosts = !self->cluster->one_host;
+    return asked == CPS_OPTION_ENCRYPT_ON || (asked == CPS_OPTION_ENCRYPT_AUTO && between_hosts);
+}
+
 /* Of the block solver: which worker each user's ratings go to. */
 static enum cps_status deal_by_block(void *context, const struct cps_dataset *set, uint32_t *shard_of_row)
 {
@@ -221,6 +229,7 @@ static enum cps_status deal_by_block(void *context, const struct cps_dataset *se
 static enum cps_status load_data(struct rank *self)
 {
     uint32_t first_worker = 1 + self->layout.servers;
+    self->cluster->veils = !self->cluster->one_host && encrypts(self);
     struct cps_peers peers = cps_cluster_peers(self->cluster);
     const struct cps_sharing sharing = {.peers = self->cluster->ranks > 1 ? &peers : NULL,
                                         .shards = self->layout.workers,
@@ -367,19 +376,12 @@ static const char *transport_name(const struct rank *self)
     return self->options->transport == CPS_OPTION_TRANSPORT_TCP || !self->cluster->one_host ? "tcp" : "ipc";
 }
 
-/* Whether what goes over tcp is encrypted; between hosts it is unless the user says otherwise. */
-static bool encrypts(const struct rank *self)
-{
-    enum cps_option_encrypt asked = self->options->encrypt;
-    bool between_hosts = !self->cluster->one_host;
-    if (asked == CPS_OPTION_ENCRYPT_OFF && between_hosts && self->cluster->rank == 0)
-        cps_warn("'--encrypt off': anyone on the network between the hosts can read ids, ratings and weights");
-    return asked == CPS_OPTION_ENCRYPT_ON || (asked == CPS_OPTION_ENCRYPT_AUTO && between_hosts);
-}
-
 static enum cps_status connect_ranks(struct rank *self)
 {
     uint32_t batch_size = cps_settings_batch_size(self->options, self->baselines.train_count);
+    if (self->options->encrypt == CPS_OPTION_ENCRYPT_OFF && !self->cluster->one_host &&
+        self->cluster->rank == 0)
+        cps_warn("'--encrypt off': anyone on the network between the hosts can read ids, ratings and weights");
     const struct cps_cluster_network network = {
         .tcp = self->options->transport == CPS_OPTION_TRANSPORT_TCP,
         .mpi_rows = rows_over_mpi(self),

@@ -36,6 +36,24 @@ static void a_seal_opens_for_its_owner_alone(void **state)
     }
 }
 
+static void a_veil_lifts_with_its_key_exchange_and_rank(void **state)
+{
+    (void)state;
+    const char plain[] = "ratings of a rank, as records";
+    char text[sizeof plain], other[sizeof plain];
+    memcpy(text, plain, sizeof plain);
+    check_ok(cps_curve_veil(run_key, sizeof run_key, 7, 2, text, sizeof text));
+    assert_null(memmem(text, sizeof text, "rat", 3));
+    for (uint64_t exchange = 6; exchange < 9; exchange++) {
+        for (uint32_t rank = 1; rank < 4; rank++) {
+            memcpy(other, text, sizeof other);
+            check_ok(cps_curve_veil(run_key, sizeof run_key, exchange, rank, other, sizeof other));
+            check_int(memcmp(other, plain, sizeof plain) == 0, exchange == 7 && rank == 2,
+                      "exchange %d, rank %u", (int)exchange, rank);
+        }
+    }
+}
+
 struct net {
     struct cps_buffer_pool *pool;
     struct cps_curve_pair pairs[RANKS];
@@ -172,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seal_opens_for_its_owner_alone),
+        cmocka_unit_test(a_veil_lifts_with_its_key_exchange_and_rank),
         cmocka_unit_test(encrypted_connections_carry_messages),
         cmocka_unit_test(other_keys_are_not_let_in),
         cmocka_unit_test(no_rank_speaks_for_another),
