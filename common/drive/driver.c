@@ -300,11 +300,22 @@ static enum cps_status say_heartbeats(struct cps_driver *self, struct node *node
     return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
 
+/* A node that waits for its disk goes on, as far as others can tell. */
+static void note_busy(struct cps_driver *self, struct node *node)
+{
+    if (!node->role.ops->busy || node->failed || !node->role.ops->busy(node->role.self))
+        return;
+    node->links.progress++;
+    self->progress[node->role.node] = node->links.progress;
+}
+
 static void heartbeat(struct cps_driver *self)
 {
     if (self->now_ns < self->heartbeat_ns)
         return;
     self->heartbeat_ns = self->now_ns + self->beat_ns;
+    for (uint32_t i = 0; i < self->node_count; i++)
+        note_busy(self, &self->nodes[i]);
     for (uint32_t i = 0; i < self->node_count; i++)
         if (!node_done(&self->nodes[i]))
             settle(self, &self->nodes[i], say_heartbeats(self, &self->nodes[i]));

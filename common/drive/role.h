@@ -60,6 +60,8 @@ struct cps_role_ops {
     bool (*done)(const void *self);
     /* What it waits for; false for nothing. May be NULL. The driver sets the deadline (watch.h). */
     bool (*awaits)(const void *self, struct cps_awaited *out);
+    /* True while it waits for its disk and no node: to those that wait for it that is progress. May be NULL. */
+    bool (*busy)(const void *self);
 };
 
 struct cps_role {

@@ -723,12 +723,20 @@ static void awaits_reports(const struct cps_coordinator *self, struct cps_awaite
     out->number = validates ? self->epoch : self->heard[slowest].steps;
 }
 
+static bool busy(const void *context)
+{
+    const struct cps_coordinator *self = context;
+    return self->next != NEXT_NOTHING;
+}
+
 static bool awaits(const void *context, struct cps_awaited *out)
 {
     const struct cps_coordinator *self = context;
     uint32_t node = 1, last = self->nodes - 1;
     *out = (struct cps_awaited){.patience = CPS_PATIENCE_COORDINATOR};
     if (self->stopped)
+        return false;
+    if (self->next != NEXT_NOTHING) /* the disk is awaited, and no node */
         return false;
     if (self->ready == last && self->epoch < self->plan.epochs && !self->reads_epoch) {
         awaits_reports(self, out);
@@ -756,6 +764,7 @@ struct cps_role cps_coordinator_role(struct cps_coordinator *self)
                                             .on_tick = on_tick,
                                             .on_interrupt = on_interrupt,
                                             .done = done,
-                                            .awaits = awaits};
+                                            .awaits = awaits,
+                                            .busy = busy};
     return (struct cps_role){.ops = &ops, .self = self, .node = 0};
 }

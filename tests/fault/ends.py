@@ -123,9 +123,8 @@ CAUSES = {
     "ulimit -v 24000": (limited("ulimit -v 24000"), ("alone",), {"*": 71}),
 }
 SHORT_LIST = {"SIGTERM": ("launch.sh", "mpi"), "SIGKILL to a worker's rank": ("launch.sh", "tcp"),
-              "SIGTERM to a worker's rank": ("mpirun", "tcp"), "SIGINT while loading": ("alone", None),
-              "/dev/full as standard output": ("alone", None), "ulimit -f 4": ("alone", None),
-              "ulimit -n 24": ("mpirun", "tcp"), "a rank is stopped in MPI_Init": ("launch.sh", "mpi")}
+              "SIGTERM to a worker's rank": ("mpirun", "tcp"), "/dev/full as standard output": ("alone", None),
+              "ulimit -f 4": ("alone", None), "ulimit -n 24": ("mpirun", "tcp"), "a rank is stopped in MPI_Init": ("launch.sh", "mpi")}
 
 
 def job_folders():
