@@ -61,6 +61,11 @@ static void look_up(void)
         algorithm = EVP_MD_fetch(own, "SHA256", NULL);
 }
 
+bool cps_libcrypto_is_short(void)
+{
+    return short_of_memory;
+}
+
 static enum cps_status refused(void)
 {
     return short_of_memory ? cps_fail_memory("SHA-256 of libcrypto", 0)

@@ -2,6 +2,7 @@
 #ifndef CPS_BASE_SHA256_H
 #define CPS_BASE_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ void cps_sha256_finish(struct cps_sha256 *self, uint8_t digest[CPS_SHA256_BYTES]
  * than memory will do. fail_as is the status of any error; what is no regular file is one. */
 enum cps_status cps_sha256_file(const char *path, enum cps_status fail_as, uint64_t *bytes,
                                 char hex[CPS_SHA256_HEX_BYTES]);
+
+/* Whether libcrypto was refused memory since the first hash: it reports that as anything. */
+bool cps_libcrypto_is_short(void);
 
 /* digest as lower-case hex. */
 void cps_sha256_to_hex(const uint8_t digest[CPS_SHA256_BYTES], char hex[CPS_SHA256_HEX_BYTES]);

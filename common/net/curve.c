@@ -5,8 +5,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/base/sha256.h"
+
 static enum cps_status fail_crypto(const char *what)
 {
+    if (cps_libcrypto_is_short())
+        return cps_fail_memory("libcrypto", 0);
     return cps_fail(CPS_ERR_INTERNAL, "libcrypto cannot %s", what);
 }
 
