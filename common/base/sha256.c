@@ -49,11 +49,16 @@ static void release(void *memory, const char *file, int line)
     free(memory);
 }
 
+/* Only before anything in the process has used libcrypto is it possible. */
+__attribute__((constructor)) static void watch_memory(void)
+{
+    CRYPTO_set_mem_functions(allocate, reallocate, release);
+}
+
 /* No configuration is read: nothing in it bears on a hash. The library's default context is not used: where
  * there was no memory to make it, libcrypto 3.0 goes through a null pointer. */
 static void look_up(void)
 {
-    CRYPTO_set_mem_functions(allocate, reallocate, release);
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1 || short_of_memory)
         return;
     OSSL_LIB_CTX *own = OSSL_LIB_CTX_new();
