@@ -37,7 +37,9 @@ class OddPages(pages.Pages):
         _, report = self.make("solo", self.run_folder("one-1"))
         loss = f"{report['groups'][0]['last']['mean']:.4f}"
         self.assertEqual(self.values_at_end(), [["bias", loss, ""]])
-        self.assertEqual(self.texts("#differences, #beside, #warnings, #verdicts, #skipped, .tag"), [])
+        self.assertEqual(self.texts("#differences, #beside, #warnings, #skipped, .tag"), [])
+        self.assertEqual(self.texts("#verdicts"),
+                         ["No better than the mean of the ratings, which takes no model: 'bias'."])
         self.assertEqual(self.texts(".tile .value"), [loss])
         self.assertEqual(self.texts("#runs-summary"), ["1 run"])
         self.fits()

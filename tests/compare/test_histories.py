@@ -77,7 +77,7 @@ class Fastai(support.Scratch):
         more = "epoch,train_loss,valid_loss,accuracy,time\n0,0.9,0.8,0.5,00:01\n"
         first, second, third = self.read("appended.csv", support.FASTAI + support.FASTAI + more)
         self.assertEqual(first.curve, second.curve)
-        self.assertEqual(third.curve, [{"epoch": 0, "train_loss": 0.9, "valid_loss": 0.8, "time": 1}])
+        self.assertEqual(third.curve, [{"epoch": 0, "train_loss": 0.9, "valid_loss": 0.8, "mae": None, "time": 1}])
         self.assertEqual(len({run.path for run in (first, second, third)}), 3)
         self.assertEqual(first.options, third.options)
 
@@ -93,7 +93,7 @@ class Fastai(support.Scratch):
 
     def test_without_times_or_losses(self):
         run, = self.read("bare.csv", "epoch,valid_loss\n0,0.9\n")
-        self.assertEqual(run.curve, [{"epoch": 0, "train_loss": None, "valid_loss": 0.9, "time": None}])
+        self.assertEqual(run.curve, [{"epoch": 0, "train_loss": None, "valid_loss": 0.9, "mae": None, "time": None}])
         run, = self.read("unvalidated.csv", HEAD + "0,1.0,,00:01\n")
         self.assertIsNone(run.curve[0]["valid_loss"])
 

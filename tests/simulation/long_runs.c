@@ -71,8 +71,9 @@ static struct cps_simulated_faults faults_of(uint64_t schedule)
 static enum cps_status simulate(uint64_t schedule, struct outcome *out, struct cps_simulation_result *result)
 {
     struct cps_dataset shards[2] = {0};
-    static uint32_t told[STEPS];
-    struct cps_simulated_curve curve = {.step = out->step, .epoch = out->epoch, .told = told};
+    static uint32_t told[STEPS], rows_sum[EPOCHS];
+    struct cps_simulated_curve curve = {
+        .step = out->step, .epoch = out->epoch, .told = told, .rows_sum = rows_sum};
     struct cps_simulation simulation = {.plan = plan_of(schedule),
                                         .shards = shards,
                                         .kernels = &cps_kernels_scalar,
