@@ -119,7 +119,7 @@ def check_ends(check, scratch):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     ended = launch.finish(process, SECONDS)
-    check.equal("cut: ends", ended.code, refusal.INTERRUPTED)
+    check.equal("cut: ends", ended.code, refusal.PREEMPTED)
     replays(check, "cut", [cut], 0, r"same: curve \w+ \([\d,]+ steps, \d+ epochs\)\n  the recorded run went no further")
     replays(check, "cut, wd", [cut, "--wd", "0.2"], 1, "differs: first at step", ranks=3)
     killed = scratch / "killed"
