@@ -191,7 +191,7 @@ static void train_hand(struct cps_crew *self, struct hand *hand)
             continue;
         }
         hand->left[slot] -= steps;
-        hand->squared[slot] += (cps_int128)stream->loss << (64 - self->plan.gradient_bits);
+        hand->squared[slot] += stream->loss * ((cps_int128)1 << (64 - self->plan.gradient_bits));
         stream->loss = 0;
     }
 }
