@@ -293,7 +293,15 @@ static enum cps_status print_text(const struct glance *self, const struct cps_op
 {
     static const char *const titles[] = {"some of them", "ratings", "most rated", "least rated"};
     const struct cps_dataset *dataset = &self->dataset;
-    printf("%s\n  %llu ratings by %u users of %u items, density %.3g %%\n", dataset->description,
+    printf("%s\n", dataset->description);
+    if (dataset->columns[0])
+        printf("  %s\n", dataset->columns);
+    for (const char *note = dataset->notes.data; note && *note;) {
+        size_t length = strcspn(note, "\n");
+        printf("  note: %.*s\n", (int)length, note);
+        note += length + (note[length] == '\n');
+    }
+    printf("  %llu ratings by %u users of %u items, density %.3g %%\n",
            (unsigned long long)dataset->rating_count, dataset->users.rows - 1, dataset->movies.rows - 1,
            100 * density(self));
     printf("  %llu to train on, %llu to validate", (unsigned long long)dataset->train_count,
@@ -315,6 +323,8 @@ static enum cps_status print_json(const struct glance *self)
     const struct cps_dataset *dataset = &self->dataset;
     struct cps_text description = {0};
     CPS_TRY(cps_listing_add_json_string(&description, dataset->description));
+    CPS_TRY(cps_text_add(&description, ",\n\"columns\": "));
+    CPS_TRY(cps_listing_add_json_string(&description, dataset->columns));
     printf("{\n\"description\": %s,\n\"ratings\": %llu, \"users\": %u, \"items\": %u, \"density\": %.9g,\n"
            "\"train\": %llu, \"valid\": %llu, \"rating_min\": %.9g, \"rating_max\": %.9g,\n"
            "\"users_below_5\": %u, \"users_below_10\": %u, \"users_below_20\": %u, \"repeated_pairs\": %llu",

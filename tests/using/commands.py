@@ -210,6 +210,14 @@ def check_data(check):
     check.equal("data: most rated", got["most_rated"][0]["title"], "Star Wars (1977)")
 
 
+def check_data_of_a_file(check, folder):
+    file = folder / "some.csv"
+    file.write_text("who;what;score\n" + "".join(f"u{n % 9};i{n % 7};{1 + n % 5}\n" for n in range(60)))
+    done = trained.use("data", "--data", file, "--user-column", "who", "--item-column", "what", "--rating-column", "score")
+    check.that(all(word in done.stdout for word in ("who", "what", "score")), "data: which columns were taken",
+               "".join(done.stdout.splitlines(True)[:3]) + done.stderr)
+
+
 def damaged(folder, run, name):
     """A copy of run with the middle byte of a file changed."""
     copy = folder / f"damaged-{name}"
@@ -273,6 +281,7 @@ def main():
         check_map(check, run, model, movies, folder)
         check_export(check, run, model, movies, folder)
         check_data(check)
+        check_data_of_a_file(check, folder)
         check_refusals(check, run, folder)
     check.finish()
 
