@@ -20,7 +20,7 @@ static uint32_t decode(const char *text, size_t width)
     if (width > 1)
         code &= 0x7Fu >> width;
     for (size_t i = 1; i < width; i++)
-        code = code << 6 | ((unsigned char)text[i] & 0x3Fu);
+        code = code << 6 | ((uint32_t)(unsigned char)text[i] & 0x3Fu);
     return code;
 }
 
@@ -33,7 +33,7 @@ static size_t encode(uint32_t code, char out[4])
     size_t width = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     for (size_t i = width - 1; i > 0; i--, code >>= 6)
         out[i] = (char)(0x80 | (code & 0x3F));
-    out[0] = (char)(0xF0 << (4 - width) | code);
+    out[0] = (char)(0xF0u << (4 - width) | code);
     return width;
 }
 

@@ -101,6 +101,7 @@ static double real(struct input *self)
 #define FILL_OPTIMIZER(field) field = (enum cps_optimizer_kind)(number(input) % CPS_OPTIMIZERS)
 #define FILL_SCHEDULE(field) field = (enum cps_schedule_kind)(number(input) % CPS_SCHEDULES)
 #define FILL_CONSISTENCY(field) field = (enum cps_consistency)(number(input) % CPS_CONSISTENCIES)
+#define FILL_SOLVER(field) field = (enum cps_solver_kind)(number(input) % CPS_SOLVERS)
 #define FILL_STATUS(field) field = (enum cps_status)(number(input) % (CPS_ERR_INTERRUPTED + 1))
 #define FILL_ACTION(field) field = (enum cps_snapshot_action)(number(input) % (CPS_SNAPSHOT_REFUSED + 1))
 #define FILL_DIGEST(field) memset(field, (int)number(input), sizeof(field))
@@ -367,6 +368,8 @@ static enum cps_status say_forged(struct rig *self)
 #define FILL_SNAPSHOT(in, out) fill_snapshot(in, &(out)->snapshot)
 #define FILL_STATE(in, out) fill_state(in, &(out)->state)
 #define FILL_PULSE(in, out) fill_pulse(in, &(out)->pulse)
+#define FILL_PASS(in, out) fill_pass(in, &(out)->pass)
+#define FILL_LEASE(in, out) fill_lease(in, &(out)->lease)
 #define X(name, text, body, ...)                                                                               \
     case CPS_MESSAGE_##name:                                                                                   \
         FILL_##body(input, &message);                                                                          \
