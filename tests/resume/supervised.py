@@ -1,8 +1,8 @@
 """A supervised run reaches its end whatever is killed on the way, with the run's own exit code.
 
-    supervised.py [SECONDS [SEED]]
+    supervised.py [KILLS [SEED]]
 
-A random rank, or mpirun, is killed every few seconds; the launcher is stopped for good when the run has ended; the
+A random rank, or mpirun, is killed time and again; the launcher is stopped for good when the run has ended; the
 user's signal saves and ends; what another start would not mend is not tried again.
 """
 
@@ -23,10 +23,11 @@ import places  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 SCRIPT = places.SOURCE / "deploy/supervise.sh"
-SMALL = ["--factors", 8, "--log-steps", "--progress", "none", "--epochs", 60, "--batch-size", 1000]
+EPOCHS = 60 if len(sys.argv) < 2 else 300
+SMALL = ["--factors", 8, "--log-steps", "--progress", "none", "--epochs", EPOCHS, "--batch-size", 1000]
 SAVING = ["--save-every", "40steps", "--peer-timeout", 5]
 LIMIT = 300
-KILLS = 2 if len(sys.argv) < 2 else 12
+KILLS = int(sys.argv[1]) if sys.argv[1:] else 2
 
 
 def supervise(folder, name, arguments, ranks, options=()):
@@ -41,16 +42,29 @@ def await_epoch(process, out):
         time.sleep(0.01)
 
 
-def kill_now_and_then(process, out, numbers, seconds, kills):
-    """Kills a rank or mpirun every so many seconds, so often at most. Returns how many were."""
+def epochs_recorded(out):
+    try:
+        return len((out / "history.csv").read_text().splitlines()) - 1
+    except OSError:
+        return 0
+
+
+def kill_along_the_way(process, out, numbers, kills):
+    """Kills a rank or mpirun each time the run has recorded the next of `kills` random epochs. Returns how many were.
+
+    Epochs and not seconds, as a fast machine would be done before the first kill; the last epochs are left alone.
+    """
+    marks = sorted(numbers.sample(range(2, EPOCHS - 20), kills))
     killed = 0
     limit = time.monotonic() + LIMIT
-    while process.poll() is None and time.monotonic() < limit:
-        time.sleep(numbers.uniform(0.7, 1.3) * seconds)
+    while process.poll() is None and killed < kills and time.monotonic() < limit:
+        time.sleep(0.005)
+        if epochs_recorded(out) < marks[killed]:
+            continue
         below = launch.descendants(process.pid)
         ranks = list(launch.rank_pids(process).values())
         mpirun = [pid for pid in below if launch_name(pid) == "mpirun"]
-        if killed < kills and ranks and (out / "run.json").exists():
+        if ranks:
             runs.CutRun.signal(numbers.choice(ranks + mpirun), signal.SIGKILL)
             killed += 1
     return killed
@@ -63,9 +77,9 @@ def launch_name(pid):
         return ""
 
 
-def killed_often(check, folder, uncut, seconds, seed):
+def killed_often(check, folder, uncut, seed):
     process = supervise(folder, "killed", [*SMALL, *SAVING], 4)
-    killed = kill_now_and_then(process, folder / "killed", random.Random(seed), seconds, KILLS)
+    killed = kill_along_the_way(process, folder / "killed", random.Random(seed), KILLS)
     stdout, stderr = process.communicate(timeout=LIMIT)
     said = [line for line in stderr.splitlines() if line.startswith("supervise:")]
     check.equal(f"killed {killed} times: exit code", process.returncode, 0)
@@ -109,13 +123,12 @@ def hopeless(check, folder):
 
 
 def main():
-    seconds = float(sys.argv[1]) if sys.argv[1:] else 3
     seed = int(sys.argv[2]) if sys.argv[2:] else 1
     check = Verdict("resume/supervised")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         uncut = runs.Uncut(folder, SMALL)
-        killed_often(check, folder, uncut, seconds, seed)
+        killed_often(check, folder, uncut, seed)
         told_to_end(check, folder, uncut)
         hanging_launcher(check, folder, uncut)
         hopeless(check, folder)
