@@ -23,15 +23,10 @@
 #include "common/cluster/collective.h"
 #include "common/cluster/host.h"
 #include "common/cluster/launcher.h"
-#include "common/net/interface.h"
-#include "common/net/mpi_transport.h"
-#include "common/net/zmq_transport.h"
 
 #define SPIN_NS 200000u
 #define LONGEST_SLEEP_NS 1000000u
 #define BEREAVED_NS 2000000000u
-/* File descriptors: ZeroMQ ends the process when it is refused one. */
-enum { FILES_OF_ZMQ = 24, FILES_A_PEER = 3 };
 enum { LONGEST_START_S = 120 };
 #define INTERRUPTED_NS 300000000u
 
@@ -245,20 +240,37 @@ static void number_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_B
 /* Everybody's text, each in bytes of *all. */
 static enum cps_status gather_texts(struct cps_cluster *self, const char *own, size_t bytes, void *all)
 {
-    char text[CPS_BUILD_BYTES > CPS_HOST_BYTES ? CPS_BUILD_BYTES : CPS_HOST_BYTES] = "";
+    char text[CPS_HOST_BYTES] = "";
     snprintf(text, bytes, "%s", own);
     return cps_cluster_gather(self, text, bytes, all);
+}
+
+/* The build, and behind its end the host. */
+static void describe_build(const char *build, char out[CPS_BUILD_BYTES])
+{
+    memset(out, 0, CPS_BUILD_BYTES);
+    size_t length = (size_t)snprintf(out, CPS_BUILD_BYTES - 2, "%s", build);
+    length = length < CPS_BUILD_BYTES - 3 ? length : CPS_BUILD_BYTES - 3;
+    cps_host_name(out + length + 1, CPS_BUILD_BYTES - length - 1);
+}
+
+static const char *host_of_build(const char text[CPS_BUILD_BYTES])
+{
+    return text + strnlen(text, CPS_BUILD_BYTES - 2) + 1;
 }
 
 /* Ranks of other builds may meet in other collectives, or take each other's bytes for something else. */
 static enum cps_status compare_builds(struct cps_cluster *self, const char *build,
                                       char (*builds)[CPS_BUILD_BYTES])
 {
-    CPS_TRY(gather_texts(self, build, sizeof *builds, builds));
+    char own[CPS_BUILD_BYTES];
+    describe_build(build, own);
+    CPS_TRY(cps_cluster_gather(self, own, sizeof own, builds));
     for (uint32_t rank = 1; rank < self->ranks; rank++)
         if (strcmp(builds[0], builds[rank]) != 0)
-            return cps_hint(cps_fail(CPS_ERR_USAGE, "rank %" PRIu32 " is %s, but rank 0 is %s", rank,
-                                     builds[rank], builds[0]),
+            return cps_hint(cps_fail(CPS_ERR_USAGE, "rank %" PRIu32 " on '%s' is %s, but rank 0 on '%s' is %s",
+                                     rank, host_of_build(builds[rank]), builds[rank], host_of_build(builds[0]),
+                                     builds[0]),
                             "install one build on every host");
     return CPS_OK;
 }
@@ -449,104 +461,6 @@ enum cps_status cps_cluster_sum(struct cps_cluster *self, uint64_t *values, size
         CPS_TRY(finish(self, "add up what they read", code, &request));
     }
     return CPS_OK;
-}
-
-/* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
-static void make_room_for_threads(void)
-{
-    if (getenv("OMPI_MCA_hwloc_base_binding_policy") || getenv("OMPI_MCA_rmaps_base_mapping_policy"))
-        return;
-    cps_debug("a rank may use %d processors", cps_host_widen_affinity());
-}
-
-static bool over_tcp(const struct cps_cluster *self, const struct cps_cluster_network *network)
-{
-    return network->tcp || !self->one_host;
-}
-
-/* Where to listen: all ranks tell each other their networks, so that each finds the same one. */
-static enum cps_status choose_address(struct cps_cluster *self, const struct cps_cluster_network *network,
-                                      char address[CPS_ADDRESS_BYTES])
-{
-    struct cps_networks own = {.count = 0}, *all;
-    enum cps_status status = cps_alloc("networks", self->ranks, sizeof *all, &all);
-    if (status == CPS_OK && !network->interface && !self->one_host)
-        status = cps_networks_find(&own);
-    status = cps_cluster_agree(self, status);
-    if (status == CPS_OK)
-        status = cps_cluster_gather(self, &own, sizeof own, all);
-    if (status == CPS_OK &&
-        !cps_networks_choose(all, self->host_of, self->ranks, self->rank, address, self->network))
-        status = cps_interface_address(network->interface, self->one_host, address);
-    free(all);
-    return status;
-}
-
-static enum cps_status bind_control(struct cps_cluster *self, const struct cps_cluster_network *network,
-                                    const struct cps_route *route, struct cps_buffer_pool *pool,
-                                    const char *address, struct cps_transport **control,
-                                    char endpoint[CPS_ENDPOINT_BYTES])
-{
-    bool tcp = over_tcp(self, network), encrypted = tcp && network->encrypt;
-    struct cps_zmq_options options = {.route = *route,
-                                      .pool = pool,
-                                      .key = self->key,
-                                      .most_bytes = network->most_bytes,
-                                      .public_keys = encrypted ? self->public_keys : NULL,
-                                      .secret_key = encrypted ? &self->pair.secret_key : NULL,
-                                      .tcp = tcp,
-                                      .address = address,
-                                      .base_port = network->base_port};
-    return cps_zmq_transport_bind(&options, control, endpoint);
-}
-
-static enum cps_status connect_control(struct cps_cluster *self, const char endpoint[CPS_ENDPOINT_BYTES],
-                                       char (*endpoints)[CPS_ENDPOINT_BYTES], struct cps_transport *control)
-{
-    enum cps_status status = cps_cluster_gather(self, endpoint, CPS_ENDPOINT_BYTES, endpoints);
-    if (status == CPS_OK)
-        status = cps_zmq_transport_connect(control, (const char(*)[CPS_ENDPOINT_BYTES])endpoints);
-    return status;
-}
-
-enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_cluster_network *network,
-                                    const struct cps_job *job, struct cps_buffer_pool *pool,
-                                    struct cps_transport **control, struct cps_transport **bulk)
-{
-    *control = *bulk = NULL;
-    if (self->ranks == 1)
-        return CPS_OK;
-    struct cps_route route = cps_job_route(job, self->rank);
-    char endpoint[CPS_ENDPOINT_BYTES] = "", (*endpoints)[CPS_ENDPOINT_BYTES] = NULL,
-         address[CPS_ADDRESS_BYTES] = "";
-    if (!network->mpi_rows)
-        make_room_for_threads();
-    if (over_tcp(self, network))
-        CPS_TRY(cps_cluster_agree(self, choose_address(self, network, address)));
-    enum cps_status status = cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints);
-    if (status == CPS_OK)
-        status = cps_host_need_files(FILES_OF_ZMQ + FILES_A_PEER * self->ranks);
-    if (status == CPS_OK)
-        status = bind_control(self, network, &route, pool, address, control, endpoint);
-    if (status == CPS_OK && network->mpi_rows)
-        status = cps_mpi_transport_create(&route, pool, self->mpi->rows, bulk);
-    status = cps_cluster_agree(self, status);
-    if (status == CPS_OK)
-        status = cps_cluster_agree(self, connect_control(self, endpoint, endpoints, *control));
-    free(endpoints);
-    if (status != CPS_OK)
-        cps_cluster_disconnect(control, bulk);
-    return status;
-}
-
-void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **bulk)
-{
-    struct cps_transport **both[] = {control, bulk};
-    for (size_t i = 0; i < 2; i++)
-        if (*both[i]) {
-            (*both[i])->ops->destroy(*both[i]);
-            *both[i] = NULL;
-        }
 }
 
 bool cps_cluster_end(struct cps_cluster **self)

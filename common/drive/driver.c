@@ -403,8 +403,10 @@ static enum cps_status check_coordinator(struct cps_driver *self)
     uint64_t silence = self->awake_ns - self->heard_ns;
     if (!self->options.peer_timeout_ns || local_node(self, 0) || silence < self->options.peer_timeout_ns)
         return CPS_OK;
-    return cps_fail(CPS_ERR_PEER, "nothing was heard from the coordinator (rank %u) for %.*f s",
-                    self->options.route.node_rank[0], silence < 10000000000u, (double)silence * 1e-9);
+    char name[CPS_ROUTE_NAME_BYTES];
+    cps_route_name(&self->options.route, 0, name);
+    return cps_fail(CPS_ERR_PEER, "nothing was heard from %s for %.*f s", name, silence < 10000000000u,
+                    (double)silence * 1e-9);
 }
 
 /* Whether node waits in vain. */

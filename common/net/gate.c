@@ -16,14 +16,18 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 
-enum { FRAMES = 8, FRAME_BYTES = 256, ID = 1, MECHANISM = 5, KEY = 6, PASSWORD = 7 };
+enum { FRAMES = 8, FRAME_BYTES = 256, ID = 1, ADDRESS = 3, MECHANISM = 5, KEY = 6, PASSWORD = 7 };
 
 struct cps_gate {
     void *socket;
     struct cps_gate_list list;
+    struct cps_door door;
+    pthread_mutex_t lock; /* on what the door expects */
     pthread_t thread;
+    bool told; /* of the first who was turned away */
 };
 
 struct frame {
@@ -75,13 +79,24 @@ static uint32_t asking_rank(const struct cps_gate *self, const struct frame fram
     return rank;
 }
 
-static bool answer(const struct cps_gate *self, const struct frame frames[FRAMES])
+/* address is NULL where ZeroMQ does not tell it. */
+static void tell_of_stranger(struct cps_gate *self, const char *address)
+{
+    if (!self->told)
+        cps_warn("%s turns away a connection%s%.64s that shows no key of this run, and all like it",
+                 self->list.owner, address ? " from " : "", address ? address : "");
+    self->told = true;
+}
+
+static bool answer(struct cps_gate *self, const struct frame frames[FRAMES])
 {
     uint32_t rank = asking_rank(self, frames);
     const char *code = rank < self->list.ranks ? "200" : "400";
     char user[16] = "";
     if (rank < self->list.ranks)
         snprintf(user, sizeof user, "%u", rank);
+    else
+        tell_of_stranger(self, frames[ADDRESS].bytes);
     return zmq_send(self->socket, "1.0", 3, ZMQ_SNDMORE) >= 0 &&
            zmq_send(self->socket, frames[ID].bytes, frames[ID].size, ZMQ_SNDMORE) >= 0 &&
            zmq_send(self->socket, code, 3, ZMQ_SNDMORE) >= 0 &&
@@ -90,17 +105,45 @@ static bool answer(const struct cps_gate *self, const struct frame frames[FRAMES
            zmq_send(self->socket, "", 0, 0) >= 0;
 }
 
+static bool note_events(struct cps_gate *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool ok = cps_door_note(&self->door);
+    pthread_mutex_unlock(&self->lock);
+    if (self->door.failed)
+        tell_of_stranger(self, NULL);
+    return ok;
+}
+
 static void *run(void *context)
 {
     struct cps_gate *self = context;
     struct frame frames[FRAMES];
+    zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLIN},
+                              {.socket = self->door.events, .events = ZMQ_POLLIN}};
+    bool open = true;
     sigset_t all;
     sigfillset(&all); /* signals are the main thread's */
     pthread_sigmask(SIG_SETMASK, &all, NULL);
-    while (read_request(self->socket, frames) && answer(self, frames))
-        continue;
+    while (open && zmq_poll(items, 2, -1) >= 0) {
+        if (items[1].revents & ZMQ_POLLIN)
+            open = note_events(self);
+        if (open && items[0].revents & ZMQ_POLLIN)
+            open = read_request(self->socket, frames) && answer(self, frames);
+    }
     zmq_close(self->socket);
+    cps_door_close(&self->door);
     return NULL;
+}
+
+static enum cps_status open_socket(struct cps_gate *self, void *context)
+{
+    int linger = 0;
+    self->socket = zmq_socket(context, ZMQ_REP);
+    if (self->socket && zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
+        zmq_bind(self->socket, "inproc://zeromq.zap.01") == 0)
+        return CPS_OK;
+    return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot open its gate: %s", zmq_strerror(zmq_errno()));
 }
 
 enum cps_status cps_gate_open(void *context, const struct cps_gate_list *list, struct cps_gate **out)
@@ -108,18 +151,48 @@ enum cps_status cps_gate_open(void *context, const struct cps_gate_list *list, s
     struct cps_gate *self;
     CPS_TRY(cps_alloc("a gate", 1, sizeof *self, &self));
     self->list = *list;
-    self->socket = zmq_socket(context, ZMQ_REP);
-    int linger = 0;
-    if (!self->socket || zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger) != 0 ||
-        zmq_bind(self->socket, "inproc://zeromq.zap.01") != 0 ||
-        pthread_create(&self->thread, NULL, run, self) != 0) {
-        if (self->socket)
-            zmq_close(self->socket);
-        free(self);
-        return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot open its gate");
+    pthread_mutex_init(&self->lock, NULL);
+    enum cps_status status = open_socket(self, context);
+    if (status == CPS_OK)
+        status = cps_door_open(&self->door, context, list->half_open, list->handshake_ms);
+    if (status == CPS_OK && pthread_create(&self->thread, NULL, run, self) != 0)
+        status = cps_fail(CPS_ERR_INTERNAL, "zeromq cannot open its gate: no thread");
+    if (status == CPS_OK) {
+        *out = self;
+        return CPS_OK;
     }
-    *out = self;
-    return CPS_OK;
+    if (self->socket)
+        zmq_close(self->socket);
+    cps_door_close(&self->door);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    return status;
+}
+
+bool cps_gate_guard(void *socket)
+{
+    return cps_door_watch(socket);
+}
+
+enum cps_status cps_gate_expect(struct cps_gate *self, const char (*endpoints)[CPS_ENDPOINT_BYTES],
+                                uint32_t count)
+{
+    pthread_mutex_lock(&self->lock);
+    enum cps_status status = cps_door_expect(&self->door, endpoints, count);
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+bool cps_gate_reached(const struct cps_gate *self, uint32_t index)
+{
+    return self->door.reached[index];
+}
+
+struct cps_gate_counts cps_gate_count(const struct cps_gate *self)
+{
+    uint64_t let_in = self->door.let_in, came = self->door.came;
+    return (struct cps_gate_counts){.turned_away = came > let_in ? came - let_in : 0,
+                                    .crowded_out = self->door.crowded_out};
 }
 
 void cps_gate_close(struct cps_gate **self)
@@ -127,6 +200,7 @@ void cps_gate_close(struct cps_gate **self)
     if (!*self)
         return;
     pthread_join((*self)->thread, NULL);
+    pthread_mutex_destroy(&(*self)->lock);
     free(*self);
     *self = NULL;
 }

@@ -143,10 +143,11 @@ static enum cps_status transport_send(struct cps_transport *base, const struct c
     struct cps_buffer *frame = NULL;
     *sent = false;
     CPS_TRY(build_frame(self, message, &frame));
-    enum cps_status status = send_frame(self, frame, (int)self->route.node_rank[message->to]);
+    uint32_t rank = self->route.node_rank[message->to];
+    enum cps_status status = send_frame(self, frame, (int)rank);
     if (status == CPS_OK) {
-        self->base.counters.sent[message->kind]++;
-        self->base.counters.sent_bytes[message->kind] += frame->size;
+        cps_transport_count_sent(&self->base, message->kind, frame->size,
+                                 cps_route_leaves_host(&self->route, rank));
         *sent = true;
     }
     cps_buffer_release(frame);

@@ -24,6 +24,19 @@ void cps_route_name(const struct cps_route *self, uint32_t node, char out[CPS_RO
         snprintf(out, CPS_ROUTE_NAME_BYTES, "%s (rank %u)", name, rank);
 }
 
+void cps_route_rank_name(const struct cps_route *self, uint32_t rank, char out[CPS_ROUTE_NAME_BYTES])
+{
+    if (self->hosts && rank < self->ranks)
+        snprintf(out, CPS_ROUTE_NAME_BYTES, "rank %u on '%.127s'", rank, self->hosts + rank * self->host_bytes);
+    else
+        snprintf(out, CPS_ROUTE_NAME_BYTES, "rank %u", rank);
+}
+
+bool cps_route_leaves_host(const struct cps_route *self, uint32_t rank)
+{
+    return self->host_of && self->host_of[rank] != self->host_of[self->rank];
+}
+
 /* True when node is one of rank's. */
 static bool lives_on(const struct cps_route *self, uint32_t node, uint32_t rank)
 {
@@ -33,13 +46,14 @@ static bool lives_on(const struct cps_route *self, uint32_t node, uint32_t rank)
 enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message)
 {
     const char *kind = cps_message_kind_name(message->kind);
+    char sender[CPS_ROUTE_NAME_BYTES];
+    cps_route_rank_name(self, peer, sender);
     if (!lives_on(self, message->from, peer) || !lives_on(self, message->to, self->rank))
-        return cps_fail(CPS_ERR_PEER,
-                        "rank %u sent rank %u a '%s' from node %u to node %u, which do not live there", peer,
-                        self->rank, kind, message->from, message->to);
+        return cps_fail(CPS_ERR_PEER, "%s sent rank %u a '%s' from node %u to node %u, which do not live there",
+                        sender, self->rank, kind, message->from, message->to);
     if (!cps_message_allowed(message->kind, cps_route_role(self, message->from),
                              cps_route_role(self, message->to)))
-        return cps_fail(CPS_ERR_PEER, "node %u sent node %u a '%s', which is not for their roles",
-                        message->from, message->to, kind);
+        return cps_fail(CPS_ERR_PEER, "%s sent a '%s' from node %u to node %u, which is not for their roles",
+                        sender, kind, message->from, message->to);
     return CPS_OK;
 }

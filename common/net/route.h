@@ -14,6 +14,7 @@ struct cps_route {
     const uint32_t *node_rank; /* [nodes]; borrowed */
     const char *hosts;         /* [ranks][host_bytes]: names, borrowed; NULL: not known */
     size_t host_bytes;
+    const uint32_t *host_of; /* [ranks]: the same number for the same host, borrowed; NULL: not known */
 };
 
 /* The role of node as a bit: CPS_COORDINATOR, CPS_SERVERS or CPS_WORKERS. */
@@ -21,6 +22,12 @@ unsigned cps_route_role(const struct cps_route *self, uint32_t node);
 
 /* "worker 2 (rank 5 on 'host')", for errors. */
 void cps_route_name(const struct cps_route *self, uint32_t node, char out[CPS_ROUTE_NAME_BYTES]);
+
+/* "rank 5 on 'host'", for errors. */
+void cps_route_rank_name(const struct cps_route *self, uint32_t rank, char out[CPS_ROUTE_NAME_BYTES]);
+
+/* True when what this rank sends to rank leaves its host. */
+bool cps_route_leaves_host(const struct cps_route *self, uint32_t rank);
 
 /* Checks that message, come from rank peer, is from a node of that rank to one of this, and of a kind that
  * the one may send to the other. CPS_ERR_PEER otherwise. */

@@ -32,11 +32,22 @@ struct cps_transport_ops {
 struct cps_transport_counters {
     uint64_t sent[CPS_MESSAGE_KINDS], sent_bytes[CPS_MESSAGE_KINDS];
     uint64_t received[CPS_MESSAGE_KINDS], received_bytes[CPS_MESSAGE_KINDS];
+    uint64_t left_host, left_host_bytes; /* of those sent, to ranks on other hosts */
 };
 
 struct cps_transport {
     const struct cps_transport_ops *ops;
     struct cps_transport_counters counters;
 };
+
+/* Counts a message of so many bytes that was handed over. */
+static inline void cps_transport_count_sent(struct cps_transport *self, enum cps_message_kind kind,
+                                            uint64_t bytes, bool leaves_host)
+{
+    self->counters.sent[kind]++;
+    self->counters.sent_bytes[kind] += bytes;
+    self->counters.left_host += leaves_host;
+    self->counters.left_host_bytes += leaves_host ? bytes : 0;
+}
 
 #endif

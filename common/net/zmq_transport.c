@@ -24,6 +24,7 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/net/codec.h"
@@ -31,6 +32,8 @@
 #include "common/net/ipc_folder.h"
 
 enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000, BACKLOG = 256, CODE_BYTES = 8 };
+enum { STRANGERS_HALF_OPEN = 64 }; /* besides the ranks */
+static const uint64_t LOOK_NS = 2000000;
 
 static const char ZAP_DOMAIN[] = "collab-ps";
 
@@ -47,7 +50,8 @@ struct zmq_transport {
     struct cps_gate *gate;                   /* NULL over ipc */
     const struct cps_curve_key *public_keys; /* [ranks]; NULL: not encrypted */
     uint64_t strangers;
-    bool told; /* of the first of them */
+    bool told;                       /* of the first of them */
+    char name[CPS_ROUTE_NAME_BYTES]; /* of this rank, for the log */
 };
 
 static enum cps_status fail_zmq(const char *what)
@@ -74,7 +78,8 @@ static size_t encode_start(const struct zmq_transport *self, const struct cps_me
 static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
-    const struct cps_secret_name *peer = &self->names[self->route.node_rank[message->to]];
+    uint32_t rank = self->route.node_rank[message->to];
+    const struct cps_secret_name *peer = &self->names[rank];
     *sent = false;
     if (zmq_send(self->socket, peer, sizeof *peer, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         if (errno == EHOSTUNREACH || errno == EAGAIN || errno == EINTR)
@@ -88,8 +93,8 @@ static enum cps_status transport_send(struct cps_transport *base, const struct c
         return fail_zmq("send a header");
     if (payload && zmq_send(self->socket, payload->data, payload->size, ZMQ_DONTWAIT) < 0)
         return fail_zmq("send a payload");
-    self->base.counters.sent[message->kind]++;
-    self->base.counters.sent_bytes[message->kind] += start_bytes + cps_message_payload_bytes(message);
+    cps_transport_count_sent(&self->base, message->kind, start_bytes + cps_message_payload_bytes(message),
+                             cps_route_leaves_host(&self->route, rank));
     *sent = true;
     return CPS_OK;
 }
@@ -163,6 +168,13 @@ static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *frame
     return user && strcmp(user, expected) == 0;
 }
 
+static enum cps_status fail_peer(const struct zmq_transport *self, uint32_t peer, const char *what)
+{
+    char name[CPS_ROUTE_NAME_BYTES];
+    cps_route_rank_name(&self->route, peer, name);
+    return cps_fail(CPS_ERR_PEER, "%s %s", what, name);
+}
+
 /* Header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for one that is to be
  * dropped. */
 static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame, uint32_t peer,
@@ -173,16 +185,16 @@ static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame
     struct cps_message arrived = {0};
     CPS_TRY(next_part(self, frame));
     if (!came_through_gate(self, frame, peer))
-        return cps_fail(CPS_ERR_PEER, "a message in the name of rank %u came by another's connection", peer);
+        return fail_peer(self, peer, "a message came by another's connection, in the name of");
     size_t start_bytes = zmq_msg_size(frame);
     if (start_bytes < code_bytes || start_bytes > code_bytes + CPS_CODEC_HEADER_BYTES)
-        return cps_fail(CPS_ERR_PEER, "rank %u sent %zu bytes that are no message header", peer, start_bytes);
+        return fail_peer(self, peer, "what came is no message header, from");
     memcpy(start, zmq_msg_data(frame), start_bytes);
     if (zmq_msg_more(frame))
         CPS_TRY(read_payload(self, frame, &arrived));
     enum cps_status status = CPS_OK;
     if (self->coded && !is_genuine(self, start, start_bytes, arrived.payload))
-        status = cps_fail(CPS_ERR_PEER, "a message in the name of rank %u is damaged or forged", peer);
+        status = fail_peer(self, peer, "a message is damaged or forged, in the name of");
     if (status == CPS_OK)
         status = cps_codec_decode(start + code_bytes, start_bytes - code_bytes, out);
     if (status == CPS_OK)
@@ -202,7 +214,7 @@ static void drop_stranger(struct zmq_transport *self, const char *why)
 {
     self->strangers++;
     if (!self->told)
-        cps_warn("rank %u drops a message that is not of this run, and all like it: %s", self->route.rank, why);
+        cps_warn("%s drops a message that is not of this run, and all like it: %s", self->name, why);
     self->told = true;
 }
 
@@ -290,7 +302,12 @@ static enum cps_status open_gate(struct zmq_transport *self)
     if (self->public_keys && !zmq_has("curve"))
         return cps_hint(cps_fail(CPS_ERR_USAGE, "this ZeroMQ was built without encryption"),
                         "on a network that you trust, '--encrypt off' does without");
-    const struct cps_gate_list list = {self->names, self->public_keys, self->route.ranks};
+    const struct cps_gate_list list = {.names = self->names,
+                                       .keys = self->public_keys,
+                                       .ranks = self->route.ranks,
+                                       .owner = self->name,
+                                       .half_open = STRANGERS_HALF_OPEN + 2 * self->route.ranks,
+                                       .handshake_ms = HANDSHAKE_MS};
     return cps_gate_open(self->context, &list, &self->gate);
 }
 
@@ -319,7 +336,8 @@ static enum cps_status open_socket(struct zmq_transport *self, const struct cps_
               set_option(self, ZMQ_RECONNECT_IVL_MAX, 1000) && limit_parts(self, options->most_bytes);
     if (ok && options->tcp)
         ok = set_option(self, ZMQ_TCP_KEEPALIVE, 1) &&
-             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) && guard_socket(self, options);
+             set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) && guard_socket(self, options) &&
+             cps_gate_guard(self->socket);
     return ok ? CPS_OK : fail_zmq("set up a socket");
 }
 
@@ -371,6 +389,7 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     self->public_keys = options->tcp ? options->public_keys : NULL;
     self->coded = options->tcp && !self->public_keys;
     memcpy(self->key, options->key, sizeof self->key);
+    cps_route_rank_name(&self->route, self->route.rank, self->name);
     enum cps_status status = cps_alloc("names of ranks", self->route.ranks, sizeof *self->names, &self->names);
     for (uint32_t rank = 0; status == CPS_OK && rank < self->route.ranks; rank++)
         self->names[rank] = cps_secret_name(self->key, rank, self->route.rank);
@@ -413,14 +432,41 @@ enum cps_status cps_zmq_transport_connect(struct cps_transport *base,
                                           const char (*endpoints)[CPS_ENDPOINT_BYTES])
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
+    char peer[CPS_ROUTE_NAME_BYTES];
+    if (self->gate)
+        CPS_TRY(cps_gate_expect(self->gate, endpoints, self->route.rank));
     for (uint32_t rank = 0; rank < self->route.rank; rank++) {
         if (!name_ends(self, rank))
             return fail_zmq("name a peer");
-        if (zmq_connect(self->socket, endpoints[rank]) != 0)
-            return cps_fail(CPS_ERR_PEER, "cannot connect to rank %u at '%s': %s", rank, endpoints[rank],
-                            zmq_strerror(errno));
+        if (zmq_connect(self->socket, endpoints[rank]) == 0)
+            continue;
+        cps_route_rank_name(&self->route, rank, peer);
+        return cps_fail(CPS_ERR_PEER, "cannot connect to %s at '%s': %s", peer, endpoints[rank],
+                        zmq_strerror(errno));
     }
     return CPS_OK;
+}
+
+void cps_zmq_transport_await(struct cps_transport *base, uint64_t timeout_ns, uint32_t *missing)
+{
+    const struct zmq_transport *self = (const struct zmq_transport *)base;
+    uint64_t until_ns = cps_clock_ns() + timeout_ns;
+    uint32_t rank = 0;
+    while (self->gate && rank < self->route.rank) {
+        if (cps_gate_reached(self->gate, rank))
+            rank++;
+        else if (cps_clock_ns() < until_ns)
+            cps_sleep_ns(LOOK_NS);
+        else
+            break;
+    }
+    *missing = self->gate && rank < self->route.rank ? rank : self->route.ranks;
+}
+
+struct cps_gate_counts cps_zmq_transport_turned_away(const struct cps_transport *base)
+{
+    const struct zmq_transport *self = (const struct zmq_transport *)base;
+    return self->gate ? cps_gate_count(self->gate) : (struct cps_gate_counts){0};
 }
 
 uint64_t cps_zmq_transport_strangers(const struct cps_transport *base)

@@ -12,11 +12,10 @@
 #define CPS_NET_ZMQ_TRANSPORT_H
 
 #include "common/net/curve.h"
+#include "common/net/gate.h"
 #include "common/net/route.h"
 #include "common/net/secret.h"
 #include "common/net/transport.h"
-
-#define CPS_ENDPOINT_BYTES 128
 
 struct cps_zmq_options {
     struct cps_route route;
@@ -39,6 +38,13 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
 /* Connects to the lower ranks, without waiting for them. endpoints: [route.ranks]. */
 enum cps_status cps_zmq_transport_connect(struct cps_transport *self,
                                           const char (*endpoints)[CPS_ENDPOINT_BYTES]);
+
+/* Waits until all lower ranks have let this one in, for timeout_ns at most; *missing is the first that has not,
+ * or route.ranks. Over ipc nobody is waited for. */
+void cps_zmq_transport_await(struct cps_transport *self, uint64_t timeout_ns, uint32_t *missing);
+
+/* Connections over tcp that were not let in. */
+struct cps_gate_counts cps_zmq_transport_turned_away(const struct cps_transport *self);
 
 /* Messages dropped because they came from no rank of this run, were damaged or forged, or were for nobody
  * here. */

@@ -148,12 +148,37 @@ static json_t *ranks_value(const struct cps_run_record *record)
     return list;
 }
 
+static json_t *between_hosts_value(const struct cps_record_traffic *traffic)
+{
+    json_t *object = traffic ? json_object() : NULL;
+    if (!traffic)
+        return NULL;
+    put(object, "messages", count_value(traffic->between_hosts));
+    put(object, "bytes", count_value(traffic->between_hosts_bytes));
+    return object;
+}
+
+static json_t *strangers_value(const struct cps_record_traffic *traffic)
+{
+    json_t *object = traffic ? json_object() : NULL;
+    if (!traffic)
+        return NULL;
+    put(object, "connections", count_value(traffic->strange_connections));
+    put(object, "crowded_out", count_value(traffic->crowded_out));
+    put(object, "messages", count_value(traffic->strange_messages));
+    return object;
+}
+
 static json_t *cluster_value(const struct cps_run_record *record)
 {
     json_t *object = json_object();
     put(object, "transport", text_value(record->transport));
     put(object, "isa", text_value(record->isa));
     put(object, "consistency", text_value(record->consistency));
+    put(object, "network", text_value(record->network));
+    put(object, "encrypted", json_boolean(record->encrypted));
+    put(object, "between_hosts", between_hosts_value(record->traffic));
+    put(object, "strangers", strangers_value(record->traffic));
     put(object, "servers", count_value(record->servers));
     put(object, "workers", count_value(record->workers));
     put(object, "ranks", ranks_value(record));

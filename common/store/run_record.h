@@ -47,6 +47,14 @@ struct cps_record_counter {
     uint64_t messages, bytes;
 };
 
+/* What went between hosts, and what came that was not of the run; of all ranks. */
+struct cps_record_traffic {
+    uint64_t between_hosts, between_hosts_bytes; /* messages; bytes before they are encrypted */
+    uint64_t strange_messages;                   /* damaged, forged, or of another run: dropped */
+    uint64_t strange_connections;                /* that showed no key of the run */
+    uint64_t crowded_out;                        /* of these, half-open ones that were closed to make room */
+};
+
 /* A file that decides the curve, as it was when it was read. */
 struct cps_record_input {
     const char *option; /* that named it: "init" */
@@ -100,6 +108,9 @@ struct cps_run_record {
     uint32_t servers, workers;           /* nodes, however few ranks run them */
     const struct cps_record_rank *ranks; /* by MPI rank */
     size_t rank_count;
+    const char *network; /* "10.1.0.0/16", that all hosts share; NULL: none was looked for */
+    bool encrypted;      /* what leaves a rank over tcp */
+    const struct cps_record_traffic *traffic; /* NULL: not known yet */
 
     struct {
         const char *description, *fingerprint; /* hex */

@@ -76,6 +76,7 @@ struct rank {
     struct cps_record_rank *rank_records;
     struct cps_console_host *hosts;
     struct cps_record_counter counters[CPS_MESSAGE_KINDS];
+    struct cps_record_traffic traffic;
     bool abandoned; /* the writer's thread hangs in the disk, with all it may touch */
     /* On every rank, for the end. */
     struct cps_account *accounts; /* [ranks] */
@@ -366,6 +367,12 @@ static bool rows_over_mpi(const struct rank *self)
     }
 }
 
+static bool over_tcp(const struct rank *self)
+{
+    return self->cluster->ranks > 1 &&
+           (self->options->transport == CPS_OPTION_TRANSPORT_TCP || !self->cluster->one_host);
+}
+
 /* In words, for the banner and the record. */
 static const char *transport_name(const struct rank *self)
 {
@@ -373,15 +380,29 @@ static const char *transport_name(const struct rank *self)
         return "memory";
     if (rows_over_mpi(self))
         return "mpi";
-    return self->options->transport == CPS_OPTION_TRANSPORT_TCP || !self->cluster->one_host ? "tcp" : "ipc";
+    return over_tcp(self) ? "tcp" : "ipc";
+}
+
+/* What leaves the host in the clear is said so; MPI encrypts nothing. */
+static enum cps_status judge_secrecy(const struct rank *self)
+{
+    bool by_mpi = rows_over_mpi(self);
+    if (self->cluster->one_host)
+        return CPS_OK;
+    if (by_mpi && self->options->encrypt == CPS_OPTION_ENCRYPT_ON)
+        return cps_hint(
+            cps_fail(CPS_ERR_USAGE, "'--encrypt on' cannot be kept with '--transport mpi' between hosts"),
+            "MPI encrypts nothing; leave '--transport' out");
+    if (self->cluster->rank == 0 && (by_mpi || self->options->encrypt == CPS_OPTION_ENCRYPT_OFF))
+        cps_warn("'%s': anyone on the network between the hosts can read ids, ratings and weights",
+                 by_mpi ? "--transport mpi" : "--encrypt off");
+    return CPS_OK;
 }
 
 static enum cps_status connect_ranks(struct rank *self)
 {
     uint32_t batch_size = cps_settings_batch_size(self->options, self->baselines.train_count);
-    if (self->options->encrypt == CPS_OPTION_ENCRYPT_OFF && !self->cluster->one_host &&
-        self->cluster->rank == 0)
-        cps_warn("'--encrypt off': anyone on the network between the hosts can read ids, ratings and weights");
+    CPS_TRY(judge_secrecy(self));
     const struct cps_cluster_network network = {
         .tcp = self->options->transport == CPS_OPTION_TRANSPORT_TCP,
         .mpi_rows = rows_over_mpi(self),
@@ -445,26 +466,28 @@ static enum cps_status create_recorder(struct rank *self)
     add_versions(self);
     CPS_TRY(describe_ranks(self));
     CPS_TRY(cps_writer_create(WRITER_JOBS, WRITER_BYTES, &self->writer));
-    const struct cps_recorder_setup setup = {.options = self->options,
-                                             .plan = &self->plan,
-                                             .dataset = overview(self),
-                                             .baselines = &self->baselines,
-                                             .folder = &self->folder,
-                                             .writer = self->writer,
-                                             .kept = !is_directed(self) ||
-                                                     self->director->keeps_folder(self->director->context),
-                                             .origin = cps_origin_record(&self->origin),
-                                             .ranks = self->rank_records,
-                                             .rank_count = self->cluster->ranks,
-                                             .hosts = self->hosts,
-                                             .host_count = self->cluster->host_count,
-                                             .transport = transport_name(self),
-                                             .isa = self->kernels->name,
-                                             .terminal = self->terminal,
-                                             .run_id = self->cluster->run_id,
-                                             .former = self->former,
-                                             .saves = saves(self),
-                                             .started_ns = self->started_ns};
+    const struct cps_recorder_setup setup = {
+        .options = self->options,
+        .plan = &self->plan,
+        .dataset = overview(self),
+        .baselines = &self->baselines,
+        .folder = &self->folder,
+        .writer = self->writer,
+        .kept = !is_directed(self) || self->director->keeps_folder(self->director->context),
+        .origin = cps_origin_record(&self->origin),
+        .ranks = self->rank_records,
+        .rank_count = self->cluster->ranks,
+        .hosts = self->hosts,
+        .host_count = self->cluster->host_count,
+        .transport = transport_name(self),
+        .isa = self->kernels->name,
+        .network = *self->cluster->network ? self->cluster->network : NULL,
+        .encrypted = over_tcp(self) && encrypts(self) && !rows_over_mpi(self),
+        .terminal = self->terminal,
+        .run_id = self->cluster->run_id,
+        .former = self->former,
+        .saves = saves(self),
+        .started_ns = self->started_ns};
     return cps_recorder_create(&setup, &self->recorder);
 }
 
@@ -658,7 +681,7 @@ static enum cps_status gather_accounts(struct rank *self)
         self->counters[kind].name = cps_message_kind_name((enum cps_message_kind)kind);
     enum cps_status status = cps_cluster_gather(self->cluster, &own, sizeof own, all);
     for (uint32_t rank = 0; status == CPS_OK && self->recorder && rank < self->cluster->ranks; rank++)
-        cps_account_enter(&all[rank], &self->rank_records[rank], self->counters);
+        cps_account_enter(&all[rank], &self->rank_records[rank], self->counters, &self->traffic);
     return status;
 }
 
@@ -753,7 +776,7 @@ static enum cps_status complete_record(struct rank *self)
 {
     enum cps_status status = gather_accounts(self);
     if (self->recorder && status == CPS_OK)
-        status = cps_recorder_finish(self->recorder, self->counters, CPS_MESSAGE_KINDS);
+        status = cps_recorder_finish(self->recorder, self->counters, CPS_MESSAGE_KINDS, &self->traffic);
     status = await_record(self, status);
     if (self->recorder && status != CPS_OK)
         cps_recorder_fail(self->recorder, status);

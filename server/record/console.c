@@ -98,6 +98,14 @@ static void print_hosts(FILE *stream, const struct cps_console_banner *banner)
                 cps_plural(banner->host_count - shown));
 }
 
+/* Between hosts it is worth a word. */
+static const char *encryption(const struct cps_console_banner *banner)
+{
+    if (banner->host_count < 2 && !banner->encrypted)
+        return "";
+    return banner->encrypted ? ", encrypted" : ", not encrypted";
+}
+
 static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
 {
     if (banner->ranks == 1)
@@ -112,7 +120,9 @@ static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
     }
     fprintf(stream, "\n");
     if (banner->transport && banner->isa)
-        fprintf(stream, "  rows    over %s, kernels %s\n", banner->transport, banner->isa);
+        fprintf(stream, "  rows    over %s%s%s%s, kernels %s\n", banner->transport,
+                banner->network ? " in " : "", banner->network ? banner->network : "", encryption(banner),
+                banner->isa);
 }
 
 static void print_banner(FILE *stream, const struct cps_console_banner *banner)

@@ -66,6 +66,8 @@ struct cps_console_banner {
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
+    const char *network; /* of several hosts, or NULL */
+    bool encrypted;
     const char *run_folder;
 };
 

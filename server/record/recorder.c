@@ -105,6 +105,8 @@ static void fill_record(struct cps_recorder *self)
                                       .option_count = self->option_count,
                                       .transport = setup->transport,
                                       .isa = setup->isa,
+                                      .network = setup->network,
+                                      .encrypted = setup->encrypted,
                                       .consistency = "bsp",
                                       .servers = plan->servers,
                                       .workers = plan->workers,
@@ -346,6 +348,8 @@ static void show_banner(const struct cps_recorder *self)
                                               .host_count = setup->host_count,
                                               .transport = setup->transport,
                                               .isa = setup->isa,
+                                              .network = setup->network,
+                                              .encrypted = setup->encrypted,
                                               .run_folder = setup->kept ? setup->folder->path : NULL};
     cps_console_banner(&self->console, &banner);
 }
@@ -615,11 +619,12 @@ enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status sta
 }
 
 enum cps_status cps_recorder_finish(struct cps_recorder *self, const struct cps_record_counter *counters,
-                                    size_t counter_count)
+                                    size_t counter_count, const struct cps_record_traffic *traffic)
 {
     if (!self->started)
         return CPS_OK;
     cps_console_clear(&self->console);
+    self->record.traffic = traffic;
     self->record.counters = counters;
     self->record.counter_count = counter_count;
     note_end(self, CPS_OK);

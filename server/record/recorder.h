@@ -47,6 +47,8 @@ struct cps_recorder_setup {
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
+    const char *network;          /* that the hosts share, or NULL */
+    bool encrypted;               /* what goes over tcp */
     struct cps_terminal terminal; /* to draw on */
     uint64_t run_id;
     const struct cps_former_run *former; /* NULL: the run begins */
@@ -63,10 +65,10 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self);
 /* The sink for its checkpoints, if it makes any: begin is NULL where it does not. */
 struct cps_save_sink cps_recorder_save_sink(struct cps_recorder *self);
 
-/* The run went well: prints its summary and begins to write its end, with the counters of all ranks. What
- * cannot be printed is CPS_ERR_STORAGE. */
+/* The run went well: prints its summary and begins to write its end, with the counters and the traffic of all
+ * ranks. What cannot be printed is CPS_ERR_STORAGE. */
 enum cps_status cps_recorder_finish(struct cps_recorder *self, const struct cps_record_counter *counters,
-                                    size_t counter_count);
+                                    size_t counter_count, const struct cps_record_traffic *traffic);
 
 /* *busy: that end is still being written; waits for patience_ns at most. */
 enum cps_status cps_recorder_await(struct cps_recorder *self, uint64_t patience_ns, bool *busy);

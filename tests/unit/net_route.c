@@ -10,7 +10,7 @@ enum { NODES = COUNT_OF(node_rank), SERVERS = 2, RANKS = 4 };
 static enum cps_status check_at(uint32_t rank, uint32_t peer, uint32_t from, uint32_t to,
                                 enum cps_message_kind kind)
 {
-    const struct cps_route route = {rank, RANKS, NODES, SERVERS, node_rank, NULL, 0};
+    const struct cps_route route = {rank, RANKS, NODES, SERVERS, node_rank, NULL, 0, NULL};
     const struct cps_message message = {.kind = kind, .from = from, .to = to};
     return cps_route_check(&route, peer, &message);
 }
@@ -30,13 +30,14 @@ static void numbers_beyond_the_last_node_are_refused(void **state)
 {
     (void)state;
     static const uint32_t bounded[] = {0, 0, 1, 2, 3, 2, 2};
-    const struct cps_route route = {1, RANKS, NODES, SERVERS, bounded, NULL, 0};
+    const struct cps_route route = {1, RANKS, NODES, SERVERS, bounded, NULL, 0, NULL};
     for (uint32_t beyond = NODES; beyond < COUNT_OF(bounded); beyond++) {
         const struct cps_message from = {.kind = CPS_MESSAGE_EXCHANGE, .from = beyond, .to = 2};
         const struct cps_message to = {.kind = CPS_MESSAGE_EXCHANGE, .from = 3, .to = beyond};
         check_fails(cps_route_check(&route, 2, &from), CPS_ERR_PEER, "do not live there");
-        check_fails(cps_route_check(&(struct cps_route){2, RANKS, NODES, SERVERS, bounded, NULL, 0}, 2, &to),
-                    CPS_ERR_PEER, "do not live there");
+        check_fails(
+            cps_route_check(&(struct cps_route){2, RANKS, NODES, SERVERS, bounded, NULL, 0, NULL}, 2, &to),
+            CPS_ERR_PEER, "do not live there");
     }
 }
 
@@ -60,7 +61,7 @@ static void kinds_are_for_certain_roles(void **state)
                           cps_message_kind_name(allowed[i].kind), from, to);
     assert_false(cps_message_allowed(CPS_MESSAGE_KINDS, C, W));
     check_fails(check_at(1, 2, 3, 2, CPS_MESSAGE_GRANT), CPS_ERR_PEER, "not for their roles");
-    check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER, "node 4 sent node 2 a 'stop'");
+    check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER, "rank 3 sent a 'stop' from node 4 to node 2");
 }
 
 int main(void)

@@ -151,7 +151,7 @@ static void banner_says_who_does_what(void **state)
                                         .workers = 4,
                                         .hosts = hosts,
                                         .host_count = 5,
-                                        .transport = "mpi",
+                                        .transport = "mpi", .network = "10.1.0.0/16",
                                         .isa = "avx2",
                                         .run_folder = "r"};
     struct screen screen;
@@ -169,7 +169,7 @@ static void banner_says_who_does_what(void **state)
         "  loss    mean squared error (MSE) of the predicted ratings\n"
         "  ranks   6: 1 coordinator, 1 server, 4 workers on a (1), b (2), c (1), d (1) and 1 more "
         "host\n"
-        "  rows    over mpi, kernels avx2\n"
+        "  rows    over mpi in 10.1.0.0/16, not encrypted, kernels avx2\n"
         "  run     r\n");
     close_screen(&screen);
 }

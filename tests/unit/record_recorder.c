@@ -192,7 +192,7 @@ static void a_run_from_start_to_end(void **state)
     hand_model_over(&rig);
     assert_true(exists("model.safetensors"));
     check_record("running", -1);
-    check_ok(cps_recorder_finish(rig.recorder, NULL, 0));
+    check_ok(cps_recorder_finish(rig.recorder, NULL, 0, NULL));
     for (int i = 0; busy && i < 100; i++)
         check_ok(cps_recorder_await(rig.recorder, 50000000, &busy));
     check_record("done", 0);

@@ -1,0 +1,190 @@
+/*
+ * The door; see door.h. ZeroMQ tells of a connection that came by its file, of a handshake that succeeded only
+ * that one did. Whether a half-open connection is about to succeed is read off the bytes it has sent: before
+ * anybody is let in these are a greeting and a command or two.
+ *
+ * A file may have been closed, and its number given to another, by the time that an event is read. What is kept
+ * is therefore a duplicate, which stays what it was.
+ */
+#include "common/net/door.h"
+
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+
+static const char EVENTS[] = "inproc://collab-ps.events";
+
+/* More than a handshake takes of it: a greeting of 64 bytes, CURVE's HELLO of 208 and INITIATE of 300. */
+enum { HANDSHAKE_BYTES = 512 };
+static const uint64_t GRACE_NS = 500000000; /* beyond ZeroMQ's own limit */
+
+struct cps_caller {
+    int file; /* ZeroMQ's */
+    int copy; /* of it, ours */
+    uint64_t came_ns;
+};
+
+enum cps_status cps_door_open(struct cps_door *self, void *context, uint32_t most, uint32_t handshake_ms)
+{
+    int linger = 0;
+    *self = (struct cps_door){.most = most, .patience_ns = handshake_ms * 1000000ull + GRACE_NS};
+    CPS_TRY(cps_alloc("half-open connections", most, sizeof *self->half, &self->half));
+    self->events = zmq_socket(context, ZMQ_PAIR);
+    if (self->events && zmq_setsockopt(self->events, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
+        zmq_connect(self->events, EVENTS) == 0)
+        return CPS_OK;
+    cps_door_close(self);
+    return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot watch its connections: %s", zmq_strerror(zmq_errno()));
+}
+
+bool cps_door_watch(void *socket)
+{
+    return zmq_socket_monitor(socket, EVENTS,
+                              ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                                  ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) == 0;
+}
+
+enum cps_status cps_door_expect(struct cps_door *self, const char (*endpoints)[CPS_ENDPOINT_BYTES],
+                                uint32_t targets)
+{
+    if (targets == 0)
+        return CPS_OK;
+    CPS_TRY(cps_alloc("peers", targets, sizeof *self->reached, &self->reached));
+    CPS_TRY(cps_alloc("endpoints of peers", targets, sizeof *self->endpoints, &self->endpoints));
+    memcpy(self->endpoints, endpoints, targets * sizeof *endpoints);
+    self->targets = targets;
+    return CPS_OK;
+}
+
+static void forget(struct cps_door *self, uint32_t index)
+{
+    close(self->half[index].copy);
+    self->half[index] = self->half[--self->count];
+}
+
+/* Those that ZeroMQ has let in or given up by now. */
+static void forget_old(struct cps_door *self, uint64_t now_ns)
+{
+    for (uint32_t i = self->count; i-- > 0;)
+        if (now_ns - self->half[i].came_ns > self->patience_ns)
+            forget(self, i);
+}
+
+static void forget_file(struct cps_door *self, int file)
+{
+    for (uint32_t i = self->count; i-- > 0;)
+        if (self->half[i].file == file)
+            forget(self, i);
+}
+
+/* Has the connection sent no more than a handshake takes? */
+static bool says_little(int file)
+{
+    struct tcp_info info;
+    socklen_t bytes = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(file, IPPROTO_TCP, TCP_INFO, &info, &bytes) == 0 &&
+           info.tcpi_bytes_received < HANDSHAKE_BYTES;
+}
+
+/* Closes the oldest half-open connection. One that has shaken hands lately only has its place. */
+static void make_room(struct cps_door *self)
+{
+    while (self->count == self->most) {
+        uint32_t oldest = 0;
+        for (uint32_t i = 1; i < self->count; i++)
+            if (self->half[i].came_ns < self->half[oldest].came_ns)
+                oldest = i;
+        if (says_little(self->half[oldest].copy)) {
+            shutdown(self->half[oldest].copy, SHUT_RDWR);
+            self->crowded_out++;
+        }
+        forget(self, oldest);
+    }
+}
+
+static void receive_caller(struct cps_door *self, int file)
+{
+    uint64_t now_ns = cps_clock_ns();
+    self->came++;
+    forget_file(self, file);
+    forget_old(self, now_ns);
+    make_room(self);
+    int copy = fcntl(file, F_DUPFD_CLOEXEC, 0);
+    if (copy >= 0)
+        self->half[self->count++] = (struct cps_caller){file, copy, now_ns};
+}
+
+/* Of a connection of our own the address is the peer's, of one that came it is ours. */
+static void note_handshake(struct cps_door *self, const char *address)
+{
+    uint32_t i = 0;
+    while (i < self->targets && strcmp(self->endpoints[i], address) != 0)
+        i++;
+    if (i < self->targets)
+        self->reached[i] = true;
+    else
+        self->let_in++;
+}
+
+/* An event has two frames: | number (2 bytes), value (4) | address |. */
+static bool read_event(void *socket, uint16_t *event, int32_t *value, char address[CPS_ENDPOINT_BYTES])
+{
+    uint8_t head[sizeof *event + sizeof *value];
+    if (zmq_recv(socket, head, sizeof head, 0) != sizeof head)
+        return false;
+    int length = zmq_recv(socket, address, CPS_ENDPOINT_BYTES - 1, 0);
+    if (length < 0)
+        return false;
+    address[length < CPS_ENDPOINT_BYTES ? length : CPS_ENDPOINT_BYTES - 1] = '\0';
+    memcpy(event, head, sizeof *event);
+    memcpy(value, head + sizeof *event, sizeof *value);
+    return true;
+}
+
+bool cps_door_note(struct cps_door *self)
+{
+    uint16_t event;
+    int32_t value;
+    char address[CPS_ENDPOINT_BYTES];
+    if (!read_event(self->events, &event, &value, address))
+        return false;
+    switch (event) {
+    case ZMQ_EVENT_ACCEPTED:
+        receive_caller(self, value);
+        break;
+    case ZMQ_EVENT_DISCONNECTED:
+        forget_file(self, value);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        note_handshake(self, address);
+        break;
+    default:
+        self->failed++;
+    }
+    return true;
+}
+
+void cps_door_close(struct cps_door *self)
+{
+    while (self->count)
+        forget(self, 0);
+    if (self->events)
+        zmq_close(self->events);
+    free(self->half);
+    free(self->endpoints);
+    free(self->reached);
+    self->events = NULL;
+    self->half = NULL;
+    self->endpoints = NULL;
+    self->reached = NULL;
+}
