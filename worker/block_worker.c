@@ -61,13 +61,14 @@ static enum cps_status on_plan(struct cps_block_worker *self, const struct cps_p
     if (self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
     CPS_TRY(cps_plan_check(plan));
-    if (plan->solver != CPS_SOLVER_BLOCK || plan->first_step || self->node <= plan->servers ||
+    if (plan->solver != CPS_SOLVER_BLOCK || self->node <= plan->servers ||
         self->node > plan->servers + plan->workers)
         return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
     self->plan = *plan;
     CPS_TRY(cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset));
     CPS_TRY(cps_tenant_init(&self->tenant, plan));
     CPS_TRY(cps_crew_create(plan, &self->order, self->kernels, self->threads, &self->crew));
+    self->reported = plan->first_step;
     self->planned = true;
     return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
 }
@@ -107,6 +108,15 @@ static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_m
         cps_crew_movie_here(self->crew, lease->block, lease->step, lease->shared, rows);
     else
         cps_crew_user_here(self->crew, lease->block, lease->step, rows);
+    return CPS_OK;
+}
+
+/* A checkpoint is made of the rows as they are after a step, as told by a server before it lends anything that
+ * gets further, or by the coordinator, whose word may be the later one. */
+static enum cps_status on_snapshot(struct cps_block_worker *self, const struct cps_snapshot *wanted)
+{
+    if (self->planned && wanted->action == CPS_SNAPSHOT_TAKE)
+        cps_crew_save_at(self->crew, wanted->step);
     return CPS_OK;
 }
 
@@ -168,7 +178,8 @@ static enum cps_status report_steps(struct cps_block_worker *self, struct cps_ou
         }
         self->sums[self->waiting] = cps_loss_sum_of(done.squared);
         self->ratings[self->waiting] = done.ratings;
-        if (++self->waiting == REPORT_STEPS || (step + 1) % self->plan.blocks == 0)
+        if (++self->waiting == REPORT_STEPS || (step + 1) % self->plan.blocks == 0 ||
+            cps_plan_saves_after(&self->plan, step + 1))
             CPS_TRY(report(self, outbox, &told));
     }
     return CPS_OK;
@@ -225,6 +236,8 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_grant(self, message, outbox);
     case CPS_MESSAGE_LEND:
         return on_lend(self, message);
+    case CPS_MESSAGE_SNAPSHOT:
+        return on_snapshot(self, &message->snapshot);
     case CPS_MESSAGE_STOP:
         self->stopped = true;
         return cps_message_end(message);

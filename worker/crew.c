@@ -63,6 +63,7 @@ struct cps_crew {
     double *lr;                 /* [granted] */
     size_t lr_capacity;
     uint64_t granted;
+    uint64_t save_step;    /* after which rows are saved on the coordinator's word; 0: none */
     struct step_sum *sums; /* [2 · blocks], by step modulo that: own blocks are never further apart */
     uint64_t taken;        /* steps */
     uint32_t validating;   /* the epoch whose validation is next or under way */
@@ -89,17 +90,25 @@ static bool waits_for_validation(const struct cps_crew *self, uint64_t step)
     return step == epoch_end(self);
 }
 
-/* A lease of user rows ends where no further sub-epoch is granted, or where the coordinator reads them. */
+/* A checkpoint is made of the rows as they are after step. */
+static bool is_saved(const struct cps_crew *self, uint64_t step)
+{
+    return step == self->save_step || cps_plan_saves_after(&self->plan, step);
+}
+
+/* A lease of user rows ends where no further sub-epoch is granted, and where the coordinator reads them. */
 static bool lease_ends(const struct cps_crew *self, const struct user_block *block)
 {
-    bool read = self->plan.reads_epochs && block->step % self->blocks == 0 && block->step > block->lent_step;
-    return block->step >= self->granted || read;
+    bool read = self->plan.reads_epochs && block->step % self->blocks == 0;
+    return block->step > block->lent_step &&
+           (block->step >= self->granted || read || is_saved(self, block->step));
 }
 
 static bool is_ready(const struct cps_crew *self, uint32_t user)
 {
     const struct user_block *block = &self->users[user];
-    if (!block->rows || block->busy || lease_ends(self, block) || waits_for_validation(self, block->step))
+    if (!block->rows || block->busy || block->step >= self->granted || lease_ends(self, block) ||
+        waits_for_validation(self, block->step))
         return false;
     uint32_t j = cps_blocks_movie(&self->order->blocks, self->order->first_block + user, block->step);
     const struct movie_block *movie = &self->movies[j];
@@ -138,7 +147,7 @@ static void let_go(struct cps_crew *self, struct hand *hand, uint32_t slot)
 static bool stays(const struct cps_crew *self, uint32_t movie, uint64_t step)
 {
     uint32_t next = cps_blocks_user(&self->order->blocks, movie, step) - self->order->first_block;
-    return next < self->own && step % self->blocks != 0 && step < self->granted;
+    return next < self->own && step % self->blocks != 0 && step < self->granted && !is_saved(self, step);
 }
 
 /* The block in a slot is through. The slot may go on with the same movie block. */
@@ -366,11 +375,22 @@ enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t
     return status;
 }
 
+void cps_crew_save_at(struct cps_crew *self, uint64_t step)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (step > self->save_step)
+        self->save_step = step;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->mutex);
+}
+
 void cps_crew_user_here(struct cps_crew *self, uint32_t block, uint64_t step, float *rows)
 {
     pthread_mutex_lock(&self->mutex);
+    /* What comes to be validated with has been trained as far as it was to. */
+    uint64_t lent_step = waits_for_validation(self, step) ? step - 1 : step;
     self->users[block - self->order->first_block] =
-        (struct user_block){.rows = rows, .step = step, .lent_step = step};
+        (struct user_block){.rows = rows, .step = step, .lent_step = lent_step};
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
@@ -492,6 +512,9 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, const struct cps_or
     self->blocks = plan->blocks;
     self->own = order->block_count;
     self->threads = threads;
+    self->taken = plan->first_step;
+    self->validating = self->valid_taken =
+        (uint32_t)((plan->first_step - plan->validates_first) / plan->blocks);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -38,6 +38,10 @@ void cps_crew_destroy(struct cps_crew **self);
 /* Learning rates of the next sub-epochs, and leave to train them. */
 enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t steps);
 
+/* All leases end after step, too, beside those of the plan's checkpoints: one is made of the rows as they are
+ * then. No block here is further. An earlier step than one told before changes nothing. */
+void cps_crew_save_at(struct cps_crew *self, uint64_t step);
+
 /* The rows of a block are here and stay where they are until taken back. A shared movie block is for the
  * validation of the epoch that ends with step. */
 void cps_crew_user_here(struct cps_crew *self, uint32_t block, uint64_t step, float *rows);

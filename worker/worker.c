@@ -411,9 +411,12 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
 }
 
 /* The checkpoint is complete with the losses up to its step: they are not to wait for their turn. */
-static enum cps_status on_snapshot(struct cps_worker *self, const struct cps_snapshot *wanted,
+static enum cps_status on_snapshot(struct cps_worker *self, const struct cps_message *message,
                                    struct cps_outbox *outbox)
 {
+    const struct cps_snapshot *wanted = &message->snapshot;
+    if (message->from != 0)
+        return cps_fail(CPS_ERR_PEER, "node %u told worker node %u of a checkpoint", message->from, self->node);
     if (!self->planned || wanted->action != CPS_SNAPSHOT_TAKE)
         return CPS_OK;
     self->saved_at = wanted->step;
@@ -429,7 +432,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_GRANT:
         return on_grant(self, message, outbox);
     case CPS_MESSAGE_SNAPSHOT:
-        return on_snapshot(self, &message->snapshot, outbox);
+        return on_snapshot(self, message, outbox);
     case CPS_MESSAGE_ROWS:
         return on_rows(self, message, outbox);
     case CPS_MESSAGE_STOP:

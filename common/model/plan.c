@@ -59,6 +59,9 @@ enum cps_status cps_plan_check(const struct cps_plan *plan)
         return refuse("range_high - range_low", plan->range_high - plan->range_low, 0, FLT_MAX);
     if ((double)plan->first_step > steps)
         return refuse("first_step", (double)plan->first_step, 0, steps);
+    if (plan->validates_first &&
+        (plan->first_step == 0 || plan->first_step % cps_plan_steps_per_epoch(plan) != 0))
+        return refuse("first_step", (double)plan->first_step, (double)cps_plan_steps_per_epoch(plan), steps);
     double decay = plan->lr_max * fmax(plan->wd, plan->wd_bias);
     if (!(decay < 1))
         return refuse("lr_max * wd", decay, 0, 1);

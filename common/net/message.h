@@ -54,7 +54,7 @@
     X(FAIL, "fail", END, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, end)                                      \
     X(STOP, "stop", END, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, end)                                      \
     X(HEARTBEAT, "heartbeat", PULSE, CPS_ALL_ROLES, CPS_ALL_ROLES, empty)                                      \
-    X(SNAPSHOT, "snapshot", SNAPSHOT, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, empty)                       \
+    X(SNAPSHOT, "snapshot", SNAPSHOT, CPS_COORDINATOR | CPS_SERVERS, CPS_SERVERS | CPS_WORKERS, empty)         \
     X(KEPT, "kept", SNAPSHOT, CPS_SERVERS, CPS_COORDINATOR, empty)                                             \
     X(FETCH, "fetch", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, empty)              \
     X(STATE, "state", STATE, CPS_COORDINATOR | CPS_SERVERS, CPS_COORDINATOR | CPS_SERVERS, state)              \

@@ -135,7 +135,6 @@ static enum cps_status check_solver(struct cps_options *self)
     const char *odd = !block && is_given(self, "blocks")       ? "blocks"
                       : block && is_given(self, "batch-size")  ? "batch-size"
                       : block && is_given(self, "batch-order") ? "batch-order"
-                      : block && is_given(self, "save-every")  ? "save-every"
                                                                : NULL;
     if (odd) {
         cps_fail(CPS_ERR_USAGE, "'--%s' %s '--solver block'", odd, block ? "does not go with" : "needs");

@@ -12,6 +12,7 @@
 #define CPS_STORE_CHECKPOINT_H
 
 #include "common/base/sha256.h"
+#include "common/model/exact.h"
 #include "common/model/plan.h"
 #include "common/store/history.h"
 
@@ -35,9 +36,11 @@ struct cps_checkpoint_log {
 struct cps_checkpoint_state {
     struct cps_checkpoint_identity identity;
     uint64_t step;
-    double average;
-    uint32_t keys, words;                  /* of the rows' states */
-    double train_s;                        /* seconds of training up to there */
+    double average;         /* of step losses, not debiased */
+    cps_int128 epoch_loss;  /* squared errors of the epoch under way, as in common/model/exact.h, */
+    uint64_t epoch_ratings; /* and how many ratings they are of */
+    uint32_t keys, words;   /* of the rows' states */
+    double train_s;         /* seconds of training up to there */
     const struct cps_epoch_record *epochs; /* [epoch_count] */
     size_t epoch_count;
     struct cps_checkpoint_log logs[CPS_CHECKPOINT_LOGS];

@@ -98,6 +98,9 @@ static void fill(const struct cps_checkpoint_state *state, const struct cps_chec
     set_bytes(&wire->plan, state->identity.plan);
     wire->step = state->step;
     wire->average = state->average;
+    wire->epoch_loss_low = (uint64_t)state->epoch_loss;
+    wire->epoch_loss_high = (uint64_t)((unsigned __int128)state->epoch_loss >> 64);
+    wire->epoch_ratings = state->epoch_ratings;
     wire->keys = state->keys;
     wire->words = state->words;
     wire->train_s = state->train_s;
@@ -233,9 +236,11 @@ static enum cps_status from_wire(const char *path, const Cps__Checkpoint *wire,
     *state = (struct cps_checkpoint_state){.identity.run_id = wire->run_id,
                                            .step = wire->step,
                                            .average = wire->average,
+                                           .epoch_ratings = wire->epoch_ratings,
                                            .keys = wire->keys,
                                            .words = wire->words,
                                            .train_s = wire->train_s};
+    state->epoch_loss = (cps_int128)((unsigned __int128)wire->epoch_loss_high << 64 | wire->epoch_loss_low);
     if (!take_bytes(&wire->fingerprint, state->identity.fingerprint) ||
         !take_bytes(&wire->plan, state->identity.plan) || wire->n_logs > CPS_CHECKPOINT_LOGS)
         return broken(path, "is no manifest of this version");

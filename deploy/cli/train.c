@@ -502,15 +502,16 @@ static enum cps_status set_up_restart(struct rank *self)
     const struct cps_checkpoint *checkpoint = self->former ? self->former->checkpoint : NULL;
     if (checkpoint) {
         const struct cps_checkpoint_state *state = &checkpoint->state;
-        const struct cps_restart restart = {
-            .mark = {.step = state->step, .average = state->average, .epochs = (uint32_t)state->epoch_count},
-            .context = self->former,
-            .rows = former_rows};
+        const struct cps_restart restart = {.mark = {.step = state->step,
+                                                     .average = state->average,
+                                                     .epoch_loss = state->epoch_loss,
+                                                     .epoch_ratings = state->epoch_ratings,
+                                                     .epochs = (uint32_t)state->epoch_count},
+                                            .context = self->former,
+                                            .rows = former_rows};
         CPS_TRY(cps_coordinator_restart(self->coordinator, &restart));
     }
     const struct cps_save_sink sink = cps_recorder_save_sink(self->recorder);
-    if (self->plan.solver == CPS_SOLVER_BLOCK)
-        return CPS_OK; /* its rows are lent: there are no checkpoints of them yet */
     return sink.begin ? cps_coordinator_save_to(self->coordinator, &sink) : CPS_OK;
 }
 

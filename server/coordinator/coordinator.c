@@ -151,6 +151,8 @@ enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const stru
         self->heard[node].epochs = mark->epochs;
     }
     self->average = mark->average;
+    self->epoch_loss = mark->epoch_loss;
+    self->epoch_ratings = mark->epoch_ratings;
     cps_losses_begin_at(&self->losses, mark->step);
     return CPS_OK;
 }
@@ -406,7 +408,11 @@ static enum cps_status mark_if_due(struct cps_coordinator *self, struct cps_outb
 {
     if (!cps_saves_wants_mark(&self->saves, self->finished))
         return CPS_OK;
-    const struct cps_save_mark mark = {.step = self->finished, .average = self->average, .epochs = self->epoch};
+    const struct cps_save_mark mark = {.step = self->finished,
+                                       .average = self->average,
+                                       .epoch_loss = self->epoch_loss,
+                                       .epoch_ratings = self->epoch_ratings,
+                                       .epochs = self->epoch};
     return cps_saves_mark(&self->saves, mark, outbox);
 }
 

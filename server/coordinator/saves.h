@@ -23,9 +23,11 @@
 /* The run after a step, without its rows. */
 struct cps_save_mark {
     uint64_t step;
-    double average;  /* of step losses, not debiased */
-    uint32_t epochs; /* complete, with their validation */
-    double train_s;  /* seconds of training, and how long the records are: the sink's to fill in */
+    double average;         /* of step losses, not debiased */
+    cps_int128 epoch_loss;  /* squared errors of the epoch under way */
+    uint64_t epoch_ratings; /* and how many ratings they are of */
+    uint32_t epochs;        /* complete, with their validation */
+    double train_s;         /* seconds of training, and how long the records are: the sink's to fill in */
     uint64_t record_bytes[CPS_SAVE_RECORDS];
 };
 

@@ -235,6 +235,8 @@ static void on_begin(void *context, const struct cps_save_mark *mark)
     self->state = (struct cps_checkpoint_state){.identity = self->setup.identity,
                                                 .step = mark->step,
                                                 .average = mark->average,
+                                                .epoch_loss = mark->epoch_loss,
+                                                .epoch_ratings = mark->epoch_ratings,
                                                 .keys = cps_plan_keys(plan),
                                                 .words = cps_plan_state_words(plan),
                                                 .train_s = mark->train_s};

@@ -6,6 +6,11 @@
  *
  *     home --lend--> lent --RETURN, a later step--> home
  *     home --lend to all--> shared --RETURN of each--> home, read
+ *
+ * A lease ends at a sub-epoch that is saved, be it by the plan or on the coordinator's word, and what comes
+ * home is copied into the snapshot before it is lent on. For the coordinator's word (HOLD, TAKE) nothing is
+ * lent for a moment: how far the blocks that are out can get follows from the plan, and that far all of them
+ * will come.
  */
 #include "server/shard/lender.h"
 
@@ -16,11 +21,15 @@
 #include "common/model/block_kernels.h"
 #include "common/model/blocks.h"
 #include "common/model/initial.h"
+#include "server/shard/block_snapshot.h"
+
+enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
 
 struct part {
     struct cps_buffer *buffer; /* NULL while lent, or when there are no rows */
     uint32_t rows;
     uint64_t step; /* sub-epochs that its rows have seen */
+    uint64_t kept; /* the last of them after which they were copied, plus 1 */
     bool lent;
     uint32_t node;    /* that it is lent to */
     uint32_t readers; /* workers that have it to read */
@@ -40,6 +49,10 @@ struct cps_lender {
     uint64_t passed;            /* an epoch's end: what it left was read, and training goes on from there */
     bool asked;                 /* the coordinator waits for rows that are not home */
     struct cps_message pending; /* its exchange; owns a reference to the payload */
+    struct cps_block_snapshot snapshot;
+    uint64_t save_step; /* to be kept on the coordinator's word, beside those of the plan; 0: none */
+    bool held;          /* lends nothing for now: a checkpoint is being arranged */
+    uint32_t restored;  /* rows */
 };
 
 enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct cps_initial_rows *start,
@@ -65,6 +78,7 @@ void cps_lender_destroy(struct cps_lender **out)
         free(self->parts[table]);
     }
     cps_message_release(&self->pending);
+    cps_block_snapshot_release(&self->snapshot);
     free(self->place_of);
     free(self);
     *out = NULL;
@@ -93,13 +107,15 @@ static void fill_row(const struct cps_lender *self, enum cps_table_kind table, u
     cps_block_row_set(&self->rule, self->plan.model == CPS_MODEL_BIAS, table == CPS_TABLE_MOVIES, weights, row);
 }
 
-/* The rows of block that live here, with their initial values. */
+/* The rows of block that live here, with their initial values, which rows of a checkpoint may replace. */
 static enum cps_status fill_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                                  struct cps_buffer_pool *pool, float *weights)
 {
     struct part *part = &self->parts[table][block];
     uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
     uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
+    part->step = self->plan.first_step;
+    part->read = !self->plan.validates_first;
     for (uint32_t place = first; place < end; place++) {
         uint32_t key = key_at(self, table, place);
         if (key % servers == self->server)
@@ -134,14 +150,53 @@ static enum cps_status fill_parts(struct cps_lender *self, struct cps_buffer_poo
     return status;
 }
 
+/* Asks for the next rows of the checkpoint that the run goes on from; when there are none left, this server is
+ * ready. */
+static enum cps_status restore_more(struct cps_lender *self, struct cps_outbox *outbox)
+{
+    uint32_t left = cps_plan_server_rows(&self->plan, self->server) - self->restored;
+    struct cps_message *message;
+    if (left == 0 || self->plan.first_step == 0)
+        return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &message);
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_FETCH, 0, 0, &message));
+    message->state = (struct cps_state){.step = self->plan.first_step,
+                                        .first_row = self->restored,
+                                        .rows = left < RESTORE_ROWS ? left : RESTORE_ROWS};
+    return CPS_OK;
+}
+
+static struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table);
+
+static enum cps_status on_state(struct cps_lender *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_state *state = &message->state;
+    uint32_t rows = self->planned ? cps_plan_server_rows(&self->plan, self->server) : 0;
+    CPS_TRY(cps_message_check(message, 0));
+    if (state->first_row != self->restored || state->rows == 0 || state->rows > rows - self->restored ||
+        state->step != self->plan.first_step || state->words != cps_plan_state_words(&self->plan))
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent server %u rows that it does not await",
+                        self->server);
+    const uint32_t *words = (const uint32_t *)(const void *)message->payload->data;
+    for (uint32_t i = 0; i < state->rows; i++, words += state->words) {
+        enum cps_table_kind table;
+        uint32_t row = self->restored++;
+        const struct part *part = part_of(self, self->server + row * self->plan.servers, &table);
+        if (!cps_block_row_unpack(&self->rule, &self->plan, table == CPS_TABLE_MOVIES, words, state->step,
+                                  row_of(self, part, self->place_of[row])))
+            return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu is of another step",
+                            (unsigned long long)state->step);
+    }
+    return restore_more(self, outbox);
+}
+
 static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *plan, struct cps_outbox *outbox)
 {
-    struct cps_message *ready;
     if (self->planned)
         return cps_fail(CPS_ERR_PEER, "the coordinator sent a second plan");
     CPS_TRY(cps_plan_check(plan));
     if (1 + plan->servers + plan->workers != self->nodes || self->server >= plan->servers ||
-        plan->solver != CPS_SOLVER_BLOCK || plan->first_step)
+        plan->solver != CPS_SOLVER_BLOCK)
         return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
     if (self->start)
         CPS_TRY(self->start->check(self->start->context, plan));
@@ -149,8 +204,9 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
     cps_blocks_init(&self->blocks, plan);
     self->rule = cps_block_rule_of(plan);
     CPS_TRY(fill_parts(self, outbox->pool));
+    self->passed = (plan->first_step - plan->validates_first) / plan->blocks * plan->blocks;
     self->planned = true;
-    return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
+    return restore_more(self, outbox);
 }
 
 /* ---- leases ---- */
@@ -172,7 +228,6 @@ static enum cps_status send_lease(struct cps_lender *self, enum cps_table_kind t
         return CPS_OK;
     part->buffer = NULL;
     part->lent = true;
-    part->read = false;
     part->node = message->to;
     return CPS_OK;
 }
@@ -184,12 +239,19 @@ static bool is_to_be_read(const struct cps_lender *self, enum cps_table_kind tab
            part->step % self->blocks.count == 0 && !part->read;
 }
 
+/* A run goes on with the validation of the epoch before, for which workers need their user blocks. */
+static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind table, const struct part *part)
+{
+    return self->plan.validates_first && table == CPS_TABLE_USERS && part->step == self->plan.first_step &&
+           !part->read;
+}
+
 /* Lends a block to whoever is next, if it is home and somebody is. */
 static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                             struct cps_outbox *outbox)
 {
     struct part *part = &self->parts[table][block];
-    if (part->lent || part->readers)
+    if (part->lent || part->readers || self->held)
         return CPS_OK;
     if (is_to_be_read(self, table, part)) {
         part->readers = self->plan.workers;
@@ -198,7 +260,7 @@ static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, 
         return CPS_OK;
     }
     bool held = self->plan.reads_epochs && part->step >= self->passed + self->blocks.count;
-    if (part->step >= self->granted || held)
+    if ((part->step >= self->granted || held) && !is_to_validate(self, table, part))
         return CPS_OK;
     uint32_t user_block = table == CPS_TABLE_USERS ? block : cps_blocks_user(&self->blocks, block, part->step);
     return send_lease(self, table, block, cps_blocks_worker(&self->blocks, user_block), false, outbox);
@@ -235,6 +297,148 @@ static enum cps_status on_pass(struct cps_lender *self, const struct cps_message
     return lend_all(self, outbox);
 }
 
+/* ---- checkpoints ---- */
+
+static bool saves_after(const struct cps_lender *self, uint64_t step)
+{
+    return step == self->save_step || cps_plan_saves_after(&self->plan, step);
+}
+
+static enum cps_status tell_kept(struct cps_outbox *outbox, enum cps_snapshot_action action, uint64_t step)
+{
+    struct cps_message *message;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_KEPT, 0, 0, &message));
+    message->snapshot = (struct cps_snapshot){.step = step, .action = action};
+    return CPS_OK;
+}
+
+/* Copies the rows of a block into the snapshot. */
+static void copy_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block)
+{
+    const struct part *part = &self->parts[table][block];
+    uint32_t words = cps_plan_state_words(&self->plan), servers = self->plan.servers;
+    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
+    for (uint32_t place = cps_blocks_first(&self->blocks, table, block); part->rows && place < end; place++) {
+        uint32_t key = key_at(self, table, place), row = key / servers;
+        if (key % servers == self->server)
+            cps_block_row_pack(&self->rule, &self->plan, table == CPS_TABLE_MOVIES,
+                               row_of(self, part, self->place_of[row]), part->step,
+                               self->snapshot.words + (size_t)row * words);
+    }
+}
+
+/* A block is home. Keeps a copy of it, if its step is saved. All blocks meet such steps in order, so that the
+ * first to meet one decides whether there is room for it. */
+static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                                   struct cps_outbox *outbox)
+{
+    struct cps_block_snapshot *snapshot = &self->snapshot;
+    struct part *part = &self->parts[table][block];
+    uint64_t step = part->step;
+    if (!saves_after(self, step) || part->kept == step + 1)
+        return CPS_OK;
+    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
+    if (step > snapshot->decided &&
+        !cps_block_snapshot_begin(snapshot, step, cps_plan_server_rows(&self->plan, self->server),
+                                  cps_plan_state_words(&self->plan), CPS_TABLES * self->blocks.count))
+        return tell_kept(outbox, CPS_SNAPSHOT_REFUSED, step);
+    if (!snapshot->held || snapshot->step != step)
+        return CPS_OK;
+    copy_part(self, table, block);
+    part->kept = step + 1;
+    return --snapshot->missing == 0 ? tell_kept(outbox, CPS_SNAPSHOT_TAKE, step) : CPS_OK;
+}
+
+/* The step at which a movie block that is lent as after `step` comes home, if nobody asks for it before. */
+static uint64_t return_step(const struct cps_lender *self, uint32_t block, uint64_t step)
+{
+    const struct cps_blocks *blocks = &self->blocks;
+    uint32_t worker = cps_blocks_worker(blocks, cps_blocks_user(blocks, block, step));
+    do
+        step++;
+    while (step % blocks->count != 0 && !saves_after(self, step) &&
+           cps_blocks_worker(blocks, cps_blocks_user(blocks, block, step)) == worker);
+    return step;
+}
+
+/* How far any row can get with what is lent by now. User blocks get no further than movie blocks do. */
+static uint64_t furthest(const struct cps_lender *self)
+{
+    uint64_t most = 0;
+    for (uint32_t block = 0; block < self->blocks.count; block++) {
+        const struct part *part = &self->parts[CPS_TABLE_MOVIES][block];
+        uint64_t step = part->lent ? return_step(self, block, part->step) : part->step;
+        if (step > most)
+            most = step;
+    }
+    return most;
+}
+
+/* All leases are to end after step. Workers hear of it here, before they are lent anything that gets further:
+ * the coordinator's word comes another way, and may be late. */
+static enum cps_status save_at(struct cps_lender *self, uint64_t step, struct cps_outbox *outbox)
+{
+    struct cps_message *message;
+    self->save_step = step;
+    for (uint32_t worker = 0; worker < self->plan.workers; worker++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_SNAPSHOT, 1 + self->plan.servers + worker, 0, &message));
+        message->snapshot = (struct cps_snapshot){.step = step, .action = CPS_SNAPSHOT_TAKE};
+    }
+    if (step <= self->snapshot.decided)
+        return CPS_OK;
+    for (int table = 0; table < CPS_TABLES; table++)
+        for (uint32_t block = 0; block < self->blocks.count; block++) {
+            const struct part *part = &self->parts[table][block];
+            if (!part->lent && part->step == step)
+                CPS_TRY(keep_if_due(self, (enum cps_table_kind)table, block, outbox));
+        }
+    return CPS_OK;
+}
+
+static enum cps_status on_snapshot(struct cps_lender *self, const struct cps_message *message,
+                                   struct cps_outbox *outbox)
+{
+    const struct cps_snapshot *wanted = &message->snapshot;
+    CPS_TRY(cps_message_check(message, 0));
+    if (message->from != 0 || !self->planned ||
+        (wanted->action == CPS_SNAPSHOT_TAKE && wanted->step < furthest(self)))
+        return cps_fail(CPS_ERR_PEER, "node %u asked server %u to keep step %llu out of turn", message->from,
+                        self->server, (unsigned long long)wanted->step);
+    self->held = wanted->action == CPS_SNAPSHOT_HOLD;
+    if (self->held)
+        return tell_kept(outbox, CPS_SNAPSHOT_HOLD, furthest(self));
+    if (wanted->action == CPS_SNAPSHOT_TAKE)
+        CPS_TRY(save_at(self, wanted->step, outbox));
+    return lend_all(self, outbox);
+}
+
+static enum cps_status on_fetch(struct cps_lender *self, const struct cps_message *message,
+                                struct cps_outbox *outbox)
+{
+    const struct cps_state *asked = &message->state;
+    struct cps_block_snapshot *snapshot = &self->snapshot;
+    uint32_t rows = self->planned ? cps_plan_server_rows(&self->plan, self->server) : 0;
+    struct cps_message *state;
+    bool kept = snapshot->held && snapshot->missing == 0 && asked->step == snapshot->step;
+    if (asked->rows == 0) {
+        snapshot->held &= !kept;
+        return CPS_OK;
+    }
+    if (!kept || asked->first_row > rows || asked->rows > rows - asked->first_row)
+        return cps_fail(CPS_ERR_PEER, "the coordinator fetched rows of step %llu that server %u does not keep",
+                        (unsigned long long)asked->step, self->server);
+    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
+    uint32_t words = cps_plan_state_words(&self->plan);
+    size_t bytes = (size_t)asked->rows * words * sizeof(uint32_t);
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_STATE, 0, bytes, &state));
+    state->state = *asked;
+    state->state.words = words;
+    memcpy(state->payload->data, snapshot->words + (size_t)asked->first_row * words, bytes);
+    return CPS_OK;
+}
+
+/* ---- what comes home ---- */
+
 static enum cps_status stray_return(const struct cps_lender *self, const struct cps_message *message)
 {
     return cps_fail(CPS_ERR_PEER, "node %u returned a block to server %u that it does not have", message->from,
@@ -268,12 +472,15 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
     enum cps_table_kind table = lease->movies ? CPS_TABLE_MOVIES : CPS_TABLE_USERS;
     struct part *part = &self->parts[table][lease->block];
     if (!part->lent || part->node != message->from || lease->rows != part->rows ||
-        lease->row_floats != self->rule.row_floats || lease->step <= part->step ||
+        lease->row_floats != self->rule.row_floats ||
+        lease->step < part->step + !is_to_validate(self, table, part) ||
         lease->step > cps_plan_steps(&self->plan))
         return stray_return(self, message);
     part->buffer = message->payload ? cps_buffer_retain(message->payload) : NULL;
     part->step = lease->step;
     part->lent = false;
+    part->read = table == CPS_TABLE_USERS;
+    CPS_TRY(keep_if_due(self, table, lease->block, outbox));
     CPS_TRY(lend(self, table, lease->block, outbox));
     return self->asked ? answer_if_home(self, outbox) : CPS_OK;
 }
@@ -281,7 +488,7 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
 /* ---- the coordinator reads ---- */
 
 /* The part that key's row stands in. */
-static const struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table)
+static struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table)
 {
     *table = key < self->plan.user_rows ? CPS_TABLE_USERS : CPS_TABLE_MOVIES;
     uint32_t row = *table == CPS_TABLE_USERS ? key : key - self->plan.user_rows;
@@ -367,6 +574,12 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_return(self, message, outbox);
     case CPS_MESSAGE_EXCHANGE:
         return on_exchange(self, message, outbox);
+    case CPS_MESSAGE_SNAPSHOT:
+        return on_snapshot(self, message, outbox);
+    case CPS_MESSAGE_FETCH:
+        return on_fetch(self, message, outbox);
+    case CPS_MESSAGE_STATE:
+        return on_state(self, message, outbox);
     case CPS_MESSAGE_STOP:
         self->stopped = true;
         return cps_message_end(message);

@@ -279,7 +279,8 @@ static enum cps_status on_snapshot(struct cps_server *self, const struct cps_mes
                                    struct cps_outbox *outbox)
 {
     const struct cps_snapshot *wanted = &message->snapshot;
-    if (!self->planned || (wanted->action == CPS_SNAPSHOT_TAKE && wanted->step < self->step))
+    if (message->from != 0 || !self->planned ||
+        (wanted->action == CPS_SNAPSHOT_TAKE && wanted->step < self->step))
         return cps_fail(CPS_ERR_PEER, "the coordinator asked server %u to keep step %llu at step %llu",
                         self->server, (unsigned long long)wanted->step, (unsigned long long)self->step);
     self->held = wanted->action == CPS_SNAPSHOT_HOLD;
