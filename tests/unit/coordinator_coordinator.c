@@ -21,6 +21,7 @@ struct told {
     float row[KEYS * WIDTH];
     enum cps_status answer; /* what on_step returns */
     bool wants_epochs;
+    bool busy; /* what poll says */
 };
 
 struct rig {
@@ -78,6 +79,13 @@ static enum cps_status on_complete(void *context)
     return CPS_OK;
 }
 
+static enum cps_status poll(void *context, bool *busy)
+{
+    const struct told *told = context;
+    *busy = told->busy;
+    return CPS_OK;
+}
+
 static const uint8_t fingerprint[CPS_SHA256_BYTES] = {1, 2, 3};
 
 static void rig_init_observed(struct rig *self, uint64_t timeout_ns, bool (*wants_epoch)(void *))
@@ -96,7 +104,8 @@ static void rig_init_observed(struct rig *self, uint64_t timeout_ns, bool (*want
                                     .wants_epoch = wants_epoch,
                                     .on_epoch_rows = on_rows,
                                     .on_rows = on_rows,
-                                    .on_complete = on_complete};
+                                    .on_complete = on_complete,
+                                    .poll = poll};
     check_ok(cps_coordinator_create(&self->plan, fingerprint, &observer, timeout_ns, &self->coordinator));
     self->role = cps_coordinator_role(self->coordinator);
     post_init(&self->post, 0, NODES);
@@ -221,22 +230,28 @@ static void the_start_goes_by_the_book(void **state)
     rig_release(&rig);
 }
 
+/* A run of 2,100 steps, of which two blocks are granted. */
+static void rig_begin_long(struct rig *self)
+{
+    rig_init(self, 0);
+    cps_coordinator_destroy(&self->coordinator);
+    self->plan.train_count = 8 * 700;
+    self->plan.epochs = 3;
+    struct cps_observer observer = {.context = &self->told, .on_start = on_start, .on_step = on_step};
+    check_ok(cps_coordinator_create(&self->plan, fingerprint, &observer, 0, &self->coordinator));
+    self->role = cps_coordinator_role(self->coordinator);
+    for (uint32_t node = 1; node < NODES; node++)
+        check_ok(say(self, hello_of(self, node)));
+    post_clear(&self->post);
+    for (uint32_t node = 1; node < NODES; node++)
+        check_ok(say(self, message_from(&self->post, CPS_MESSAGE_READY, node, 0)));
+}
+
 static void grants_come_in_whole_blocks(void **state)
 {
     (void)state;
     struct rig rig;
-    rig_init(&rig, 0);
-    cps_coordinator_destroy(&rig.coordinator);
-    rig.plan.train_count = 8 * 700;
-    rig.plan.epochs = 3;
-    struct cps_observer observer = {.context = &rig.told, .on_start = on_start, .on_step = on_step};
-    check_ok(cps_coordinator_create(&rig.plan, fingerprint, &observer, 0, &rig.coordinator));
-    rig.role = cps_coordinator_role(rig.coordinator);
-    for (uint32_t node = 1; node < NODES; node++)
-        check_ok(say(&rig, hello_of(&rig, node)));
-    post_clear(&rig.post);
-    for (uint32_t node = 1; node < NODES; node++)
-        check_ok(say(&rig, message_from(&rig.post, CPS_MESSAGE_READY, node, 0)));
+    rig_begin_long(&rig);
     uint64_t granted[NODES] = {0};
     for (size_t i = 0; i < rig.post.outbox.count; i++) {
         const struct cps_message *grant = &rig.post.outbox.messages[i];
@@ -437,12 +452,17 @@ static struct cps_message answer_to(struct rig *rig, const struct cps_message *q
     return answer;
 }
 
-static void rig_finish_training(struct rig *self)
+static void rig_report_all(struct rig *self)
 {
-    rig_begin(self, 0);
     for (uint32_t worker = 0; worker < WORKERS; worker++)
         for (int epoch = 0; epoch < EPOCHS; epoch++)
             check_ok(say(self, report_of(self, worker, (uint64_t)epoch * STEPS, STEPS, epoch)));
+}
+
+static void rig_finish_training(struct rig *self)
+{
+    rig_begin(self, 0);
+    rig_report_all(self);
 }
 
 static void the_end_reads_the_model_and_stops_all(void **state)
@@ -467,6 +487,39 @@ static void the_end_reads_the_model_and_stops_all(void **state)
     check_int(rig.told.completes, 1, "completes");
     check_int(count_sent(&rig, CPS_MESSAGE_STOP), NODES - 1, "stops");
     assert_true(rig.role.ops->done(rig.role.self));
+    rig_release(&rig);
+}
+
+/* The disk takes its time: before the first grant, for each piece of the model, and for the end. */
+static void the_disk_is_waited_for(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, 0);
+    rig.told.busy = true;
+    rig_start(&rig);
+    check_ok(rig.role.ops->on_tick(rig.role.self, SECOND, &rig.post.outbox));
+    check_int(count_sent(&rig, CPS_MESSAGE_GRANT), 0, "grants while the folder is made");
+    rig.told.busy = false;
+    check_ok(rig.role.ops->on_tick(rig.role.self, 2 * SECOND, &rig.post.outbox));
+    check_int(count_sent(&rig, CPS_MESSAGE_GRANT), NODES - 1, "grants");
+    post_clear(&rig.post);
+    rig_report_all(&rig);
+    struct cps_message answers[SERVERS];
+    for (uint32_t server = 0; server < SERVERS; server++)
+        answers[server] = answer_to(&rig, &rig.post.outbox.messages[server]);
+    post_clear(&rig.post);
+    rig.told.busy = true;
+    for (uint32_t server = 0; server < SERVERS; server++)
+        check_ok(say(&rig, answers[server]));
+    check_ok(rig.role.ops->on_tick(rig.role.self, 3 * SECOND, &rig.post.outbox));
+    check_int(rig.told.completes, 0, "completes while rows are written");
+    check_int(count_sent(&rig, CPS_MESSAGE_STOP), 0, "stops before the model is written");
+    assert_true(rig.role.ops->busy(rig.role.self));
+    rig.told.busy = false;
+    check_ok(rig.role.ops->on_tick(rig.role.self, 4 * SECOND, &rig.post.outbox));
+    check_int(rig.told.completes, 1, "completes");
+    check_int(count_sent(&rig, CPS_MESSAGE_STOP), NODES - 1, "stops");
     rig_release(&rig);
 }
 
@@ -599,6 +652,11 @@ static void what_was_not_granted_is_refused(void **state)
     struct cps_message report = report_of(&rig, 1, 0, 3, -1);
     report.report.steps = 4;
     check_fails(say(&rig, report), CPS_ERR_PEER, "payload");
+    rig_release(&rig);
+    rig_begin_long(&rig);
+    check_fails(say(&rig, report_of(&rig, 1, 0, 2 * CPS_BLOCK_STEPS + 1, -1)), CPS_ERR_PEER, "not granted");
+    check_ok(say(&rig, report_of(&rig, 1, 0, 2 * CPS_BLOCK_STEPS, -1)));
+    check_fails(say(&rig, report_of(&rig, 1, 2 * CPS_BLOCK_STEPS, 1, -1)), CPS_ERR_PEER, "not granted");
     rig_release(&rig);
 }
 
@@ -799,6 +857,7 @@ int main(void)
         cmocka_unit_test(times_are_means_over_a_role),
         cmocka_unit_test(a_server_reports_no_losses),
         cmocka_unit_test(the_end_reads_the_model_and_stops_all),
+        cmocka_unit_test(the_disk_is_waited_for),
         cmocka_unit_test(an_epoch_is_read_before_it_is_passed),
         cmocka_unit_test(an_interrupt_waits_for_the_epochs_model),
         cmocka_unit_test(wrong_answers_are_refused),
