@@ -60,6 +60,7 @@ static enum cps_status bind_control(struct cps_cluster *self, const struct cps_c
                                       .pool = pool,
                                       .key = self->key,
                                       .most_bytes = network->most_bytes,
+                                      .patience_ns = self->mpi->timeout_ns,
                                       .public_keys = encrypted ? self->public_keys : NULL,
                                       .secret_key = encrypted ? &self->pair.secret_key : NULL,
                                       .tcp = tcp,

@@ -19,8 +19,10 @@ static const uint64_t LONGEST_TIMEOUT_NS = 4000000000u;
 
 void cps_channel_init(struct cps_channel *self, uint32_t incarnation, uint64_t patience_ns)
 {
-    *self =
-        (struct cps_channel){.incarnation = incarnation, .patience_ns = patience_ns, .timeout_ns = patience_ns};
+    *self = (struct cps_channel){.incarnation = incarnation,
+                                 .patience_ns = patience_ns,
+                                 .timeout_ns = patience_ns,
+                                 .longest_ns = LONGEST_TIMEOUT_NS};
 }
 
 static void release_early(struct cps_channel *self)
@@ -107,8 +109,8 @@ void cps_channel_tick(struct cps_channel *self, uint64_t now_ns)
     self->again = 0;
     self->again_end = end;
     self->since_ns = now_ns;
-    if (self->timeout_ns < LONGEST_TIMEOUT_NS)
-        self->timeout_ns *= 2;
+    if (self->timeout_ns < self->longest_ns)
+        self->timeout_ns = 2 * self->timeout_ns < self->longest_ns ? 2 * self->timeout_ns : self->longest_ns;
 }
 
 bool cps_channel_ack_due(const struct cps_channel *self, uint64_t now_ns)

@@ -37,6 +37,7 @@ struct cps_channel {
     uint32_t again, again_end; /* of the sent ones, those to send once more */
     uint64_t patience_ns;      /* how long the first answer may take before frames are sent again */
     uint64_t timeout_ns;       /* how long the next may: doubled each time in vain */
+    uint64_t longest_ns;       /* up to this */
     uint64_t since_ns;         /* when the oldest frame under way, or its last repetition, was sent */
     /* From the peer. */
     uint64_t expected;         /* the sequence due next */

@@ -24,6 +24,7 @@
 #define TICK_NS 10000000u
 #define LONGEST_BEAT_NS 1000000000u /* between heartbeats */
 #define BEATS_A_TIMEOUT 4
+#define AGAIN_A_TIMEOUT 8    /* frames are sent again at least so often before a peer is lost */
 #define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
 #define RESEND_NS 300000000u /* a frame that nobody acknowledged for so long is sent again */
 #define RESEND_MPI_NS 10000000000u
@@ -584,6 +585,8 @@ static enum cps_status init_nodes(struct cps_driver *self, const struct cps_role
         self->local[roles[i].node] = i;
         CPS_TRY(
             cps_links_init(&node->links, roles[i].node, options->route.nodes, options->run_id, 0, RESEND_NS));
+        if (options->peer_timeout_ns)
+            cps_links_limit_timeout(&node->links, options->peer_timeout_ns / AGAIN_A_TIMEOUT);
         node->links.transmit = transmit;
         node->links.context = self;
         trust_mpi(self, node);

@@ -31,6 +31,13 @@ void cps_links_set_patience(struct cps_links *self, uint32_t peer, uint64_t pati
     self->channels[peer].patience_ns = self->channels[peer].timeout_ns = patience_ns;
 }
 
+void cps_links_limit_timeout(struct cps_links *self, uint64_t longest_ns)
+{
+    for (uint32_t peer = 0; peer < self->nodes; peer++)
+        if (longest_ns < self->channels[peer].longest_ns)
+            self->channels[peer].longest_ns = longest_ns;
+}
+
 /* Hands the transport all that channel may send now. */
 static enum cps_status flush_channel(struct cps_links *self, struct cps_channel *channel, uint64_t now_ns)
 {

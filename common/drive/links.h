@@ -30,6 +30,9 @@ void cps_links_release(struct cps_links *self);
 /* Another patience for the frames to and from node peer, before anything is sent. */
 void cps_links_set_patience(struct cps_links *self, uint32_t peer, uint64_t patience_ns);
 
+/* However often it was in vain, frames are sent again after longest_ns, or the patience if that is longer. */
+void cps_links_limit_timeout(struct cps_links *self, uint64_t longest_ns);
+
 /* Sends *message, taking over its payload. */
 enum cps_status cps_links_send(struct cps_links *self, struct cps_message *message, uint64_t now_ns);
 

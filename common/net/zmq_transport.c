@@ -31,7 +31,7 @@
 #include "common/net/gate.h"
 #include "common/net/ipc_folder.h"
 
-enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000, BACKLOG = 256, CODE_BYTES = 8 };
+enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000, PING_MS = 4000, BACKLOG = 256, CODE_BYTES = 8 };
 enum { STRANGERS_HALF_OPEN = 64 }; /* besides the ranks */
 static const uint64_t LOOK_NS = 2000000;
 
@@ -297,6 +297,17 @@ static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
     return most <= 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
 }
 
+/* A connection that is open and carries nothing, behind a firewall that forgot it, say, or with ZeroMQ's
+ * framing out of step, is closed by the end that hears nothing, and made anew: detected within half the
+ * patience. */
+static bool renew_mute(struct zmq_transport *self, uint64_t patience_ns)
+{
+    uint64_t ping_ms = patience_ns / 8000000;
+    ping_ms = ping_ms < PING_MS ? ping_ms : PING_MS;
+    return ping_ms == 0 || (set_option(self, ZMQ_HEARTBEAT_IVL, (int)ping_ms) &&
+                            set_option(self, ZMQ_HEARTBEAT_TIMEOUT, 3 * (int)ping_ms));
+}
+
 static enum cps_status open_gate(struct zmq_transport *self)
 {
     if (self->public_keys && !zmq_has("curve"))
@@ -335,7 +346,7 @@ static enum cps_status open_socket(struct zmq_transport *self, const struct cps_
               set_option(self, ZMQ_BACKLOG, BACKLOG) && set_option(self, ZMQ_RECONNECT_IVL, 20) &&
               set_option(self, ZMQ_RECONNECT_IVL_MAX, 1000) && limit_parts(self, options->most_bytes);
     if (ok && options->tcp)
-        ok = set_option(self, ZMQ_TCP_KEEPALIVE, 1) &&
+        ok = set_option(self, ZMQ_TCP_KEEPALIVE, 1) && renew_mute(self, options->patience_ns) &&
              set_option(self, ZMQ_IPV6, strchr(options->address, ':') != NULL) && guard_socket(self, options) &&
              cps_gate_guard(self->socket);
     return ok ? CPS_OK : fail_zmq("set up a socket");

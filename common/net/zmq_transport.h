@@ -22,6 +22,7 @@ struct cps_zmq_options {
     struct cps_buffer_pool *pool; /* borrowed: what is received lives in it */
     const uint8_t *key;           /* [CPS_SECRET_BYTES], of the run */
     size_t most_bytes;            /* that a payload may have; 0: any */
+    uint64_t patience_ns; /* of tcp: a connection that carries nothing is renewed well within it; 0: never */
     /* Of tcp: the public keys of all ranks [ranks], and this one's secret one; NULL: not encrypted. The secret
      * one is copied by ZeroMQ, the public ones are borrowed. */
     const struct cps_curve_key *public_keys, *secret_key;

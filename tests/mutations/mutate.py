@@ -6,8 +6,10 @@ In a copy of the sources beside BUILD, with a build of its own. A mutation that 
 the tests have a hole. One whose text is not found, or that does not compile, is a mistake of the list.
 """
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from mutations import MUTATIONS  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 JOBS = ["-j", "2"]
-SECONDS = 240
+SECONDS = 90
 
 
 def run(command, **more):
@@ -63,12 +65,15 @@ class Workshop:
 
     def test(self, tests):
         """Whether all of them pass, and the names of those that do not."""
+        ctest = subprocess.Popen(["ctest", "--test-dir", self.build, "-R", tests, "--no-tests=error", *JOBS],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
         try:
-            done = run(["ctest", "--test-dir", self.build, "-R", tests, "--timeout", "60", "--no-tests=error", *JOBS],
-                       timeout=SECONDS)
+            said, _ = ctest.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
+            os.killpg(ctest.pid, signal.SIGKILL)  # the tests as well
+            ctest.communicate()
             return False, ["a time limit"]
-        return done.returncode == 0, re.findall(r"^\s*\d+ - (\S+)", done.stdout, re.MULTILINE)
+        return ctest.returncode == 0, re.findall(r"^\s*\d+ - (\S+)", said, re.MULTILINE)
 
     def try_one(self, name, file, old, new, tests):
         """Why the mutation was not caught, or ''; and who noticed."""

@@ -65,6 +65,7 @@ MUTATIONS = [
      "if (message->incarnation < self->peer_incarnation || message->peer", "if (message->peer", "unit/drive_channel|simulation/schedules"),
     ("no place is kept for a last message", "common/net/queue.c", "if (self->count + self->reserved >= self->capacity) {",
      "if (self->count >= self->capacity) {", "unit/net_buffers|unit/drive_"),
+    ("a mute connection is kept", "common/net/zmq_transport.c", "return ping_ms == 0 || (", "return true || (", "unit/net_mute"),
     # ---- driver ----
     ("any sender counts as the coordinator", "common/drive/driver.c",
      "    if (message->from == 0)\n        self->heard_ns = self->awake_ns;", "    self->heard_ns = self->awake_ns;", "unit/drive_driver"),
@@ -98,8 +99,8 @@ MUTATIONS = [
      "    if (false)\n        *fits", "unit/shard_gradients"),
     ("a grant that does not follow is taken", "server/shard/server.c", "grant->steps == 0 || grant->steps != next_grant(self) ||",
      "grant->steps == 0 ||", "unit/shard_server"),
-    ("the last step of an epoch is left out", "worker/batches.c", "        if (step < steps)\n            self->first[step + 1]++;",
-     "        if (step + 1 < steps)\n            self->first[step + 1]++;", "unit/worker_batches|simulation/schedules"),
+    ("the last step of an epoch is left out", "worker/batches.c", "        if (self->step_of[i] < steps)\n            self->order",
+     "        if (self->step_of[i] + 1 < steps)\n            self->order", "unit/worker_batches|simulation/schedules"),
     ("every epoch has the same order", "worker/batches.c", "CPS_RANDOM_SHUFFLE, epoch, self", "CPS_RANDOM_SHUFFLE, epoch * 0, self",
      "unit/worker_batches|simulation/schedules"),
     ("a row that is hit twice is pushed as one", "worker/push.c", "self->sum[row] = gather->hits[row] > 1 ? next : NULL;",
