@@ -6,71 +6,36 @@
  */
 #include "server/coordinator/coordinator.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/base/numeric.h"
-#include "common/model/residual.h"
 #include "common/model/steps.h"
+#include "server/coordinator/curve.h"
 #include "server/coordinator/divergence.h"
-#include "server/coordinator/losses.h"
+#include "server/coordinator/model_reader.h"
+#include "server/coordinator/nodes.h"
 
-enum {
-    READ_ROWS = 4096,       /* keys of the model read at a time */
-    MOST_STATE_ROWS = 65536 /* that a server may ask for at a time */
-};
-
-static const double SMOOTHING = 0.98; /* fastai's AvgSmoothLoss */
-
-struct epoch_sum {
-    struct cps_error_sums valid;
-    uint64_t valid_count;
-    uint32_t reports;
-    uint64_t spent_ns[CPS_PHASES]; /* over the workers */
-};
+enum { MOST_STATE_ROWS = 65536 }; /* that a server may ask for at a time */
 
 /* What follows once the observer is no longer busy. */
 enum next_step { NEXT_NOTHING, NEXT_GRANTS, NEXT_ROWS, NEXT_STOP };
-
-/* What the coordinator has had of a node. */
-struct heard {
-    bool hello, ready;
-    uint64_t ticket; /* of the last read that it answered */
-    uint64_t steps;  /* reported, of a worker */
-    uint32_t epochs; /* whose validation it reported */
-};
 
 struct cps_coordinator {
     struct cps_plan plan;
     uint8_t fingerprint[CPS_SHA256_BYTES];
     struct cps_observer observer;
-    uint32_t nodes, greeted, ready;
+    struct cps_nodes nodes;
     struct cps_start_result start;
     uint64_t train_count, valid_count; /* that the workers hold */
-    uint64_t granted, finished;        /* steps */
-    struct cps_losses losses;
+    uint64_t granted;                  /* steps */
+    struct cps_curve curve;
     struct cps_divergence divergence;
     struct cps_saves saves;
     struct cps_restart restart; /* rows NULL: from the beginning */
-    double average;             /* of step losses, not debiased (batch solver) */
-    cps_int128 epoch_loss;      /* over the epoch under way (block solver) */
-    uint64_t epoch_ratings;
-    struct epoch_sum *epoch_sum;            /* [epochs] */
-    uint32_t epoch;                         /* the one under way */
-    uint64_t optimizer_ns;                  /* over the servers, not yet in an epoch */
-    uint64_t snapshot_ns;                   /* likewise */
-    uint32_t read_key, read_count, awaited; /* keys of the model being read; servers to answer */
-    uint64_t ticket;
-    float *rows; /* [READ_ROWS][width] */
-    uint64_t now_ns, peer_timeout_ns;
-    const struct cps_route *route; /* for the names of nodes in errors; NULL: plain ones */
-    uint64_t *heard_ns;            /* [nodes]: when each last said anything; 0 before the first tick */
-    struct heard *heard;           /* [nodes] */
-    bool reads_epoch;              /* the rows being read are those after an epoch that is not the last */
-    bool interrupted;              /* ends once they are read */
+    struct cps_model_reader reader;
+    bool reads_epoch; /* it reads the model after an epoch that is not the last */
+    bool interrupted; /* ends once that is read */
     enum next_step next;
     bool stop_asked; /* by the user, of whatever rank */
     bool begun, stopped;
@@ -94,17 +59,12 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     self->plan = *plan;
     self->plan.reads_epochs = observer->wants_epoch != NULL;
     self->observer = *observer;
-    self->nodes = 1 + plan->servers + plan->workers;
-    self->peer_timeout_ns = peer_timeout_ns;
     memcpy(self->fingerprint, fingerprint, CPS_SHA256_BYTES);
-    enum cps_status status = cps_alloc("epoch losses", plan->epochs, sizeof *self->epoch_sum, &self->epoch_sum);
+    enum cps_status status = cps_nodes_init(&self->nodes, &self->plan, peer_timeout_ns);
     if (status == CPS_OK)
-        status = cps_alloc("rows of the model", (size_t)READ_ROWS * cps_plan_row_width(plan),
-                           sizeof *self->rows, &self->rows);
+        status = cps_curve_init(&self->curve, &self->plan);
     if (status == CPS_OK)
-        status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard_ns, &self->heard_ns);
-    if (status == CPS_OK)
-        status = cps_alloc("heard nodes", self->nodes, sizeof *self->heard, &self->heard);
+        status = cps_model_reader_init(&self->reader, &self->plan);
     if (status != CPS_OK) {
         cps_coordinator_destroy(&self);
         return status;
@@ -115,7 +75,7 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
 
 void cps_coordinator_name_nodes(struct cps_coordinator *self, const struct cps_route *route)
 {
-    self->route = route;
+    self->nodes.route = route;
 }
 
 void cps_coordinator_destroy(struct cps_coordinator **out)
@@ -123,12 +83,10 @@ void cps_coordinator_destroy(struct cps_coordinator **out)
     struct cps_coordinator *self = *out;
     if (!self)
         return;
-    cps_losses_release(&self->losses);
+    cps_nodes_release(&self->nodes);
+    cps_curve_release(&self->curve);
+    cps_model_reader_release(&self->reader);
     cps_saves_release(&self->saves);
-    free(self->epoch_sum);
-    free(self->rows);
-    free(self->heard_ns);
-    free(self->heard);
     free(self);
     *out = NULL;
 }
@@ -143,17 +101,10 @@ enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const stru
         return cps_fail(CPS_ERR_DATA, "the checkpoint of step %llu with %u epochs is none of this run's",
                         (unsigned long long)mark->step, mark->epochs);
     self->restart = *restart;
-    self->plan.first_step = self->finished = mark->step;
+    self->plan.first_step = mark->step;
     self->plan.validates_first = mark->epochs < ended;
-    self->epoch = mark->epochs;
-    for (uint32_t node = 1 + self->plan.servers; node < self->nodes; node++) {
-        self->heard[node].steps = mark->step;
-        self->heard[node].epochs = mark->epochs;
-    }
-    self->average = mark->average;
-    self->epoch_loss = mark->epoch_loss;
-    self->epoch_ratings = mark->epoch_ratings;
-    cps_losses_begin_at(&self->losses, mark->step);
+    cps_nodes_begin_at(&self->nodes, mark->step, mark->epochs);
+    cps_curve_begin_at(&self->curve, mark);
     return CPS_OK;
 }
 
@@ -188,17 +139,16 @@ static enum cps_status on_hello(struct cps_coordinator *self, const struct cps_m
                                 struct cps_outbox *outbox)
 {
     struct cps_message *plan;
-    if (self->heard[message->from].hello)
+    if (!cps_nodes_greet(&self->nodes, message->from))
         return stray(message);
-    self->heard[message->from].hello = true;
     CPS_TRY(check_data(self, message));
-    if (++self->greeted < self->nodes - 1)
+    if (!cps_nodes_all_greeted(&self->nodes))
         return CPS_OK;
     if (self->train_count != self->plan.train_count || self->valid_count != self->plan.valid_count)
         return cps_fail(CPS_ERR_INTERNAL, "the workers hold %llu + %llu ratings of %llu + %llu",
                         (unsigned long long)self->train_count, (unsigned long long)self->valid_count,
                         (unsigned long long)self->plan.train_count, (unsigned long long)self->plan.valid_count);
-    for (uint32_t node = 1; node < self->nodes; node++) {
+    for (uint32_t node = 1; node < self->nodes.count; node++) {
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PLAN, node, 0, &plan));
         plan->plan = self->plan;
     }
@@ -211,7 +161,7 @@ static enum cps_status grant_block(struct cps_coordinator *self, struct cps_outb
     uint64_t left = cps_plan_steps(&self->plan) - self->granted;
     uint32_t steps = left < CPS_BLOCK_STEPS ? (uint32_t)left : CPS_BLOCK_STEPS;
     struct cps_message *grant;
-    for (uint32_t node = 1; node < self->nodes; node++) {
+    for (uint32_t node = 1; node < self->nodes.count; node++) {
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_GRANT, node, 2 * steps * sizeof(double), &grant));
         grant->grant = (struct cps_grant){.first_step = self->granted, .steps = steps};
         double *lr = (double *)(void *)grant->payload->data, *momentum = lr + steps;
@@ -229,24 +179,23 @@ static enum cps_status grant_block(struct cps_coordinator *self, struct cps_outb
 static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t total = cps_plan_steps(&self->plan);
-    uint64_t wanted = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 2);
-    if (wanted < self->finished + (uint64_t)2 * CPS_BLOCK_STEPS)
-        wanted = self->finished + (uint64_t)2 * CPS_BLOCK_STEPS;
+    uint64_t wanted = cps_plan_steps_per_epoch(&self->plan) * (self->curve.epoch + 2);
+    uint64_t two_blocks = self->curve.finished + (uint64_t)2 * CPS_BLOCK_STEPS;
+    if (wanted < two_blocks)
+        wanted = two_blocks;
     while (self->granted < wanted && self->granted < total)
         CPS_TRY(grant_block(self, outbox));
     return CPS_OK;
 }
 
 static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *outbox);
-static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox);
 
 static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
-    if (self->greeted < self->nodes - 1 || self->heard[message->from].ready)
+    if (!cps_nodes_all_greeted(&self->nodes) || !cps_nodes_make_ready(&self->nodes, message->from))
         return stray(message);
-    self->heard[message->from].ready = true;
-    if (++self->ready < self->nodes - 1)
+    if (!cps_nodes_all_ready(&self->nodes))
         return CPS_OK;
     if (self->restart.done)
         self->restart.done(self->restart.context);
@@ -257,6 +206,13 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
     return go_on(self, outbox);
 }
 
+/* Begins to read the model as it is after the epochs that are over. */
+static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    uint64_t step = cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
+    return cps_model_reader_begin(&self->reader, step, outbox);
+}
+
 static enum cps_status begin_training(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t before[CPS_PHASES];
@@ -265,43 +221,13 @@ static enum cps_status begin_training(struct cps_coordinator *self, struct cps_o
     self->begun = true;
     CPS_TRY(grant_ahead(self, outbox));
     /* A run that was saved as complete as can be has but its model to write. */
-    return self->epoch == self->plan.epochs ? read_model(self, outbox) : CPS_OK;
-}
-
-/* Of the keys being read those on server are first, first + servers, …, counted from read_key; returns how
- * many. */
-static uint32_t rows_on(const struct cps_coordinator *self, uint32_t server, uint32_t *first)
-{
-    uint32_t servers = self->plan.servers;
-    *first = (server + servers - self->read_key % servers) % servers;
-    return *first < self->read_count ? (self->read_count - *first - 1) / servers + 1 : 0;
-}
-
-/* Asks the servers for the next rows of the model. */
-static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox)
-{
-    uint32_t servers = self->plan.servers, left = cps_plan_keys(&self->plan) - self->read_key;
-    struct cps_message *exchange;
-    self->read_count = left < READ_ROWS ? left : READ_ROWS;
-    self->awaited = servers;
-    self->ticket++;
-    for (uint32_t server = 0; server < servers; server++) {
-        uint32_t first, rows = rows_on(self, server, &first);
-        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
-        exchange->exchange = (struct cps_exchange){.step = cps_plan_steps_per_epoch(&self->plan) * self->epoch,
-                                                   .ticket = self->ticket,
-                                                   .read_rows = rows};
-        uint32_t *keys = rows ? (uint32_t *)(void *)exchange->payload->data : NULL;
-        for (uint32_t i = 0; i < rows; i++)
-            keys[i] = self->read_key + first + i * servers;
-    }
-    return CPS_OK;
+    return cps_curve_is_complete(&self->curve) ? read_model(self, outbox) : CPS_OK;
 }
 
 static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_message *stop;
-    for (uint32_t node = 1; node < self->nodes; node++) {
+    for (uint32_t node = 1; node < self->nodes.count; node++) {
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_STOP, node, 0, &stop));
         stop->end.status = CPS_OK;
     }
@@ -315,7 +241,7 @@ static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbo
     struct cps_message *pass;
     for (uint32_t node = 1; self->plan.reads_epochs && node <= self->plan.servers; node++) {
         CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PASS, node, 0, &pass));
-        pass->pass.step = cps_plan_steps_per_epoch(&self->plan) * self->epoch;
+        pass->pass.step = cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
     }
     return CPS_OK;
 }
@@ -326,19 +252,19 @@ static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outb
     if (!self->plan.reads_epochs || !self->observer.wants_epoch(self->observer.context))
         return pass_epoch(self, outbox);
     self->reads_epoch = true;
-    self->read_key = 0;
     return read_model(self, outbox);
 }
 
 /* Some rows of the model after an epoch are here. */
 static enum cps_status epoch_rows_read(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
-    CPS_TRY(self->observer.on_epoch_rows(self->observer.context, self->read_key, self->read_count, self->rows));
-    self->read_key += self->read_count;
-    if (self->read_key < cps_plan_keys(&self->plan))
-        return read_model(self, outbox);
+    const struct cps_model_reader *part = &self->reader;
+    bool more;
+    CPS_TRY(self->observer.on_epoch_rows(self->observer.context, part->first_key, part->count, part->rows));
+    CPS_TRY(cps_model_reader_next(&self->reader, outbox, &more));
+    if (more)
+        return CPS_OK;
     self->reads_epoch = false;
-    self->read_key = 0;
     if (self->interrupted)
         return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
     return pass_epoch(self, outbox);
@@ -347,24 +273,18 @@ static enum cps_status epoch_rows_read(struct cps_coordinator *self, struct cps_
 static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message *message,
                                struct cps_outbox *outbox)
 {
-    uint32_t servers = self->plan.servers, server = message->from - 1, width = cps_plan_row_width(&self->plan);
-    if (server >= servers)
+    const struct cps_model_reader *part = &self->reader;
+    bool complete;
+    if (message->from > self->plan.servers)
         return stray(message);
-    CPS_TRY(cps_message_check(message, width));
-    uint32_t first, rows = rows_on(self, server, &first);
-    if (message->rows.ticket != self->ticket || message->rows.rows != rows ||
-        self->heard[message->from].ticket == self->ticket)
-        return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding read", server);
-    self->heard[message->from].ticket = self->ticket;
-    for (uint32_t i = 0; i < rows; i++)
-        memcpy(self->rows + (size_t)(first + i * servers) * width,
-               message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
-    if (--self->awaited > 0)
+    CPS_TRY(cps_message_check(message, cps_plan_row_width(&self->plan)));
+    CPS_TRY(cps_model_reader_on_rows(&self->reader, message, &complete));
+    if (!complete)
         return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     if (self->reads_epoch)
         return epoch_rows_read(self, outbox);
-    CPS_TRY(self->observer.on_rows(self->observer.context, self->read_key, self->read_count, self->rows));
+    CPS_TRY(self->observer.on_rows(self->observer.context, part->first_key, part->count, part->rows));
     self->next = NEXT_ROWS;
     return go_on(self, outbox);
 }
@@ -372,9 +292,10 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
 /* The observer has done with the last rows: more of them, or the end. */
 static enum cps_status rows_done(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
-    self->read_key += self->read_count;
-    if (self->read_key < cps_plan_keys(&self->plan))
-        return read_model(self, outbox);
+    bool more;
+    CPS_TRY(cps_model_reader_next(&self->reader, outbox, &more));
+    if (more)
+        return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
     CPS_TRY(self->observer.on_complete(self->observer.context));
     self->next = NEXT_STOP;
@@ -403,17 +324,11 @@ static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *ou
     return CPS_OK;
 }
 
-/* What a checkpoint of now would say, if one is due. */
 static enum cps_status mark_if_due(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
-    if (!cps_saves_wants_mark(&self->saves, self->finished))
+    if (!cps_saves_wants_mark(&self->saves, self->curve.finished))
         return CPS_OK;
-    const struct cps_save_mark mark = {.step = self->finished,
-                                       .average = self->average,
-                                       .epoch_loss = self->epoch_loss,
-                                       .epoch_ratings = self->epoch_ratings,
-                                       .epochs = self->epoch};
-    return cps_saves_mark(&self->saves, mark, outbox);
+    return cps_saves_mark(&self->saves, cps_curve_mark(&self->curve), outbox);
 }
 
 /* A server begins in the middle of the run. */
@@ -437,79 +352,42 @@ static enum cps_status on_fetch(struct cps_coordinator *self, const struct cps_m
     return CPS_OK;
 }
 
-/* What is told as train_loss so far: fastai's average of step losses, or, where steps are sub-epochs, the mean
- * over the epoch's ratings. */
-static double train_loss(const struct cps_coordinator *self)
-{
-    if (self->plan.solver == CPS_SOLVER_BLOCK)
-        return cps_loss_value(self->epoch_loss) / (double)(self->epoch_ratings ? self->epoch_ratings : 1);
-    return self->average / (1.0 - cps_power(SMOOTHING, self->finished));
-}
-
-static void add_to_average(struct cps_coordinator *self, double loss, cps_int128 sum, uint64_t ratings)
-{
-    self->average = SMOOTHING * self->average + (1.0 - SMOOTHING) * loss;
-    self->epoch_loss = cps_loss_add(self->epoch_loss, sum);
-    self->epoch_ratings += ratings;
-}
-
-/* The losses of steps that all workers have reported. */
+/* Tells of the steps of the epoch under way that all workers have reported. */
 static enum cps_status finish_steps(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_step_result result;
-    cps_int128 sum;
-    uint64_t ratings;
-    uint64_t limit = cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 1);
-    while (self->finished < limit &&
-           cps_losses_take(&self->losses, self->plan.workers, &result.step, &sum, &ratings)) {
-        if (self->plan.solver == CPS_SOLVER_BATCH)
-            ratings = self->plan.batch_size;
-        result.hyper = cps_schedule_at(&self->plan, result.step);
-        result.loss = cps_loss_value(sum) / (double)(ratings > 0 ? ratings : 1);
-        add_to_average(self, result.loss, sum, ratings);
-        self->finished++;
-        result.smoothed = train_loss(self);
+    while (cps_curve_take_step(&self->curve, &result)) {
         CPS_TRY(self->observer.on_step(self->observer.context, &result));
         CPS_TRY(mark_if_due(self, outbox));
     }
     return CPS_OK;
 }
 
-static bool epoch_is_complete(const struct cps_coordinator *self)
-{
-    return self->epoch < self->plan.epochs &&
-           self->finished == cps_plan_steps_per_epoch(&self->plan) * (self->epoch + 1) &&
-           self->epoch_sum[self->epoch].reports == self->plan.workers;
-}
-
-/* Where the time of the epoch went. A server's word that comes late counts for the next. */
-static void add_up_times(struct cps_coordinator *self, struct cps_outbox *outbox, double spent_s[CPS_PHASES])
-{
-    uint64_t own_ns[CPS_PHASES];
-    cps_outbox_spent(outbox, own_ns);
-    for (int phase = 0; phase < CPS_PHASES; phase++)
-        spent_s[phase] = (double)self->epoch_sum[self->epoch].spent_ns[phase] * 1e-9 / self->plan.workers;
-    spent_s[CPS_PHASE_OPTIMIZER] = (double)self->optimizer_ns * 1e-9 / self->plan.servers;
-    spent_s[CPS_PHASE_SNAPSHOT] = (double)self->snapshot_ns * 1e-9 / self->plan.servers;
-    spent_s[CPS_PHASE_SAVE] = (double)own_ns[CPS_PHASE_SAVE] * 1e-9 + spent_s[CPS_PHASE_SNAPSHOT];
-    self->snapshot_ns = 0;
-    self->optimizer_ns = 0;
-}
-
 static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
-    const struct epoch_sum *sum = &self->epoch_sum[self->epoch];
-    struct cps_epoch_result result = {.epoch = self->epoch, .has_valid = sum->valid_count > 0};
-    result.train_loss = train_loss(self);
-    self->epoch_loss = 0;
-    self->epoch_ratings = 0;
-    if (result.has_valid) {
-        result.valid_loss = cps_loss_value(sum->valid.squared) / (double)sum->valid_count;
-        result.valid_mae = cps_loss_value(sum->valid.absolute) / (double)sum->valid_count;
-    }
-    add_up_times(self, outbox, result.spent_s);
-    self->epoch++;
+    struct cps_epoch_result result;
+    uint64_t own_ns[CPS_PHASES];
+    cps_outbox_spent(outbox, own_ns);
+    cps_curve_take_epoch(&self->curve, own_ns[CPS_PHASE_SAVE], &result);
     return self->observer.on_epoch(self->observer.context, &result);
+}
+
+/* Tells of all that the last report completed, and begins what follows. */
+static enum cps_status advance(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    CPS_TRY(finish_steps(self, outbox));
+    while (cps_curve_epoch_is_complete(&self->curve)) {
+        CPS_TRY(finish_epoch(self, outbox));
+        CPS_TRY(finish_steps(self, outbox));
+        if (!cps_curve_is_complete(&self->curve)) {
+            CPS_TRY(leave_epoch(self, outbox));
+            continue;
+        }
+        cps_saves_let_end(&self->saves);
+        return read_model(self, outbox);
+    }
+    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
+    return CPS_OK;
 }
 
 /* Ends a run that diverged once every worker's last word on it is here. Of the last epoch's validation no
@@ -519,9 +397,7 @@ static enum cps_status end_if_diverged(const struct cps_coordinator *self)
     const struct cps_divergence *divergence = &self->divergence;
     if (divergence->what == CPS_DIVERGED_NOT)
         return CPS_OK;
-    uint32_t heard = divergence->step == cps_plan_steps(&self->plan)
-                         ? self->epoch_sum[self->plan.epochs - 1].reports
-                         : cps_losses_reports(&self->losses, divergence->step, self->plan.workers);
+    uint32_t heard = cps_curve_reports(&self->curve, divergence->step);
     if (heard + divergence->mute < self->plan.workers)
         return CPS_OK;
     CPS_TRY(self->observer.on_diverged(self->observer.context, divergence->step));
@@ -536,8 +412,7 @@ static enum cps_status on_server_report(struct cps_coordinator *self, const stru
         (report->diverged &&
          (report->diverged != CPS_DIVERGED_UPDATE || report->diverged_step >= self->granted)))
         return stray(message);
-    self->optimizer_ns += report->spent_ns[CPS_PHASE_OPTIMIZER];
-    self->snapshot_ns += report->spent_ns[CPS_PHASE_SNAPSHOT];
+    cps_curve_add_server(&self->curve, report);
     if (!report->diverged)
         return CPS_OK;
     CPS_TRY(cps_divergence_add(&self->divergence, report));
@@ -551,35 +426,6 @@ static bool diverges_in_turn(const struct cps_report *report)
     return report->diverged_step + (report->diverged == CPS_DIVERGED_UPDATE) == next;
 }
 
-/* A worker reports every step once, in order, none before it is granted, and an epoch's validation once all
- * its steps are reported. It has leave for no more than was granted here, however late others report. */
-static enum cps_status check_report(struct cps_coordinator *self, const struct cps_message *message)
-{
-    const struct cps_report *report = &message->report;
-    struct heard *worker = &self->heard[message->from];
-    if (report->steps && (report->first_step != worker->steps || report->steps > self->granted - worker->steps))
-        return cps_fail(CPS_ERR_PEER, "node %u reported steps that are not its next ones, or not granted",
-                        message->from);
-    worker->steps += report->steps;
-    if (!report->has_valid)
-        return CPS_OK;
-    if (report->epoch != worker->epochs || report->epoch >= self->plan.epochs ||
-        worker->steps < cps_plan_steps_per_epoch(&self->plan) * (worker->epochs + (uint64_t)1))
-        return cps_fail(CPS_ERR_PEER, "node %u reported the validation of epoch %u, which is not its next one",
-                        message->from, report->epoch);
-    worker->epochs++;
-    return CPS_OK;
-}
-
-static enum cps_status add_losses(struct cps_coordinator *self, const struct cps_message *message)
-{
-    const struct cps_report *report = &message->report;
-    const struct cps_loss_sum *sums = (const struct cps_loss_sum *)(const void *)message->payload->data;
-    const uint64_t *ratings = (const uint64_t *)(const void *)(sums + report->steps);
-    return cps_losses_add(&self->losses, report->first_step, report->steps, sums,
-                          report->counted ? ratings : NULL);
-}
-
 static enum cps_status on_report(struct cps_coordinator *self, const struct cps_message *message,
                                  struct cps_outbox *outbox)
 {
@@ -587,32 +433,14 @@ static enum cps_status on_report(struct cps_coordinator *self, const struct cps_
     CPS_TRY(cps_message_check(message, 0));
     if (message->from <= self->plan.servers)
         return on_server_report(self, message);
-    CPS_TRY(check_report(self, message));
+    CPS_TRY(cps_nodes_report(&self->nodes, message, self->granted));
     if (report->diverged && !diverges_in_turn(report))
         return stray(message);
-    if (report->steps)
-        CPS_TRY(add_losses(self, message));
-    if (report->has_valid) {
-        struct epoch_sum *sum = &self->epoch_sum[report->epoch];
-        sum->valid.squared = cps_loss_add(sum->valid.squared, cps_loss_sum_value(report->valid_sum));
-        sum->valid.absolute = cps_loss_add(sum->valid.absolute, cps_loss_sum_value(report->valid_absolute));
-        sum->valid_count += report->valid_count;
-        sum->reports++;
-        for (int phase = 0; phase < CPS_PHASES; phase++)
-            sum->spent_ns[phase] += report->spent_ns[phase];
-    }
+    CPS_TRY(cps_curve_add(&self->curve, message));
     cps_outbox_enter(outbox, CPS_PHASE_SAVE);
-    CPS_TRY(finish_steps(self, outbox));
-    while (epoch_is_complete(self)) {
-        CPS_TRY(finish_epoch(self, outbox));
-        CPS_TRY(finish_steps(self, outbox));
-        if (self->epoch == self->plan.epochs) {
-            cps_saves_let_end(&self->saves);
-            return read_model(self, outbox);
-        }
-        CPS_TRY(leave_epoch(self, outbox));
-    }
-    cps_outbox_enter(outbox, CPS_PHASE_OTHER);
+    CPS_TRY(advance(self, outbox));
+    if (cps_curve_is_complete(&self->curve))
+        return CPS_OK;
     if (report->diverged)
         CPS_TRY(cps_divergence_add(&self->divergence, report));
     CPS_TRY(end_if_diverged(self));
@@ -623,7 +451,7 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
                                struct cps_outbox *outbox)
 {
     CPS_TRY(cps_message_check(message, 0));
-    CPS_TRY(cps_saves_on_kept(&self->saves, message, self->finished, outbox));
+    CPS_TRY(cps_saves_on_kept(&self->saves, message, self->curve.finished, outbox));
     return mark_if_due(self, outbox);
 }
 
@@ -641,13 +469,15 @@ static enum cps_status on_interrupt(void *context, enum cps_interrupt what, stru
     }
     if (!self->begun || !cps_saves_possible(&self->saves))
         return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
-    return self->epoch < self->plan.epochs ? cps_saves_ask(&self->saves, stop, outbox) : CPS_OK;
+    if (cps_curve_is_complete(&self->curve))
+        return CPS_OK;
+    return cps_saves_ask(&self->saves, stop, outbox);
 }
 
 static enum cps_status on_message(void *context, struct cps_message *message, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
-    self->heard_ns[message->from] = self->now_ns;
+    cps_nodes_hear(&self->nodes, message->from);
     switch (message->kind) {
     case CPS_MESSAGE_HELLO:
         return on_hello(self, message, outbox);
@@ -676,32 +506,11 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     }
 }
 
-static enum cps_status fail_silent(const struct cps_coordinator *self, uint32_t node, uint64_t silence_ns)
-{
-    char name[CPS_ROUTE_NAME_BYTES];
-    bool is_server = node <= self->plan.servers;
-    if (self->route)
-        cps_route_name(self->route, node, name);
-    else
-        snprintf(name, sizeof name, "%s %u", is_server ? "server" : "worker",
-                 is_server ? node - 1 : node - 1 - self->plan.servers);
-    return cps_fail(CPS_ERR_PEER, "nothing was heard from %s for %.*f s", name, silence_ns < 10000000000u,
-                    (double)silence_ns * 1e-9);
-}
-
 /* Fails the run when a node exceeds the peer timeout. */
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
-    bool first = self->now_ns == 0;
-    self->now_ns = now_ns;
-    for (uint32_t node = 1; node < self->nodes; node++) {
-        if (first)
-            self->heard_ns[node] = now_ns;
-        uint64_t silence = now_ns - self->heard_ns[node];
-        if (self->peer_timeout_ns != 0 && silence >= self->peer_timeout_ns)
-            return fail_silent(self, node, silence);
-    }
+    CPS_TRY(cps_nodes_on_tick(&self->nodes, now_ns));
     CPS_TRY(go_on(self, outbox));
     return cps_saves_on_tick(&self->saves, outbox);
 }
@@ -710,23 +519,6 @@ static bool done(const void *context)
 {
     const struct cps_coordinator *self = context;
     return self->stopped;
-}
-
-/* The worker that holds up the epoch: the one with the fewest steps, or that has yet to validate. */
-static void awaits_reports(const struct cps_coordinator *self, struct cps_awaited *out)
-{
-    uint32_t slowest = 1 + self->plan.servers;
-    for (uint32_t node = slowest; node < self->nodes; node++) {
-        const struct heard *this = &self->heard[node], *least = &self->heard[slowest];
-        if (this->steps < least->steps || (this->steps == least->steps && this->epochs < least->epochs))
-            slowest = node;
-    }
-    bool validates =
-        self->heard[slowest].steps == cps_plan_steps_per_epoch(&self->plan) * (self->epoch + (uint64_t)1);
-    out->node = slowest;
-    out->what = validates ? "the validation of epoch" : "the losses of step";
-    out->numbered = true;
-    out->number = validates ? self->epoch : self->heard[slowest].steps;
 }
 
 static bool busy(const void *context)
@@ -738,29 +530,19 @@ static bool busy(const void *context)
 static bool awaits(const void *context, struct cps_awaited *out)
 {
     const struct cps_coordinator *self = context;
-    uint32_t node = 1, last = self->nodes - 1;
     *out = (struct cps_awaited){.patience = CPS_PATIENCE_COORDINATOR};
-    if (self->stopped)
+    if (self->stopped || busy(self)) /* the disk is awaited, and no node */
         return false;
-    if (self->next != NEXT_NOTHING) /* the disk is awaited, and no node */
-        return false;
-    if (self->ready == last && self->epoch < self->plan.epochs && !self->reads_epoch) {
-        awaits_reports(self, out);
-        return true;
-    }
-    if (self->greeted < last) {
-        for (out->what = "a greeting"; self->heard[node].hello;)
-            node++;
-    } else if (self->ready < last) {
-        for (out->what = "word that it is ready"; self->heard[node].ready;)
-            node++;
-    } else if (self->awaited) {
-        for (out->what = "rows of the model"; self->heard[node].ticket == self->ticket;)
-            node++;
+    if (!cps_nodes_all_ready(&self->nodes)) {
+        cps_nodes_await_start(&self->nodes, out);
+    } else if (!cps_curve_is_complete(&self->curve) && !self->reads_epoch) {
+        cps_nodes_await_reports(&self->nodes, self->curve.epoch, out);
+    } else if (self->reader.awaited) {
+        out->what = "rows of the model";
+        out->node = 1 + cps_model_reader_awaited(&self->reader);
     } else {
         return false;
     }
-    out->node = node;
     return true;
 }
 
