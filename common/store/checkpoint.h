@@ -3,6 +3,7 @@
  * and reasons: checkpoint.md.
  *
  *     RUN/checkpoints/step-0000001250/rows-0, rows-1, …   states of rows, a file a server had them from
+ *                                     best                the model after the best epoch so far
  *                                     manifest            written last; without it there is no checkpoint
  *
  * A checkpoint is written by one thread, a call after the other; it may be another than that
@@ -36,11 +37,13 @@ struct cps_checkpoint_log {
 struct cps_checkpoint_state {
     struct cps_checkpoint_identity identity;
     uint64_t step;
-    double average;         /* of step losses, not debiased */
-    cps_int128 epoch_loss;  /* squared errors of the epoch under way, as in common/model/exact.h, */
-    uint64_t epoch_ratings; /* and how many ratings they are of */
-    uint32_t keys, words;   /* of the rows' states */
-    double train_s;         /* seconds of training up to there */
+    double average;                  /* of step losses, not debiased */
+    cps_int128 epoch_loss;           /* squared errors of the epoch under way, as in common/model/exact.h, */
+    uint64_t epoch_ratings;          /* and how many ratings they are of */
+    uint32_t keys, words;            /* of the rows' states */
+    double train_s;                  /* seconds of training up to there */
+    bool has_best;                   /* it holds the model of the best of its epochs, */
+    uint32_t best_epoch, best_words; /* and so many floats a row */
     const struct cps_epoch_record *epochs; /* [epoch_count] */
     size_t epoch_count;
     struct cps_checkpoint_log logs[CPS_CHECKPOINT_LOGS];
@@ -62,6 +65,10 @@ enum cps_status cps_checkpoint_writer_create(const char *run_folder, const struc
 /* Adds the states of the next rows of a server. */
 enum cps_status cps_checkpoint_writer_rows(struct cps_checkpoint_writer *self, uint32_t server,
                                            const void *states, size_t bytes);
+
+/* Adds the model of the best epoch: rows of all keys, [keys][best_words]. */
+enum cps_status cps_checkpoint_writer_best(struct cps_checkpoint_writer *self,
+                                           const struct cps_checkpoint_state *state, const float *rows);
 
 /* Whether the records that state names are at least that long, and brings them to the disk: what a run that
  * goes on is to find in them. *are_there false is no error, but too early. */
@@ -92,6 +99,7 @@ struct cps_checkpoint {
     struct cps_history history;
     uint32_t *words;         /* of all parts, one behind the other */
     const uint32_t **row_of; /* [keys]: into words */
+    float *best;             /* [keys][best_words], where state.has_best */
 };
 
 /* Reads the newest valid checkpoint of the run with identity, and warns of each newer one: what is wrong with

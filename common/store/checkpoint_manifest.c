@@ -69,6 +69,7 @@ static void fill_epoch(const struct cps_epoch_record *epoch, Cps__CheckpointEpoc
 struct lists {
     Cps__CheckpointLog log[CPS_CHECKPOINT_LOGS], *logs[CPS_CHECKPOINT_LOGS];
     Cps__CheckpointPart *part, **parts;
+    Cps__CheckpointBest best;
     Cps__CheckpointEpoch *epoch, **epochs;
 };
 
@@ -106,6 +107,12 @@ static void fill(const struct cps_checkpoint_state *state, const struct cps_chec
     wire->train_s = state->train_s;
     for (size_t i = 0; i < part_count; i++)
         fill_part(&parts[i], lists->parts[i] = &lists->part[i]);
+    if (state->has_best) {
+        cps__checkpoint_best__init(wire->best = &lists->best);
+        wire->best->epoch = state->best_epoch;
+        wire->best->words = state->best_words;
+        wire->best->part = lists->parts[--part_count];
+    }
     for (size_t i = 0; i < state->epoch_count; i++)
         fill_epoch(&state->epochs[i], lists->epochs[i] = &lists->epoch[i]);
     for (size_t i = 0; i < CPS_CHECKPOINT_LOGS; i++) {
@@ -217,6 +224,12 @@ static enum cps_status take_lists(const char *path, const Cps__Checkpoint *wire,
     for (size_t i = 0; i < wire->n_parts; i++)
         if (!take_part(wire->parts[i], &parts[i]))
             return broken(path, "names a part that is none");
+    if (wire->best) {
+        struct cps_checkpoint_part *best = &parts[wire->n_parts];
+        if (!wire->best->part || !take_part(wire->best->part, best))
+            return broken(path, "names a model that is none");
+        best->is_best = true;
+    }
     for (size_t i = 0; i < wire->n_epochs; i++) {
         const struct cps_epoch_record epoch = epoch_from(wire->epochs[i], (uint32_t)i);
         CPS_TRY(cps_history_add(history, &epoch));
@@ -244,8 +257,13 @@ static enum cps_status from_wire(const char *path, const Cps__Checkpoint *wire,
     if (!take_bytes(&wire->fingerprint, state->identity.fingerprint) ||
         !take_bytes(&wire->plan, state->identity.plan) || wire->n_logs > CPS_CHECKPOINT_LOGS)
         return broken(path, "is no manifest of this version");
-    CPS_TRY(cps_alloc("parts of a checkpoint", wire->n_parts, sizeof **parts, parts));
-    *part_count = wire->n_parts;
+    if (wire->best) {
+        state->has_best = true;
+        state->best_epoch = wire->best->epoch;
+        state->best_words = wire->best->words;
+    }
+    *part_count = wire->n_parts + state->has_best;
+    CPS_TRY(cps_alloc("parts of a checkpoint", *part_count, sizeof **parts, parts));
     CPS_TRY(take_lists(path, wire, state, history, *parts));
     state->epochs = history->epochs;
     state->epoch_count = history->count;

@@ -13,6 +13,7 @@ struct cps_checkpoint_part {
     char file[32];
     uint32_t first_key, stride, rows;
     uint8_t sha256[CPS_SHA256_BYTES];
+    bool is_best; /* the model of the best epoch; one at most, the last of all */
 };
 
 /* Adds the manifest to out. */

@@ -20,6 +20,7 @@ void cps_checkpoint_release(struct cps_checkpoint *self)
     cps_history_release(&self->history);
     free(self->words);
     free(self->row_of);
+    free(self->best);
     *self = (struct cps_checkpoint){0};
 }
 
@@ -88,11 +89,24 @@ static bool is_complete(const struct cps_checkpoint *self)
     return true;
 }
 
+static enum cps_status read_best(struct cps_checkpoint *self, const char *folder,
+                                 const struct cps_checkpoint_part *part)
+{
+    const struct cps_epoch_record *best = cps_history_best(&self->history);
+    size_t row_bytes = self->state.best_words * sizeof *self->best;
+    if (part->rows != self->state.keys || row_bytes == 0 || !best || best->epoch != self->state.best_epoch)
+        return broken(folder, "manifest", "has a best model that is none of this run");
+    CPS_TRY(cps_alloc("the best model", part->rows, row_bytes, &self->best));
+    return read_part(folder, part, part->rows * row_bytes, self->best);
+}
+
 static enum cps_status read_parts(struct cps_checkpoint *self, const char *folder,
                                   const struct cps_checkpoint_part *parts, size_t count)
 {
     uint64_t rows = 0;
     size_t row_bytes = self->state.words * sizeof(uint32_t);
+    if (count > 0 && parts[count - 1].is_best)
+        CPS_TRY(read_best(self, folder, &parts[--count]));
     for (size_t i = 0; i < count; i++)
         rows += parts[i].rows;
     if (rows != self->state.keys || self->state.words == 0)

@@ -2,6 +2,7 @@
  * Writing checkpoints; see checkpoint.h.
  *
  *     create: checkpoints/step-N/ -> rows, rows, … each appended to its server's part and hashed
+ *     -> the best epoch's model, a part of its own, if there is one
  *     -> commit: fsync of the parts and their folder, then the manifest (temporary file, fsync,
  *        rename), fsync of the folder again, of checkpoints/ and of the run's folder
  *
@@ -29,7 +30,7 @@ struct part {
 struct cps_checkpoint_writer {
     char run_folder[CPS_CHECKPOINT_PATH_BYTES], folder[CPS_CHECKPOINT_PATH_BYTES];
     uint32_t words;
-    struct part *parts; /* [part_count] */
+    struct part *parts; /* [servers], and one for the best model */
     uint32_t part_count;
     bool committed;
 };
@@ -55,8 +56,8 @@ static enum cps_status open_part(struct cps_checkpoint_writer *self, uint32_t se
 
 static enum cps_status open_parts(struct cps_checkpoint_writer *self, uint32_t servers)
 {
-    CPS_TRY(cps_alloc("parts of a checkpoint", servers, sizeof *self->parts, &self->parts));
-    for (uint32_t server = 0; server < servers; server++)
+    CPS_TRY(cps_alloc("parts of a checkpoint", (size_t)servers + 1, sizeof *self->parts, &self->parts));
+    for (uint32_t server = 0; server <= servers; server++)
         self->parts[server].file.fd = -1;
     self->part_count = servers;
     CPS_TRY(cps_checkpoint_remove(self->folder));
@@ -104,6 +105,23 @@ enum cps_status cps_checkpoint_writer_rows(struct cps_checkpoint_writer *self, u
     cps_sha256_add(part->sha, states, bytes);
     part->described.rows += (uint32_t)(bytes / (self->words * sizeof(uint32_t)));
     return cps_atomic_file_write(&part->file, states, bytes);
+}
+
+enum cps_status cps_checkpoint_writer_best(struct cps_checkpoint_writer *self,
+                                           const struct cps_checkpoint_state *state, const float *rows)
+{
+    char path[CPS_CHECKPOINT_PATH_BYTES];
+    size_t bytes = (size_t)state->keys * state->best_words * sizeof *rows;
+    if (self->committed)
+        return CPS_OK;
+    struct part *part = &self->parts[self->part_count++];
+    part->described =
+        (struct cps_checkpoint_part){.file = "best", .stride = 1, .rows = state->keys, .is_best = true};
+    CPS_TRY(set_path(self->folder, part->described.file, path));
+    CPS_TRY(cps_sha256_create(&part->sha));
+    CPS_TRY(cps_atomic_file_open(&part->file, path));
+    cps_sha256_add(part->sha, rows, bytes);
+    return cps_atomic_file_write(&part->file, rows, bytes);
 }
 
 static enum cps_status sync_log(const char *path, uint64_t bytes, bool *is_there)

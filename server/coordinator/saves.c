@@ -116,11 +116,12 @@ static void remove_entry(struct cps_saves *self, size_t place)
     memmove(self->waiting + place, self->waiting + place + 1, (self->count - place) * sizeof *self->waiting);
 }
 
-static enum cps_status give_up(struct cps_saves *self, uint64_t step, struct cps_outbox *outbox)
+static enum cps_status give_up(struct cps_saves *self, const struct cps_save_mark *mark,
+                               struct cps_outbox *outbox)
 {
     for (uint32_t server = 0; server < self->plan->servers; server++)
-        CPS_TRY(add_fetch(outbox, server, (struct cps_state){.step = step}));
-    self->sink.skip(self->sink.context, step);
+        CPS_TRY(add_fetch(outbox, server, (struct cps_state){.step = mark->step}));
+    self->sink.skip(self->sink.context, mark);
     return CPS_OK;
 }
 
@@ -178,7 +179,7 @@ static enum cps_status settle(struct cps_saves *self, struct cps_outbox *outbox)
             continue;
         }
         remove_entry(self, i);
-        CPS_TRY(begin ? start(self, &entry.mark, outbox) : give_up(self, entry.mark.step, outbox));
+        CPS_TRY(begin ? start(self, &entry.mark, outbox) : give_up(self, &entry.mark, outbox));
     }
     return hold_if_asked(self, outbox);
 }

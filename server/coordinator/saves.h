@@ -29,6 +29,7 @@ struct cps_save_mark {
     uint32_t epochs;        /* complete, with their validation */
     double train_s;         /* seconds of training, and how long the records are: the sink's to fill in */
     uint64_t record_bytes[CPS_SAVE_RECORDS];
+    void *best; /* the sink's own, until the mark's checkpoint is written or skipped */
 };
 
 enum cps_save_outcome { CPS_SAVE_PENDING, CPS_SAVE_VALID, CPS_SAVE_FAILED };
@@ -49,7 +50,7 @@ struct cps_save_sink {
     /* Of the checkpoint that was begun last. VALID: it is on the disk. */
     enum cps_save_outcome (*outcome)(void *context);
     /* A checkpoint that was due is given up before it was begun. */
-    void (*skip)(void *context, uint64_t step);
+    void (*skip)(void *context, const struct cps_save_mark *mark);
 };
 
 enum cps_saves_phase { CPS_SAVES_IDLE, CPS_SAVES_FETCHING, CPS_SAVES_WRITING };

@@ -13,18 +13,46 @@ void cps_kept_models_init(struct cps_kept_models *self, const struct cps_plan *p
 
 void cps_kept_models_release(struct cps_kept_models *self)
 {
-    free(self->models[0].rows);
-    free(self->models[1].rows);
+    for (size_t i = 0; i < self->count; i++) {
+        free(self->models[i]->rows);
+        free(self->models[i]);
+    }
+    free(self->models);
     *self = (struct cps_kept_models){0};
+}
+
+/* Room for one more model. */
+static enum cps_status add_model(struct cps_kept_models *self, struct cps_kept_model **out)
+{
+    CPS_TRY(
+        cps_grow("models of epochs", &self->models, &self->capacity, self->count + 1, sizeof *self->models));
+    CPS_TRY(cps_alloc("the model of an epoch", 1, sizeof **out, out));
+    enum cps_status status = cps_alloc("the model of an epoch", (size_t)self->keys * self->width,
+                                       sizeof *(*out)->rows, &(*out)->rows);
+    if (status == CPS_OK)
+        self->models[self->count++] = *out;
+    else
+        free(*out);
+    return status;
+}
+
+/* One that may be written over. */
+static enum cps_status take_model(struct cps_kept_models *self, struct cps_kept_model **out)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        *out = self->models[i];
+        if (*out != self->best && (*out)->pins == 0)
+            return CPS_OK;
+    }
+    return add_model(self, out);
 }
 
 enum cps_status cps_kept_models_begin(struct cps_kept_models *self, uint32_t epoch, bool is_best)
 {
-    struct cps_kept_model *model = &self->models[self->best == &self->models[0]];
-    if (!model->rows)
-        CPS_TRY(cps_alloc("the model of an epoch", (size_t)self->keys * self->width, sizeof *model->rows,
-                          &model->rows));
+    struct cps_kept_model *model;
+    CPS_TRY(take_model(self, &model));
     model->epoch = epoch;
+    model->whole = false;
     if (self->last == model)
         self->last = self->best;
     self->under_way = model;
@@ -38,7 +66,35 @@ void cps_kept_models_add(struct cps_kept_models *self, uint32_t first_key, uint3
     memcpy(model->rows + (size_t)first_key * self->width, rows, (size_t)count * self->width * sizeof *rows);
     if (first_key + count < self->keys)
         return;
+    model->whole = true;
     self->last = model;
     if (self->is_best)
         self->best = model;
+}
+
+enum cps_status cps_kept_models_restore(struct cps_kept_models *self, uint32_t epoch, const float *rows)
+{
+    CPS_TRY(add_model(self, &self->best));
+    memcpy(self->best->rows, rows, (size_t)self->keys * self->width * sizeof *rows);
+    self->best->epoch = epoch;
+    self->best->whole = true;
+    return CPS_OK;
+}
+
+struct cps_kept_model *cps_kept_models_pin(struct cps_kept_models *self, uint32_t epoch)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        struct cps_kept_model *model = self->models[i];
+        if (model->epoch != epoch || !(model->whole || model == self->under_way))
+            continue;
+        model->pins++;
+        return model;
+    }
+    return NULL;
+}
+
+void cps_kept_model_unpin(struct cps_kept_model *model)
+{
+    if (model)
+        model->pins--;
 }

@@ -1,14 +1,15 @@
 /*
  * Models of past epochs, in the memory of the coordinator's rank: that of the best epoch, and that of the last
  * one that is over. Training waits while they are taken, and so it waits for no disk; only one of them or
- * both are written in the end.
+ * both are written in the end, and the best with each checkpoint.
  *
  *     epoch 0  best and last: A
  *     epoch 1  better: B, and A is free
  *     epoch 2  worse:  A is the last, B stays the best
  *     epoch 3  worse:  A again
  *
- * So the best is never written over, and there is a whole model at any time.
+ * So the best is never written over, and there is a whole model at any time. One that a checkpoint still has
+ * to write is pinned, and not written over either: then there is a third.
  */
 #ifndef CPS_SERVER_RECORD_KEPT_MODELS_H
 #define CPS_SERVER_RECORD_KEPT_MODELS_H
@@ -21,13 +22,16 @@
 #include "common/model/plan.h"
 
 struct cps_kept_model {
-    float *rows; /* [keys][width]; NULL until needed */
+    float *rows; /* [keys][width] */
     uint32_t epoch;
+    bool whole;
+    uint32_t pins;
 };
 
 struct cps_kept_models {
     uint32_t keys, width;
-    struct cps_kept_model models[2];
+    struct cps_kept_model **models; /* [count] */
+    size_t count, capacity;
     struct cps_kept_model *best, *last; /* whole ones; NULL: there is none */
     struct cps_kept_model *under_way;   /* to be the last, and perhaps the best */
     bool is_best;
@@ -41,5 +45,13 @@ enum cps_status cps_kept_models_begin(struct cps_kept_models *self, uint32_t epo
 
 /* Copies rows of keys first_key … first_key + count - 1; with the last of them the model is whole. */
 void cps_kept_models_add(struct cps_kept_models *self, uint32_t first_key, uint32_t count, const float *rows);
+
+/* The best model of a run that goes on: all its rows. CPS_ERR_MEMORY. */
+enum cps_status cps_kept_models_restore(struct cps_kept_models *self, uint32_t epoch, const float *rows);
+
+/* Keeps the model of epoch, which may be under way, until it is unpinned as often as it was pinned. NULL when
+ * it is not there. */
+struct cps_kept_model *cps_kept_models_pin(struct cps_kept_models *self, uint32_t epoch);
+void cps_kept_model_unpin(struct cps_kept_model *model);
 
 #endif

@@ -197,7 +197,7 @@ static void show_epoch(struct cps_recorder *self, const struct cps_epoch_record 
     cps_console_epoch(&self->console, &row);
 }
 
-/* The epochs before the checkpoint. */
+/* The epochs before the checkpoint, and the best model of them. */
 static enum cps_status restore_history(struct cps_recorder *self)
 {
     const struct cps_checkpoint *resumed = checkpoint_of(&self->setup);
@@ -211,7 +211,13 @@ static enum cps_status restore_history(struct cps_recorder *self)
         note_result(self, epoch);
         self->epoch_before = fmax(0, self->epoch_before - epoch->time_s);
     }
-    return CPS_OK;
+    if (!resumed->best)
+        return CPS_OK;
+    if (resumed->state.best_words != cps_plan_row_width(self->setup.plan))
+        return cps_fail(CPS_ERR_DATA,
+                        "the best model in the checkpoint of step %llu has rows of another length",
+                        (unsigned long long)resumed->state.step);
+    return cps_kept_models_restore(&self->files.kept, resumed->state.best_epoch, resumed->best);
 }
 
 /* How long the records are, for a checkpoint. */
@@ -236,6 +242,7 @@ static enum cps_status create_saver(struct cps_recorder *self)
                                     .plan = setup->plan,
                                     .identity.run_id = run_id_of(setup),
                                     .history = &self->history,
+                                    .kept = &self->files.kept,
                                     .logs = {.context = self, .lengths = log_lengths, .flush = flush_logs},
                                     .keep = setup->options->keep};
     if (!setup->saves)

@@ -36,6 +36,7 @@ struct cps_saver {
     uint32_t taken;        /* of these, by the writer */
     uint64_t bytes;        /* of the one under way */
     uint64_t best_step;
+    struct cps_kept_model *best;     /* of the one under way, pinned; NULL: it has none */
     struct cps_epoch_record *epochs; /* of the one under way: a copy */
     size_t epoch_capacity;
     atomic_bool cancelled;
@@ -117,6 +118,8 @@ static enum cps_status write_end(void *context)
         self->too_early = status == CPS_OK && !are_there;
         if (self->too_early)
             return CPS_OK;
+        if (status == CPS_OK && self->best)
+            status = note(self, cps_checkpoint_writer_best(self->checkpoint, &self->state, self->best->rows));
         if (status == CPS_OK)
             status = note(self, cps_checkpoint_writer_commit(self->checkpoint, &self->state));
         self->valid = status == CPS_OK;
@@ -164,6 +167,8 @@ static enum cps_status ended(void *context, enum cps_status status)
         self->ends = true;
         return CPS_OK;
     }
+    cps_kept_model_unpin(self->best);
+    self->best = NULL;
     if (!self->valid) {
         fail(self, status);
         self->account.failed++;
@@ -199,13 +204,25 @@ static void pump(struct cps_saver *self)
             return;
         self->taken++;
     }
-    if (!self->ends)
+    if (!self->ends || (self->best && !self->best->whole))
         return;
     self->setup.logs.flush(self->setup.logs.context);
     self->ends = !submit(self, write_end, ended, self, 0);
 }
 
 /* ---- the sink ---- */
+
+/* The model of the best of the epochs that a mark counts, unless it is the last one's, which is the run's
+ * model and read at its end. */
+static struct cps_kept_model *pin_best(struct cps_saver *self, uint32_t epochs)
+{
+    struct cps_history until = *self->setup.history;
+    until.count = epochs;
+    const struct cps_epoch_record *best = cps_history_best(&until);
+    return best && best->epoch + 1 < self->setup.plan->epochs
+               ? cps_kept_models_pin(self->setup.kept, best->epoch)
+               : NULL;
+}
 
 static void on_mark(void *context, struct cps_save_mark *mark)
 {
@@ -215,6 +232,7 @@ static void on_mark(void *context, struct cps_save_mark *mark)
     self->setup.logs.lengths(self->setup.logs.context, logs, &mark->train_s);
     for (size_t i = 0; i < CPS_CHECKPOINT_LOGS; i++)
         mark->record_bytes[i] = logs[i].bytes;
+    mark->best = pin_best(self, mark->epochs);
 }
 
 /* The epochs that the mark counts, which the run's history goes on growing from. */
@@ -240,6 +258,12 @@ static void on_begin(void *context, const struct cps_save_mark *mark)
                                                 .keys = cps_plan_keys(plan),
                                                 .words = cps_plan_state_words(plan),
                                                 .train_s = mark->train_s};
+    self->best = mark->best;
+    if (self->best) {
+        self->state.has_best = true;
+        self->state.best_epoch = self->best->epoch;
+        self->state.best_words = cps_plan_row_width(plan);
+    }
     self->setup.logs.lengths(self->setup.logs.context, self->state.logs, &now_s);
     for (size_t i = 0; i < CPS_CHECKPOINT_LOGS; i++)
         self->state.logs[i].bytes = mark->record_bytes[i];
@@ -291,13 +315,14 @@ static enum cps_save_outcome outcome(void *context)
     return self->outcome;
 }
 
-static void on_skip(void *context, uint64_t step)
+static void on_skip(void *context, const struct cps_save_mark *mark)
 {
     struct cps_saver *self = context;
+    cps_kept_model_unpin(mark->best);
     if (self->account.skipped++ == 0)
         cps_warn("no checkpoint of step %llu: the one before is still being written; later ones that are "
                  "skipped are not mentioned",
-                 (unsigned long long)step);
+                 (unsigned long long)mark->step);
 }
 
 struct cps_save_sink cps_saver_sink(struct cps_saver *self)

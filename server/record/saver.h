@@ -2,9 +2,9 @@
  * A run's checkpoints on their way to the disk: what the coordinator hands to its sink
  * (coordinator/saves.h) becomes jobs of the writer's thread (store/writer.h).
  *
- *     mark   how long the records are by now
+ *     mark   how long the records are by now; pins the best epoch's model
  *     begin  folder and parts          rows   appended to the part of their server
- *     end    flushes the records, manifest, removes older checkpoints
+ *     end    best model, flushes the records, manifest, removes older checkpoints
  *
  * Rows are held in memory until they are written: at most CPS_SAVER_ROWS messages of them. A
  * checkpoint that fails is warned of once, and the run goes on; the older ones stay.
@@ -16,6 +16,7 @@
 #include "common/store/history.h"
 #include "common/store/writer.h"
 #include "server/coordinator/saves.h"
+#include "server/record/kept_models.h"
 
 #define CPS_SAVER_ROWS 16
 
@@ -35,6 +36,7 @@ struct cps_saver_setup {
     const struct cps_plan *plan;
     struct cps_checkpoint_identity identity;
     const struct cps_history *history;
+    struct cps_kept_models *kept; /* where the best epoch's model is */
     struct cps_saver_logs logs;
     uint32_t keep; /* checkpoints, beside that of the best epoch */
 };

@@ -4,7 +4,7 @@
 
 Short epochs and long ones; any rank, mpirun, or the one process; killed, stopped by a signal, or killed while a
 checkpoint that was asked for is made. Each is resumed on another number of ranks over another transport, and
-some are cut again there.
+some are cut again there. The best epoch of some kinds comes early, so that its model is older than most cuts.
 """
 
 import random
@@ -17,10 +17,10 @@ from verdict import Verdict
 
 COMMON = ["--factors", 8, "--log-steps", "--progress", "none", "--wd-bias", 0.03]
 KINDS = [
-    ("short epochs", [*COMMON, "--epochs", 40, "--batch-size", 1000, "--save-every", 1]),
+    ("short epochs", [*COMMON, "--epochs", 40, "--batch-size", 1000, "--wd", 0.001, "--save-every", 1]),
     ("long epochs", [*COMMON, "--epochs", 6, "--batch-size", 100, "--save-every", "150steps"]),
     ("every step", [*COMMON, "--epochs", 10, "--batch-size", 2000, "--save-every", "1steps", "--optimizer", "adagrad"]),
-    ("block solver", ["--factors", 8, "--log-steps", "--solver", "block", "--threads", 2, "--epochs", 60,
+    ("block solver", ["--factors", 8, "--log-steps", "--solver", "block", "--threads", 2, "--wd", 0, "--epochs", 60,
                       "--save-every", "7steps"]),
     ("blocks, adagrad", ["--factors", 8, "--log-steps", "--solver", "block", "--optimizer", "adagrad", "--lr-max", 0.1,
                          "--epochs", 80, "--blocks", 40, "--save-every", 5]),
@@ -63,7 +63,7 @@ def main():
             others = [shape for shape in runs.SHAPES if shape is not run.shape]
             resumed += not run.is_done()
             wrong = run.finish(numbers.choice(others))
-            found = [wrong] if wrong else uncut.differences(run.out)
+            found = [wrong] if wrong else uncut.differences(run.out, run.stdout)
             check.that(not found, f"{title}, cut {cut}", "; ".join(story + found))
         check.that(resumed * 2 >= cuts, "cuts that came before the end", f"{resumed} of {cuts}")
     check.finish()

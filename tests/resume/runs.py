@@ -67,6 +67,17 @@ def record(folder):
         return None
 
 
+def models(folder):
+    """The model, and that of the best epoch where it is another."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+
+
+def summary(stdout):
+    """What the end of a run says of its result."""
+    told = ("best epoch", "last epoch", "baselines", "model sha256", "curve sha256")
+    return [line for line in stdout.splitlines() if line.startswith(told)]
+
+
 class Uncut:
     def __init__(self, folder, arguments):
         self.out = folder / "uncut"
@@ -75,15 +86,17 @@ class Uncut:
             raise SystemExit(f"the uncut run ended with {run.code}: {run.stderr}")
         self.seconds = record(self.out)["timings_s"]["train"]
         self.events = events(self.out)
+        self.models = models(self.out)
+        self.summary = summary(run.stdout)
         self.records = tensorboard_records(self.out)
 
-    def differences(self, out):
-        """What the records of a run that was cut tell otherwise."""
+    def differences(self, out, stdout=None):
+        """What the records of a run that was cut, and its last words where they are given, tell otherwise."""
         found = []
         was, now = record(self.out), record(out)
-        for key in ("model_sha256", "curve_sha256", "steps", "epochs", "best_epoch"):
-            if was["result"][key] != now["result"][key]:
-                found.append(f"{key}: {now['result'][key]}")
+        for key in ("model_sha256", "curve_sha256", "steps", "epochs", "best_epoch", "best_model_sha256"):
+            if was["result"].get(key) != now["result"].get(key):
+                found.append(f"{key}: {now['result'].get(key)}")
         if now["state"] != "done":
             found.append(f"state: {now['state']}")
         if curve(out) != curve(self.out):
@@ -94,8 +107,10 @@ class Uncut:
             found.append("metrics.jsonl")
         if tensorboard_records(out) != self.records:
             found.append(f"tb: {tensorboard_records(out)} records where there were {self.records}")
-        if (out / "model.safetensors").read_bytes() != (self.out / "model.safetensors").read_bytes():
-            found.append("model.safetensors")
+        if models(out) != self.models:
+            found.append(f"models: {', '.join(models(out))} where there were {', '.join(self.models)}")
+        if stdout is not None and summary(stdout) != self.summary:
+            found.append(f"summary: {summary(stdout)}")
         return found
 
 

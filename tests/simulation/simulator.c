@@ -178,10 +178,10 @@ static enum cps_save_outcome outcome(void *context)
     return CPS_SAVE_VALID;
 }
 
-static void on_skip(void *context, uint64_t step)
+static void on_skip(void *context, const struct cps_save_mark *mark)
 {
     struct job *self = context;
-    (void)step;
+    (void)mark;
     self->skipped++;
 }
 

@@ -42,9 +42,9 @@ static enum cps_save_outcome outcome(void *context)
     return ((struct sink *)context)->outcome;
 }
 
-static void on_skip(void *context, uint64_t step)
+static void on_skip(void *context, const struct cps_save_mark *mark)
 {
-    ((struct sink *)context)->skipped = step;
+    ((struct sink *)context)->skipped = mark->step;
 }
 
 struct rig {

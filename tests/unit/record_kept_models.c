@@ -65,11 +65,59 @@ static void a_part_is_no_model(void **state)
     }
 }
 
+/* What a checkpoint has still to write stays as it was, however many better ones come. */
+static void a_pinned_model_stays(void **state)
+{
+    (void)state;
+    struct cps_kept_models models;
+    init(&models);
+    take(&models, 0, true, KEYS);
+    struct cps_kept_model *first = cps_kept_models_pin(&models, 0);
+    take(&models, 1, true, KEYS - 1);
+    struct cps_kept_model *second = cps_kept_models_pin(&models, 1); /* on its way */
+    assert_non_null(second);
+    assert_false(second->whole);
+    for (uint32_t key = KEYS - 1; key < KEYS; key++)
+        cps_kept_models_add(&models, key, 1, (const float[WIDTH]){1, 1, 1});
+    for (uint32_t epoch = 2; epoch < 6; epoch++)
+        take(&models, epoch, true, KEYS);
+    check_model(first, 0);
+    check_model(second, 1);
+    check_model(models.best, 5);
+    assert_null(cps_kept_models_pin(&models, 2));
+    size_t count = models.count;
+    cps_kept_model_unpin(first);
+    cps_kept_model_unpin(second);
+    cps_kept_model_unpin(NULL);
+    for (uint32_t epoch = 6; epoch < 10; epoch++)
+        take(&models, epoch, true, KEYS);
+    check_int(models.count, count, "models in memory");
+    cps_kept_models_release(&models);
+}
+
+static void a_best_model_is_restored(void **state)
+{
+    (void)state;
+    float rows[KEYS * WIDTH];
+    struct cps_kept_models models;
+    init(&models);
+    for (int i = 0; i < KEYS * WIDTH; i++)
+        rows[i] = 4;
+    check_ok(cps_kept_models_restore(&models, 4, rows));
+    assert_null(models.last);
+    take(&models, 5, false, KEYS);
+    check_model(models.best, 4);
+    check_model(models.last, 5);
+    cps_kept_models_release(&models);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_and_last_are_kept),
         cmocka_unit_test(a_part_is_no_model),
+        cmocka_unit_test(a_pinned_model_stays),
+        cmocka_unit_test(a_best_model_is_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

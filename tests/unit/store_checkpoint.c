@@ -35,6 +35,9 @@ static struct cps_checkpoint_state state_of(uint64_t step)
                                          .logs = {{"metrics.jsonl", 1000}, {"", 0}, {"tb/events", 5}}};
 }
 
+enum { BEST_WORDS = 3 };
+static const float best_rows[KEYS * BEST_WORDS] = {1, -2, [40] = 0.1f};
+
 static uint32_t word_of(uint64_t step, uint32_t key, uint32_t word)
 {
     return (uint32_t)step * 10007 + key * 131 + word;
@@ -59,6 +62,8 @@ static enum cps_status write_one(const struct cps_checkpoint_state *state, uint3
             status =
                 cps_checkpoint_writer_rows(writer, server, words + half, (rows * WORDS - half) * sizeof *words);
     }
+    if (status == CPS_OK && state->has_best)
+        status = cps_checkpoint_writer_best(writer, state, best_rows);
     if (status == CPS_OK)
         status = cps_checkpoint_writer_commit(writer, state);
     cps_checkpoint_writer_destroy(&writer);
@@ -119,6 +124,31 @@ static void what_is_written_comes_back(void **state)
     assert_string_equal(found.state.logs[0].file, "metrics.jsonl");
     check_int(found.state.logs[2].bytes, 5, "bytes of a record");
     cps_checkpoint_release(&found);
+}
+
+/* Epoch 0, which has the lowest valid_loss. */
+static void the_best_model_comes_back(void **state)
+{
+    (void)state;
+    struct cps_checkpoint found;
+    struct cps_checkpoint_state wanted = state_of(30);
+    bool any;
+    wanted.epoch_loss = -((cps_int128)12345 << 70);
+    wanted.epoch_ratings = 99;
+    wanted.has_best = true;
+    wanted.best_words = BEST_WORDS;
+    check_ok(write_one(&wanted, SERVERS));
+    check_int(found_step(77), 30, "step");
+    check_ok(cps_checkpoint_find(test_folder, &wanted.identity, &found, &any));
+    assert_true(any && found.state.has_best && found.state.epoch_loss == wanted.epoch_loss);
+    check_int(found.state.epoch_ratings, 99, "ratings of the epoch");
+    check_int(found.state.best_words, BEST_WORDS, "words of a row");
+    assert_memory_equal(found.best, best_rows, sizeof best_rows);
+    cps_checkpoint_release(&found);
+    wanted.best_epoch = 1; /* which is not the best */
+    wanted.step = 40;
+    check_ok(write_one(&wanted, SERVERS));
+    check_int(found_step(77), 30, "step of the one that is no liar");
 }
 
 static void the_newest_of_this_run_is_found(void **state)
@@ -255,13 +285,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_test_folder, remove_test_folder)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_written_comes_back),
-        TEST(the_newest_of_this_run_is_found),
-        TEST(one_that_is_there_is_left_alone),
-        TEST(what_was_not_committed_is_none),
-        TEST(every_flipped_byte_is_noticed),
-        TEST(another_runs_files_are_noticed),
-        TEST(a_checkpoint_of_another_step_is_noticed),
+        TEST(what_is_written_comes_back),      TEST(the_best_model_comes_back),
+        TEST(the_newest_of_this_run_is_found), TEST(one_that_is_there_is_left_alone),
+        TEST(what_was_not_committed_is_none),  TEST(every_flipped_byte_is_noticed),
+        TEST(another_runs_files_are_noticed),  TEST(a_checkpoint_of_another_step_is_noticed),
     };
     cps_log_set_level(CPS_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
