@@ -22,6 +22,7 @@ need_for_tests() {
     need python3-selenium /usr/bin/python3 -c 'import selenium'
     need iproute2 ip -V
     need ethtool ethtool --version
+    need nftables nft --version
     need chromium chromium --version
     need chromium-driver chromedriver --version
 }

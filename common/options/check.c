@@ -249,6 +249,7 @@ enum cps_status cps_options_check(struct cps_options *self)
     case CPS_COMMAND_PREPARE:
         return check_prepare(self);
     case CPS_COMMAND_DATA:
+    case CPS_COMMAND_DOCTOR:
         return check_data(self);
     default: /* what a replayed run is told is checked once the record was adopted */
         return check_use(self);

@@ -60,6 +60,14 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
                              "The movies on the first principal components of their factors, as a picture"},
     [CPS_COMMAND_EXPORT] = {.operand = "RUN", .summary = "Write a model's factors for other programs"},
     [CPS_COMMAND_DATA] = {.summary = "Show what is in a set of ratings, and how it will be split"},
+    [CPS_COMMAND_DOCTOR] = {.summary = "Say before a run what is wrong with hosts, network, memory and files",
+                            .text = "Looks at what a run with these options needs, and prints a line for each "
+                                    "thing: ok, note, slow or "
+                                    "WRONG, and below it what to do. Alone it looks at this host; under "
+                                    "mpirun, started as the run will "
+                                    "be, at every host and at the links between them: who reaches whom, round "
+                                    "trip and rate. Nothing is "
+                                    "trained or written. The exit code is 1 when something is wrong."},
     [CPS_COMMAND_HELP] = {.operand = "[COMMAND]", .summary = "Show this text, or the part of one command"},
     [CPS_COMMAND_VERSION] = {.summary = "Show the version"},
 };

@@ -37,6 +37,7 @@
     X(MAP, "map")                                                                                              \
     X(EXPORT, "export")                                                                                        \
     X(DATA, "data")                                                                                            \
+    X(DOCTOR, "doctor")                                                                                        \
     X(HELP, "help")                                                                                            \
     X(VERSION, "version")
 
@@ -138,7 +139,7 @@ struct cps_options {
 
     /* ranks */
     uint32_t servers, workers; /* 0: chosen from the number of ranks */
-    uint32_t threads; /* of a rank; 0: the processors that it may use */
+    uint32_t threads;          /* of a rank; 0: the processors that it may use */
     enum cps_consistency consistency;
     uint32_t staleness; /* steps */
     enum cps_option_transport transport;

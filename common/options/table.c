@@ -27,11 +27,13 @@ static const char *const parts[] = {"valid", "train", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
-#define TRAIN(in) .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), .group = CPS_GROUP_##in
+#define TRAINS (CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DOCTOR))
+#define TRAIN(in) .commands = TRAINS, .group = CPS_GROUP_##in
 #define DECIDES(what) .decides = CPS_DECIDES_##what
-#define READ .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), .group = CPS_GROUP_DATA
+#define READ .commands = TRAINS | CPS_FOR(DATA), .group = CPS_GROUP_DATA
 #define SOURCE                                                                                                 \
-    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE), .group = CPS_GROUP_DATA
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | CPS_FOR(DOCTOR),         \
+    .group = CPS_GROUP_DATA
 #define FORM                                                                                                   \
     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | CPS_FOR(EVALUATE),       \
     .group = CPS_GROUP_DATA
@@ -140,7 +142,7 @@ const struct cps_option cps_option_table[] = {
      FIELD(schedule), .fallback = "one-cycle", .choices = schedules,
      .help = "How the learning rate moves over the run; one-cycle moves adam's momentum as well"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, .group = CPS_GROUP_TRAINING,
-     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
+     .commands = TRAINS | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
      .help = "Makes the split, the initial values and the order of the ratings"},
     {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_order),
@@ -188,7 +190,8 @@ const struct cps_option cps_option_table[] = {
      .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
     {"overwrite", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(overwrite), .fallback = "off",
      .help = "Delete the run that the folder of --out holds, and train anew in its place"},
-    {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(resume),
+    {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_STRING, .group = CPS_GROUP_RUN,
+     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), FIELD(resume),
      .help = "Go on with a run that was cut, from its newest checkpoint and with the options of its run.json, "
              "on any number of ranks"},
     {"save-every", .argument = "N", .type = CPS_OPTION_PERIOD, TRAIN(RUN), .kept = true, FIELD(save_every),
@@ -207,8 +210,8 @@ const struct cps_option cps_option_table[] = {
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
     {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, .group = CPS_GROUP_RUN,
-     .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | USES, FIELD(log_level),
-     .fallback = "info", .choices = log_levels, .help = "How much to say on standard error"},
+     .commands = TRAINS | CPS_FOR(DATA) | CPS_FOR(PREPARE) | USES, FIELD(log_level), .fallback = "info",
+     .choices = log_levels, .help = "How much to say on standard error"},
     {"config", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(config),
      .help = "Read options from this file, lines of 'name = value'; may be repeated, the later file wins"},
 

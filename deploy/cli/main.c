@@ -4,15 +4,19 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/cluster/cluster.h"
 #include "common/cluster/launcher.h"
 #include "common/data/synth.h"
 #include "common/options/command.h"
+#include "deploy/cli/origin.h"
 #include "deploy/cli/prepare.h"
 #include "deploy/cli/replay.h"
 #include "deploy/cli/resume.h"
 #include "deploy/cli/script.h"
+#include "deploy/cli/settings.h"
 #include "deploy/cli/train.h"
 #include "deploy/cli/use.h"
+#include "deploy/doctor/doctor.h"
 
 extern char **environ;
 
@@ -82,6 +86,14 @@ static void show_warnings(const struct cps_options *options)
     }
 }
 
+static int examine(struct cps_options *options)
+{
+    char build[CPS_BUILD_BYTES];
+    cps_origin_build(build, sizeof build);
+    enum cps_status status = cps_settings_find_data(options);
+    return status == CPS_OK ? cps_doctor(options, build) : fail(status);
+}
+
 static int run_command(struct cps_options *options)
 {
     switch (options->command) {
@@ -118,6 +130,8 @@ static int run_command(struct cps_options *options)
         return use(options, cps_use_export);
     case CPS_COMMAND_DATA:
         return use(options, cps_use_data);
+    case CPS_COMMAND_DOCTOR:
+        return examine(options);
     case CPS_COMMAND_TRAIN:
     case CPS_COMMAND_COUNT:
         break;

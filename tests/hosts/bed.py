@@ -25,7 +25,7 @@ from verdict import SKIPPED  # noqa: E402
 
 NETWORK = "10.77.0"
 PRIVATE = "private"  # the folder of a bed that is another one on each host
-TOOLS = ("ip", "nsenter", "unshare", "ethtool", "tc")
+TOOLS = ("ip", "nsenter", "unshare", "ethtool", "tc", "nft")
 
 
 def why_not():
@@ -34,7 +34,7 @@ def why_not():
         return "namespaces are for root"
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
     if missing:
-        return f"no {', '.join(missing)} (Debian: iproute2, util-linux, ethtool)"
+        return f"no {', '.join(missing)} (Debian: iproute2, util-linux, ethtool, nftables)"
     tried = subprocess.run(["unshare", "--net", "--mount", "--uts", "true"], capture_output=True, text=True, check=False)
     return "" if tried.returncode == 0 else f"unshare: {tried.stderr.strip()}"
 
@@ -195,17 +195,22 @@ class Bed:
         share, more = divmod(ranks, self.count)
         return ",".join(f"h{i}:{share + (i < more)}" for i in range(self.count) if share + (i < more))
 
-    def command(self, arguments, ranks):
+    def mpirun_words(self, ranks, launcher="mpirun"):
+        """The launcher on the first host, up to the program."""
         network = f"{NETWORK}.0/24"
-        return [*self.hosts[0].enter(), "mpirun", "--quiet", "--host", self.hostlist(ranks), "--bind-to", "none",
+        quiet = ["--quiet"] if launcher == "mpirun" else []
+        return [*self.hosts[0].enter(), launcher, *quiet, "--host", self.hostlist(ranks), "--bind-to", "none",
                 "--mca", "plm_rsh_agent", str(self.agent), "--mca", "oob_tcp_if_include", network,
-                "--mca", "btl_tcp_if_include", network, 
-                *launch.command_line(arguments)]
+                "--mca", "btl_tcp_if_include", network]
 
-    def start(self, arguments, ranks=8):
+    def start(self, arguments, ranks=8, launcher="mpirun"):
+        return self.start_command(launch.command_line(arguments), ranks, launcher)
+
+    def start_command(self, command, ranks=8, launcher="mpirun"):
         environment = {**launch.environment(ranks), "OMPI_ALLOW_RUN_AS_ROOT": "1",
                        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "TMPDIR": str(self.private)}
-        return subprocess.Popen(self.command(arguments, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        words = [*self.mpirun_words(ranks, launcher), *map(str, command)]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment,
                                 cwd="/", start_new_session=True)
 

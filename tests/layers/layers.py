@@ -39,11 +39,12 @@ MAY_SEE = {
     "server/coordinator": ROLES,
     "server/record": ROLES | {"server/coordinator"},
     "worker": ROLES,
-    "deploy/cli": COMMON | {"server/shard", "server/coordinator", "server/record", "worker"},
+    "deploy/doctor": COMMON,
+    "deploy/cli": COMMON | {"deploy/doctor", "server/shard", "server/coordinator", "server/record", "worker"},
 }
 
 # headers of the outside world: the files that may include them
-CARRIERS = r"common/(net|cluster)/|deploy/cli/train\.c"
+CARRIERS = r"common/(net|cluster)/|deploy/(cli/train|doctor/facts)\.c"
 ONLY_IN = {
     "mpi.h": CARRIERS,
     "zmq.h": CARRIERS,

@@ -1,0 +1,152 @@
+"""'collab-ps doctor' finds what was broken on purpose, on one host and between three.
+
+Each fault is made, doctor is asked, and the line of its topic has to be there, with the exit code 1 where a run would
+fail. Without a fault it finds nothing wrong. Those between hosts are made on the bed of bed.py, and skipped by name
+where there can be none.
+"""
+
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import bed as beds
+from bed import Bed, launch, places
+from verdict import Verdict
+
+
+def finding(output, level, topic, *words):
+    """Whether a line of this level and topic has all words."""
+    lines = [line for line in output.splitlines() if line.split()[:2] == [level, topic]]
+    return any(all(word in line for word in words) for line in lines)
+
+
+def ask(arguments=(), ranks=None, before=None, more=(), environment=None, program=None):
+    """doctor's exit code and output, on this host."""
+    command = [str(program or places.program()), "doctor", *map(str, arguments)]
+    if ranks:
+        command = ["mpirun", "--quiet", "-n", str(ranks), *more, *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=before,
+                          env={**launch.environment(ranks), **(environment or {})})
+    return done.returncode, done.stdout + done.stderr
+
+
+def expect(check, fault, answer, level, topic, *words):
+    code, output = answer
+    found = finding(output, level, topic, *words) and code == (level == "WRONG")
+    check.that(found, fault, next((line for line in output.splitlines() if line.startswith(f"{level:6}{topic}")),
+                                  f"code {code}: {output[-600:]}"))
+
+
+def limit(what, value):
+    return lambda: resource.setrlimit(what, (value, value))
+
+
+def on_one_host(check, data, scratch):
+    free = ["--bind-to", "none"]
+    code, output = ask(["--data", data], 3, more=free)
+    check.that(code == 0 and "WRONG" not in output, "nothing is wrong under mpirun", output[-600:] if code else "")
+    code, output = ask(["--data", data])
+    check.that(code == 0 and finding(output, "note", "launcher"), "nothing is wrong alone", output[-600:] if code else "")
+    expect(check, "no such data", ask(["--data", scratch / "none"]), "WRONG", "data", "none")
+    expect(check, "few open files", ask(["--data", data], 3, limit(resource.RLIMIT_NOFILE, 70), free), "WRONG", "files")
+    huge = scratch / "huge.csv"
+    huge.write_text("user,item,rating\n1,1,1\n")
+    os.truncate(huge, 512 << 20)
+    expect(check, "a set that is larger than memory may be", ask(["--data", huge], before=limit(resource.RLIMIT_AS, 1 << 30)),
+           "WRONG", "memory")
+    huge.unlink()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        expect(check, "a port that is taken", ask(["--data", data, "--port", port - 1], 3, more=free), "WRONG", "listen",
+               "rank 1", "in use")
+    expect(check, "no such interface", ask(["--data", data, "--interface", "ib7"], 3, more=free), "WRONG", "listen", "ib7")
+    expect(check, "servers that do not fit", ask(["--data", data, "--servers", 5], 3, more=free), "WRONG", "roles")
+    expect(check, "ranks that MPI does not see", ask(["--data", data], environment={"PMI_RANK": "0", "PMI_SIZE": "4"}),
+           "WRONG", "start", "each would train")
+    (scratch / "file").write_text("")
+    expect(check, "a folder that cannot be made", ask(["--data", data, "--out", scratch / "file" / "run"]), "WRONG", "out")
+    if os.cpu_count() > 1:
+        expect(check, "ranks bound to a core", ask(["--data", data], 2, more=["--bind-to", "core"]), "slow", "binding")
+    expect(check, "more ranks than cores", ask(["--data", data], os.cpu_count() + 1, more=free), "slow", "cores")
+
+
+def other_build(folder):
+    """The program as if it were of another revision."""
+    other = folder / "collab-ps"
+    code = places.program().read_bytes()
+    other.write_bytes(re.sub(rb"collab-ps %s \(revision ", rb"collab-ps %s (revisiom ", code))
+    other.chmod(0o755)
+    return other
+
+
+def ask_bed(bed, arguments):
+    run = bed.mpirun(["doctor", *arguments], 3, 60)
+    return run.code, run.stdout + run.stderr
+
+
+def sound_hosts(check, data, bed):
+    bed.hosts[2].call("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "50mbit", "burst", "64k", "latency", "50ms")
+    code, output = ask_bed(bed, ["--data", data])
+    links = [line for line in output.splitlines() if line.split()[1:2] == ["link"]]
+    check.that(code == 0 and len(links) == 3, "three hosts: nothing is wrong, and three links", "; ".join(links) or output[-600:])
+    check.that(finding(output, "ok", "link", "'h1'") and finding(output, "slow", "link", "'h2'"), "a slow link is told from a fast one")
+    bed.hosts[2].call("tc", "qdisc", "del", "dev", "eth0", "root")
+
+
+def broken_files(check, data, bed):
+    for host in range(3):
+        shutil.copytree(data, bed.files_of(host) / "data")
+    with open(bed.files_of(1) / "data" / "u.data", "a") as file:
+        file.write("1\t1\t5\t0\n")
+    (bed.files_of(2) / "data" / "u.data").unlink()
+    bed.hosts[1].call("mount", "-o", "remount,size=1m", "/dev/shm")
+    answer = ask_bed(bed, ["--data", bed.private / "data"])
+    expect(check, "another file on a host", answer, "WRONG", "data", "'h1'", "other files")
+    expect(check, "no file on a host", answer, "WRONG", "data", "'h2'")
+    expect(check, "little shared memory", answer, "WRONG", "shm", "'h1'")
+    bed.hosts[1].call("mount", "-o", "remount,size=256m", "/dev/shm")
+
+
+def broken_links(check, data, bed):
+    bed.hosts[2].call("nft", "add table ip wall; add chain ip wall in { type filter hook input priority 0 ; }; "
+                      f"add rule ip wall in ip saddr {bed.address(0)} tcp dport 5000-5010 drop")
+    answer = ask_bed(bed, ["--data", data, "--port", "5000"])
+    expect(check, "a port that is blocked", answer, "WRONG", "link", "'h0'", "'h2'", f"{bed.address(2)} port 5002")
+    bed.hosts[2].call("nft", "delete table ip wall")
+    for words in (["eth0", "down"], ["eth0", "name", "net7"], ["net7", "up"]):
+        bed.hosts[1].call("ip", "link", "set", *words)
+    answer = ask_bed(bed, ["--data", data, "--interface", "eth0"])
+    expect(check, "an interface that a host has not", answer, "WRONG", "listen", "'h1'")
+
+
+def mixed_builds(check, data, bed):
+    for host in range(3):
+        shutil.copy(other_build(bed.folder) if host == 2 else places.program(), bed.files_of(host) / "program")
+    run = launch.finish(bed.start_command([bed.private / "program", "doctor", "--data", data], 3), 60)
+    expect(check, "another build on a host", (run.code, run.stdout + run.stderr), "WRONG", "start", "rank 2 on 'h2'")
+
+
+def main():
+    check = Verdict("doctor")
+    data = places.movielens_100k()
+    with tempfile.TemporaryDirectory() as scratch:
+        on_one_host(check, data, Path(scratch))
+    why = beds.why_not()
+    if why:
+        check.skip("faults between hosts", why)
+    else:
+        with Bed(3) as bed:
+            for part in (sound_hosts, broken_files, broken_links, mixed_builds):
+                part(check, data, bed)
+    check.finish()
+
+
+main()
