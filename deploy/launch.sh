@@ -9,10 +9,14 @@
 #
 # * SIGINT, SIGTERM and SIGHUP reach the ranks as SIGUSR2, which mpirun forwards: they save what they can and end
 #   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
-# * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (20).
+# * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (8).
 # * Exit codes are those of the program: a rank that was killed or crashed is 4 (a peer was lost), a job that was told to end and had to be killed 125. The last line says why where no rank could.
 # * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
+# * Nothing listens but on the loopback where the job is on one host. Between hosts Open MPI keeps to the network that
+#   '--interface' of the program names; see deploy/hosts/hosts.md for what that leaves open.
 # shellcheck shell=bash
+
+launch_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # Whether arguments of mpirun name other hosts.
 launch_is_local() {
@@ -21,6 +25,46 @@ launch_is_local() {
 
 launch_say() {
     printf 'collab-ps: error: %s\n' "$*" >&2
+}
+
+# launch_option NAME WORD...: the value of '--NAME' among the program's options.
+launch_option() {
+    local name=--$1 value=
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+        "$name") value=${2:-} ;;
+        "$name"=*) value=${1#*=} ;;
+        esac
+        shift
+    done
+    printf '%s' "$value"
+}
+
+# How soon the daemons of Open MPI notice that one of them is gone: not before the ranks do, which may get over it.
+launch_keepalive() {
+    local seconds
+    seconds=$(launch_option peer-timeout "$@")
+    seconds=${seconds:-${COLLAB_PS_PEER_TIMEOUT:-60}}
+    [[ $seconds =~ ^[0-9]{1,5}(\.[0-9]*)?$ ]] || seconds=60
+    export OMPI_MCA_oob_tcp_keepalive_time=$((${seconds%.*} + 1))
+    export OMPI_MCA_oob_tcp_keepalive_intvl=2 OMPI_MCA_oob_tcp_keepalive_probes=3
+}
+
+# What Open MPI may use; the user's own settings win.
+launch_bind() {
+    [ -n "$1" ] || return 0
+    [[ " ${*:2} " =~ \ (btl_tcp_if_include|oob_tcp_if_include|btl_tcp_if_exclude|oob_tcp_if_exclude)\  ]] && return 0
+    export OMPI_MCA_btl_tcp_if_include=${OMPI_MCA_btl_tcp_if_include:-$1}
+    export OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include:-$1}
+}
+
+# The library that keeps mpirun to the loopback; nothing where it was not built.
+launch_shield() {
+    local place
+    for place in "$launch_folder" "$launch_folder/../build/release/deploy"; do
+        [ ! -r "$place/libcollab-ps-local.so" ] || { printf '%s' "$place/libcollab-ps-local.so" && return; }
+    done
 }
 
 # Processes of the session that mpirun leads, without itself.
@@ -57,8 +101,8 @@ launch_wait() {
         now=$(pgrep -c -P "$pid")
         [ "$now" -le "$most" ] || most=$now
         [ "$now" -ge "$most" ] || [ "$ended_at" -gt 0 ] || ended_at=$((SECONDS + 1))
-        if [ "$ended_at" -gt 0 ] && [ $((SECONDS - ended_at)) -ge "${CPS_END_S:-20}" ]; then
-            launch_say "a rank has ended, and mpirun did not within ${CPS_END_S:-20} s"
+        if [ "$ended_at" -gt 0 ] && [ $((SECONDS - ended_at)) -ge "${CPS_END_S:-8}" ]; then
+            launch_say "a rank has ended, and mpirun did not within ${CPS_END_S:-8} s"
             launch_code=4
         elif [ "$launch_signals" -gt 1 ] ||
             { [ "$asked_at" -gt 0 ] && [ $((SECONDS - asked_at)) -ge "${CPS_GRACE_S:-60}" ]; }; then
@@ -78,6 +122,8 @@ launch_map() {
     if [ "$code" -gt 128 ]; then
         name=$(kill -l $((code - 128)) 2>/dev/null || echo $((code - 128)))
         [ "$launch_signals" -eq 0 ] || return 125
+        # 205 is what mpirun says when it has lost a daemon.
+        [[ $name =~ ^[A-Z] ]] || { launch_say "a host was lost: mpirun no longer hears from it" && return 4; }
         launch_say "a rank was lost: $(case "$name" in SEGV | ABRT | BUS | FPE | ILL) echo crashed ;; *) echo killed ;; esac) by SIG$name"
         return 4
     fi
@@ -92,25 +138,32 @@ launch_map() {
 
 # launch MPIRUN-ARGUMENT...: returns the program's exit code.
 launch() {
-    local private='' pid code
+    local private='' pid code shield='' before
     launch_signals=0
+    before=$(export -p | grep -E ' OMPI_MCA_(btl|oob)_tcp_if_include=')
     if launch_is_local "$@"; then
+        launch_bind lo "$@"
+        [ -n "${LD_PRELOAD:-}" ] || shield=$(launch_shield)
         private=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/collab-ps.XXXXXX") || return 6
         export OMPI_MCA_btl_vader_backing_directory=$private OMPI_MCA_orte_tmpdir_base=$private
     fi
+    launch_is_local "$@" || launch_bind "$(launch_option interface "$@")" "$@"
     # Ranks that see the job end have a moment to say so.
     export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=3
+    launch_keepalive "$@"
     trap 'launch_signals=$((launch_signals + 1))' INT TERM HUP
     trap '[ -z "${pid:-}" ] || kill -USR1 "$pid" 2>/dev/null' USR1
     # Quiet is mpirun, which would follow the program's own line on a failure with a page of its own. A session of its own: a terminal's Ctrl-C is for this script, which passes it on.
-    setsid mpirun --quiet "$@" </dev/null &
+    setsid env ${shield:+LD_PRELOAD="$shield"} mpirun --quiet "$@" </dev/null &
     pid=$!
     launch_wait "$pid"
     wait "$pid"
     code=$?
     launch_kill "$pid"
     trap - INT TERM HUP USR1
-    unset CPS_LAUNCH OMPI_MCA_odls_base_sigkill_timeout
+    unset OMPI_MCA_oob_tcp_keepalive_time OMPI_MCA_oob_tcp_keepalive_intvl OMPI_MCA_oob_tcp_keepalive_probes
+    unset CPS_LAUNCH OMPI_MCA_odls_base_sigkill_timeout OMPI_MCA_btl_tcp_if_include OMPI_MCA_oob_tcp_if_include
+    eval "$before"
     if [ -n "$private" ]; then
         rm -rf "$private"
         unset OMPI_MCA_btl_vader_backing_directory OMPI_MCA_orte_tmpdir_base

@@ -39,6 +39,7 @@ MAY_SEE = {
     "server/coordinator": ROLES,
     "server/record": ROLES | {"server/coordinator"},
     "worker": ROLES,
+    "deploy/local": set(),
     "deploy/doctor": COMMON,
     "deploy/cli": COMMON | {"deploy/doctor", "server/shard", "server/coordinator", "server/record", "worker"},
 }
@@ -50,7 +51,7 @@ ONLY_IN = {
     "zmq.h": CARRIERS,
     "common/base/clock.h": r"common/|deploy/|server/record/",
     "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
-    "sys/socket.h": r"common/(net|cluster)/",
+    "sys/socket.h": r"common/(net|cluster)/|deploy/local/",
     "pthread.h": r"common/|worker/crew",
 }
 
