@@ -74,7 +74,7 @@ test_release() {
 
 # The whole of the simulator's schedules takes a sanitizer too long; a few hundred reach every line.
 test_asan_ubsan() {
-    build asan-ubsan && run_tests asan-ubsan -L unit && "$root/build/asan-ubsan/tests/simulate_schedules" 300
+    build asan-ubsan -- --target unit-tests simulate_schedules && run_tests asan-ubsan -L unit && "$root/build/asan-ubsan/tests/simulate_schedules" 300
 }
 
 # What has threads in it: the transports, with ZeroMQ's own beneath them.
@@ -98,7 +98,7 @@ test_valgrind() {
 }
 
 test_fuzz() {
-    build fuzz && run_tests fuzz -L fuzz
+    build fuzz -- --target fuzz-tests && run_tests fuzz -L fuzz
 }
 
 run_step() {

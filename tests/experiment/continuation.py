@@ -44,11 +44,11 @@ def whole_session(_bench, process):
 
 
 def cuts():
-    """(name, how) in turn: more of SIGKILL, which leaves no time for anything."""
+    """(name, how) in turn: SIGKILL, which leaves no time for anything, more than once."""
     kill = ("SIGKILL", lambda _bench, process: process.kill())
-    return [kill, ("SIGTERM", tell(signal.SIGTERM)), kill, ("SIGKILL to mpirun", kill_launcher), kill,
-            ("SIGINT", tell(signal.SIGINT)), kill, ("SIGKILL to the group", whole_session), kill,
-            ("SIGHUP", tell(signal.SIGHUP)), kill, ("SIGKILL to one trainer", kill_trainer), kill]
+    return [kill, ("SIGTERM", tell(signal.SIGTERM)), ("SIGKILL to mpirun", kill_launcher), kill,
+            ("SIGINT", tell(signal.SIGINT)), ("SIGKILL to the group", whole_session), kill,
+            ("SIGHUP", tell(signal.SIGHUP)), ("SIGKILL to one trainer", kill_trainer)]
 
 
 def tell(number):

@@ -163,7 +163,7 @@ def check_places(check, bench):
     bench.write("named.toml", 'name = "my name"\n[options]\nepochs = 1\n[axes]\nfactors = [2]\n')
     inner = bench.folder / "a folder" / "below"
     inner.mkdir(parents=True)
-    run = bench.run("../../named.toml", cwd=inner)
+    run = bench.run("../../named.toml", cwd=inner, python=())
     check.equal("from another folder", run.code, OK)
     check.equal("runs/NAME is below it", sorted(os.listdir(inner / "runs" / "my name")),
                 [".lock", "compare.csv", "compare.html", "compare.json", *(["compare.png"] if drew(run) else []),

@@ -61,11 +61,14 @@ class Workbench:
     def environment(self, **variables):
         """Of somebody who has the ratings named in COLLAB_PS_DATA; None takes a variable away."""
         wanted = {**launch.environment(), "COLLAB_PS_PROGRAM": str(places.program()),
-                  "COLLAB_PS_DATA": str(self.folder / "data"), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+                  "COLLAB_PS_DATA": str(self.folder / "data"), **variables}
         return {name: value for name, value in wanted.items() if value is not None}
 
-    def start(self, *arguments, cwd=None, variables=None, python=(), user=None):
-        """The script as a running process, leader of a group of its own."""
+    def start(self, *arguments, cwd=None, variables=None, python=("-S",), user=None):
+        """The script as a running process, leader of a group of its own.
+
+        Without the packages of the site unless python says otherwise: with matplotlib each start would also draw.
+        """
         script, variables = SCRIPT, variables or {}
         if user is not None:
             script = [places.for_everybody(TOOLS), *SCRIPT[1:]]
