@@ -129,6 +129,7 @@ struct cps_options {
     uint32_t blocks; /* 0: a function of the counts */
     uint32_t recipe; /* of cps_recipe_names */
     uint32_t epochs;
+    uint32_t early_stop; /* epochs; 0: never */
     double lr_max;
     double wd, wd_bias;  /* NaN: by the density of the ratings; same as wd */
     uint32_t batch_size; /* 0: by the number of training ratings */

@@ -119,6 +119,10 @@ const struct cps_option cps_option_table[] = {
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .low = 1, .high = 1000000,
      .help = "Passes over the training ratings. Losses are mean squared errors (MSE)"},
+    {"early-stop", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
+     FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = 1000000,
+     .help = "End after N epochs in a row whose valid_loss is not below the lowest before; the schedule stays "
+             "that of all --epochs, and model-best.safetensors has the best one"},
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
      .fallback = "5e-3", .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
     {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),

@@ -45,6 +45,14 @@ const struct cps_epoch_record *cps_history_best(const struct cps_history *self)
     return best;
 }
 
+uint32_t cps_history_idle_epochs(const struct cps_history *self)
+{
+    const struct cps_epoch_record *best = cps_history_best(self);
+    if (!best || !best->has_valid)
+        return 0;
+    return self->epochs[self->count - 1].epoch - best->epoch;
+}
+
 /* The C library may print a NaN with or without a sign. */
 static enum cps_status add_loss(struct cps_text *text, double loss)
 {

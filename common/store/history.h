@@ -61,6 +61,9 @@ enum cps_status cps_history_add(struct cps_history *self, const struct cps_epoch
  * where nothing was validated; NULL when there is no epoch. */
 const struct cps_epoch_record *cps_history_best(const struct cps_history *self);
 
+/* Epochs since the best one, none of which had a lower valid_loss; 0 where nothing was validated. */
+uint32_t cps_history_idle_epochs(const struct cps_history *self);
+
 /* Adds the text of history.csv to *out. */
 enum cps_status cps_history_text(const struct cps_history *self, struct cps_text *out);
 

@@ -249,6 +249,19 @@ static json_t *model_value(const struct cps_run_record *record)
     return object;
 }
 
+/* Why the run ended before its last epoch; null where it did not. */
+static json_t *early_stop_value(const struct cps_run_record *record)
+{
+    if (record->result.patience == 0)
+        return NULL;
+    json_t *object = json_object();
+    put(object, "patience", count_value(record->result.patience));
+    put(object, "after_epoch", count_value(record->result.epochs - 1));
+    put(object, "best_epoch", count_value(record->result.best_epoch));
+    put(object, "planned_epochs", count_value(record->result.planned_epochs));
+    return object;
+}
+
 static json_t *result_value(const struct cps_run_record *record)
 {
     bool any = record->result.epochs > 0;
@@ -259,6 +272,7 @@ static json_t *result_value(const struct cps_run_record *record)
     put(object, "valid_loss", any ? real_value(record->result.valid_loss) : NULL);
     put(object, "best_epoch", any ? count_value(record->result.best_epoch) : NULL);
     put(object, "best_valid_loss", any ? real_value(record->result.best_valid_loss) : NULL);
+    put(object, "early_stop", early_stop_value(record));
     put(object, "diverged_step", record->result.diverged ? count_value(record->result.diverged_step) : NULL);
     put(object, "model_epoch", record->result.model_sha256 ? count_value(record->result.model_epoch) : NULL);
     put(object, "model_sha256", text_value(record->result.model_sha256));

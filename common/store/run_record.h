@@ -145,6 +145,8 @@ struct cps_run_record {
 
     struct {
         uint32_t epochs, best_epoch; /* done; best_epoch is written when epochs > 0 */
+        uint32_t patience;           /* of --early-stop, which ended the run before its last epoch; else 0 */
+        uint32_t planned_epochs;
         uint64_t steps;
         bool diverged;
         uint64_t diverged_step;        /* the first whose loss is not finite, or whose update is not */

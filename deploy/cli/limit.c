@@ -42,6 +42,12 @@ static enum cps_status on_epoch_rows(void *context, uint32_t first_key, uint32_t
     return self->next.on_epoch_rows(self->next.context, first_key, count, rows);
 }
 
+static bool ends_early(void *context)
+{
+    const struct cps_limit *self = context;
+    return self->next.ends_early(self->next.context);
+}
+
 static enum cps_status on_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     const struct cps_limit *self = context;
@@ -70,6 +76,7 @@ struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_
                                  .on_diverged = on_diverged,
                                  .wants_epoch = wants_epoch,
                                  .on_epoch_rows = on_epoch_rows,
+                                 .ends_early = ends_early,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};

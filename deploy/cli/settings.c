@@ -150,5 +150,9 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
     if (options->solver == CPS_SOLVER_BLOCK)
         CPS_TRY(set_blocks(options, out));
     set_saves(options, out);
+    if (options->early_stop && dataset->valid_count == 0) {
+        cps_fail(CPS_ERR_USAGE, "'--early-stop' needs ratings to validate on, and there are none");
+        return cps_hint(CPS_ERR_USAGE, "'--valid-pct 0.2', or '--valid FILE', sets some apart");
+    }
     return start ? cps_initial_file_check(start, out) : CPS_OK;
 }

@@ -57,7 +57,7 @@ enum cps_status cps_coordinator_create(const struct cps_plan *plan, const uint8_
     CPS_TRY(cps_plan_check(plan));
     CPS_TRY(cps_alloc("the coordinator", 1, sizeof *self, &self));
     self->plan = *plan;
-    self->plan.reads_epochs = observer->wants_epoch != NULL;
+    self->plan.reads_epochs = observer->wants_epoch || observer->ends_early;
     self->observer = *observer;
     memcpy(self->fingerprint, fingerprint, CPS_SHA256_BYTES);
     enum cps_status status = cps_nodes_init(&self->nodes, &self->plan, peer_timeout_ns);
@@ -213,6 +213,33 @@ static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbo
     return cps_model_reader_begin(&self->reader, step, outbox);
 }
 
+/* Lets the servers go on from the end of the epoch that is over. */
+static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
+{
+    struct cps_message *pass;
+    for (uint32_t node = 1; self->plan.reads_epochs && node <= self->plan.servers; node++) {
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PASS, node, 0, &pass));
+        pass->pass.step = cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
+    }
+    return CPS_OK;
+}
+
+/* Makes the epoch that is over the last if the observer says so. The servers wait at its end. */
+static void end_early_if_wanted(struct cps_coordinator *self)
+{
+    const struct cps_observer *observer = &self->observer;
+    if (self->curve.epoch > 0 && !cps_curve_is_complete(&self->curve) && observer->ends_early &&
+        observer->ends_early(observer->context))
+        cps_curve_end_early(&self->curve);
+}
+
+/* Whether the run goes on from the end of an epoch that was validated, where the servers wait as well. */
+static bool begins_after_epoch(const struct cps_coordinator *self)
+{
+    uint64_t first_step = self->plan.first_step;
+    return first_step > 0 && first_step == cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
+}
+
 static enum cps_status begin_training(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t before[CPS_PHASES];
@@ -221,7 +248,10 @@ static enum cps_status begin_training(struct cps_coordinator *self, struct cps_o
     self->begun = true;
     CPS_TRY(grant_ahead(self, outbox));
     /* A run that was saved as complete as can be has but its model to write. */
-    return cps_curve_is_complete(&self->curve) ? read_model(self, outbox) : CPS_OK;
+    end_early_if_wanted(self);
+    if (cps_curve_is_complete(&self->curve))
+        return read_model(self, outbox);
+    return begins_after_epoch(self) ? pass_epoch(self, outbox) : CPS_OK;
 }
 
 static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox *outbox)
@@ -235,21 +265,10 @@ static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox 
     return CPS_OK;
 }
 
-/* Lets the servers go on from the end of the epoch that is over. */
-static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
-{
-    struct cps_message *pass;
-    for (uint32_t node = 1; self->plan.reads_epochs && node <= self->plan.servers; node++) {
-        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_PASS, node, 0, &pass));
-        pass->pass.step = cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
-    }
-    return CPS_OK;
-}
-
 /* An epoch is over that is not the last. */
 static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
-    if (!self->plan.reads_epochs || !self->observer.wants_epoch(self->observer.context))
+    if (!self->observer.wants_epoch || !self->observer.wants_epoch(self->observer.context))
         return pass_epoch(self, outbox);
     self->reads_epoch = true;
     return read_model(self, outbox);
@@ -378,6 +397,7 @@ static enum cps_status advance(struct cps_coordinator *self, struct cps_outbox *
     CPS_TRY(finish_steps(self, outbox));
     while (cps_curve_epoch_is_complete(&self->curve)) {
         CPS_TRY(finish_epoch(self, outbox));
+        end_early_if_wanted(self);
         CPS_TRY(finish_steps(self, outbox));
         if (!cps_curve_is_complete(&self->curve)) {
             CPS_TRY(leave_epoch(self, outbox));
@@ -413,7 +433,7 @@ static enum cps_status on_server_report(struct cps_coordinator *self, const stru
          (report->diverged != CPS_DIVERGED_UPDATE || report->diverged_step >= self->granted)))
         return stray(message);
     cps_curve_add_server(&self->curve, report);
-    if (!report->diverged)
+    if (!report->diverged || cps_curve_is_complete(&self->curve))
         return CPS_OK;
     CPS_TRY(cps_divergence_add(&self->divergence, report));
     return end_if_diverged(self);

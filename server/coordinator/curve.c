@@ -19,7 +19,7 @@ struct cps_epoch_sum {
 
 enum cps_status cps_curve_init(struct cps_curve *self, const struct cps_plan *plan)
 {
-    *self = (struct cps_curve){.plan = plan};
+    *self = (struct cps_curve){.plan = plan, .epochs = plan->epochs};
     return cps_alloc("epoch losses", plan->epochs, sizeof *self->epoch_sum, &self->epoch_sum);
 }
 
@@ -102,7 +102,7 @@ bool cps_curve_take_step(struct cps_curve *self, struct cps_step_result *out)
 {
     cps_int128 sum;
     uint64_t ratings;
-    if (self->finished >= epoch_end(self) ||
+    if (cps_curve_is_complete(self) || self->finished >= epoch_end(self) ||
         !cps_losses_take(&self->losses, self->plan->workers, &out->step, &sum, &ratings))
         return false;
     if (self->plan->solver == CPS_SOLVER_BATCH)

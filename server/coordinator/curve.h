@@ -17,6 +17,7 @@ struct cps_curve {
     struct cps_losses losses;
     uint64_t finished;     /* steps */
     uint32_t epoch;        /* the one under way */
+    uint32_t epochs;       /* of the run: those of the plan, or fewer where it ends early */
     double average;        /* of step losses, not debiased (batch solver) */
     cps_int128 epoch_loss; /* over the epoch under way (block solver) */
     uint64_t epoch_ratings;
@@ -49,7 +50,14 @@ void cps_curve_take_epoch(struct cps_curve *self, uint64_t own_save_ns, struct c
 
 static inline bool cps_curve_is_complete(const struct cps_curve *self)
 {
-    return self->epoch == self->plan->epochs;
+    return self->epoch == self->epochs;
+}
+
+/* Makes the epoch that was taken last the last one: what is reported of steps behind it is no part of the run.
+ */
+static inline void cps_curve_end_early(struct cps_curve *self)
+{
+    self->epochs = self->epoch;
 }
 
 /* How many workers have reported the loss of step; for the step after the last one, the validation of the

@@ -53,6 +53,9 @@ struct cps_observer {
      * copied at once, before training goes on. Not asked after the last epoch. NULL: never. */
     bool (*wants_epoch)(void *context);
     enum cps_status (*on_epoch_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
+    /* Whether the run ends with the epoch just told, though its plan has more. Asked after every epoch but the
+     * last, and where a run goes on from the end of an epoch. NULL: it never does. */
+    bool (*ends_early)(void *context);
     /* The trained rows of keys first_key .. first_key + count - 1, rows[count][width]. */
     enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
     /* All of the model was handed over: the run is complete. */

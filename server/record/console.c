@@ -362,6 +362,14 @@ static void print_epochs(FILE *out, const struct cps_console_epoch *best, const 
         print_epoch(out, "last epoch", last);
 }
 
+static void print_early_stop(FILE *out, const struct cps_console_summary *summary)
+{
+    if (summary->patience)
+        fprintf(out, "early stop    after %u of %u epochs: valid_loss was not below that of epoch %u for %u\n",
+                (unsigned)summary->last.number + 1, (unsigned)summary->planned_epochs,
+                (unsigned)summary->best.number, (unsigned)summary->patience);
+}
+
 void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary)
 {
     FILE *out = self->setup.out;
@@ -369,6 +377,7 @@ void cps_console_summary(struct cps_console *self, const struct cps_console_summ
     fprintf(out, "%s\n", row_start(self));
     if (summary->has_epochs)
         print_epochs(out, &summary->best, &summary->last);
+    print_early_stop(out, summary);
     print_baselines(out, summary);
     if (summary->model_path)
         fprintf(out, "model         %s\n", summary->model_path);

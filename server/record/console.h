@@ -82,6 +82,8 @@ struct cps_console_epoch {
 struct cps_console_summary {
     bool has_epochs;                     /* else the next two say nothing */
     struct cps_console_epoch best, last; /* the last is the one that the model is of */
+    uint32_t patience;                   /* of --early-stop, if that ended the run; else 0 */
+    uint32_t planned_epochs;
     bool has_baselines;
     double mean_loss, biases_loss;      /* as in the banner */
     const char *model_path, *best_path; /* NULL where there is none, likewise: */

@@ -226,6 +226,18 @@ static bool wants_epoch(void *context)
     return true;
 }
 
+/* Follows from the history alone, which a checkpoint has: a cut changes nothing. */
+static bool ends_early(void *context)
+{
+    struct cps_recorder *self = context;
+    uint32_t patience = self->setup.options->early_stop;
+    if (patience == 0 || cps_history_idle_epochs(&self->history) < patience)
+        return false;
+    self->info.record.result.patience = patience;
+    self->info.record.result.planned_epochs = self->setup.plan->epochs;
+    return true;
+}
+
 static enum cps_status on_epoch_rows(void *context, uint32_t first_key, uint32_t count, const float *rows)
 {
     struct cps_recorder *self = context;
@@ -274,6 +286,7 @@ struct cps_observer cps_recorder_observer(struct cps_recorder *self)
                                  .on_diverged = on_diverged,
                                  .wants_epoch = wants_epoch,
                                  .on_epoch_rows = on_epoch_rows,
+                                 .ends_early = ends_early,
                                  .on_rows = on_rows,
                                  .on_complete = on_complete,
                                  .poll = poll};

@@ -120,6 +120,8 @@ enum cps_status cps_show_summary(struct cps_console *console, const struct cps_r
     if (best) {
         summary.best = row_of(best);
         summary.last = row_of(&history->epochs[history->count - 1]);
+        summary.patience = info->record.result.patience;
+        summary.planned_epochs = info->record.result.planned_epochs;
     }
     if (info->setup->kept && files->has_best)
         summary.best_path = files->best_path;

@@ -204,7 +204,7 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
     cps_blocks_init(&self->blocks, plan);
     self->rule = cps_block_rule_of(plan);
     CPS_TRY(fill_parts(self, outbox->pool));
-    self->passed = (plan->first_step - plan->validates_first) / plan->blocks * plan->blocks;
+    self->passed = plan->first_step ? (plan->first_step - 1) / plan->blocks * plan->blocks : 0;
     self->planned = true;
     return restore_more(self, outbox);
 }

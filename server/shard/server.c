@@ -128,7 +128,6 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
     CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
     self->planned = true;
     self->step = plan->first_step;
-    self->passed = plan->validates_first ? 0 : plan->first_step;
     return restore_more(self, outbox);
 }
 

@@ -20,7 +20,7 @@ struct told {
     struct cps_epoch_result epoch[EPOCHS];
     float row[KEYS * WIDTH];
     enum cps_status answer; /* what on_step returns */
-    bool wants_epochs;
+    bool wants_epochs, ends;
     bool busy; /* what poll says */
 };
 
@@ -86,6 +86,12 @@ static enum cps_status poll(void *context, bool *busy)
     return CPS_OK;
 }
 
+static bool ends_early(void *context)
+{
+    const struct told *told = context;
+    return told->ends;
+}
+
 static const uint8_t fingerprint[CPS_SHA256_BYTES] = {1, 2, 3};
 
 static void rig_init_observed(struct rig *self, uint64_t timeout_ns, bool (*wants_epoch)(void *))
@@ -102,6 +108,7 @@ static void rig_init_observed(struct rig *self, uint64_t timeout_ns, bool (*want
                                     .on_epoch = on_epoch,
                                     .on_diverged = on_diverged,
                                     .wants_epoch = wants_epoch,
+                                    .ends_early = wants_epoch ? ends_early : NULL,
                                     .on_epoch_rows = on_rows,
                                     .on_rows = on_rows,
                                     .on_complete = on_complete,
@@ -576,6 +583,35 @@ static void an_epoch_is_read_before_it_is_passed(void **state)
     rig_release(&rig);
 }
 
+/* Workers are a step further by then: its loss is no part of the run, whenever it comes, and neither is that it
+ * diverged. */
+static void a_run_ends_early(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct cps_awaited awaited;
+    rig_begin_observed(&rig, wants_epoch);
+    rig.told.ends = true;
+    for (uint32_t worker = 0; worker < WORKERS; worker++) {
+        check_ok(say(&rig, report_of(&rig, worker, 0, STEPS, 0)));
+        struct cps_message next = report_of(&rig, worker, STEPS, 1, -1);
+        next.report.diverged = worker == 0 ? CPS_DIVERGED_UPDATE : CPS_DIVERGED_NOT;
+        next.report.diverged_step = STEPS;
+        check_ok(say(&rig, next));
+    }
+    check_int(rig.told.steps, STEPS, "steps");
+    check_int(rig.told.epochs, 1, "epochs");
+    rig_read(&rig);
+    assert_true(rig.role.ops->awaits(rig.role.self, &awaited));
+    assert_string_equal(awaited.what, "rows of the model");
+    check_ok(say(&rig, rig.last_answer));
+    check_int(rig.told.completes, 1, "completes");
+    check_int(rig.told.divergences, 0, "divergences");
+    check_int(count_sent(&rig, CPS_MESSAGE_PASS), 0, "passes");
+    check_int(count_sent(&rig, CPS_MESSAGE_STOP), NODES - 1, "stops");
+    rig_release(&rig);
+}
+
 /* The model of the epoch that is over is still taken; then the run ends. */
 static void an_interrupt_waits_for_the_epochs_model(void **state)
 {
@@ -859,6 +895,7 @@ int main(void)
         cmocka_unit_test(the_end_reads_the_model_and_stops_all),
         cmocka_unit_test(the_disk_is_waited_for),
         cmocka_unit_test(an_epoch_is_read_before_it_is_passed),
+        cmocka_unit_test(a_run_ends_early),
         cmocka_unit_test(an_interrupt_waits_for_the_epochs_model),
         cmocka_unit_test(wrong_answers_are_refused),
         cmocka_unit_test(the_silent_are_missed),

@@ -52,6 +52,23 @@ static void fill(struct cps_history *history)
         assert_int_equal(cps_history_add(history, &epochs[i]), CPS_OK);
 }
 
+/* Of what fill has, epoch by epoch; the one without a validation counts as one that was not better. */
+static void history_counts_epochs_since_the_best(void **state)
+{
+    (void)state;
+    static const uint32_t idle[] = {0, 0, 1, 2};
+    struct cps_history history = {0}, part;
+    assert_int_equal(cps_history_idle_epochs(&history), 0);
+    fill(&history);
+    for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {
+        part = (struct cps_history){.epochs = history.epochs, .count = i + 1};
+        assert_int_equal(cps_history_idle_epochs(&part), idle[i]);
+    }
+    part = (struct cps_history){.epochs = history.epochs + 2, .count = 1};
+    assert_int_equal(cps_history_idle_epochs(&part), 0);
+    cps_history_release(&history);
+}
+
 static void history_is_text(void **state)
 {
     (void)state;
@@ -324,6 +341,7 @@ static void same_record_gives_same_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        each(history_counts_epochs_since_the_best),
         each(history_is_text),
         each(history_hash_is_that_of_three_columns),
         each(history_knows_its_best_epoch),

@@ -40,6 +40,15 @@ def beside(group, metric):
     return {"label": partner.label, "seeds": len(partner.curves), "difference": gap, "outside": outside}
 
 
+def early_stop(group):
+    """How many runs --early-stop ended, and after how many epochs; None where it ended none."""
+    ends = [run.early_stop for run in group.runs if run.early_stop]
+    if not ends:
+        return None
+    epochs = [end["after_epoch"] + 1 for end in ends]
+    return {"runs": len(ends), "least": min(epochs), "most": max(epochs), "planned": ends[0]["planned_epochs"]}
+
+
 def describe_group(group, baseline, metric, differing):
     known = group is not baseline and not group.reference
     return {
@@ -55,7 +64,7 @@ def describe_group(group, baseline, metric, differing):
         "seconds": moments([run.seconds for run in group.runs if run.seconds is not None]),
         "difference": group.difference(baseline, metric) if known else None,
         "baselines": None if group.reference else baselines.describe(group, metric),
-        "beside": beside(group, metric),
+        "early_stop": early_stop(group), "beside": beside(group, metric),
     }
 
 

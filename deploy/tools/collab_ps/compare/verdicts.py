@@ -107,8 +107,20 @@ def reference_verdict(report):
     return lines
 
 
+def early_ends(report):
+    """A line for the groups whose runs ended before their last epoch."""
+    told = []
+    for group in report["groups"]:
+        ends = group["early_stop"]
+        if ends:
+            span = "-".join(str(epochs) for epochs in sorted({ends["least"], ends["most"]}))
+            several = f", {ends['runs']} of {group['runs']} runs" if ends["runs"] < group["runs"] else ""
+            told.append(f"{group['label']} (after {span} of {ends['planned']} epochs{several})")
+    return ["ended early by --early-stop: " + ", ".join(told)] if told else []
+
+
 def add(report):
     """Gives the report its verdicts, and says which group they call lowest."""
     best = find_lowest(report)
     report["lowest"] = best["label"] if best else None
-    report["verdicts"] = lowest_verdict(report) + baselines.verdicts(report) + reference_verdict(report)
+    report["verdicts"] = lowest_verdict(report) + baselines.verdicts(report) + reference_verdict(report) + early_ends(report)

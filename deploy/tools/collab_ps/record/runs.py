@@ -38,6 +38,7 @@ OPTION = {"value": (str, int, float, NOTHING), "source": str}
 INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; early runs lack it
 BUILD = {"revision": (str, NOTHING)}
 TRAINING = {"batch_size": int}
+EARLY_STOP = {"patience": int, "after_epoch": int, "planned_epochs": int}  # of runs that it ended
 BASELINES = {"mean_loss": (int, float, NOTHING), "biases_loss": (int, float, NOTHING)}  # later ones have them
 
 
@@ -52,6 +53,7 @@ class Run:
         self.train_ratings = self.step_count = None
         self.foreign = True
         self.reference, self.origin = False, None  # drawn beside the groups; who ran it
+        self.early_stop = None  # {patience, after_epoch, planned_epochs, …} of a run that ended before its last epoch
         self.baselines = {}  # valid_loss of the 'mean' and of 'biases', where the record has them
         self.fold = self.folds = None  # which part of the ratings it holds out, and of how many
 
@@ -123,6 +125,7 @@ def check_finished(record):
     conform(record.get("inputs", []), INPUTS, "inputs")
     conform(record.get("build", {}), BUILD, "build")
     conform(record.get("training", {"batch_size": 0}), TRAINING, "training")
+    conform(record["result"].get("early_stop") or dict.fromkeys(EARLY_STOP, 0), EARLY_STOP, "result.early_stop")
     conform(record.get("baselines") or dict.fromkeys(BASELINES), BASELINES, "baselines")
     limits = record["model"]["y_range"]
     if limits is not None:
@@ -225,6 +228,7 @@ def read_folder(folder, name):
     run.options, run.defaults = matter(record)
     take_fold(run)
     known = record.get("baselines") or {}
+    run.early_stop = record["result"].get("early_stop")
     run.baselines = {"mean": known.get("mean_loss"), "biases": known.get("biases_loss")}
     run.machine = describe_machine(record)
     run.fingerprint, run.train_ratings = record["data"]["fingerprint"], record["data"]["train"]
