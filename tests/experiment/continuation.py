@@ -151,11 +151,24 @@ def ranks_left_behind(check, bench):
     held = os.open(folder, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     process = bench.start("a.toml", "--out", "a")
+    wait_until(lambda: is_held(bench.folder / "a" / ".lock"), 20)
     time.sleep(1)
     check.equal("a folder that a rank still holds: it waits", process.poll(), None)
     os.close(held)
     run = launch.finish(process, 60)
     check.that(run.code == OK and "'a' is in use" in run.stderr, "and goes on when it is free", run.stderr[-300:])
+
+
+def is_held(path):
+    """Whether some process has locked the file."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
 
 
 def from_the_keyboard(check, bench):
