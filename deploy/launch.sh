@@ -18,8 +18,10 @@
 
 launch_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Whether arguments of mpirun name other hosts.
+# Whether the job is on this host: neither arguments of mpirun nor a scheduler name others.
 launch_is_local() {
+    [ "${SLURM_JOB_NUM_NODES:-1}" -le 1 ] && [ -z "${PE_HOSTFILE:-}${PBS_NODEFILE:-}${LSB_HOSTS:-}" ] &&
+        [ -z "${OMPI_MCA_orte_default_hostfile:-}" ] || return 1
     [[ ! " $* " =~ \ (-H|-host|--host|-hostfile|--hostfile|-machinefile|--machinefile|--default-hostfile)[=\ ] ]]
 }
 

@@ -3,6 +3,7 @@
  * that every one of them stands, while all ranks can still agree by MPI on what is wrong.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,20 @@ static bool over_tcp(const struct cps_cluster *self, const struct cps_cluster_ne
     return network->tcp || !self->one_host;
 }
 
+/* The error of a rank is told by another, and so names the host. */
+static enum cps_status find_interface(struct cps_cluster *self, const char *interface,
+                                      char address[CPS_ADDRESS_BYTES])
+{
+    enum cps_status status = cps_interface_address(interface, false, address);
+    if (status == CPS_OK)
+        snprintf(self->network, sizeof self->network, "%s", interface);
+    if (status != CPS_ERR_USAGE)
+        return status;
+    cps_fail(status, "no interface of '%s' is, or has an address in, '%s'", self->hosts[self->rank], interface);
+    return cps_hint(status, "'ip -brief address' lists them; --interface takes a name, or a network such as "
+                            "10.1.0.0/16; 'collab-ps doctor' looks at every host");
+}
+
 /* Where to listen: all ranks tell each other their networks, so that each finds the same one. */
 static enum cps_status choose_address(struct cps_cluster *self, const struct cps_cluster_network *network,
                                       char address[CPS_ADDRESS_BYTES])
@@ -43,9 +58,11 @@ static enum cps_status choose_address(struct cps_cluster *self, const struct cps
     status = cps_cluster_agree(self, status);
     if (status == CPS_OK)
         status = cps_cluster_gather(self, &own, sizeof own, all);
-    if (status == CPS_OK &&
-        !cps_networks_choose(all, self->host_of, self->ranks, self->rank, address, self->network))
-        status = cps_interface_address(network->interface, self->one_host, address);
+    if (status == CPS_OK && network->interface)
+        status = find_interface(self, network->interface, address);
+    else if (status == CPS_OK &&
+             !cps_networks_choose(all, self->host_of, self->ranks, self->rank, address, self->network))
+        status = cps_interface_address(NULL, self->one_host, address);
     free(all);
     return status;
 }

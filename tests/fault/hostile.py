@@ -11,7 +11,6 @@ import argparse
 import random
 import re
 import socket
-import struct
 import sys
 import tempfile
 import threading
@@ -20,56 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
+import records  # noqa: E402
+from strangers import ATTACKS  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 RANKS = 4
 MOST_GROWTH_MIB = 200
 JOB = ["--transport", "tcp", "--factors", 8, "--batch-size", 64, "--progress", "none"]
-
-
-def greeting(mechanism):
-    """The first 64 bytes of a ZMTP 3 connection."""
-    return b"\xff" + bytes(8) + b"\x7f\x03\x00" + mechanism.ljust(20, b"\0") + bytes(32)
-
-
-def command(name, body):
-    """A short command frame."""
-    text = bytes([len(name)]) + name + body
-    return bytes([4, len(text)]) + text
-
-
-def noise(draw):
-    return draw.randbytes(draw.randrange(1, 5000))
-
-
-def half_a_greeting(draw):
-    return greeting(b"PLAIN")[:draw.randrange(64)]
-
-
-def noise_after_greeting(draw):
-    return greeting(draw.choice([b"NULL", b"PLAIN", b"CURVE"])) + noise(draw)
-
-
-def wrong_password(draw):
-    secret = draw.randbytes(draw.choice([0, 21, 42, 200]))
-    return greeting(b"PLAIN") + command(b"HELLO", b"\x04rank" + bytes([len(secret)]) + secret) + noise(draw)
-
-
-def no_mechanism(draw):
-    """Says READY as rank 1 of any run would that needs no password, then a message."""
-    name = b"c\x01\0\0\0" + draw.randbytes(16)
-    ready = b"\x0bSocket-Type" + struct.pack(">I", 6) + b"ROUTER" + b"\x08Identity" + struct.pack(">I", 21) + name
-    return greeting(b"NULL") + command(b"READY", ready) + b"\x01\x04abcd\x00\x04efgh"
-
-
-def endless_frame(draw):
-    """A frame, or a command, of up to 2^63 bytes, of which a little comes."""
-    flags = draw.choice([2, 3, 6])
-    size = draw.choice([300 << 20, 1 << 31, 1 << 40, 1 << 63])
-    return greeting(b"PLAIN") + bytes([flags]) + struct.pack(">Q", size) + noise(draw)
-
-
-ATTACKS = [noise, half_a_greeting, noise_after_greeting, wrong_password, no_mechanism, endless_frame]
 
 
 def attack(base, until, seed, count):
@@ -127,6 +83,9 @@ def main():
         check.that(run.code == 0 and hashes(run) == hashes(want), "attacked: the hashes of an undisturbed run",
                    f"{count[0]} connections")
         check.at_most("attacked: MiB of memory of any rank", max(most.values(), default=0), MOST_GROWTH_MIB)
+        strangers = records.read_record(out / "run")["cluster"]["strangers"] if run.code == 0 else {}
+        check.that(strangers.get("connections", 0) > 0 and strangers.get("messages") == 0, "attacked: run.json tells of strangers",
+                   strangers)
         for line in run.errors():
             print(line)
     check.finish()

@@ -1,14 +1,16 @@
 """Three hosts on a network of their own: the same bits, whatever the links do, and nothing to be read or left behind.
 
-    hosts.py [--full]
+    hosts.py [--full | --table]
 
-Eight ranks over three hosts of bed.py train to the hash of one process: over a plain link, with delay, loss and a low rate,
-and while a host is cut off for less than --peer-timeout. What crosses the network holds no run id and no row in the clear
-unless --encrypt off is said. A host that stays cut off is named, and the run's record tells of it. --full tries all links
-at two batch sizes and prints a table of epoch times.
+Eight ranks over three hosts of bed.py train to the hash of one process: over links with delay and loss, beside strangers
+that send noise, replay a captured session and come by the hundred, and while a host is cut off for less than
+--peer-timeout. What crosses the network holds no run id and no row in the clear. A host that stays cut off is named, the
+exit code is 4, and nothing is left. --full tries networks of all kinds and more strangers, --table prints epoch times.
 """
 
-import json
+import re
+import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,127 +24,240 @@ import records  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 RANKS = 8
-LINKS = {"plain": {}, "1 ms": {"delay_ms": 1}, "1 ms, 1 % loss": {"delay_ms": 1, "loss": 0.01},
-         "100 Mbit/s": {"rate_mbit": 100}}
-MORE = {"10 ms": {"delay_ms": 10}, "10 ms, 1 % loss": {"delay_ms": 10, "loss": 0.01}, "0.1 ms": {"delay_ms": 0.1},
-        "1 ms, 1 ms jitter": {"delay_ms": 1, "jitter_ms": 1}}
+PORT = 23000
+STRANGERS = Path(__file__).resolve().parents[1] / "tools" / "strangers.py"
 
 
 def training(data, batch, epochs):
     return ["--data", data, "--epochs", str(epochs), "--batch-size", str(batch), "--factors", "16", "--progress", "none"]
 
 
-def one_process(folder, data, batch, epochs):
-    run = launch.launch([*training(data, batch, epochs), "--out", folder], None, 120)
-    assert run.code == 0, run.stderr
-    return records.model_hash(folder)
+def one_process(data, batch, epochs):
+    """The hash that all others are to have."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run = launch.launch([*training(data, batch, epochs), "--out", Path(scratch) / "one"], None, 120)
+        assert run.code == 0, run.stderr
+        return records.model_hash(Path(scratch) / "one")
 
 
-def check_link(check, name, shape, data, batch, want):
-    with Bed(3, **shape) as bed:
-        run = bed.mpirun([*training(data, batch, 1), "--out", bed.private / "run"], RANKS, 300)
-        folder = bed.files_of(0) / "run"
-        same = run.code == 0 and records.model_hash(folder) == want
-        seconds = records.read_record(folder)["timings_s"]["train"] if same else float("nan")
-        check.that(same, f"{name}, batch {batch}: the hash of one process", f"{seconds:.2f} s" if same else run.stderr[-500:])
-        check.equal(f"{name}: left on the hosts", bed.left(), {})
-    return seconds
+def wait_for_epoch(bed, process, name="run"):
+    """Until the first epoch is in the record."""
+    history = bed.files_of(0) / name / "history.csv"
+    for _ in range(600):
+        if process.poll() is not None or (history.exists() and len(history.read_text().splitlines()) > 1):
+            return
+        time.sleep(0.05)
 
 
-def in_the_clear(capture, folder):
+def same_hash(run, folder, want):
+    return run.code == 0 and records.model_hash(folder) == want
+
+
+# ---- what crosses the network ----
+
+def in_the_clear(raw, folder):
     """What of a run can be read in a capture: names of what was found."""
-    raw = capture.read_bytes()
     run_id = bytes.fromhex(records.read_record(folder)["run_id"])
     model = (folder / "model.safetensors").read_bytes()
     data = model[8 + int.from_bytes(model[:8], "little"):]
     rows = sum(data[at:at + 16] in raw for at in range(0, 64 * 200, 64))
-    return (["run id"] if run_id in raw or run_id[::-1] in raw else []) + (["rows"] if rows else []), len(raw)
+    return (["run id"] if run_id in raw or run_id[::-1] in raw else []) + (["rows"] if rows else [])
 
 
-def check_capture(check, data, want):
-    for arguments, expected in (([], []), (["--encrypt", "off"], ["run id", "rows"])):
-        with tempfile.TemporaryDirectory() as scratch:
-            capture = Path(scratch) / "capture"
-            with Bed(3, capture=capture) as bed:
-                run = bed.mpirun([*training(data, 1024, 1), *arguments, "--out", bed.private / "run"], RANKS)
-                folder = Path(scratch) / "run"
-                (bed.files_of(0) / "run").rename(folder)
-            found, size = in_the_clear(capture, folder)
-            words = " ".join(arguments) or "by default"
-            if arguments:
-                check.that("rows" in found, f"{words}: a capture of {size:,} bytes shows rows, so the search can find them")
-                check.that("can read" in run.stderr, f"{words}: is warned of")
-            else:
-                check.equal(f"{words}: in the clear in a capture of {size:,} bytes", found, expected)
-            check.that(records.model_hash(folder) == want, f"{words}: the hash of one process")
+def segments(raw, port):
+    """{source port: {sequence number: payload}} of what was sent to a TCP port, from frames back to back."""
+    found, at = {}, 0
+    while at + 54 <= len(raw):
+        kind = raw[at + 12:at + 14]
+        if kind != b"\x08\x00":
+            at += 14 + (28 if kind == b"\x08\x06" else 40 + struct.unpack(">H", raw[at + 18:at + 20])[0])
+            continue
+        size = struct.unpack(">H", raw[at + 16:at + 18])[0]
+        tcp = at + 14 + 4 * (raw[at + 14] & 15)
+        source, target, sequence = struct.unpack(">HHI", raw[tcp:tcp + 8])
+        payload = raw[tcp + 4 * (raw[tcp + 12] >> 4):at + 14 + size]
+        if raw[at + 23] == 6 and target == port and payload:
+            found.setdefault(source, {})[sequence] = payload
+        at += 14 + size
+    return found
 
 
-def check_short_cut(check, data):
+def session(raw, port):
+    """What the first caller of a port said, in order."""
+    parts = next(iter(segments(raw, port).values()), {})
+    said, due = b"", min(parts, default=0)
+    while due in parts:
+        said += parts[due]
+        due += len(parts.pop(due))
+    return said
+
+
+def attack(bed, folder, raw, fuzz, half_open):
+    """Strangers on the third host call the first rank; what they print."""
+    captured = folder / "session"
+    captured.write_bytes(session(raw, PORT))
+    done = subprocess.run([*bed.hosts[2].enter(), sys.executable, STRANGERS, bed.address(0), str(PORT), "--fuzz", str(fuzz),
+                           "--half-open", str(half_open), "--replay", str(captured)],
+                          capture_output=True, text=True, timeout=300, check=False)
+    return done.stdout.strip() or done.stderr, captured.stat().st_size
+
+
+def check_strangers(check, data, fuzz=1000, half_open=250, epochs=20, loss=0.0):
+    links, batch = {"delay_ms": 3, "loss": loss}, 4096
+    want = one_process(data, batch, epochs)
     with tempfile.TemporaryDirectory() as scratch:
-        want = one_process(Path(scratch) / "one", data, 256, 30)
-    with Bed(3) as bed:
-        process = bed.start([*training(data, 256, 30), "--peer-timeout", "30", "--out", bed.private / "run"], RANKS)
-        wait_for_epoch(bed, process)
-        bed.cut(2)
-        time.sleep(2)
-        bed.mend(2)
-        run = launch.finish(process, 120)
-        same = run.code == 0 and records.model_hash(bed.files_of(0) / "run") == want
-        check.that(same, "a host cut off for 2 s: the hash of one process", run.stderr[-500:] if not same else "")
+        capture, folder = Path(scratch) / "capture", Path(scratch) / "run"
+        with Bed(3, capture=capture, **links) as bed:
+            process = bed.start([*training(data, batch, epochs), "--port", PORT, "--out", bed.private / "run"], RANKS)
+            wait_for_epoch(bed, process)
+            heard, size = attack(bed, Path(scratch), capture.read_bytes(), fuzz, half_open)
+            early = process.poll() is not None
+            run = launch.finish(process, 300)
+            check.that(same_hash(run, bed.files_of(0) / "run", want), f"{links}, among strangers: the hash of one process",
+                       run.stderr[-600:] if run.code else heard)
+            check.that(size > 300 and not early, f"a session of {size:,} bytes was replayed while the run went on")
+            answers = re.search(r"longest answer (\d+)", heard)
+            check.that(bool(answers) and int(answers.group(1)) < 512, "strangers hear greetings alone", heard)
+            check.equal("left on the hosts", bed.left(), {})
+            (bed.files_of(0) / "run").rename(folder)
+        record = records.read_record(folder)
+        strangers, ranks = record["cluster"]["strangers"], record["cluster"]["ranks"]
+        check.that(strangers["connections"] >= half_open and strangers["messages"] == 0, "run.json counts them", strangers)
+        check.that(strangers["crowded_out"] >= half_open - 130, "half-open connections are bounded")
+        check.at_most("MiB of memory of any rank", max(rank["peak_memory_bytes"] for rank in ranks) / 2**20, 100)
+        check.that(record["cluster"]["between_hosts"]["bytes"] > 0 and record["cluster"]["encrypted"] is True,
+                   "run.json tells of what went between hosts", record["cluster"]["between_hosts"])
+        raw = capture.read_bytes()
+        check.equal(f"in the clear in a capture of {len(raw):,} bytes", in_the_clear(raw, folder), [])
 
 
-def wait_for_epoch(bed, process):
-    """Until the first epoch is in the record."""
-    history = bed.files_of(0) / "run" / "history.csv"
-    for _ in range(600):
-        if process.poll() is not None or (history.exists() and len(history.read_text().splitlines()) > 1):
-            return
-        time.sleep(0.1)
+def check_not_encrypted(check, data):
+    """That the search finds what is there to be found."""
+    with tempfile.TemporaryDirectory() as scratch:
+        capture = Path(scratch) / "capture"
+        with Bed(3, capture=capture) as bed:
+            run = bed.mpirun([*training(data, 4096, 1), "--encrypt", "off", "--out", bed.private / "run"], RANKS)
+            (bed.files_of(0) / "run").rename(Path(scratch) / "run")
+        check.that("rows" in in_the_clear(capture.read_bytes(), Path(scratch) / "run"), "--encrypt off: a capture shows rows")
+        check.that("can read" in run.stderr and "not encrypted" in run.stdout + run.stderr, "--encrypt off: is warned of")
 
 
-def check_long_cut(check, data):
-    with Bed(3) as bed:
-        process = bed.start([*training(data, 256, 3000), "--peer-timeout", "3", "--out", bed.private / "run"], RANKS)
-        wait_for_epoch(bed, process)
-        bed.cut(2)
-        record = bed.files_of(0) / "run" / "run.json"
-        for _ in range(300):
-            state = json.loads(record.read_text())["state"]
-            if state != "running":
-                break
-            time.sleep(0.1)
-        check.that("h2" in state and "failed" in state, "a host cut off for good: the record names it", state)
-        run = launch.finish(process, 20)
-        named = [line for line in run.stderr.splitlines() if "error:" in line and "'h2'" in line]
-        check.that(len(named) >= 1, "a host cut off for good: who is left names it", run.stderr[-400:])
+# ---- hosts that are cut off ----
+
+def check_short_cut(check, data, bed):
+    want = one_process(data, 2048, 12)
+    process = bed.start([*training(data, 2048, 12), "--out", bed.private / "short"], RANKS, launch.OURS)
+    wait_for_epoch(bed, process, "short")
+    bed.cut(2)
+    time.sleep(1.5)
+    bed.mend(2)
+    run = launch.finish(process, 120)
+    check.that(same_hash(run, bed.files_of(0) / "short", want), "a host cut off for 1.5 s: the hash of one process", run.stderr[-500:] if run.code else "")
 
 
-def table(check, data):
-    rows = []
+def check_long_cut(check, data, bed, victim=2):
+    name = f"long{victim}"
+    process = bed.start([*training(data, 256, 3000), "--peer-timeout", "2", "--out", bed.private / name], RANKS, launch.OURS)
+    wait_for_epoch(bed, process, name)
+    bed.cut(victim)
+    began = time.monotonic()
+    run = launch.finish(process, 60)
+    took, left = time.monotonic() - began, bed.wait_until_empty(3)
+    check.equal(f"h{victim} cut off for good: exit code", run.code, 4)
+    check.at_most(f"h{victim} cut off for good: seconds until mpirun is gone", took, 17)
+    check.that(left is not None, f"h{victim} cut off for good: nothing is left on any host", bed.left())
+    named = [line for line in run.errors() if re.search(r"'h\d'", line)]
+    check.that(len(named) >= 1 and (victim == 0 or all(f"'h{victim}'" in line for line in named)),
+               f"h{victim} cut off for good: who is left names it", named[:1] or run.stderr[-400:])
+    record = records.read_record(bed.files_of(0) / name)
+    check.that("failed" in record["state"] and record["exit_code"] == 4, f"h{victim} cut off for good: run.json tells of it", record["state"])
+    bed.mend(victim)
+
+
+# ---- networks of other kinds ----
+
+def check_networks(check, data, bed):
+    want = one_process(data, 8192, 1)
+    for i, host in enumerate(bed.hosts):
+        host.call("ip", "link", "add", "docker0", "type", "bridge")
+        host.call("ip", "address", "add", "172.17.0.1/16", "dev", "docker0")
+        host.call("ip", "link", "set", "docker0", "up")
+        host.call("ip", "-6", "address", "add", f"fd77::{i + 1}/64", "dev", "eth0", "nodad")
+
+    def train(name, *more):
+        run = bed.mpirun([*training(data, 8192, 1), *more, "--out", bed.private / name], RANKS)
+        return run, same_hash(run, bed.files_of(0) / name, want)
+
+    run, same = train("docker")
+    check.that(same and "tcp in 10.77.0.0/24" in run.stdout + run.stderr, "a bridge of containers on every host is not taken for a network", run.stderr[-400:])
+    run, same = train("six", "--interface", "fd77::/64")
+    check.that(same and "fd77::/64" in run.stdout + run.stderr, "IPv6", run.stderr[-400:])
+    run, same = train("wrong", "--interface", "172.18.0.0/16")
+    check.that(run.code == 2 and "no interface of 'h0'" in run.stderr, "a network that is not there is named, with the host", run.errors())
+    bed.hosts[0].call("nft", "add table ip wall; add chain ip wall in { type filter hook input priority 0 ; }; "
+                      f"add rule ip wall in ip saddr {bed.address(2)} tcp dport 5000-5010 drop")
+    run, same = train("blocked", "--port", 5000, "--peer-timeout", 4)
+    check.that(run.code == 4 and "on 'h2' cannot reach rank 0 on 'h0' at tcp://10.77.0.1:5000" in run.stderr, "a blocked port: who cannot reach whom, and where", run.errors() or run.stderr[-300:])
+
+
+LINKS = {"plain": {}, "0.1 ms": {"delay_ms": 0.1}, "1 ms": {"delay_ms": 1}, "10 ms": {"delay_ms": 10}, "1 ms, 1 % loss": {"delay_ms": 1, "loss": 0.01},
+         "1 ms, 1 ms jitter": {"delay_ms": 1, "jitter_ms": 1}, "100 Mbit/s": {"rate_mbit": 100}}
+
+
+def check_links(check, data):
     for batch in (64, 16384):
-        with tempfile.TemporaryDirectory() as scratch:
-            want = one_process(Path(scratch) / "one", data, batch, 1)
-        for name, shape in {**LINKS, **MORE}.items():
-            rows.append((name, batch, check_link(check, name, shape, data, batch, want)))
-    print("\nlink                 batch  s/epoch")
-    for name, batch, seconds in rows:
-        print(f"{name:20} {batch:5}  {seconds:7.2f}")
+        want = one_process(data, batch, 1)
+        for name, shape in LINKS.items():
+            if batch == 64 and shape.get("delay_ms", 0) > 1:
+                continue  # minutes
+            with Bed(3, **shape) as bed:
+                run = bed.mpirun([*training(data, batch, 1), "--out", bed.private / "run"], RANKS, 300)
+                check.that(same_hash(run, bed.files_of(0) / "run", want), f"{name}, batch {batch}: the hash of one process", run.stderr[-500:] if run.code else "")
+                check.equal(f"{name}: left on the hosts", bed.left(), {})
+
+
+# ---- speed ----
+
+def epoch_seconds(bed, data, batch, *more):
+    run = bed.mpirun([*training(data, batch, 1), "--overwrite", *more, "--out", bed.private / "run"], RANKS, 170)
+    if run.code != 0:
+        return float("nan")
+    return records.read_record(bed.files_of(0) / "run")["timings_s"]["train"]
+
+
+def table(data):
+    print("seconds an epoch of MovieLens-100k, 8 ranks on 3 hosts, 16 factors")
+    batches = (64, 256, 1024, 4096, 16384)
+    print("round trip, each way   " + "".join(f"{batch:>9}" for batch in batches))
+    for name in ("plain", "0.1 ms", "1 ms", "10 ms"):
+        with Bed(3, **LINKS[name]) as bed:
+            seconds = [epoch_seconds(bed, data, batch) for batch in batches]
+        print(f"{name:22} " + "".join(f"{second:9.2f}" for second in seconds), flush=True)
+    with Bed(3) as bed:
+        for batch in (64, 8192):
+            pairs = [(epoch_seconds(bed, data, batch), epoch_seconds(bed, data, batch, "--encrypt", "off")) for _ in range(3)]
+            print(f"encrypted to not, batch {batch}: {min(p[0] for p in pairs) / min(p[1] for p in pairs):.2f}", flush=True)
 
 
 def main():
     beds.skip_unless_possible("hosts")
     check = Verdict("hosts")
     data = places.movielens_100k()
+    if "--table" in sys.argv:
+        table(data)
+        return
+    check_strangers(check, data)
+    with Bed(3) as bed:
+        check_short_cut(check, data, bed)
+        check_long_cut(check, data, bed)
     if "--full" in sys.argv:
-        table(check, data)
-        check.finish()
-    with tempfile.TemporaryDirectory() as scratch:
-        want = one_process(Path(scratch) / "one", data, 1024, 1)
-    for name, shape in LINKS.items():
-        check_link(check, name, shape, data, 1024, want)
-    check_capture(check, data, want)
-    check_short_cut(check, data)
-    check_long_cut(check, data)
+        check_not_encrypted(check, data)
+        with Bed(3) as bed:
+            check_networks(check, data, bed)
+        with Bed(3) as bed:
+            check_long_cut(check, data, bed, 0)
+        check_strangers(check, data, 100000, 2000, 400)
+        check_links(check, data)
     check.finish()
 
 
