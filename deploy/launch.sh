@@ -10,6 +10,7 @@
 # * SIGINT, SIGTERM and SIGHUP reach the ranks as SIGUSR2, which mpirun forwards: they save what they can and end
 #   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
 # * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (8).
+# * Once one of them has ended badly, mpirun leaves the others CPS_LAST_WORDS_S seconds (3) to say so.
 # * Exit codes are those of the program: a rank that was killed or crashed is 4 (a peer was lost), a job that was told to end and had to be killed 125. The last line says why where no rank could.
 # * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
 # * Nothing listens but on the loopback where the job is on one host. Between hosts Open MPI keeps to the network that
@@ -93,11 +94,13 @@ launch_kill() {
 
 # Waits for mpirun within its deadlines; sets launch_code.
 launch_wait() {
-    local pid=$1 most=0 now ended_at=0 asked_at=0
+    local pid=$1 most=0 now ended_at=0 asked_at=0 told_at=0
     launch_code=
     while kill -0 "$pid" 2>/dev/null; do
-        if [ "$launch_signals" -gt 0 ] && [ "$asked_at" -eq 0 ]; then
-            asked_at=$SECONDS
+        # Told again every second, since ranks that mpirun has yet to start hear nothing.
+        if [ "$launch_signals" -gt 0 ] && [ "$told_at" -ne $((SECONDS + 1)) ]; then
+            told_at=$((SECONDS + 1))
+            [ "$asked_at" -gt 0 ] || asked_at=$told_at
             kill -USR2 "$pid" 2>/dev/null
         fi
         now=$(pgrep -c -P "$pid")
@@ -121,6 +124,11 @@ launch_wait() {
 launch_map() {
     local code=$1 name
     shift
+    # mpirun, or a rank, was told to end before it could listen: nothing has begun.
+    if [ "$code" -eq $((128 + $(kill -l USR2))) ] && [ "$launch_signals" -gt 0 ]; then
+        launch_say "stopped before the job had begun"
+        return 75
+    fi
     if [ "$code" -gt 128 ]; then
         name=$(kill -l $((code - 128)) 2>/dev/null || echo $((code - 128)))
         [ "$launch_signals" -eq 0 ] || return 125
@@ -142,6 +150,8 @@ launch_map() {
 launch() {
     local private='' pid code shield='' before
     launch_signals=0
+    trap 'launch_signals=$((launch_signals + 1))' INT TERM HUP
+    trap '[ -z "${pid:-}" ] || kill -USR1 "$pid" 2>/dev/null' USR1
     before=$(export -p | grep -E ' OMPI_MCA_(btl|oob)_tcp_if_include=')
     if launch_is_local "$@"; then
         launch_bind lo "$@"
@@ -151,10 +161,8 @@ launch() {
     fi
     launch_is_local "$@" || launch_bind "$(launch_option interface "$@")" "$@"
     # Ranks that see the job end have a moment to say so.
-    export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=3
+    export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=${CPS_LAST_WORDS_S:-3}
     launch_keepalive "$@"
-    trap 'launch_signals=$((launch_signals + 1))' INT TERM HUP
-    trap '[ -z "${pid:-}" ] || kill -USR1 "$pid" 2>/dev/null' USR1
     # Quiet is mpirun, which would follow the program's own line on a failure with a page of its own. A session of its own: a terminal's Ctrl-C is for this script, which passes it on.
     setsid env ${shield:+LD_PRELOAD="$shield"} mpirun --quiet "$@" </dev/null &
     pid=$!

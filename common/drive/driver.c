@@ -282,6 +282,8 @@ static void flush(struct cps_driver *self)
     struct cps_transport *transports[] = {self->options.control, self->options.bulk};
     uint64_t start = self->here.now_ns = cps_clock_ns();
     uint64_t limit = self->here.ending.status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS;
+    if (self->options.peer_timeout_ns && limit > self->options.peer_timeout_ns / 4)
+        limit = self->options.peer_timeout_ns / 4; /* the others wait for this rank by then */
     for (uint32_t i = 0; i < self->here.count && self->options.control; i++)
         if (cps_links_acknowledge(&self->here.nodes[i].links) != CPS_OK)
             return;

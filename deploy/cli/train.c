@@ -801,6 +801,15 @@ static enum cps_status run(struct rank *self)
     return judge(self, agreed, status);
 }
 
+/* A run that is told to end while it still loads can be started again, or resumed again, to the same bits. */
+static enum cps_status judge_start(const struct rank *self, enum cps_status status)
+{
+    bool resumes = self->options->resume != NULL;
+    if (status != CPS_ERR_INTERRUPTED || (self->director && !resumes))
+        return status;
+    return cps_fail(CPS_ERR_PREEMPTED, resumes ? CPS_STOPPED_RESUMING : CPS_STOPPED_STARTING);
+}
+
 /* One rank reports the error for all: the first, or the one that lost it. */
 static void report_error(const struct rank *self, enum cps_status status)
 {
@@ -826,15 +835,15 @@ int cps_train(struct cps_options *options, const struct cps_train_director *dire
         .options = options, .director = director, .started_ns = cps_clock_ns(), .folder = {.lock = -1}};
     char build[CPS_BUILD_BYTES];
     ignore_signals();
+    catch_signals();
     cps_origin_build(build, sizeof build);
     enum cps_status status = cps_cluster_start(nanoseconds(options->load_timeout), build, &self.cluster);
     if (status != CPS_OK)
         return fail_to_start(status);
-    catch_signals();
     if (self.cluster->rank == 0)
         cps_terminal_find(&self.terminal, stderr);
     cps_cluster_watch(self.cluster, &interrupted);
-    status = prepare(&self);
+    status = judge_start(&self, prepare(&self));
     cps_cluster_watch(self.cluster, NULL);
     if (status == CPS_OK)
         status = run(&self);

@@ -327,7 +327,7 @@ static enum cps_status go_on(struct cps_coordinator *self, struct cps_outbox *ou
     bool busy = false;
     if (self->observer.poll)
         CPS_TRY(self->observer.poll(self->observer.context, &busy));
-    if (busy)
+    if (busy || (next == NEXT_STOP && !cps_saves_are_quiet(&self->saves)))
         return CPS_OK;
     self->next = NEXT_NOTHING;
     switch (next) {
@@ -475,6 +475,14 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
     return mark_if_due(self, outbox);
 }
 
+/* Of a run that could be saved nothing is lost before it has begun. */
+static enum cps_status end_unsaved(const struct cps_coordinator *self)
+{
+    if (!cps_saves_possible(&self->saves))
+        return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+    return cps_fail(CPS_ERR_PREEMPTED, self->plan.first_step ? CPS_STOPPED_RESUMING : CPS_STOPPED_STARTING);
+}
+
 /* A run that has trained all its steps goes on to its end; one that cannot be saved just ends. */
 static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
 {
@@ -488,7 +496,7 @@ static enum cps_status on_interrupt(void *context, enum cps_interrupt what, stru
         return CPS_OK;
     }
     if (!self->begun || !cps_saves_possible(&self->saves))
-        return stop ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
+        return stop ? end_unsaved(self) : CPS_OK;
     if (cps_curve_is_complete(&self->curve))
         return CPS_OK;
     return cps_saves_ask(&self->saves, stop, outbox);

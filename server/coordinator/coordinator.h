@@ -17,6 +17,11 @@
 #include "server/coordinator/observer.h"
 #include "server/coordinator/saves.h"
 
+/* What a run says that is told to end before it trains: CPS_ERR_PREEMPTED, as nothing is lost. */
+#define CPS_STOPPED_STARTING                                                                                   \
+    "stopped before the first step: there is nothing to save, and it can be started again"
+#define CPS_STOPPED_RESUMING "stopped before it went on: its checkpoints are as they were"
+
 /* A run to go on with: what a checkpoint's mark said, and its rows. */
 struct cps_restart {
     struct cps_save_mark mark;

@@ -139,7 +139,7 @@ static enum cps_status finish_stream(struct cps_saves *self, uint32_t server, st
 
 static enum cps_status fetch_more(struct cps_saves *self, struct cps_outbox *outbox)
 {
-    for (uint32_t server = 0; server < self->plan->servers; server++) {
+    for (uint32_t server = 0; server < self->plan->servers && !self->ended; server++) {
         struct cps_save_stream *stream = &self->streams[server];
         uint32_t left = stream->end - stream->next;
         if (stream->under_way || left == 0 || !self->sink.reserve(self->sink.context))
@@ -171,7 +171,7 @@ static enum cps_status start(struct cps_saves *self, const struct cps_save_mark 
 /* Begins or gives up what has all its parts. */
 static enum cps_status settle(struct cps_saves *self, struct cps_outbox *outbox)
 {
-    for (size_t i = 0; i < self->count;) {
+    for (size_t i = 0; i < self->count && !self->ended;) {
         const struct cps_save_entry entry = self->waiting[i];
         bool begin = !entry.refused && self->phase == CPS_SAVES_IDLE;
         if (!is_complete(self, &entry) || !(entry.refused || begin)) {
@@ -205,6 +205,14 @@ enum cps_status cps_saves_on_state(struct cps_saves *self, const struct cps_mess
 }
 
 /* ---- what the coordinator calls ---- */
+
+bool cps_saves_are_quiet(const struct cps_saves *self)
+{
+    for (uint32_t server = 0; self->streams && server < self->plan->servers; server++)
+        if (self->streams[server].under_way)
+            return false;
+    return !self->holding;
+}
 
 bool cps_saves_wants_mark(const struct cps_saves *self, uint64_t step)
 {

@@ -74,6 +74,7 @@ struct cps_saves {
     uint32_t streaming; /* servers that have not given all */
     bool asked;         /* for one more, as soon as the servers can be held */
     bool stop;          /* the run ends when the next checkpoint is valid */
+    bool ended;         /* the run ends by itself */
     bool holding;
     uint32_t held;     /* servers */
     uint64_t furthest; /* step of those */
@@ -96,11 +97,16 @@ static inline bool cps_saves_possible(const struct cps_saves *self)
  * it is valid. Training has begun. */
 enum cps_status cps_saves_ask(struct cps_saves *self, bool stop, struct cps_outbox *outbox);
 
-/* All steps are trained: the run ends by itself, whether or not it was to stop. */
+/* All steps are trained: the run ends by itself, whether or not it was to stop, and nothing more is fetched. */
 static inline void cps_saves_let_end(struct cps_saves *self)
 {
     self->stop = self->asked = false;
+    self->ended = true;
 }
+
+/* No server has anything more to say for a checkpoint. What it said after its coordinator has left would be
+ * acknowledged by nobody, and its rank would wait for that. */
+bool cps_saves_are_quiet(const struct cps_saves *self);
 
 /* Whether the state after step, up to which all losses are known, is to be marked. */
 bool cps_saves_wants_mark(const struct cps_saves *self, uint64_t step);

@@ -115,7 +115,7 @@ CAUSES = {
     "SIGSEGV of a server's rank": (signalled(signal.SIGSEGV, "server"), JOBS, {"mpirun": 139, "launch.sh": 4}),
     "a worker's rank is stopped": (signalled(signal.SIGSTOP, "worker"), JOBS, {"*": 4}),
     "a rank is stopped in MPI_Init": (stopped_early, JOBS, {"*": 4}),
-    "SIGINT while loading": (loading, ALL, {"*": 125, "mpirun": 1}),
+    "SIGINT while loading": (loading, ALL, {"*": 75, "mpirun": 1}),
     "/dev/full as standard output": (unwritable, ("alone",), {"*": 6}),
     "a full disk": (full_disk, ALL, {"*": 6}),
     "ulimit -f 4": (limited("ulimit -f 4"), ALL, {"*": 6}),

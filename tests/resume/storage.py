@@ -5,14 +5,17 @@
 Every STRIDE-th call of a save fails, once or for good, as a full disk or a broken one: the run ends well with a
 warning, and going on from what checkpoints it left gives the same end. Where a save was the last chance, as the user
 told the run to end, it ends with exit code 6. A disk on which a save takes longer than the peers' patience loses nobody.
+And signals that come too early for a save, or while one takes long.
 """
 
 import errno
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import runs
@@ -113,6 +116,55 @@ def slow_disk(check, library, folder):
         check.that(run.code == 0, f"a save of 5 s and more, peers patient for 2 s, {ranks or 1} ranks", detail)
 
 
+def second_interrupt(check, library, folder):
+    """A save that takes a minute is waited for by one Ctrl-C, not by two."""
+    out = folder / "twice"
+    with Disk(library, SLOW_MS=10000):
+        process = launch.start([*ENDLESS, "--save-every", 1, "--out", out], cwd=folder)
+        while not (out / "history.csv").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        check.that(process.poll() is None, "one SIGINT waits for the save")
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        run = launch.finish(process, 30)
+    check.equal("a second SIGINT: exit code", run.code, refusal.INTERRUPTED)
+    check.that(time.monotonic() - began < 2, "a second SIGINT ends at once", f"{time.monotonic() - began:.1f} s")
+
+
+def catches(pid, number):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1
+
+
+def before_training(check, folder):
+    """Told to end while it loads, a run has nothing to save, and one that goes on keeps its checkpoint."""
+    out, said = folder / "early", ""
+    arguments = [*SMALL, "--out", out]
+    for name, wanted in [("a new run", "stopped before the first step"), ("a run that goes on", "stopped before it went on")]:
+        for _ in range(5):  # it may have begun before the signal
+            process = launch.start(arguments, cwd=folder)
+            while process.poll() is None and not catches(process.pid, signal.SIGTERM):
+                time.sleep(0.001)
+            process.terminate()
+            run = launch.finish(process, 30)
+            said = f"exit code {run.code}: {run.stderr}"
+            if wanted in run.stderr:
+                break
+            shutil.rmtree(out)
+        check.that(run.code == refusal.PREEMPTED and wanted in run.stderr, f"{name} told to end while it loads", said)
+        if name == "a new run":
+            check.that(not out.exists(), "a new run told to end while it loads leaves nothing")
+            process = launch.start([*ENDLESS, "--save-every", 1, "--out", out], cwd=folder)
+            while not list(out.glob("checkpoints/*/manifest")):
+                time.sleep(0.01)
+            process.terminate()
+            launch.finish(process, 30)
+            arguments = ["--resume", out, "--progress", "none"]
+    check.that(list(out.glob("checkpoints/*/manifest")), "its checkpoints are as they were")
+
+
 def main():
     library, stride = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 14
     check = Verdict("resume/storage")
@@ -121,6 +173,8 @@ def main():
         failing_calls(check, library, folder, stride)
         last_chance(check, library, folder)
         slow_disk(check, library, folder)
+        second_interrupt(check, library, folder)
+        before_training(check, folder)
     check.finish()
 
 
