@@ -92,6 +92,13 @@ launch_kill() {
     done
 }
 
+# Where session files and shared memory go: to memory if there is room for them, 4 MiB a rank and more.
+launch_room() {
+    local room
+    room=$([ -w /dev/shm ] && df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
+    if [ "${room:-0}" -ge 40960 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
+}
+
 # Waits for mpirun within its deadlines; sets launch_code.
 launch_wait() {
     local pid=$1 most=0 now ended_at=0 asked_at=0 told_at=0
@@ -156,7 +163,7 @@ launch() {
     if launch_is_local "$@"; then
         launch_bind lo "$@"
         [ -n "${LD_PRELOAD:-}" ] || shield=$(launch_shield)
-        private=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/collab-ps.XXXXXX") || return 6
+        private=$(mktemp -d "$(launch_room)/collab-ps.XXXXXX") || return 6
         export OMPI_MCA_btl_vader_backing_directory=$private OMPI_MCA_orte_tmpdir_base=$private
     fi
     launch_is_local "$@" || launch_bind "$(launch_option interface "$@")" "$@"

@@ -296,6 +296,8 @@ struct introduction {
 
 static enum cps_status make_room(struct cps_cluster *self, struct introduction *out)
 {
+    uint32_t zmq = self->ranks > 1 ? CPS_FILES_OF_ZMQ + CPS_FILES_A_PEER * self->ranks : 0;
+    CPS_TRY(cps_host_need_files(CPS_FILES_OF_RUN + zmq));
     CPS_TRY(cps_alloc("builds", self->ranks, sizeof *out->builds, &out->builds));
     CPS_TRY(cps_alloc("host identities", self->ranks, sizeof *out->identities, &out->identities));
     CPS_TRY(cps_alloc("host names", self->ranks, sizeof *self->hosts, &self->hosts));

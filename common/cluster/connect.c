@@ -16,8 +16,6 @@
 #include "common/net/mpi_transport.h"
 #include "common/net/zmq_transport.h"
 
-/* File descriptors: ZeroMQ ends the process when it is refused one. */
-enum { FILES_OF_ZMQ = 24, FILES_A_PEER = 3 };
 static const uint64_t LONGEST_REACH_NS = 30000000000u;
 
 /* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
@@ -143,7 +141,7 @@ enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_c
         CPS_TRY(cps_cluster_agree(self, choose_address(self, network, address)));
     enum cps_status status = cps_alloc("endpoints", self->ranks, sizeof *endpoints, &endpoints);
     if (status == CPS_OK)
-        status = cps_host_need_files(FILES_OF_ZMQ + FILES_A_PEER * self->ranks);
+        status = cps_host_need_files(CPS_FILES_OF_ZMQ + CPS_FILES_A_PEER * self->ranks);
     if (status == CPS_OK)
         status = bind_control(self, network, &route, pool, address, control, endpoint);
     if (status == CPS_OK && network->mpi_rows)

@@ -69,7 +69,7 @@ enum cps_status cps_host_need_files(uint32_t count)
     limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
     if (limit.rlim_cur >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
         return CPS_OK;
-    cps_fail(CPS_ERR_USAGE, "%llu open files are allowed, and a rank of this job needs %llu",
+    cps_fail(CPS_ERR_USAGE, "%llu open files are allowed, and this process needs %llu",
              (unsigned long long)limit.rlim_max, (unsigned long long)needed);
     return cps_hint(CPS_ERR_USAGE, "raise 'ulimit -n'");
 }

@@ -18,6 +18,10 @@ void cps_host_identity(char *out, size_t bytes);
  * threads started from now on. Returns how many processors are allowed now. */
 int cps_host_widen_affinity(void);
 
+/* File descriptors that a run opens: its own files and, in a job, ZeroMQ's, which ends the process when it is
+ * refused one. */
+enum { CPS_FILES_OF_RUN = 8, CPS_FILES_OF_ZMQ = 24, CPS_FILES_A_PEER = 3 };
+
 /* That this process may open count files more, after raising its limit as far as it is allowed to.
  * CPS_ERR_USAGE otherwise. */
 enum cps_status cps_host_need_files(uint32_t count);

@@ -1,6 +1,8 @@
 /* collab-ps: reads the command line and goes to the command. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -139,15 +141,34 @@ static int run_command(struct cps_options *options)
     return options->resume ? cps_resume(options) : cps_train(options, NULL);
 }
 
+/* A standard stream that the caller closed stays unusable: the next file opened, or a socket, would take its
+ * number, and the output for it. */
+static void hold_standard_streams(void)
+{
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDONLY);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What was printed last may not have been taken. */
+static int finish_output(int code)
+{
+    bool taken = fflush(stdout) == 0 && !ferror(stdout);
+    return taken || code != 0 ? code : fail(cps_fail(CPS_ERR_STORAGE, "cannot write to the standard output"));
+}
+
 int main(int argc, char **argv)
 {
     struct cps_options options;
+    hold_standard_streams();
     enum cps_status status = cps_options_parse(argc, argv, environ, &options);
     if (status != CPS_OK)
         return fail(status);
     cps_log_set_level(options.log_level);
     show_warnings(&options);
-    int code = run_command(&options);
+    int code = finish_output(run_command(&options));
     cps_options_release(&options);
     return code;
 }

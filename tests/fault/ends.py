@@ -117,13 +117,15 @@ CAUSES = {
     "a rank is stopped in MPI_Init": (stopped_early, JOBS, {"*": 4}),
     "SIGINT while loading": (loading, ALL, {"*": 75, "mpirun": 1}),
     "/dev/full as standard output": (unwritable, ("alone",), {"*": 6}),
+    "closed standard streams": (limited("exec <&- >&- 2>&-"), ALL, {"*": 6}),
     "a full disk": (full_disk, ALL, {"*": 6}),
     "ulimit -f 4": (limited("ulimit -f 4"), ALL, {"*": 6}),
     "ulimit -n 24": (limited("ulimit -n 24"), JOBS, {"*": 2}),
     "ulimit -v 24000": (limited("ulimit -v 24000"), ("alone",), {"*": 71}),
 }
 SHORT_LIST = {"SIGTERM": ("launch.sh", "mpi"), "SIGKILL to a worker's rank": ("launch.sh", "tcp"),
-              "SIGTERM to a worker's rank": ("mpirun", "tcp"), "/dev/full as standard output": ("alone", None),
+              "SIGTERM to a worker's rank": ("mpirun", "tcp"), "closed standard streams": ("launch.sh", "tcp"),
+              "/dev/full as standard output": ("alone", None),
               "ulimit -f 4": ("alone", None), "ulimit -n 24": ("mpirun", "tcp"), "a rank is stopped in MPI_Init": ("launch.sh", "mpi")}
 
 
@@ -136,7 +138,7 @@ def last_line(run):
     errors = [line for line in lines if line.startswith("collab-ps: error: ")]
     text = (errors or lines or [""])[-1].removeprefix("collab-ps: ")
     text = re.sub(r"'/[^']*/", "'…/", re.sub(r"^(time|\[).*", r"\1 …", text))
-    return re.sub(r"(step|for) [\d.]+", r"\1 N", text).replace("|", "/")
+    return re.sub(r"(step|for|needs) [\d.]+", r"\1 N", text).replace("|", "/")
 
 
 def is_alive(pid):
