@@ -17,10 +17,12 @@
     X(OPTIMIZER_SGD, "sgd")                                                                                    \
     X(OPTIMIZER_ADAGRAD, "adagrad")
 
+/* RANGE_TEST: what lr-find trains under. */
 #define CPS_SCHEDULE_MAP(X)                                                                                    \
     X(SCHEDULE_ONE_CYCLE, "one-cycle")                                                                         \
     X(SCHEDULE_CONSTANT, "constant")                                                                           \
-    X(SCHEDULE_COSINE, "cosine")
+    X(SCHEDULE_COSINE, "cosine")                                                                               \
+    X(SCHEDULE_RANGE_TEST, "range-test")
 
 #define CPS_SOLVER_MAP(X)                                                                                      \
     X(SOLVER_BATCH, "batch")                                                                                   \

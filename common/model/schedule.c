@@ -2,6 +2,7 @@
 #include "common/model/schedule.h"
 
 #include "common/base/numeric.h"
+#include "common/model/range_test.h"
 
 /* From start at position 0 to end at 1 along half a cosine. */
 static double cosine_between(double start, double end, double position)
@@ -31,6 +32,10 @@ struct cps_hyper cps_schedule_at(const struct cps_plan *plan, uint64_t step)
         return one_cycle_at(plan->lr_max, position);
     case CPS_SCHEDULE_COSINE:
         return (struct cps_hyper){.lr = cosine_between(plan->lr_max, 0.0, position), .momentum = 0.9};
+    case CPS_SCHEDULE_RANGE_TEST: {
+        double rate = cps_range_test_rate(step < CPS_RANGE_TEST_STEPS ? step : CPS_RANGE_TEST_STEPS);
+        return (struct cps_hyper){.lr = rate < plan->lr_max ? rate : plan->lr_max, .momentum = 0.9};
+    }
     case CPS_SCHEDULE_CONSTANT:
         break;
     }

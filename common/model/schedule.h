@@ -5,7 +5,7 @@
  * cosine phases and constants of fastai.callback.schedule): a quarter of the run up
  * from lr_max/25 to lr_max while momentum goes 0.95 -> 0.85, then down to lr_max/1e5
  * and back to 0.95. cosine: lr_max down to 0 by half a cosine, momentum 0.9.
- * constant: lr_max, momentum 0.9.
+ * constant: lr_max, momentum 0.9. range-test: range_test.h, never above lr_max, momentum 0.9.
  */
 #ifndef CPS_MODEL_SCHEDULE_H
 #define CPS_MODEL_SCHEDULE_H

@@ -169,6 +169,17 @@ static enum cps_status check_train(struct cps_options *self)
     return CPS_OK;
 }
 
+/* The rates that are tried need not go together with the decay, and a sub-epoch is no step to try one in. */
+static enum cps_status check_lr_find(struct cps_options *self)
+{
+    CPS_TRY(check_data(self));
+    CPS_TRY(need(self, "batch-order", "train"));
+    if (self->solver != CPS_SOLVER_BLOCK)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE, "'collab-ps lr-find' tries a rate in every batch, and '--solver block' has none");
+    return blame(self, "solver");
+}
+
 static enum cps_status check_prepare(struct cps_options *self)
 {
     CPS_TRY(check_data(self));
@@ -246,6 +257,8 @@ enum cps_status cps_options_check(struct cps_options *self)
         return check_synth(self);
     case CPS_COMMAND_TRAIN:
         return check_train(self);
+    case CPS_COMMAND_LR_FIND:
+        return check_lr_find(self);
     case CPS_COMMAND_PREPARE:
         return check_prepare(self);
     case CPS_COMMAND_DATA:

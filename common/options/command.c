@@ -34,6 +34,15 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
              "ranks it is started with, and says whether losses and model are the same, or at which step they "
              "part (exit code 1). An option on the command line takes the place of the recorded one. Relative "
              "paths in the record start at the current folder. Nothing is kept unless --out is given."},
+    [CPS_COMMAND_LR_FIND] =
+        {.summary = "Try learning rates from 1e-7 to 10 in a hundred steps, and suggest two",
+         .text =
+             "Trains for a hundred steps while the learning rate grows from 1e-7 towards 10, and stops when "
+             "the "
+             "smoothed loss is four times its lowest, as Learner.lr_find of fastai does. Prints the rates that "
+             "fastai calls valley and steep; either is one to begin with for --lr-max. The losses go to "
+             "lr-find.csv and, as a curve, to lr-find.svg (--out names others); no run is made or changed. It "
+             "has the model, the data and the ranks of a training; the losses depend on no rank."},
     [CPS_COMMAND_COMPARE] =
         {.operand = "RUN...",
          .is_script = true,

@@ -130,7 +130,7 @@ static enum cps_status add_command_page(struct cps_text *out, enum cps_command c
     CPS_TRY(add_usage(out, cps_command_names[command], info->operand));
     CPS_TRY(add_wrapped(out, info->text ? info->text : info->summary, 0, 0));
     CPS_TRY(add_groups(out, 1u << command));
-    if (command == CPS_COMMAND_TRAIN || command == CPS_COMMAND_REPLAY)
+    if (command == CPS_COMMAND_TRAIN || command == CPS_COMMAND_REPLAY || command == CPS_COMMAND_LR_FIND)
         CPS_TRY(add_sources(out));
     if (command != CPS_COMMAND_TRAIN)
         snprintf(containing, sizeof containing, " %s ", cps_command_names[command]);

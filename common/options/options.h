@@ -26,6 +26,7 @@
     X(SYNTH, "synth")                                                                                          \
     X(PREPARE, "prepare")                                                                                      \
     X(REPLAY, "replay")                                                                                        \
+    X(LR_FIND, "lr-find")                                                                                      \
     X(COMPARE, "compare")                                                                                      \
     X(EXPERIMENT, "experiment")                                                                                \
     X(PREDICT, "predict")                                                                                      \

@@ -27,15 +27,19 @@ static const char *const parts[] = {"valid", "train", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 #define FIELD(field) .offset = offsetof(struct cps_options, field)
-#define TRAINS (CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DOCTOR))
+#define RECORDED (CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DOCTOR))
+#define RECORDS .commands = RECORDED, .group = CPS_GROUP_RUN
+#define TRAINS (RECORDED | CPS_FOR(LR_FIND))
 #define TRAIN(in) .commands = TRAINS, .group = CPS_GROUP_##in
 #define DECIDES(what) .decides = CPS_DECIDES_##what
 #define READ .commands = TRAINS | CPS_FOR(DATA), .group = CPS_GROUP_DATA
 #define SOURCE                                                                                                 \
-    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | CPS_FOR(DOCTOR),         \
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(LR_FIND) | CPS_FOR(DATA) | CPS_FOR(PREPARE) |       \
+                CPS_FOR(DOCTOR),                                                                               \
     .group = CPS_GROUP_DATA
 #define FORM                                                                                                   \
-    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(DATA) | CPS_FOR(PREPARE) | CPS_FOR(EVALUATE),       \
+    .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY) | CPS_FOR(LR_FIND) | CPS_FOR(DATA) | CPS_FOR(PREPARE) |       \
+                CPS_FOR(EVALUATE),                                                                             \
     .group = CPS_GROUP_DATA
 #define LISTS (CPS_FOR(RECOMMEND) | CPS_FOR(FOLD_IN) | CPS_FOR(SIMILAR) | CPS_FOR(BIASES))
 #define PRINTS (LISTS | CPS_FOR(PREDICT) | CPS_FOR(EVALUATE) | CPS_FOR(MAP))
@@ -143,7 +147,7 @@ const struct cps_option cps_option_table[] = {
              "divides the rate by the root of a sum per row: of the mean squared gradients of its factors, and "
              "of its bias"},
     {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(schedule), .fallback = "one-cycle", .choices = schedules,
+     FIELD(schedule), .fallback = "one-cycle", .choices = schedules, .later = LATER(SCHEDULE_RANGE_TEST),
      .help = "How the learning rate moves over the run; one-cycle moves adam's momentum as well"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, .group = CPS_GROUP_TRAINING,
      .commands = TRAINS | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
@@ -190,24 +194,24 @@ const struct cps_option cps_option_table[] = {
     {"load-timeout", .argument = "SECONDS", .type = CPS_OPTION_REAL, TRAIN(RANKS), FIELD(load_timeout),
      .fallback = "3600", .above_low = true, .high = 1e6, .help = "The same while the ratings are read"},
 
-    {"out", .argument = "DIR", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(out),
+    {"out", .argument = "DIR", .type = CPS_OPTION_STRING, RECORDS, FIELD(out),
      .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
-    {"overwrite", .type = CPS_OPTION_FLAG, TRAIN(RUN), FIELD(overwrite), .fallback = "off",
+    {"overwrite", .type = CPS_OPTION_FLAG, RECORDS, FIELD(overwrite), .fallback = "off",
      .help = "Delete the run that the folder of --out holds, and train anew in its place"},
     {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_STRING, .group = CPS_GROUP_RUN,
      .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), FIELD(resume),
      .help = "Go on with a run that was cut, from its newest checkpoint and with the options of its run.json, "
              "on any number of ranks"},
-    {"save-every", .argument = "N", .type = CPS_OPTION_PERIOD, TRAIN(RUN), .kept = true, FIELD(save_every),
+    {"save-every", .argument = "N", .type = CPS_OPTION_PERIOD, RECORDS, .kept = true, FIELD(save_every),
      .fallback = "off",
      .help =
          "Save a checkpoint every N epochs, or every N steps as 'Nsteps'; SIGUSR1 saves one now, SIGTERM and "
          "SIGINT save one and end"},
-    {"keep", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RUN), .kept = true, FIELD(keep), .fallback = "2",
+    {"keep", .argument = "N", .type = CPS_OPTION_COUNT, RECORDS, .kept = true, FIELD(keep), .fallback = "2",
      .low = 1, .high = 1000000, .help = "Checkpoints that are kept: the last N, and that of the best epoch"},
-    {"log-steps", .type = CPS_OPTION_FLAG, TRAIN(RUN), .kept = true, FIELD(log_steps), .fallback = "off",
+    {"log-steps", .type = CPS_OPTION_FLAG, RECORDS, .kept = true, FIELD(log_steps), .fallback = "off",
      .help = "Record every step in steps.csv, metrics.jsonl and tb/, not only every epoch"},
-    {"metrics", .argument = "LIST", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(metrics), .fallback = "none",
+    {"metrics", .argument = "LIST", .type = CPS_OPTION_CHOICE, RECORDS, FIELD(metrics), .fallback = "none",
      .choices = metrics,
      .help = "Columns of the table beside the losses, of the validation ratings: rmse, the root of valid_loss, "
              "and mae, the mean absolute error; history.csv has both anyway"},
@@ -269,6 +273,8 @@ const struct cps_option cps_option_table[] = {
      .help = "Makes every number of the set"},
     {"out", .argument = "FILE", .type = CPS_OPTION_STRING, .commands = CPS_FOR(PREPARE),
      .group = CPS_GROUP_DATA, FIELD(out), .help = "File to write the prepared set to; always needed"},
+    {"out", .argument = "NAME", .type = CPS_OPTION_STRING, .commands = CPS_FOR(LR_FIND), .group = CPS_GROUP_RUN,
+     FIELD(out), .help = "Write NAME.csv and NAME.svg; lr-find when not given"},
     {"out", .argument = "DIR", .type = CPS_OPTION_STRING, SYNTH, FIELD(out),
      .help = "Folder to write ratings.csv and movies.csv into; always needed"},
 

@@ -11,6 +11,7 @@
 #include "common/data/synth.h"
 #include "common/options/command.h"
 #include "deploy/cli/origin.h"
+#include "deploy/cli/lr_find.h"
 #include "deploy/cli/prepare.h"
 #include "deploy/cli/replay.h"
 #include "deploy/cli/resume.h"
@@ -111,6 +112,8 @@ static int run_command(struct cps_options *options)
         return use(options, cps_prepare);
     case CPS_COMMAND_REPLAY:
         return cps_replay(options);
+    case CPS_COMMAND_LR_FIND:
+        return cps_lr_find(options);
     case CPS_COMMAND_COMPARE:
     case CPS_COMMAND_EXPERIMENT:
         return run_script(options);

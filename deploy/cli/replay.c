@@ -11,19 +11,18 @@
 #include "deploy/cli/replay.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/memory.h"
 #include "common/store/run_difference.h"
 #include "common/store/run_reader.h"
 #include "deploy/cli/limit.h"
 #include "deploy/cli/recorded.h"
+#include "deploy/cli/scratch.h"
 #include "deploy/cli/train.h"
 #include "server/record/figures.h"
 
@@ -32,26 +31,18 @@ struct replay {
     struct cps_text differing; /* a line for each option that is not as recorded */
     bool may_read_other_data;  /* because of one of them */
     bool has_other_data;
-    struct cps_limit limit; /* a run that was cut is replayed as far as it went */
-    const char *out;        /* where the new run goes */
-    char scratch[4096];     /* the folder made for it, or "" */
+    struct cps_limit limit;          /* a run that was cut is replayed as far as it went */
+    const char *out;                 /* where the new run goes */
+    char scratch[CPS_SCRATCH_BYTES]; /* the folder made for it, or "" */
 };
 
 /* ---- before the run ---- */
 
 static enum cps_status make_scratch(struct replay *self, struct cps_options *options)
 {
-    const char *parent = getenv("TMPDIR");
-    int length = snprintf(self->scratch, sizeof self->scratch, "%s/collab-ps-replay-XXXXXX",
-                          parent && parent[0] ? parent : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof self->scratch || !mkdtemp(self->scratch)) {
-        cps_fail(CPS_ERR_STORAGE, "cannot make a temporary folder '%.200s': %s", self->scratch,
-                 strerror(errno));
-        self->scratch[0] = '\0';
-        return CPS_ERR_STORAGE;
-    }
+    CPS_TRY(cps_scratch_make("replay", self->scratch));
     options->out = strdup(self->scratch);
-    return options->out ? CPS_OK : cps_fail_memory("a path", (size_t)length);
+    return options->out ? CPS_OK : cps_fail_memory("a path", 0);
 }
 
 /* --out must not be the run that is replayed: it would be gone. */
@@ -260,17 +251,10 @@ static enum cps_status judge(void *context, enum cps_status status)
     return verdict;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static void release(void *context)
 {
     struct replay *self = context;
-    if (self->scratch[0])
-        nftw(self->scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    cps_scratch_remove(self->scratch);
     cps_run_reader_close(&self->recorded);
     cps_text_release(&self->differing);
 }

@@ -327,8 +327,11 @@ static enum cps_status load(struct rank *self)
     if (is_directed(self))
         CPS_TRY(self->director->on_data(self->director->context, overview(self)));
     CPS_TRY(match_start(self));
-    return cps_settings_plan(self->options, overview(self), &self->layout,
-                             self->options->init ? &self->start_file : NULL, &self->plan);
+    CPS_TRY(cps_settings_plan(self->options, overview(self), &self->layout,
+                              self->options->init ? &self->start_file : NULL, &self->plan));
+    if (is_directed(self) && self->director->replan)
+        return self->director->replan(self->director->context, &self->plan);
+    return CPS_OK;
 }
 
 /* Options about ranks do nothing where a launcher has started none. */

@@ -8,7 +8,7 @@
 #include "server/coordinator/coordinator.h"
 #include "server/record/recorder.h"
 
-/* Hooks by which another command, replay, alters a run. Every rank has them, or none; they are
+/* Hooks by which another command (replay, resume, lr-find) alters a run. Every rank has them, or none; they are
  * called on the first rank alone, and an error of theirs is that of all ranks. */
 struct cps_train_director {
     void *context;
@@ -19,6 +19,8 @@ struct cps_train_director {
                                  const struct cps_options *options);
     /* The data is read, the first step not yet done. */
     enum cps_status (*on_data)(void *context, const struct cps_dataset *dataset);
+    /* The plan is made, for the first rank to change before any other hears of it. NULL: it is left as it is. */
+    enum cps_status (*replan)(void *context, struct cps_plan *plan);
     /* The run that this one goes on with, once its plan is made and its folder open; NULL: it begins. May be
      * NULL itself. */
     enum cps_status (*find_former)(void *context, const struct cps_plan *plan,

@@ -36,7 +36,7 @@ static void describe_order(const struct cps_plan *plan, char *out, size_t bytes)
 static void describe_recipe(const struct cps_plan *plan, char *out, size_t bytes)
 {
     static const char *const optimizers[] = {"adam", "sgd", "adagrad"};
-    static const char *const schedules[] = {"one-cycle", "constant", "cosine"};
+    static const char *const schedules[] = {"one-cycle", "constant", "cosine", "range test"};
     char bias[48] = "", order[48];
     describe_order(plan, order, sizeof order);
     if (plan->wd_bias != plan->wd)
