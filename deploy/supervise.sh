@@ -78,11 +78,12 @@ members() {
     return 0
 }
 
-# launch.sh kills and cleans up at a second signal; whatever is left after that is killed here.
+# launch.sh kills and cleans up at a second signal, and has 10 s for it; whatever is left after that is killed here.
 end_all() {
-    local pids
+    local pids turns=5
+    [ "$(basename "${command[0]}")" != launch.sh ] || turns=100
     kill -TERM "$leader" 2>/dev/null && sleep 0.5 && kill -TERM "$leader" 2>/dev/null
-    for _ in {1..100}; do
+    for ((; turns > 0; turns--)); do
         kill -0 "$leader" 2>/dev/null || break
         sleep 0.1
     done

@@ -108,12 +108,12 @@ def last_chance(check, library, folder):
 def slow_disk(check, library, folder):
     for ranks, transport in [(4, "tcp")]:
         out = folder / f"slow-{ranks}"
-        with Disk(library, SLOW_MS=900):
+        with Disk(library, SLOW_MS=450):
             run = launch.launch([*SMALL, "--epochs", 12, "--out", out, "--peer-timeout", 2, "--transport", transport],
                                 ranks, 90, cwd=folder)
         record = json.loads((out / "run.json").read_text())
         detail = f"exit code {run.code}, {record['checkpoints']}, {refusal.errors_of(run)}"
-        check.that(run.code == 0, f"a save of 5 s and more, peers patient for 2 s, {ranks or 1} ranks", detail)
+        check.that(run.code == 0, f"a save of 4 s and more, peers patient for 2 s, {ranks or 1} ranks", detail)
 
 
 def second_interrupt(check, library, folder):

@@ -3,7 +3,8 @@
     supervised.py [KILLS [SEED]]
 
 A random rank, or mpirun, is killed time and again; the launcher is stopped for good when the run has ended; the
-user's signal saves and ends; what another start would not mend is not tried again.
+user's signal saves and ends, and so does the deadline; a run that falls silent is started again; what another start
+would not mend is not tried again.
 """
 
 import os
@@ -23,8 +24,9 @@ import places  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 SCRIPT = places.SOURCE / "deploy/supervise.sh"
-EPOCHS = 60 if len(sys.argv) < 2 else 300
+EPOCHS = 40 if len(sys.argv) < 2 else 300
 SMALL = ["--factors", 8, "--log-steps", "--progress", "none", "--epochs", EPOCHS, "--batch-size", 1000]
+ENDLESS = ["--factors", 6, "--progress", "none", "--epochs", 100000, "--batch-size", 4000, "--save-every", 1]
 SAVING = ["--save-every", "40steps", "--peer-timeout", 5]
 LIMIT = 300
 KILLS = int(sys.argv[1]) if sys.argv[1:] else 2
@@ -34,7 +36,7 @@ def supervise(folder, name, arguments, ranks, options=()):
     command = [str(SCRIPT), "--pause", "0", *map(str, options), *launch.command_line(arguments, ranks),
                "--out", str(folder / name)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                            env=launch.environment(4), cwd=folder, start_new_session=True)
+                            env={**launch.environment(4), "CPS_LAST_WORDS_S": "1"}, cwd=folder, start_new_session=True)
 
 
 def await_epoch(process, out):
@@ -106,7 +108,7 @@ def told_to_end(check, folder, uncut):
 
 def hanging_launcher(check, folder, uncut):
     out = folder / "hangs"
-    process = supervise(folder, "hangs", [*SMALL, *SAVING], 3, ["--grace", 3])
+    process = supervise(folder, "hangs", [*SMALL, *SAVING], 3, ["--grace", 1])
     await_epoch(process, out)
     for pid in launch.descendants(process.pid):
         if launch_name(pid) == "mpirun":
@@ -114,6 +116,23 @@ def hanging_launcher(check, folder, uncut):
     process.communicate(timeout=LIMIT)
     check.equal("launcher that hangs: exit code", process.returncode, 0)
     check.equal("launcher that hangs: differences", uncut.differences(out), [])
+
+
+def overdue(check, folder, uncut):
+    process = supervise(folder, "endless", ENDLESS, None, ["--deadline", 1])
+    stderr = process.communicate(timeout=LIMIT)[1]
+    check.that(process.returncode == 75 and "the deadline of 1 s has come" in stderr, "a deadline: exit code, and why",
+               f"{process.returncode}: {stderr[-300:]}")
+    out = folder / "silent"
+    process = supervise(folder, "silent", [*SMALL, *SAVING], None, ["--silence", 2])
+    await_epoch(process, out)
+    for pid in launch.descendants(process.pid):
+        if launch_name(pid) == places.program().name:
+            os.kill(pid, signal.SIGSTOP)
+    stderr = process.communicate(timeout=LIMIT)[1]
+    check.that(process.returncode == 0 and "has written nothing for 2 s" in stderr, "a run that falls silent is killed",
+               f"{process.returncode}: {stderr[-300:]}")
+    check.equal("silent: differences", uncut.differences(out), [])
 
 
 def hopeless(check, folder):
@@ -131,6 +150,7 @@ def main():
         killed_often(check, folder, uncut, seed)
         told_to_end(check, folder, uncut)
         hanging_launcher(check, folder, uncut)
+        overdue(check, folder, uncut)
         hopeless(check, folder)
     check.finish()
 
