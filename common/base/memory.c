@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Tables and ratings are looked up all over: with pages of 4 KiB almost every row misses the translation
+ * buffer too. What is much larger than a huge page asks for those; the kernel may have none. */
+static const size_t HUGE_PAGE = (size_t)2 << 20, MANY_PAGES = (size_t)8 << 20;
 
 static void *aligned_bytes(size_t count, size_t size, size_t *bytes)
 {
@@ -13,7 +18,12 @@ static void *aligned_bytes(size_t count, size_t size, size_t *bytes)
         return NULL;
     }
     *bytes = count * size;
-    return aligned_alloc(CPS_CACHE_LINE, cps_round_up(*bytes ? *bytes : 1, CPS_CACHE_LINE));
+    if (*bytes < MANY_PAGES)
+        return aligned_alloc(CPS_CACHE_LINE, cps_round_up(*bytes ? *bytes : 1, CPS_CACHE_LINE));
+    void *memory = aligned_alloc(HUGE_PAGE, cps_round_up(*bytes, CPS_CACHE_LINE));
+    if (memory)
+        madvise(memory, *bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return memory;
 }
 
 enum cps_status cps_alloc(const char *what, size_t count, size_t size, void *out)
