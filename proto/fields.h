@@ -92,6 +92,9 @@
  *   int64  sums[sum_rows][width]        rows hit more than once by this worker: sums of
  *                                       fixed-point gradients, in units of 2^-gradient_bits
  *   float  singles[single_rows][width]  rows hit once: the gradient itself
+ *   {uint32 row, uint32 other, float slope} scaled[scaled]   a part of a row's gradient: slope times the
+ *                                       factors of another row, and slope for the bias; both by their places
+ *                                       among pull_keys of the exchange before, with the weights it was answered
  *   uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows], read_keys[read_rows]
  */
 #define CPS_EXCHANGE_FIELDS(X)                                                                                 \
@@ -101,7 +104,8 @@
     X(4, U32, sum_rows)                                                                                        \
     X(5, U32, single_rows)                                                                                     \
     X(6, U32, pull_rows)                                                                                       \
-    X(7, U32, read_rows)
+    X(7, U32, read_rows)                                                                                       \
+    X(8, U32, scaled)
 
 /* Answers an exchange. Payload: float rows[rows][width], in the order of pull_keys and then of read_keys. */
 #define CPS_ROWS_FIELDS(X)                                                                                     \

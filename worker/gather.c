@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/model/blocks.h"
 #include "common/model/kernels.h"
+#include "common/net/message.h"
 
 enum cps_status cps_key_map_init(struct cps_key_map *self, const struct cps_plan *plan)
 {
@@ -28,9 +30,10 @@ static void key_map_clear(struct cps_key_map *self, uint32_t keys)
     }
 }
 
-enum cps_status cps_gather_init(struct cps_gather *self, const struct cps_plan *plan)
+enum cps_status cps_gather_init(struct cps_gather *self, const struct cps_plan *plan, struct cps_team *team)
 {
-    *self = (struct cps_gather){.plan = *plan, .stride = (uint32_t)cps_round_up(plan->factors, CPS_LANES)};
+    *self = (struct cps_gather){
+        .plan = *plan, .team = team, .stride = (uint32_t)cps_round_up(plan->factors, CPS_LANES)};
     return cps_alloc("the shares of servers", plan->servers, sizeof *self->shares, &self->shares);
 }
 
@@ -44,6 +47,8 @@ void cps_gather_release(struct cps_gather *self)
     free(self->rating);
     free(self->key);
     free(self->hits);
+    free(self->at);
+    free(self->form);
     free(self->rows);
     free(self->bias);
     *self = (struct cps_gather){0};
@@ -72,86 +77,191 @@ static enum cps_status make_room_for_rows(struct cps_gather *self, size_t need)
     size_t capacity = need + need / 2;
     free(self->key);
     free(self->hits);
+    free(self->at);
+    free(self->form);
     free(self->rows);
     free(self->bias);
-    self->key = self->hits = NULL;
+    self->key = self->hits = self->at = NULL;
+    self->form = NULL;
     self->rows = self->bias = NULL;
     self->row_capacity = 0;
     CPS_TRY(cps_alloc("gathered keys", capacity, sizeof *self->key, &self->key));
     CPS_TRY(cps_alloc("gathered hits", capacity, sizeof *self->hits, &self->hits));
+    CPS_TRY(cps_alloc("places in shares", capacity, sizeof *self->at, &self->at));
+    CPS_TRY(cps_alloc("forms of gradients", capacity, sizeof *self->form, &self->form));
     CPS_TRY(cps_alloc("gathered rows", capacity * self->stride, sizeof *self->rows, &self->rows));
     CPS_TRY(cps_alloc("gathered biases", capacity, sizeof *self->bias, &self->bias));
     self->row_capacity = capacity;
     return CPS_OK;
 }
 
-/* The place of key among the rows, new or known. */
-static uint32_t place_of(struct cps_gather *self, struct cps_key_map *map, uint32_t key)
+/* The most samples whose gradients a server multiplies and adds up itself. */
+enum { MOST_SCALED = 4 };
+
+/* The form of every row's gradient, as far as it depends on its samples' number alone. */
+static void choose_forms(struct cps_gather *self)
 {
-    if (map->entries[key].stamp == map->stamp) {
-        uint32_t place = map->entries[key].place;
-        self->hits[place]++;
-        return place;
+    size_t width = cps_plan_row_width(&self->plan);
+    size_t single = width * sizeof(float) + sizeof(uint32_t), sum = width * sizeof(int64_t) + sizeof(uint32_t);
+    for (uint32_t row = 0; row < self->row_count; row++) {
+        uint32_t hits = self->hits[row];
+        bool small = hits <= MOST_SCALED && hits * sizeof(struct cps_scaled) < (hits > 1 ? sum : single);
+        self->form[row] = small ? CPS_PUSH_SCALED : hits > 1 ? CPS_PUSH_SUM : CPS_PUSH_SINGLE;
     }
-    uint32_t place = self->row_count++;
-    map->entries[key].stamp = map->stamp;
-    map->entries[key].place = place;
-    self->key[place] = key;
-    self->hits[place] = 1;
-    return place;
+}
+
+/* A server can multiply nothing with a row that lives on another. */
+static void set_apart(struct cps_gather *self)
+{
+    uint32_t servers = self->plan.servers;
+    for (uint32_t i = 0; servers > 1 && i < self->sample_count; i++) {
+        uint32_t user = self->user[i], movie = self->movie[i];
+        if (self->key[user] % servers == self->key[movie] % servers)
+            continue;
+        self->form[user] = self->hits[user] > 1 ? CPS_PUSH_SUM : CPS_PUSH_SINGLE;
+        self->form[movie] = self->hits[movie] > 1 ? CPS_PUSH_SUM : CPS_PUSH_SINGLE;
+    }
 }
 
 static enum cps_status share_out(struct cps_gather *self)
 {
     uint32_t servers = self->plan.servers;
     for (uint32_t s = 0; s < servers; s++)
-        self->shares[s].count = self->shares[s].sums = 0;
+        self->shares[s].count = self->shares[s].sums = self->shares[s].singles = self->shares[s].scaled = 0;
     for (uint32_t place = 0; place < self->row_count; place++) {
         struct cps_share *share = &self->shares[servers == 1 ? 0 : self->key[place] % servers];
         if (share->count == share->capacity)
             CPS_TRY(cps_grow("a share", &share->places, &share->capacity, share->count + 64,
                              sizeof *share->places));
+        self->at[place] = share->count;
         share->places[share->count++] = place;
-        share->sums += self->hits[place] > 1;
+        share->sums += self->form[place] == CPS_PUSH_SUM;
+        share->singles += self->form[place] == CPS_PUSH_SINGLE;
+        share->scaled += self->form[place] == CPS_PUSH_SCALED ? self->hits[place] : 0;
     }
     return CPS_OK;
+}
+
+/* The samples to gather, and what is known of one of their columns. */
+struct column {
+    const uint32_t *row; /* of the user or movie table */
+    uint32_t first_key;
+    uint32_t *place;      /* [count] */
+    uint32_t *key, *hits; /* of the rows found */
+    uint32_t found;
+};
+
+struct job {
+    struct cps_gather *gather;
+    struct cps_key_map *map;
+    const float *rating;
+    const uint32_t *chosen;
+    uint64_t known;
+    uint32_t count;
+    struct column columns[CPS_TABLES];
+};
+
+/* The place of key among the column's rows, new or known. */
+static inline uint32_t place_of(struct column *column, struct cps_key_map *map, uint32_t key)
+{
+    if (map->entries[key].stamp == map->stamp) {
+        uint32_t place = map->entries[key].place;
+        column->hits[place]++;
+        return place;
+    }
+    uint32_t place = column->found++;
+    map->entries[key].stamp = map->stamp;
+    map->entries[key].place = place;
+    column->key[place] = key;
+    column->hits[place] = 1;
+    return place;
 }
 
 enum { FAR_AHEAD = 64, AHEAD = 8 };
 
 /* A shuffled batch's samples lie all over memory: asks for that of place i + FAR_AHEAD, be
- * it of a later batch, and for the map entries of the one at i + AHEAD, which is here by now. */
-static inline void prefetch(const struct cps_gather *self, const struct cps_key_map *map,
-                            const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
-                            uint32_t i)
+ * it of a later batch, and for the map entry of the one at i + AHEAD, which is here by now. */
+static inline void prefetch(const struct job *job, const struct column *column, uint32_t i)
 {
-    if (!chosen || i + FAR_AHEAD >= known)
+    if (!job->chosen || i + FAR_AHEAD >= job->known)
         return;
-    uint32_t later = chosen[i + FAR_AHEAD], soon = chosen[i + AHEAD];
-    __builtin_prefetch(&samples->user[later]);
-    __builtin_prefetch(&samples->movie[later]);
-    __builtin_prefetch(&samples->rating[later]);
-    __builtin_prefetch(&map->entries[samples->user[soon]]);
-    __builtin_prefetch(&map->entries[cps_plan_movie_key(&self->plan, samples->movie[soon])]);
+    uint32_t later = job->chosen[i + FAR_AHEAD], soon = job->chosen[i + AHEAD];
+    __builtin_prefetch(&column->row[later]);
+    __builtin_prefetch(&job->map->entries[column->first_key + column->row[soon]]);
+}
+
+/* One column of the samples: the two have no key in common, and may be gathered at the same time. */
+static void gather_column(void *context, uint32_t table, uint32_t thread)
+{
+    struct job *job = context;
+    struct column *column = &job->columns[table];
+    (void)thread;
+    for (uint32_t i = 0; i < job->count; i++) {
+        uint64_t sample = job->chosen ? job->chosen[i] : i;
+        prefetch(job, column, i);
+        column->place[i] = place_of(column, job->map, column->first_key + column->row[sample]);
+    }
+}
+
+/* Ratings are the third of a gather's columns, and go with the movies, of which fewer are new. */
+static void gather_ratings(const struct job *job)
+{
+    float *rating = job->gather->rating;
+    for (uint32_t i = 0; i < job->count; i++) {
+        if (job->chosen && i + FAR_AHEAD < job->known)
+            __builtin_prefetch(&job->rating[job->chosen[i + FAR_AHEAD]]);
+        rating[i] = job->rating[job->chosen ? job->chosen[i] : i];
+    }
+}
+
+static void gather_piece(void *context, uint32_t table, uint32_t thread)
+{
+    gather_column(context, table, thread);
+    if (table == CPS_TABLE_MOVIES)
+        gather_ratings(context);
+}
+
+/* Puts the movies right behind the users. */
+static void close_up(struct cps_gather *self, struct job *job)
+{
+    const struct column *movies = &job->columns[CPS_TABLE_MOVIES];
+    uint32_t users = job->columns[CPS_TABLE_USERS].found;
+    memmove(self->key + users, movies->key, movies->found * sizeof *self->key);
+    memmove(self->hits + users, movies->hits, movies->found * sizeof *self->hits);
+    for (uint32_t i = 0; i < job->count; i++)
+        self->movie[i] += users;
+    self->row_count = users + movies->found;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
 }
 
 enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *map,
                                    const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
                                    uint32_t count)
 {
-    size_t most_rows = 2 * (size_t)count, keys = cps_plan_keys(&self->plan);
+    const struct cps_plan *plan = &self->plan;
+    uint32_t most_users = least(count, plan->user_rows), most_movies = least(count, plan->movie_rows);
     CPS_TRY(make_room_for_samples(self, count));
-    CPS_TRY(make_room_for_rows(self, most_rows < keys ? most_rows : keys));
-    key_map_clear(map, cps_plan_keys(&self->plan));
+    CPS_TRY(make_room_for_rows(self, (size_t)most_users + most_movies));
+    key_map_clear(map, cps_plan_keys(plan));
     self->sample_count = count;
-    self->row_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t sample = chosen ? chosen[i] : i;
-        prefetch(self, map, samples, chosen, known, i);
-        self->user[i] = place_of(self, map, samples->user[sample]);
-        self->movie[i] = place_of(self, map, cps_plan_movie_key(&self->plan, samples->movie[sample]));
-        self->rating[i] = samples->rating[sample];
-    }
+    struct job job = {
+        .gather = self,
+        .map = map,
+        .rating = samples->rating,
+        .chosen = chosen,
+        .known = known,
+        .count = count,
+        .columns = {[CPS_TABLE_USERS] = {samples->user, 0, self->user, self->key, self->hits, 0},
+                    [CPS_TABLE_MOVIES] = {samples->movie, cps_plan_movie_key(plan, 0), self->movie,
+                                          self->key + most_users, self->hits + most_users, 0}}};
+    cps_team_run(cps_team_pieces(self->team, count) > 1 ? self->team : NULL, CPS_TABLES, gather_piece, &job);
+    close_up(self, &job);
+    choose_forms(self);
+    set_apart(self);
     return share_out(self);
 }
 
@@ -162,14 +272,34 @@ void cps_gather_keys(const struct cps_gather *self, uint32_t server, uint32_t *o
         out[i] = self->key[share->places[i]];
 }
 
-void cps_gather_fill(struct cps_gather *self, uint32_t server, const float *packed)
+struct filling {
+    struct cps_gather *gather;
+    const struct cps_share *share;
+    const float *packed;
+    uint32_t pieces;
+};
+
+static void fill_piece(void *context, uint32_t piece, uint32_t thread)
 {
-    const struct cps_share *share = &self->shares[server];
+    const struct filling *filling = context;
+    struct cps_gather *self = filling->gather;
     uint32_t factors = self->plan.factors, width = cps_plan_row_width(&self->plan);
-    for (uint32_t i = 0; i < share->count; i++, packed += width) {
-        uint32_t place = share->places[i];
+    size_t first, end;
+    (void)thread;
+    cps_team_slice(filling->share->count, filling->pieces, piece, &first, &end);
+    const float *packed = filling->packed + first * width;
+    for (size_t i = first; i < end; i++, packed += width) {
+        uint32_t place = filling->share->places[i];
         memcpy(self->rows + (size_t)place * self->stride, packed, factors * sizeof *packed);
         if (width > factors)
             self->bias[place] = packed[factors];
     }
+}
+
+void cps_gather_fill(struct cps_gather *self, uint32_t server, const float *packed)
+{
+    const struct cps_share *share = &self->shares[server];
+    struct filling filling = {
+        .gather = self, .share = share, .packed = packed, .pieces = cps_team_pieces(self->team, share->count)};
+    cps_team_run(self->team, filling.pieces, fill_piece, &filling);
 }

@@ -7,10 +7,11 @@
 #include "common/base/memory.h"
 
 enum cps_status cps_push_init(struct cps_push *self, const struct cps_plan *plan,
-                              const struct cps_kernels *kernels)
+                              const struct cps_kernels *kernels, struct cps_team *team)
 {
     *self = (struct cps_push){.plan = *plan,
                               .kernels = kernels,
+                              .team = team,
                               .fixed = cps_fixed_point(plan->gradient_bits, plan->batch_size),
                               .stride = (uint32_t)cps_round_up(cps_plan_row_width(plan), CPS_LANES)};
     return CPS_OK;
@@ -18,41 +19,36 @@ enum cps_status cps_push_init(struct cps_push *self, const struct cps_plan *plan
 
 void cps_push_release(struct cps_push *self)
 {
-    free(self->single);
+    free(self->place);
     free(self->sum);
     free(self->sums);
     *self = (struct cps_push){0};
-}
-
-static uint32_t singles_of(const struct cps_share *share)
-{
-    return share->count - share->sums;
 }
 
 size_t cps_push_bytes(const struct cps_gather *gather, uint32_t server)
 {
     const struct cps_share *share = &gather->shares[server];
     size_t width = cps_plan_row_width(&gather->plan);
-    return share->sums * width * sizeof(int64_t) + singles_of(share) * width * sizeof(float) +
-           share->count * sizeof(uint32_t);
+    return share->sums * width * sizeof(int64_t) + share->singles * width * sizeof(float) +
+           share->scaled * sizeof(struct cps_scaled) +
+           ((size_t)share->sums + share->singles) * sizeof(uint32_t);
 }
 
 enum cps_status cps_push_begin(struct cps_push *self, const struct cps_gather *gather)
 {
     size_t sum_rows = 0;
-    CPS_TRY(cps_grow("places of gradients", &self->single, &self->single_capacity, gather->row_count,
-                     sizeof *self->single));
+    CPS_TRY(cps_grow("places of gradients", &self->place, &self->place_capacity, gather->row_count,
+                     sizeof *self->place));
     CPS_TRY(cps_grow("places of sums", &self->sum, &self->row_capacity, gather->row_count, sizeof *self->sum));
     for (uint32_t s = 0; s < self->plan.servers; s++)
         sum_rows += gather->shares[s].sums;
     CPS_TRY(cps_grow("sums of gradients", &self->sums, &self->sum_capacity, sum_rows * self->stride,
                      sizeof *self->sums));
-    if (sum_rows)
-        memset(self->sums, 0, sum_rows * self->stride * sizeof *self->sums);
     int64_t *next = self->sums;
     for (uint32_t row = 0; row < gather->row_count; row++) {
-        self->sum[row] = gather->hits[row] > 1 ? next : NULL;
-        next += gather->hits[row] > 1 ? self->stride : 0;
+        bool summed = gather->form[row] == CPS_PUSH_SUM;
+        self->sum[row] = summed ? next : NULL;
+        next += summed ? self->stride : 0;
     }
     return CPS_OK;
 }
@@ -62,71 +58,129 @@ void cps_push_place(struct cps_push *self, const struct cps_gather *gather, uint
 {
     const struct cps_share *share = &gather->shares[server];
     size_t width = cps_plan_row_width(&self->plan);
-    message->exchange.has_push = true;
-    message->exchange.sum_rows = share->sums;
-    message->exchange.single_rows = singles_of(share);
+    struct cps_exchange *body = &message->exchange;
+    body->has_push = true;
+    body->sum_rows = share->sums;
+    body->single_rows = share->singles;
+    body->scaled = share->scaled;
     if (share->count == 0)
         return;
-    float *single = (float *)(void *)(message->payload->data + share->sums * width * sizeof(int64_t));
-    uint32_t *sum_key = (uint32_t *)(single + singles_of(share) * width), *single_key = sum_key + share->sums;
+    int64_t *sum = (int64_t *)(void *)message->payload->data;
+    float *single = (float *)(void *)(sum + share->sums * width);
+    struct cps_scaled *scaled = (struct cps_scaled *)(void *)(single + share->singles * width);
+    uint32_t *sum_key = (uint32_t *)(void *)(scaled + share->scaled), *single_key = sum_key + share->sums;
     for (uint32_t i = 0; i < share->count; i++) {
         uint32_t row = share->places[i];
-        if (self->sum[row]) {
+        switch ((enum cps_push_form)gather->form[row]) {
+        case CPS_PUSH_SUM:
             *sum_key++ = gather->key[row];
-            continue;
+            self->place[row] = sum;
+            sum += width;
+            break;
+        case CPS_PUSH_SINGLE:
+            *single_key++ = gather->key[row];
+            self->place[row] = single;
+            single += width;
+            break;
+        case CPS_PUSH_SCALED:
+            self->place[row] = scaled;
+            scaled += gather->hits[row];
+            break;
         }
-        *single_key++ = gather->key[row];
-        self->single[row] = single;
-        single += width;
     }
 }
 
-/* Adds slope·(other, 1) to the gradient of row: the derivative of <row, other> + bias. */
-static bool add_gradient(struct cps_push *self, uint32_t row, const float *other, size_t other_stride,
-                         float slope)
+/* The derivative of <row, other> + bias by row is (other, 1): times slope it goes to out. */
+static void write_single(const struct cps_push *self, const float *other, float slope, float *out)
+{
+    uint32_t factors = self->plan.factors;
+    for (uint32_t j = 0; j < factors; j++)
+        out[j] = slope * other[j];
+    if (self->plan.model == CPS_MODEL_BIAS)
+        out[factors] = slope;
+}
+
+static bool add_to_sum(const struct cps_push *self, const float *other, size_t other_stride, float slope,
+                       int64_t *sum)
 {
     static const float one = 1.0f;
-    uint32_t factors = self->plan.factors;
-    bool has_bias = self->plan.model == CPS_MODEL_BIAS;
-    if (!self->sum[row]) {
-        float *out = self->single[row];
-        for (uint32_t j = 0; j < factors; j++)
-            out[j] = slope * other[j];
-        if (has_bias)
-            out[factors] = slope;
-        return true;
-    }
-    bool fits = self->kernels->accumulate(self->sum[row], other, slope, other_stride, &self->fixed);
-    if (has_bias)
-        fits &= cps_kernels_scalar.accumulate(self->sum[row] + factors, &one, slope, 1, &self->fixed);
+    bool fits = self->kernels->accumulate(sum, other, slope, other_stride, &self->fixed);
+    if (self->plan.model == CPS_MODEL_BIAS)
+        fits &= cps_kernels_scalar.accumulate(sum + self->plan.factors, &one, slope, 1, &self->fixed);
     return fits;
 }
 
-uint32_t cps_push_gradients(struct cps_push *self, const struct cps_gather *gather, const float *slope)
+/* Adds what a sample that has the row `other` as well makes of the gradient of row. */
+static bool add_gradient(struct cps_push *self, const struct cps_gather *gather, uint32_t row, uint32_t other,
+                         float slope)
 {
-    size_t stride = gather->stride;
-    for (uint32_t i = 0; i < gather->sample_count; i++) {
-        uint32_t user = gather->user[i], movie = gather->movie[i];
-        if (!add_gradient(self, user, gather->rows + movie * stride, stride, slope[i]) ||
-            !add_gradient(self, movie, gather->rows + user * stride, stride, slope[i]))
-            return i;
+    const float *weights = gather->rows + (size_t)other * gather->stride;
+    struct cps_scaled *scaled;
+    switch ((enum cps_push_form)gather->form[row]) {
+    case CPS_PUSH_SUM:
+        return add_to_sum(self, weights, gather->stride, slope, self->sum[row]);
+    case CPS_PUSH_SINGLE:
+        write_single(self, weights, slope, self->place[row]);
+        return true;
+    case CPS_PUSH_SCALED:
+        break;
     }
-    return gather->sample_count;
+    scaled = self->place[row];
+    *scaled = (struct cps_scaled){.row = gather->at[row], .other = gather->at[other], .slope = slope};
+    self->place[row] = scaled + 1;
+    return true;
 }
 
-void cps_push_finish(const struct cps_push *self, const struct cps_gather *gather, uint32_t server,
-                     struct cps_message *message)
+/* Rows in parts: every thread looks at all samples, and adds to the rows that are its own. */
+struct job {
+    struct cps_push *push;
+    const struct cps_gather *gather;
+    const float *slope;
+    uint32_t parts;
+    bool fits[CPS_TEAM_MOST_PIECES];
+};
+
+static bool is_in(const struct job *job, uint32_t part, uint32_t row)
 {
-    const struct cps_share *share = &gather->shares[server];
-    size_t width = cps_plan_row_width(&self->plan);
-    if (share->sums == 0)
-        return;
-    int64_t *out = (int64_t *)(void *)message->payload->data;
-    for (uint32_t i = 0; i < share->count; i++) {
-        uint32_t row = share->places[i];
-        if (!self->sum[row])
-            continue;
-        memcpy(out, self->sum[row], width * sizeof *out);
-        out += width;
+    return job->parts == 1 || row % job->parts == part;
+}
+
+static void add_part(void *context, uint32_t part, uint32_t thread)
+{
+    struct job *job = context;
+    struct cps_push *self = job->push;
+    const struct cps_gather *gather = job->gather;
+    bool fits = true;
+    (void)thread;
+    for (uint32_t row = part; row < gather->row_count; row += job->parts)
+        if (self->sum[row])
+            memset(self->sum[row], 0, self->stride * sizeof *self->sum[row]);
+    for (uint32_t i = 0; fits && i < gather->sample_count; i++) {
+        uint32_t user = gather->user[i], movie = gather->movie[i];
+        if (is_in(job, part, user))
+            fits &= add_gradient(self, gather, user, movie, job->slope[i]);
+        if (is_in(job, part, movie))
+            fits &= add_gradient(self, gather, movie, user, job->slope[i]);
     }
+    size_t bytes = cps_plan_row_width(&self->plan) * sizeof(int64_t);
+    for (uint32_t row = part; row < gather->row_count; row += job->parts)
+        if (self->sum[row])
+            memcpy(self->place[row], self->sum[row], bytes);
+    job->fits[part] = fits;
+}
+
+bool cps_push_gradients(struct cps_push *self, const struct cps_gather *gather, const float *slope)
+{
+    struct job job = {
+        .push = self,
+        .gather = gather,
+        .slope = slope,
+        .parts = cps_team_pieces(self->team, gather->sample_count) > 1 ? cps_team_threads(self->team) : 1};
+    if (job.parts > CPS_TEAM_MOST_PIECES)
+        job.parts = CPS_TEAM_MOST_PIECES;
+    cps_team_run(self->team, job.parts, add_part, &job);
+    bool fits = true;
+    for (uint32_t part = 0; part < job.parts; part++)
+        fits &= job.fits[part];
+    return fits;
 }

@@ -18,9 +18,9 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/model/residual.h"
 #include "worker/gather.h"
 #include "worker/push.h"
+#include "worker/scores.h"
 
 enum {
     READ_SAMPLES = 32768, /* validation ratings a round */
@@ -33,6 +33,7 @@ struct cps_worker {
     const struct cps_dataset *dataset;
     const struct cps_kernels *kernels;
     const struct cps_batch_order *replay;
+    struct cps_team *team;
     bool greeted, planned, begun, diverged, stopped;
     struct cps_plan plan;
     struct cps_batches batches;
@@ -46,8 +47,7 @@ struct cps_worker {
     bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
     uint64_t read_done;  /* validation ratings dealt with this epoch */
     struct cps_error_sums valid;
-    float *score, *slope; /* [sample_capacity] */
-    size_t score_capacity, slope_capacity;
+    struct cps_scores scores;
     struct cps_loss_sum losses[REPORT_STEPS]; /* of the steps not yet reported */
     uint64_t reported;                        /* steps reported */
     uint64_t reported_ns;
@@ -58,7 +58,7 @@ struct cps_worker {
 
 enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                   const struct cps_kernels *kernels, const struct cps_batch_order *replay,
-                                  struct cps_worker **out)
+                                  struct cps_team *team, struct cps_worker **out)
 {
     struct cps_worker *self;
     CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
@@ -66,6 +66,7 @@ enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *datas
     self->dataset = dataset;
     self->kernels = kernels;
     self->replay = replay;
+    self->team = team;
     *out = self;
     return CPS_OK;
 }
@@ -81,9 +82,8 @@ void cps_worker_destroy(struct cps_worker **out)
     cps_gather_release(&self->gathers[1]);
     cps_gather_release(&self->reads);
     cps_push_release(&self->push);
+    cps_scores_release(&self->scores);
     free(self->answered);
-    free(self->score);
-    free(self->slope);
     free(self);
     *out = NULL;
 }
@@ -161,18 +161,6 @@ static enum cps_status ask(struct cps_worker *self, struct cps_outbox *outbox)
     return CPS_OK;
 }
 
-/* The scores of gather's samples. */
-static enum cps_status score_samples(struct cps_worker *self, const struct cps_gather *gather)
-{
-    CPS_TRY(cps_grow("scores", &self->score, &self->score_capacity, gather->sample_count, sizeof *self->score));
-    self->kernels->dot(gather->rows, gather->stride, gather->user, gather->movie, gather->sample_count,
-                       self->score);
-    if (self->plan.model == CPS_MODEL_BIAS)
-        for (uint32_t i = 0; i < gather->sample_count; i++)
-            self->score[i] += gather->bias[gather->user[i]] + gather->bias[gather->movie[i]];
-    return CPS_OK;
-}
-
 static enum cps_status report(struct cps_worker *self, bool has_valid, struct cps_outbox *outbox)
 {
     uint32_t steps = (uint32_t)(self->step - self->reported);
@@ -217,7 +205,7 @@ static enum cps_status diverge_at(struct cps_worker *self, enum cps_diverged wha
 {
     size_t named = first_bad;
     for (size_t i = first_bad + 1; i < gather->sample_count; i++) {
-        float error = cps_predict(&self->plan, self->score[i]) - gather->rating[i];
+        float error = cps_predict(&self->plan, self->scores.score[i]) - gather->rating[i];
         if (!cps_error_in_range(error) && keys_of(gather, i) < keys_of(gather, named))
             named = i;
     }
@@ -234,9 +222,8 @@ static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outb
 {
     struct cps_gather *reads = &self->reads;
     *finished = false;
-    CPS_TRY(score_samples(self, reads));
-    size_t good =
-        cps_error_sums_add(&self->valid, &self->plan, self->score, reads->rating, reads->sample_count);
+    size_t good;
+    CPS_TRY(cps_scores_validate(&self->scores, reads, &self->valid, &good));
     if (good < reads->sample_count)
         return diverge_at(self, CPS_DIVERGED_VALIDATION, reads, good, outbox);
     self->read_done += reads->sample_count;
@@ -249,10 +236,8 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
 {
     struct cps_gather *gather = gather_of(self, self->step);
     cps_int128 loss = 0;
-    CPS_TRY(score_samples(self, gather));
-    CPS_TRY(cps_grow("slopes", &self->slope, &self->slope_capacity, gather->sample_count, sizeof *self->slope));
-    size_t good =
-        cps_residuals(&self->plan, self->score, gather->rating, gather->sample_count, self->slope, &loss);
+    size_t good;
+    CPS_TRY(cps_scores_train(&self->scores, gather, &loss, &good));
     if (good < gather->sample_count)
         return diverge_at(self, CPS_DIVERGED_ERROR, gather, good, outbox);
     self->losses[self->step - self->reported] = cps_loss_sum_of(loss);
@@ -272,12 +257,10 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
         CPS_TRY(add_exchange(self, server, gather, outbox, &exchange));
         cps_push_place(&self->push, gather, server, exchange);
     }
-    if (cps_push_gradients(&self->push, gather, self->slope) < gather->sample_count) {
+    if (!cps_push_gradients(&self->push, gather, self->scores.slope)) {
         cps_outbox_truncate(outbox, first_exchange);
         return diverge(self, CPS_DIVERGED_UPDATE, outbox);
     }
-    for (uint32_t server = 0; server < self->plan.servers; server++)
-        cps_push_finish(&self->push, gather, server, &outbox->messages[first_exchange + server]);
     if (self->step - self->reported == REPORT_STEPS || self->step == self->saved_at)
         CPS_TRY(report(self, false, outbox));
     return gather_step(self, self->step + 1);
@@ -339,10 +322,11 @@ static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *p
     self->plan = *plan;
     CPS_TRY(cps_batches_init(&self->batches, plan, &self->dataset->train, self->replay));
     CPS_TRY(cps_key_map_init(&self->map, plan));
-    CPS_TRY(cps_gather_init(&self->gathers[0], plan));
-    CPS_TRY(cps_gather_init(&self->gathers[1], plan));
-    CPS_TRY(cps_gather_init(&self->reads, plan));
-    CPS_TRY(cps_push_init(&self->push, plan, self->kernels));
+    CPS_TRY(cps_gather_init(&self->gathers[0], plan, self->team));
+    CPS_TRY(cps_gather_init(&self->gathers[1], plan, self->team));
+    CPS_TRY(cps_gather_init(&self->reads, plan, self->team));
+    CPS_TRY(cps_push_init(&self->push, plan, self->kernels, self->team));
+    cps_scores_init(&self->scores, plan, self->kernels, self->team);
     self->step = self->reported = plan->first_step;
     CPS_TRY(begin_epoch_under_way(self));
     CPS_TRY(gather_step(self, self->step));

@@ -10,6 +10,7 @@
 #ifndef CPS_WORKER_WORKER_H
 #define CPS_WORKER_WORKER_H
 
+#include "common/base/team.h"
 #include "common/data/dataset.h"
 #include "common/drive/role.h"
 #include "common/model/kernels.h"
@@ -17,11 +18,11 @@
 
 struct cps_worker; /* opaque */
 
-/* Node `node` of a job. dataset (this worker's shard), kernels and replay (NULL: shuffle)
- * are borrowed. */
+/* Node `node` of a job. dataset (this worker's shard), kernels, replay (NULL: shuffle) and
+ * team, whose threads share the samples of a step, are borrowed. */
 enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                   const struct cps_kernels *kernels, const struct cps_batch_order *replay,
-                                  struct cps_worker **out);
+                                  struct cps_team *team, struct cps_worker **out);
 void cps_worker_destroy(struct cps_worker **self);
 
 /* The worker as a role for a driver; valid while self is. */

@@ -89,12 +89,30 @@ static enum cps_status payload_report(const struct cps_message *message, uint32_
 static enum cps_status payload_exchange(const struct cps_message *message, uint32_t width)
 {
     const struct cps_exchange *body = &message->exchange;
-    if (!body->has_push && (body->sum_rows || body->single_rows))
+    if (!body->has_push && (body->sum_rows || body->single_rows || body->scaled))
         return refuse(message, "gradients but no push");
-    wide rows =
-        (wide)body->sum_rows * width * sizeof(int64_t) + (wide)body->single_rows * width * sizeof(float);
+    wide rows = (wide)body->sum_rows * width * sizeof(int64_t) +
+                (wide)body->single_rows * width * sizeof(float) +
+                (wide)body->scaled * sizeof(struct cps_scaled);
     wide keys = (wide)body->sum_rows + body->single_rows + body->pull_rows + body->read_rows;
     return check_size(message, rows + keys * sizeof(uint32_t));
+}
+
+struct cps_exchange_parts cps_exchange_parts(const struct cps_message *message, uint32_t width)
+{
+    const struct cps_exchange *body = &message->exchange;
+    if (!message->payload)
+        return (struct cps_exchange_parts){0};
+    const int64_t *sums = (const int64_t *)(const void *)message->payload->data;
+    const float *singles = (const float *)(const void *)(sums + (size_t)body->sum_rows * width);
+    const void *scaled = singles + (size_t)body->single_rows * width;
+    const void *keys = (const struct cps_scaled *)scaled + body->scaled;
+    const uint32_t *pushed = keys;
+    return (struct cps_exchange_parts){.sums = sums,
+                                       .singles = singles,
+                                       .scaled = scaled,
+                                       .pushed = pushed,
+                                       .asked = pushed + (size_t)body->sum_rows + body->single_rows};
 }
 
 /* Nothing, or two strings each with its NUL. */

@@ -102,6 +102,11 @@ struct cps_grant {
 struct cps_exchange {
     CPS_EXCHANGE_FIELDS(CPS_FIELD)
 };
+/* A part of a row's gradient, as an exchange carries it. */
+struct cps_scaled {
+    uint32_t row, other; /* places among the keys pulled last */
+    float slope;
+};
 struct cps_rows {
     CPS_ROWS_FIELDS(CPS_FIELD)
 };
@@ -155,6 +160,15 @@ static inline size_t cps_message_payload_bytes(const struct cps_message *message
 {
     return message->payload ? message->payload->size : 0;
 }
+
+/* Where the parts of an exchange's payload are, whose size was checked. */
+struct cps_exchange_parts {
+    const int64_t *sums;
+    const float *singles;
+    const struct cps_scaled *scaled;
+    const uint32_t *pushed, *asked; /* keys: of sums and singles; to pull and to read */
+};
+struct cps_exchange_parts cps_exchange_parts(const struct cps_message *message, uint32_t width);
 
 /* Gives up the payload. */
 static inline void cps_message_release(struct cps_message *message)

@@ -20,6 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/base/team.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/exchange.h"
 #include "common/cluster/host.h"
@@ -62,6 +63,7 @@ struct rank {
     struct cps_worker **workers;             /* [nodes] */
     struct cps_lender **lenders;             /* [nodes]: in place of servers in the block solver */
     struct cps_block_worker **block_workers; /* [nodes]: in place of workers */
+    struct cps_team *team;                   /* of the servers and workers of the batch solver here */
     struct cps_route route;
     struct cps_role *roles; /* [nodes], of this rank */
     uint32_t role_count;
@@ -464,6 +466,17 @@ static bool saves(const struct rank *self)
     return !is_directed(self) || self->former;
 }
 
+/* Threads of a rank here that train. */
+static uint32_t threads_of(const struct rank *self)
+{
+    if (self->options->threads)
+        return self->options->threads;
+    uint32_t ranks = 0, cores = (uint32_t)cps_host_widen_affinity();
+    for (uint32_t rank = 0; rank < self->cluster->ranks; rank++)
+        ranks += self->cluster->host_of[rank] == self->cluster->host_of[self->cluster->rank];
+    return cores > ranks ? cores / ranks : 1;
+}
+
 static enum cps_status create_recorder(struct rank *self)
 {
     add_versions(self);
@@ -484,6 +497,7 @@ static enum cps_status create_recorder(struct rank *self)
         .host_count = self->cluster->host_count,
         .transport = transport_name(self),
         .isa = self->kernels->name,
+        .threads = threads_of(self),
         .network = *self->cluster->network ? self->cluster->network : NULL,
         .encrypted = over_tcp(self) && encrypts(self) && !rows_over_mpi(self),
         .terminal = self->terminal,
@@ -535,17 +549,6 @@ static enum cps_status create_coordinator(struct rank *self)
     return CPS_OK;
 }
 
-/* Threads of a worker here. */
-static uint32_t threads_of(const struct rank *self)
-{
-    if (self->options->threads)
-        return self->options->threads;
-    uint32_t ranks = 0, cores = (uint32_t)cps_host_widen_affinity();
-    for (uint32_t rank = 0; rank < self->cluster->ranks; rank++)
-        ranks += self->cluster->host_of[rank] == self->cluster->host_of[self->cluster->rank];
-    return cores > ranks ? cores / ranks : 1;
-}
-
 static enum cps_status create_block_role(struct rank *self, uint32_t node)
 {
     const struct cps_initial_rows *start = self->options->init ? &self->start : NULL;
@@ -570,13 +573,14 @@ static enum cps_status create_role(struct rank *self, uint32_t node)
         return create_coordinator(self);
     case CPS_ROLE_SERVER:
         CPS_TRY(cps_server_create(node - 1, self->layout.nodes, self->kernels,
-                                  self->options->init ? &self->start : NULL, &self->servers[node]));
+                                  self->options->init ? &self->start : NULL, self->team, &self->servers[node]));
         self->roles[self->role_count++] = cps_server_role(self->servers[node]);
         return CPS_OK;
     case CPS_ROLE_WORKER:
         break;
     }
-    CPS_TRY(cps_worker_create(node, &self->datasets[node], self->kernels, replay, &self->workers[node]));
+    CPS_TRY(cps_worker_create(node, &self->datasets[node], self->kernels, replay, self->team,
+                              &self->workers[node]));
     self->roles[self->role_count++] = cps_worker_role(self->workers[node]);
     return CPS_OK;
 }
@@ -595,6 +599,8 @@ static enum cps_status create_roles(struct rank *self)
     self->route = cps_job_route(&self->layout, self->cluster->rank);
     self->route.hosts = self->cluster->hosts[0];
     self->route.host_bytes = sizeof self->cluster->hosts[0];
+    if (self->options->solver == CPS_SOLVER_BATCH)
+        CPS_TRY(cps_team_create(threads_of(self), &self->team));
     for (uint32_t node = 0; node < nodes; node++)
         if (is_here(self, node))
             CPS_TRY(create_role(self, node));
@@ -728,6 +734,7 @@ static void release_parts(struct rank *self)
     free(self->workers);
     free(self->lenders);
     free(self->block_workers);
+    cps_team_destroy(&self->team);
     free(self->roles);
     free(self->rank_records);
     free(self->hosts);

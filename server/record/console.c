@@ -120,9 +120,13 @@ static void print_ranks(FILE *stream, const struct cps_console_banner *banner)
     }
     fprintf(stream, "\n");
     if (banner->transport && banner->isa)
-        fprintf(stream, "  rows    over %s%s%s%s, kernels %s\n", banner->transport,
-                banner->network ? " in " : "", banner->network ? banner->network : "", encryption(banner),
-                banner->isa);
+        fprintf(stream, "  rows    over %s%s%s%s, kernels %s", banner->transport, banner->network ? " in " : "",
+                banner->network ? banner->network : "", encryption(banner), banner->isa);
+    if (banner->transport && banner->isa && banner->threads)
+        fprintf(stream, ", %u thread%s%s", (unsigned)banner->threads, cps_plural(banner->threads),
+                banner->ranks > 1 ? " a rank" : "");
+    if (banner->transport && banner->isa)
+        fprintf(stream, "\n");
 }
 
 static void print_banner(FILE *stream, const struct cps_console_banner *banner)

@@ -66,6 +66,7 @@ struct cps_console_banner {
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
+    uint32_t threads; /* that train, on the coordinator's host; 0: not known */
     const char *network; /* of several hosts, or NULL */
     bool encrypted;
     const char *run_folder;

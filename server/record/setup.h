@@ -36,6 +36,7 @@ struct cps_recorder_setup {
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
+    uint32_t threads; /* that train in each rank of this one's host */
     const char *network;          /* that the hosts share, or NULL */
     bool encrypted;               /* what goes over tcp */
     struct cps_terminal terminal; /* to draw on */

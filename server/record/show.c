@@ -81,6 +81,7 @@ void cps_show_banner(const struct cps_console *console, const struct cps_run_inf
                                               .host_count = setup->host_count,
                                               .transport = setup->transport,
                                               .isa = setup->isa,
+                                              .threads = setup->threads,
                                               .network = setup->network,
                                               .encrypted = setup->encrypted,
                                               .run_folder = setup->kept ? setup->folder->path : NULL};

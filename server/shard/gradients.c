@@ -6,11 +6,30 @@
 
 #include "common/base/memory.h"
 
-enum cps_status cps_gradients_init(struct cps_gradients *self, const struct cps_table *table)
+enum cps_status cps_gradients_init(struct cps_gradients *self, const struct cps_table *table,
+                                   struct cps_team *team)
 {
-    *self = (struct cps_gradients){0};
+    *self = (struct cps_gradients){.team = team};
     CPS_TRY(cps_alloc("the slots of gradients", table->rows, sizeof *self->slot_of, &self->slot_of));
     return cps_alloc("a pushed row", table->stride, sizeof *self->padded, &self->padded);
+}
+
+void cps_answered_release(struct cps_answered *self)
+{
+    cps_buffer_release(self->request);
+    cps_buffer_release(self->reply);
+    *self = (struct cps_answered){0};
+}
+
+void cps_answered_keep(struct cps_answered *self, const struct cps_message *request, struct cps_buffer *reply,
+                       const uint32_t *keys)
+{
+    cps_answered_release(self);
+    *self = (struct cps_answered){.request = cps_buffer_retain(request->payload),
+                                  .reply = cps_buffer_retain(reply),
+                                  .keys = keys,
+                                  .weights = (const float *)(const void *)reply->data,
+                                  .rows = request->exchange.pull_rows};
 }
 
 static void release_kept(struct cps_gradients *self)
@@ -51,20 +70,41 @@ static const float *pad(struct cps_gradients *self, const struct cps_table *tabl
     return self->padded;
 }
 
-/* The sums of row: zeroes when it was not touched before, and what a single gradient
- * makes of them. *fits turns false when that is out of range. */
+/* Modulo 2^64: a peer's nonsense may overflow, but not in an undefined way. */
+static void add_sums(int64_t *total, const int64_t *sums, uint32_t width)
+{
+    for (uint32_t j = 0; j < width; j++)
+        total[j] = (int64_t)((uint64_t)total[j] + (uint64_t)sums[j]);
+}
+
+/* Adds slope·(other, 1) to sums; false when that is out of range. */
+static bool add_scaled(struct cps_gradients *self, const struct cps_table *table, const float *other,
+                       float slope, int64_t *sums)
+{
+    pad(self, table, other);
+    if (table->width > table->plan.factors)
+        self->padded[table->plan.factors] = 1.0f;
+    return table->kernels->accumulate(sums, self->padded, slope, table->stride, &table->fixed);
+}
+
+/* The sums of a row that was touched before, which has its own from now on. *fits turns false when what it was
+ * touched with is out of range. */
 static int64_t *sums_of(struct cps_gradients *self, const struct cps_table *table, uint32_t row, bool *fits)
 {
-    bool known = self->slot_of[row] != 0;
-    struct cps_touched_row *touched = known ? &self->touched[self->slot_of[row] - 1] : add_slot(self, row);
-    int64_t *sums = sums_of_slot(self, table, self->slot_of[row] - 1);
-    if (known && !touched->single)
+    size_t slot = self->slot_of[row] - 1;
+    struct cps_touched_row *touched = &self->touched[slot];
+    int64_t *sums = sums_of_slot(self, table, slot);
+    if (touched->own)
         return sums;
+    touched->own = true;
     memset(sums, 0, table->stride * sizeof *sums);
     if (touched->single)
         *fits &= table->kernels->accumulate(sums, pad(self, table, touched->single), 1.0f, table->stride,
                                             &table->fixed);
-    touched->single = NULL;
+    else if (touched->other)
+        *fits &= add_scaled(self, table, touched->other, touched->slope, sums);
+    else
+        memcpy(sums, touched->packed, table->width * sizeof *sums);
     return sums;
 }
 
@@ -93,18 +133,24 @@ static enum cps_status diverged(const struct cps_table *table, uint32_t row, uin
 
 static enum cps_status make_room(struct cps_gradients *self, const struct cps_table *table, size_t pushed)
 {
-    size_t rows = self->count + pushed;
+    size_t rows = self->count + pushed < table->rows ? self->count + pushed : table->rows;
     CPS_TRY(cps_grow("touched rows", &self->touched, &self->row_capacity, rows, sizeof *self->touched));
     CPS_TRY(cps_grow("gradients", &self->sums, &self->sum_capacity, rows * table->stride, sizeof *self->sums));
-    return cps_grow("kept payloads", &self->kept, &self->kept_capacity, self->kept_count + 1,
+    return cps_grow("kept payloads", &self->kept, &self->kept_capacity, self->kept_count + 2,
                     sizeof *self->kept);
 }
 
-/* Modulo 2^64: a peer's nonsense may overflow, but not in an undefined way. */
-static void add_sums(int64_t *total, const int64_t *sums, uint32_t width)
+/* Adds sums to row; false when what it was touched with before is out of range. */
+static bool add_packed(struct cps_gradients *self, const struct cps_table *table, uint32_t row,
+                       const int64_t *packed)
 {
-    for (uint32_t j = 0; j < width; j++)
-        total[j] = (int64_t)((uint64_t)total[j] + (uint64_t)sums[j]);
+    if (self->slot_of[row] == 0) {
+        add_slot(self, row)->packed = packed;
+        return true;
+    }
+    bool fits = true;
+    add_sums(sums_of(self, table, row, &fits), packed, table->width);
+    return fits;
 }
 
 /* Adds one float gradient to row; false when one is out of range. */
@@ -121,47 +167,106 @@ static bool add_single(struct cps_gradients *self, const struct cps_table *table
            fits;
 }
 
-enum cps_status cps_gradients_add(struct cps_gradients *self, const struct cps_table *table,
-                                  const struct cps_message *message)
+/* Adds parts of gradients. */
+static enum cps_status add_all_scaled(struct cps_gradients *self, const struct cps_table *table,
+                                      const struct cps_scaled *scaled, const struct cps_exchange *exchange,
+                                      const struct cps_answered *answered)
 {
-    const struct cps_exchange *exchange = &message->exchange;
-    size_t pushed = (size_t)exchange->sum_rows + exchange->single_rows;
-    if (pushed == 0)
-        return CPS_OK;
-    const int64_t *sums = (const int64_t *)(const void *)message->payload->data;
-    const float *singles = (const float *)(sums + (size_t)exchange->sum_rows * table->width);
-    const uint32_t *keys = (const uint32_t *)(singles + (size_t)exchange->single_rows * table->width);
-    CPS_TRY(check_keys(table, keys, (uint32_t)pushed, message->from));
-    CPS_TRY(make_room(self, table, pushed));
-    self->kept[self->kept_count++] = cps_buffer_retain(message->payload);
-    bool fits = true;
-    for (uint32_t i = 0; i < exchange->sum_rows; i++, sums += table->width) {
-        uint32_t row = cps_table_row_of(table, *keys++);
-        add_sums(sums_of(self, table, row, &fits), sums, table->width);
-        if (!fits)
-            return diverged(table, row, exchange->step);
-    }
-    for (uint32_t i = 0; i < exchange->single_rows; i++, singles += table->width) {
-        uint32_t row = cps_table_row_of(table, *keys++);
-        if (!add_single(self, table, row, singles))
+    for (const struct cps_scaled *end = scaled + exchange->scaled; scaled < end; scaled++) {
+        if (scaled->row >= answered->rows || scaled->other >= answered->rows)
+            return cps_fail(CPS_ERR_PEER, "a gradient of row %u by row %u of %u pulled", scaled->row,
+                            scaled->other, answered->rows);
+        uint32_t row = cps_table_row_of(table, answered->keys[scaled->row]);
+        const float *other = answered->weights + (size_t)scaled->other * table->width;
+        bool fits = true;
+        if (self->slot_of[row] == 0) {
+            struct cps_touched_row *touched = add_slot(self, row);
+            touched->other = other;
+            touched->slope = scaled->slope;
+            continue;
+        }
+        int64_t *sums = sums_of(self, table, row, &fits);
+        if (!add_scaled(self, table, other, scaled->slope, sums) || !fits)
             return diverged(table, row, exchange->step);
     }
     return CPS_OK;
 }
 
+enum cps_status cps_gradients_add(struct cps_gradients *self, const struct cps_table *table,
+                                  const struct cps_message *message, const struct cps_answered *answered)
+{
+    const struct cps_exchange *exchange = &message->exchange;
+    uint32_t width = table->width, pushed = exchange->sum_rows + exchange->single_rows;
+    if (pushed == 0 && exchange->scaled == 0)
+        return CPS_OK;
+    struct cps_exchange_parts parts = cps_exchange_parts(message, width);
+    CPS_TRY(check_keys(table, parts.pushed, pushed, message->from));
+    CPS_TRY(make_room(self, table, (size_t)pushed + exchange->scaled));
+    self->kept[self->kept_count++] = cps_buffer_retain(message->payload);
+    if (answered->reply)
+        self->kept[self->kept_count++] = cps_buffer_retain(answered->reply);
+    for (uint32_t i = 0; i < exchange->sum_rows; i++) {
+        uint32_t row = cps_table_row_of(table, *parts.pushed++);
+        if (!add_packed(self, table, row, parts.sums + (size_t)i * width))
+            return diverged(table, row, exchange->step);
+    }
+    for (uint32_t i = 0; i < exchange->single_rows; i++) {
+        uint32_t row = cps_table_row_of(table, *parts.pushed++);
+        if (!add_single(self, table, row, parts.singles + (size_t)i * width))
+            return diverged(table, row, exchange->step);
+    }
+    return add_all_scaled(self, table, parts.scaled, exchange, answered);
+}
+
+/* The rows of a step, to be trained in pieces. */
+struct training {
+    const struct cps_gradients *gradients;
+    struct cps_table *table;
+    uint32_t pieces;
+    size_t first_bad[CPS_TEAM_MOST_PIECES]; /* slots, by piece; SIZE_MAX: none */
+};
+
+static bool train_slot(const struct training *self, uint32_t thread, size_t slot)
+{
+    const struct cps_gradients *gradients = self->gradients;
+    const struct cps_touched_row *touched = &gradients->touched[slot];
+    if (touched->own)
+        return cps_table_train(self->table, touched->row, sums_of_slot(gradients, self->table, slot));
+    if (touched->single)
+        return cps_table_train_single(self->table, thread, touched->row, touched->single);
+    if (touched->other)
+        return cps_table_train_scaled(self->table, thread, touched->row, touched->other, touched->slope);
+    return cps_table_train_packed(self->table, thread, touched->row, touched->packed);
+}
+
+static void train_piece(void *context, uint32_t piece, uint32_t thread)
+{
+    struct training *self = context;
+    const struct cps_gradients *gradients = self->gradients;
+    size_t first, end;
+    cps_team_slice(gradients->count, self->pieces, piece, &first, &end);
+    self->first_bad[piece] = SIZE_MAX;
+    for (size_t i = first; i < end; i++) {
+        if (i + CPS_PREFETCH_ROWS < end)
+            cps_table_prefetch(self->table, gradients->touched[i + CPS_PREFETCH_ROWS].row);
+        if (!train_slot(self, thread, i)) {
+            self->first_bad[piece] = i;
+            return;
+        }
+    }
+}
+
 enum cps_status cps_gradients_apply(struct cps_gradients *self, struct cps_table *table, uint64_t step)
 {
-    for (size_t i = 0; i < self->count; i++) {
-        const struct cps_touched_row *touched = &self->touched[i];
-        if (i + CPS_PREFETCH_ROWS < self->count)
-            cps_table_prefetch(table, touched[CPS_PREFETCH_ROWS].row);
-        self->slot_of[touched->row] = 0;
-        bool fine = touched->single
-                        ? cps_table_train_single(table, touched->row, step, pad(self, table, touched->single))
-                        : cps_table_train(table, touched->row, step, sums_of_slot(self, table, i));
-        if (!fine)
-            return diverged(table, touched->row, step);
-    }
+    struct training training = {
+        .gradients = self, .table = table, .pieces = cps_team_pieces(self->team, self->count)};
+    cps_table_begin_step(table, step);
+    cps_team_run(self->team, training.pieces, train_piece, &training);
+    for (uint32_t piece = 0; piece < training.pieces; piece++)
+        if (training.first_bad[piece] != SIZE_MAX)
+            return diverged(table, self->touched[training.first_bad[piece]].row, step);
+    for (size_t i = 0; i < self->count; i++)
+        self->slot_of[self->touched[i].row] = 0;
     self->count = 0;
     release_kept(self);
     return CPS_OK;

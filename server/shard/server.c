@@ -25,12 +25,14 @@ enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
 struct pending {
     bool waits;
     struct cps_message exchange; /* owns a reference to the payload */
+    struct cps_answered answered;
 };
 
 struct cps_server {
     uint32_t server, nodes;
     const struct cps_kernels *kernels;
     const struct cps_initial_rows *start;
+    struct cps_team *team;
     bool planned, greeted, diverged, stopped;
     uint64_t passed; /* an epoch's last step: the servers may go on from there */
     bool held;       /* trains no further for now: a checkpoint is being arranged */
@@ -46,7 +48,8 @@ struct cps_server {
 };
 
 enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
-                                  const struct cps_initial_rows *start, struct cps_server **out)
+                                  const struct cps_initial_rows *start, struct cps_team *team,
+                                  struct cps_server **out)
 {
     struct cps_server *self;
     CPS_TRY(cps_alloc("a server", 1, sizeof *self, &self));
@@ -54,6 +57,7 @@ enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct 
     self->nodes = nodes;
     self->kernels = kernels;
     self->start = start;
+    self->team = team;
     enum cps_status status = cps_alloc("pending exchanges", nodes, sizeof *self->pending, &self->pending);
     if (status != CPS_OK) {
         free(self);
@@ -68,8 +72,10 @@ void cps_server_destroy(struct cps_server **out)
     struct cps_server *self = *out;
     if (!self)
         return;
-    for (uint32_t node = 0; node < self->nodes; node++)
+    for (uint32_t node = 0; node < self->nodes; node++) {
         cps_message_release(&self->pending[node].exchange);
+        cps_answered_release(&self->pending[node].answered);
+    }
     free(self->pending);
     cps_snapshot_rows_release(&self->snapshot);
     cps_gradients_release(&self->gradients);
@@ -124,8 +130,9 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
                         plan->servers, plan->workers);
     if (self->start)
         CPS_TRY(self->start->check(self->start->context, plan));
-    CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start));
-    CPS_TRY(cps_gradients_init(&self->gradients, &self->table));
+    CPS_TRY(cps_table_init(&self->table, plan, self->kernels, self->server, self->start,
+                           cps_team_threads(self->team)));
+    CPS_TRY(cps_gradients_init(&self->gradients, &self->table, self->team));
     self->planned = true;
     self->step = plan->first_step;
     return restore_more(self, outbox);
@@ -139,40 +146,66 @@ static enum cps_status check_key(const struct cps_server *self, uint32_t key, ui
                     self->server);
 }
 
-/* The keys of an exchange behind its push. */
-static const uint32_t *asked_keys(const struct cps_message *message, uint32_t width)
+/* Rows that are asked for, to be copied in pieces. */
+struct asked {
+    struct cps_server *server;
+    const uint32_t *keys; /* [count] */
+    uint32_t count, pieces;
+    bool pull; /* brings the rows up to date; else leaves them as they are */
+    float *out;
+};
+
+static void copy_piece(void *context, uint32_t piece, uint32_t thread)
 {
-    const struct cps_exchange *exchange = &message->exchange;
-    if (!message->payload)
-        return NULL;
-    size_t rows = (size_t)exchange->sum_rows * sizeof(int64_t) + (size_t)exchange->single_rows * sizeof(float);
-    size_t keys = ((size_t)exchange->sum_rows + exchange->single_rows) * sizeof(uint32_t);
-    return (const uint32_t *)(const void *)(message->payload->data + rows * width + keys);
+    const struct asked *asked = context;
+    struct cps_table *table = &asked->server->table;
+    uint64_t step = asked->server->step;
+    size_t first, end;
+    cps_team_slice(asked->count, asked->pieces, piece, &first, &end);
+    for (size_t i = first; i < end; i++) {
+        if (i + CPS_PREFETCH_ROWS < end)
+            cps_table_prefetch(table, cps_table_row_of(table, asked->keys[i + CPS_PREFETCH_ROWS]));
+        uint32_t row = cps_table_row_of(table, asked->keys[i]);
+        float *out = asked->out + i * table->width;
+        if (asked->pull)
+            cps_table_pull(table, thread, row, step, out);
+        else
+            cps_table_read(table, thread, row, step, out);
+    }
+}
+
+/* Copies rows to out. An honest peer names each key once, so that no two threads are at one row. */
+static void copy_rows(struct cps_server *self, const uint32_t *keys, uint32_t count, bool pull, float *out)
+{
+    struct asked asked = {.server = self,
+                          .keys = keys,
+                          .count = count,
+                          .pieces = cps_team_pieces(self->team, count),
+                          .pull = pull,
+                          .out = out};
+    cps_team_run(self->team, asked.pieces, copy_piece, &asked);
 }
 
 static enum cps_status answer(struct cps_server *self, const struct cps_message *message,
                               struct cps_outbox *outbox)
 {
     const struct cps_exchange *exchange = &message->exchange;
-    struct cps_table *table = &self->table;
-    uint32_t width = table->width, rows = exchange->pull_rows + exchange->read_rows;
-    const uint32_t *keys = asked_keys(message, width);
+    uint32_t width = self->table.width, rows = exchange->pull_rows + exchange->read_rows;
+    const uint32_t *keys = cps_exchange_parts(message, width).asked;
     struct cps_message *reply;
     for (uint32_t i = 0; i < rows; i++)
         CPS_TRY(check_key(self, keys[i], message->from));
     CPS_TRY(
         cps_outbox_add(outbox, CPS_MESSAGE_ROWS, message->from, (size_t)rows * width * sizeof(float), &reply));
     reply->rows = (struct cps_rows){.step = self->step, .ticket = exchange->ticket, .rows = rows};
-    float *out = rows ? (float *)(void *)reply->payload->data : NULL;
-    for (uint32_t i = 0; i < rows; i++, out += width) {
-        if (i + CPS_PREFETCH_ROWS < rows)
-            cps_table_prefetch(table, cps_table_row_of(table, keys[i + CPS_PREFETCH_ROWS]));
-        uint32_t row = cps_table_row_of(table, keys[i]);
-        if (i < exchange->pull_rows)
-            cps_table_pull(table, row, self->step, out);
-        else
-            cps_table_read(table, row, self->step, out);
-    }
+    if (rows == 0)
+        return CPS_OK;
+    float *out = (float *)(void *)reply->payload->data;
+    copy_rows(self, keys, exchange->pull_rows, true, out);
+    copy_rows(self, keys + exchange->pull_rows, exchange->read_rows, false,
+              out + (size_t)exchange->pull_rows * width);
+    if (exchange->pull_rows)
+        cps_answered_keep(&self->pending[message->from].answered, message, reply->payload, keys);
     return CPS_OK;
 }
 
@@ -354,7 +387,7 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
         return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
     if (message->exchange.step != self->step + 1 || pending->waits)
         return out_of_step(self, message);
-    enum cps_status status = cps_gradients_add(&self->gradients, &self->table, message);
+    enum cps_status status = cps_gradients_add(&self->gradients, &self->table, message, &pending->answered);
     if (status != CPS_OK)
         return report_diverged(self, status, outbox);
     keep_pending(pending, message);

@@ -11,6 +11,7 @@
 #ifndef CPS_SERVER_SHARD_SERVER_H
 #define CPS_SERVER_SHARD_SERVER_H
 
+#include "common/base/team.h"
 #include "common/drive/role.h"
 #include "common/model/kernels.h"
 #include "server/shard/table.h"
@@ -18,9 +19,10 @@
 struct cps_server; /* opaque */
 
 /* Server number server (node 1 + server) of a job of `nodes` nodes. start (NULL: the
- * plan's initial values) and kernels are borrowed. */
+ * plan's initial values), kernels and team, whose threads share the rows of a step, are borrowed. */
 enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
-                                  const struct cps_initial_rows *start, struct cps_server **out);
+                                  const struct cps_initial_rows *start, struct cps_team *team,
+                                  struct cps_server **out);
 void cps_server_destroy(struct cps_server **self);
 
 /* The server as a role for a driver; valid while self is. */

@@ -53,9 +53,22 @@ static void fill_initial(struct cps_table *self, const struct cps_initial_rows *
     }
 }
 
+static enum cps_status alloc_desks(struct cps_table *self, uint32_t threads)
+{
+    CPS_TRY(cps_alloc("desks of threads", threads, sizeof *self->desks, &self->desks));
+    self->threads = threads;
+    for (uint32_t t = 0; t < threads; t++) {
+        struct cps_table_desk *desk = &self->desks[t];
+        CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &desk->row));
+        CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *desk->sums, &desk->sums));
+        CPS_TRY(cps_alloc("catch-ups", 1, sizeof *desk->cache, &desk->cache));
+    }
+    return CPS_OK;
+}
+
 enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
                                const struct cps_kernels *kernels, uint32_t server,
-                               const struct cps_initial_rows *start)
+                               const struct cps_initial_rows *start, uint32_t threads)
 {
     uint32_t width = cps_plan_row_width(plan);
     *self = (struct cps_table){.plan = *plan,
@@ -69,9 +82,7 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
     CPS_TRY(
         cps_alloc("the rows of a server", (size_t)self->rows * self->row_floats, sizeof(float), &self->floats));
     CPS_TRY(cps_alloc("the steps of rows", self->rows, sizeof *self->step, &self->step));
-    CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &self->scratch));
-    CPS_TRY(cps_alloc("catch-ups", 1, sizeof *self->cache, &self->cache));
-    CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *self->scratch_sums, &self->scratch_sums));
+    CPS_TRY(alloc_desks(self, threads));
     bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
     CPS_TRY(cps_steps_create(plan->wd, adam, &self->idle));
     if (plan->model == CPS_MODEL_BIAS && plan->wd_bias != plan->wd)
@@ -84,9 +95,12 @@ void cps_table_release(struct cps_table *self)
 {
     free(self->floats);
     free(self->step);
-    free(self->scratch);
-    free(self->scratch_sums);
-    free(self->cache);
+    for (uint32_t t = 0; t < self->threads; t++) {
+        free(self->desks[t].row);
+        free(self->desks[t].sums);
+        free(self->desks[t].cache);
+    }
+    free(self->desks);
     cps_steps_destroy(&self->idle);
     cps_steps_destroy(&self->bias_idle);
     *self = (struct cps_table){0};
@@ -135,16 +149,18 @@ static void decay_row(float *w, uint32_t stride, float decay)
 }
 
 /* What steps from+1..to do to an idle row; good until the next call. */
-static const struct cps_catch_up *steps_missed(const struct cps_table *self, uint64_t from, uint64_t to)
+static const struct cps_catch_up *steps_missed(const struct cps_table *self, uint32_t thread, uint64_t from,
+                                               uint64_t to)
 {
+    struct cps_catch_up_cache *cache = self->desks[thread].cache;
     uint64_t gap = to - from;
     bool cached = from > 0 && gap <= CACHED_GAPS;
     size_t place = cached ? gap - 1 : 0;
-    if (cached && self->cache->to[place] == to)
-        return &self->cache->gap[place];
-    self->cache->to[place] = cached ? to : 0;
-    cps_steps_catch_up(self->idle, from, to, &self->cache->gap[place]);
-    return &self->cache->gap[place];
+    if (cached && cache->to[place] == to)
+        return &cache->gap[place];
+    cache->to[place] = cached ? to : 0;
+    cps_steps_catch_up(self->idle, from, to, &cache->gap[place]);
+    return &cache->gap[place];
 }
 
 static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from,
@@ -156,11 +172,11 @@ static struct element bias_caught_up(const struct cps_table *self, struct elemen
     return bias;
 }
 
-static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t to)
+static void catch_up(struct cps_table *self, uint32_t thread, float *w, uint64_t from, uint64_t to)
 {
     struct element bias =
         self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
-    const struct cps_catch_up *missed = steps_missed(self, from, to);
+    const struct cps_catch_up *missed = steps_missed(self, thread, from, to);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
         self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, missed);
     else
@@ -169,17 +185,17 @@ static void catch_up(struct cps_table *self, float *w, uint64_t from, uint64_t t
         set_bias(self, w, bias);
 }
 
-void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *out)
+void cps_table_pull(struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out)
 {
     float *w = row_at(self, row);
     if (self->step[row] < step) {
-        catch_up(self, w, self->step[row], step);
+        catch_up(self, thread, w, self->step[row], step);
         self->step[row] = (uint32_t)step;
     }
     memcpy(out, w, self->width * sizeof(float));
 }
 
-void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out)
+void cps_table_read(const struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out)
 {
     const float *w = row_at(self, row);
     uint64_t from = self->step[row];
@@ -187,8 +203,8 @@ void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, f
         memcpy(out, w, self->width * sizeof(float));
         return;
     }
-    float *copy = self->scratch;
-    const struct cps_catch_up *missed = steps_missed(self, from, step);
+    float *copy = self->desks[thread].row;
+    const struct cps_catch_up *missed = steps_missed(self, thread, from, step);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM) {
         self->kernels->peek(w, w + self->stride, w + 2 * self->stride, self->stride, missed, copy);
     } else {
@@ -232,21 +248,18 @@ bool cps_table_unpack(struct cps_table *self, uint32_t row, uint64_t step, const
     return true;
 }
 
-/* Coefficients of step, which all rows of it share. */
-static const struct cps_adam_step *adam_step(struct cps_table *self, uint64_t step)
+void cps_table_begin_step(struct cps_table *self, uint64_t step)
 {
-    if (self->adam_step != step) {
+    self->training = step;
+    if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
         self->adam = cps_steps_coefficients(self->idle, step);
-        self->adam_step = step;
-    }
-    return &self->adam;
 }
 
 static bool train_adam(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
 {
     struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
-    bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride,
-                                    adam_step(self, step), &self->fixed);
+    bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride, &self->adam,
+                                    &self->fixed);
     if (self->bias_idle) {
         struct cps_adam_step coefficients = cps_steps_coefficients(self->bias_idle, step);
         fine &= cps_kernels_scalar.adam(&bias.w, &bias.m, &bias.v, sum + self->plan.factors, 1, &coefficients,
@@ -299,30 +312,60 @@ static bool train_adagrad(struct cps_table *self, float *w, uint64_t step, int64
     return fine;
 }
 
-bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum)
+bool cps_table_train(struct cps_table *self, uint32_t row, int64_t *sum)
 {
     float *w = row_at(self, row);
-    self->step[row] = (uint32_t)step;
+    self->step[row] = (uint32_t)self->training;
     switch (self->plan.optimizer) {
     case CPS_OPTIMIZER_ADAM:
-        return train_adam(self, w, step, sum);
+        return train_adam(self, w, self->training, sum);
     case CPS_OPTIMIZER_SGD:
-        return train_sgd(self, w, step, sum);
+        return train_sgd(self, w, self->training, sum);
     case CPS_OPTIMIZER_ADAGRAD:
         break;
     }
-    return train_adagrad(self, w, step, sum);
+    return train_adagrad(self, w, self->training, sum);
 }
 
-bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x)
+bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t row, const int64_t *sum)
+{
+    int64_t *sums = self->desks[thread].sums;
+    memcpy(sums, sum, self->width * sizeof *sums);
+    memset(sums + self->width, 0, (self->stride - self->width) * sizeof *sums);
+    return cps_table_train(self, row, sums);
+}
+
+/* Trains row with the contribution at desk->row, zero behind its width. */
+static bool train_contribution(struct cps_table *self, const struct cps_table_desk *desk, uint32_t row)
 {
     float *w = row_at(self, row);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM && !self->bias_idle) {
-        self->step[row] = (uint32_t)step;
-        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, x, self->stride,
-                                          adam_step(self, step), &self->fixed);
+        self->step[row] = (uint32_t)self->training;
+        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, desk->row, self->stride,
+                                          &self->adam, &self->fixed);
     }
-    memset(self->scratch_sums, 0, self->stride * sizeof *self->scratch_sums);
-    bool fits = self->kernels->accumulate(self->scratch_sums, x, 1.0f, self->stride, &self->fixed);
-    return cps_table_train(self, row, step, self->scratch_sums) && fits;
+    memset(desk->sums, 0, self->stride * sizeof *desk->sums);
+    bool fits = self->kernels->accumulate(desk->sums, desk->row, 1.0f, self->stride, &self->fixed);
+    return cps_table_train(self, row, desk->sums) && fits;
+}
+
+bool cps_table_train_single(struct cps_table *self, uint32_t thread, uint32_t row, const float *x)
+{
+    const struct cps_table_desk *desk = &self->desks[thread];
+    memcpy(desk->row, x, self->width * sizeof *x);
+    memset(desk->row + self->width, 0, (self->stride - self->width) * sizeof *x);
+    return train_contribution(self, desk, row);
+}
+
+bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t row, const float *other,
+                            float slope)
+{
+    const struct cps_table_desk *desk = &self->desks[thread];
+    uint32_t factors = self->plan.factors;
+    for (uint32_t j = 0; j < factors; j++)
+        desk->row[j] = slope * other[j];
+    memset(desk->row + factors, 0, (self->stride - factors) * sizeof *other);
+    if (self->width > factors)
+        desk->row[factors] = slope;
+    return train_contribution(self, desk, row);
 }

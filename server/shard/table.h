@@ -28,6 +28,13 @@ struct cps_initial_rows {
     void (*row)(const void *context, const struct cps_plan *plan, uint32_t key, float *row);
 };
 
+/* Where one thread works on rows. */
+struct cps_table_desk {
+    float *row;                       /* [stride] */
+    int64_t *sums;                    /* [stride] */
+    struct cps_catch_up_cache *cache; /* of short gaps up to the step in question */
+};
+
 struct cps_table {
     struct cps_plan plan;
     const struct cps_kernels *kernels;
@@ -37,18 +44,19 @@ struct cps_table {
     uint32_t width, stride, row_floats;
     float *floats;                      /* [rows][row_floats] */
     uint32_t *step;                     /* [rows]: steps the row has seen */
-    float *scratch;                     /* [stride] */
-    int64_t *scratch_sums;              /* [stride] */
     struct cps_steps *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
-    struct cps_adam_step adam;          /* of step adam_step, the one in training */
-    uint64_t adam_step;
-    struct cps_catch_up_cache *cache; /* of short gaps up to the step in question */
+    struct cps_adam_step adam;          /* of the step in training */
+    uint64_t training;                  /* the step that was begun last */
+    struct cps_table_desk *desks;       /* [threads] */
+    uint32_t threads;
 };
 
-/* The table of server with its initial values: plan's, or start's when not NULL. */
+/* The table of server with its initial values: plan's, or start's when not NULL. Up to `threads` threads may
+ * work on it at a time, on rows of their own and each under a number of its own, from 0 on: the `thread` of the
+ * functions below. */
 enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
                                const struct cps_kernels *kernels, uint32_t server,
-                               const struct cps_initial_rows *start);
+                               const struct cps_initial_rows *start, uint32_t threads);
 void cps_table_release(struct cps_table *self);
 
 /* Makes the next block of steps known; see cps_steps_grant. */
@@ -73,10 +81,10 @@ static inline uint32_t cps_table_key_of(const struct cps_table *self, uint32_t r
 
 /* Brings row up to date, to after `step` steps (all granted), and copies its weights to
  * out[width]. */
-void cps_table_pull(struct cps_table *self, uint32_t row, uint64_t step, float *out);
+void cps_table_pull(struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out);
 
 /* The weights of row after `step` steps, leaving the row as it is. */
-void cps_table_read(const struct cps_table *self, uint32_t row, uint64_t step, float *out);
+void cps_table_read(const struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out);
 
 /* The state of row as it is saved: cps_plan_state_words words from floats[row_floats] (the row's own, or
  * a copy of it) and the step that they are up to date with. */
@@ -86,13 +94,23 @@ void cps_table_pack(const struct cps_table *self, const float *floats, uint32_t 
  * `step`. */
 bool cps_table_unpack(struct cps_table *self, uint32_t row, uint64_t step, const uint32_t *state);
 
-/* Trains row, which is up to date to after step - 1 steps, with step number step (1-based)
+/* Comes before the rows of step number step (1-based, granted) are trained, on one thread. */
+void cps_table_begin_step(struct cps_table *self, uint64_t step);
+
+/* Trains row, which is up to date to after step - 1 steps, with the step begun last
  * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
  * new weight is out of range: training has diverged. */
-bool cps_table_train(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum);
+bool cps_table_train(struct cps_table *self, uint32_t row, int64_t *sum);
 
-/* As above for a sum of one contribution, x[stride], zero behind the row's width. */
-bool cps_table_train_single(struct cps_table *self, uint32_t row, uint64_t step, const float *x);
+/* As above for packed sums, sum[width]. */
+bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t row, const int64_t *sum);
+
+/* As above for a sum of one contribution, x[width]. */
+bool cps_table_train_single(struct cps_table *self, uint32_t thread, uint32_t row, const float *x);
+
+/* As above for the contribution slope·(other, 1), other[width] being the weights of another row. */
+bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t row, const float *other,
+                            float slope);
 
 /* How many rows ahead of their use to ask for their memory. */
 #define CPS_PREFETCH_ROWS 3

@@ -13,6 +13,7 @@ static inline size_t cps_payload_bytes(const struct cps_message *message, size_t
         return message->grant.steps * 2 * sizeof(double);
     case CPS_MESSAGE_EXCHANGE:
         return exchange->sum_rows * width * sizeof(int64_t) + exchange->single_rows * width * sizeof(float) +
+               exchange->scaled * sizeof(struct cps_scaled) +
                ((size_t)exchange->sum_rows + exchange->single_rows + exchange->pull_rows +
                 exchange->read_rows) *
                    sizeof(uint32_t);

@@ -204,10 +204,10 @@ static void create_role(struct rig *self, uint32_t node)
                 CPS_OK);
         self->role = cps_coordinator_role(self->coordinator);
     } else if (node == 1) {
-        require(cps_server_create(0, NODES, &cps_kernels_scalar, NULL, &self->server) == CPS_OK);
+        require(cps_server_create(0, NODES, &cps_kernels_scalar, NULL, NULL, &self->server) == CPS_OK);
         self->role = cps_server_role(self->server);
     } else {
-        require(cps_worker_create(node, &dataset, &cps_kernels_scalar, NULL, &self->worker) == CPS_OK);
+        require(cps_worker_create(node, &dataset, &cps_kernels_scalar, NULL, NULL, &self->worker) == CPS_OK);
         self->role = cps_worker_role(self->worker);
     }
 }
@@ -424,6 +424,7 @@ static void next_honest(struct rig *self, struct cps_message *message)
     message->exchange = (struct cps_exchange){.step = (place - 2) / WORKERS + 1,
                                               .has_push = true,
                                               .single_rows = (uint32_t)take(&self->input, 1) % 4,
+                                              .scaled = (uint32_t)take(&self->input, 1) % 4,
                                               .pull_rows = (uint32_t)take(&self->input, 1) % 4};
 }
 

@@ -145,6 +145,18 @@ def many_validation_ratings(check, scratch):
               ["--valid-pct", "0.8", "--epochs", 2, "--batch-size", 256, *arguments], scratch)
 
 
+def large_batches(check, scratch):
+    """Batches whose samples and rows are shared out among threads."""
+    first = None
+    for name, ranks, arguments in [(f"{threads} threads", None, ["--threads", threads]) for threads in (1, 2, 3, 8)] + [
+            ("3x4, 2 threads", None, ["--servers", 3, "--workers", 4, "--threads", 2]),
+            ("4 ranks, 2 threads", 4, ["--threads", 2])]:
+        hashes = train(check, f"batch of 4096, {name}", ranks,
+                       ["--valid-pct", "0.2", "--epochs", 2, "--batch-size", 4096, *arguments], scratch)
+        first = first or hashes
+        check.that(hashes == first, f"batch of 4096, {name}: one hash", hashes and hashes[0][:16])
+
+
 def rounds_of(arguments, optimizer):
     """The variants of every round."""
     chosen = variants(arguments.full)
@@ -169,6 +181,7 @@ def main():
             if first and optimizer in PINNED and not arguments.full:
                 check.equal(f"{optimizer}: the hash of this state", first[0][:16], PINNED[optimizer])
         many_validation_ratings(check, scratch)
+        large_batches(check, scratch)
     check.finish()
 
 

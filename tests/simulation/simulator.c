@@ -257,12 +257,12 @@ static enum cps_status create_roles(struct job *self)
     if (plan->solver == CPS_SOLVER_BLOCK)
         return create_block_roles(self);
     for (uint32_t s = 0; s < plan->servers; s++) {
-        CPS_TRY(cps_server_create(s, self->nodes, simulation->kernels, NULL, &self->servers[s]));
+        CPS_TRY(cps_server_create(s, self->nodes, simulation->kernels, NULL, NULL, &self->servers[s]));
         self->node[1 + s].role = cps_server_role(self->servers[s]);
     }
     for (uint32_t w = 0; w < plan->workers; w++) {
         uint32_t node = 1 + plan->servers + w;
-        CPS_TRY(cps_worker_create(node, &simulation->shards[w], simulation->kernels, NULL, &self->workers[w]));
+        CPS_TRY(cps_worker_create(node, &simulation->shards[w], simulation->kernels, NULL, NULL, &self->workers[w]));
         self->node[node].role = cps_worker_role(self->workers[w]);
     }
     return CPS_OK;

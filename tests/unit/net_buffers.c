@@ -154,6 +154,10 @@ static void payloads_match_their_bodies(void **state)
           .exchange = {.has_push = true, .sum_rows = 2, .single_rows = 3, .pull_rows = 4, .read_rows = 1}},
          51,
          2 * 51 * 8 + 3 * 51 * 4 + (2 + 3 + 4 + 1) * 4},
+        {{.kind = CPS_MESSAGE_EXCHANGE,
+          .exchange = {.has_push = true, .single_rows = 1, .pull_rows = 2, .scaled = 5}},
+         51,
+         51 * 4 + 5 * 12 + (1 + 2) * 4},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         for (size_t bytes = 0; bytes <= cases[i].good + 1; bytes++) {
@@ -183,12 +187,15 @@ static void huge_counts_do_not_wrap(void **state)
                                               .sum_rows = UINT32_MAX,
                                               .single_rows = UINT32_MAX,
                                               .pull_rows = UINT32_MAX,
-                                              .read_rows = UINT32_MAX};
+                                              .read_rows = UINT32_MAX,
+                                              .scaled = UINT32_MAX};
     check_fails(cps_message_check(&exchange, UINT32_MAX), CPS_ERR_PEER, "more than");
     cps_message_release(&exchange);
     struct cps_message rows = {.kind = CPS_MESSAGE_ROWS, .rows = {.rows = 1u << 31}};
     check_fails(cps_message_check(&rows, 1u << 31), CPS_ERR_PEER, "18446744073709551615");
     struct cps_message gradients = {.kind = CPS_MESSAGE_EXCHANGE, .exchange = {.single_rows = 1}};
+    check_fails(cps_message_check(&gradients, 51), CPS_ERR_PEER, "no push");
+    gradients.exchange = (struct cps_exchange){.scaled = 1};
     check_fails(cps_message_check(&gradients, 51), CPS_ERR_PEER, "no push");
     struct cps_message unknown = {.kind = (enum cps_message_kind)77};
     check_fails(cps_message_check(&unknown, 51), CPS_ERR_PEER, "unknown kind 77");

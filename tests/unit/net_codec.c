@@ -98,6 +98,7 @@ static void fill_body(struct source *source, struct cps_message *message)
         message->exchange.single_rows = word32(source);
         message->exchange.pull_rows = word32(source);
         message->exchange.read_rows = word32(source);
+        message->exchange.scaled = word32(source);
         break;
     case CPS_MESSAGE_ROWS:
         message->rows.step = word(source);

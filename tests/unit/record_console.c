@@ -153,6 +153,7 @@ static void banner_says_who_does_what(void **state)
                                         .host_count = 5,
                                         .transport = "mpi", .network = "10.1.0.0/16",
                                         .isa = "avx2",
+                                        .threads = 2,
                                         .run_folder = "r"};
     struct screen screen;
     open_screen(&screen, 0);
@@ -169,7 +170,7 @@ static void banner_says_who_does_what(void **state)
         "  loss    mean squared error (MSE) of the predicted ratings\n"
         "  ranks   6: 1 coordinator, 1 server, 4 workers on a (1), b (2), c (1), d (1) and 1 more "
         "host\n"
-        "  rows    over mpi in 10.1.0.0/16, not encrypted, kernels avx2\n"
+        "  rows    over mpi in 10.1.0.0/16, not encrypted, kernels avx2, 2 threads a rank\n"
         "  run     r\n");
     close_screen(&screen);
 }

@@ -83,9 +83,10 @@ static inline enum cps_status hand(const struct cps_role *role, struct post *pos
 
 /* The gradients and wishes of one exchange: whole arrays, or NULL where the count is 0. */
 struct exchange_parts {
-    const int64_t *sums;  /* [sum_rows][width] */
-    const float *singles; /* [single_rows][width] */
-    const uint32_t *keys; /* all four kinds, in the order of struct cps_exchange */
+    const int64_t *sums;             /* [sum_rows][width] */
+    const float *singles;            /* [single_rows][width] */
+    const struct cps_scaled *scaled; /* [scaled] */
+    const uint32_t *keys;            /* all four kinds, in the order of struct cps_exchange */
 };
 
 static inline struct cps_message exchange_from(struct post *post, uint32_t from, uint32_t width,
@@ -95,14 +96,17 @@ static inline struct cps_message exchange_from(struct post *post, uint32_t from,
     size_t singles = (size_t)body.single_rows * width * sizeof(float);
     size_t keys =
         ((size_t)body.sum_rows + body.single_rows + body.pull_rows + body.read_rows) * sizeof(uint32_t);
-    struct cps_message message = message_from(post, CPS_MESSAGE_EXCHANGE, from, sums + singles + keys);
+    size_t scaled = (size_t)body.scaled * sizeof(struct cps_scaled);
+    struct cps_message message = message_from(post, CPS_MESSAGE_EXCHANGE, from, sums + singles + scaled + keys);
     message.exchange = body;
     if (sums)
         memcpy(message.payload->data, parts.sums, sums);
     if (singles)
         memcpy(message.payload->data + sums, parts.singles, singles);
+    if (scaled)
+        memcpy(message.payload->data + sums + singles, parts.scaled, scaled);
     if (keys)
-        memcpy(message.payload->data + sums + singles, parts.keys, keys);
+        memcpy(message.payload->data + sums + singles + scaled, parts.keys, keys);
     return message;
 }
 

@@ -20,6 +20,9 @@ static void contributions(uint64_t round, struct contribution *out)
     }
 }
 
+/* Of a worker that pulled nothing. */
+static const struct cps_answered none = {0};
+
 struct rig {
     struct cps_plan plan;
     struct cps_table table;
@@ -32,12 +35,12 @@ static void rig_init(struct rig *self)
     static struct cps_hyper hyper[CPS_BLOCK_STEPS];
     float row[WIDTH];
     self->plan = small_plan();
-    check_ok(cps_table_init(&self->table, &self->plan, &cps_kernels_scalar, 0, NULL));
+    check_ok(cps_table_init(&self->table, &self->plan, &cps_kernels_scalar, 0, NULL, 1));
     hyper_of(&self->plan, 0, 600, hyper);
     check_ok(cps_table_grant(&self->table, hyper, 600));
-    check_ok(cps_gradients_init(&self->gradients, &self->table));
+    check_ok(cps_gradients_init(&self->gradients, &self->table, NULL));
     for (uint32_t r = 0; r < self->table.rows; r++)
-        cps_table_pull(&self->table, r, 0, row);
+        cps_table_pull(&self->table, 0, r, 0, row);
     post_init(&self->post, 1, 2 + MOST_WORKERS);
 }
 
@@ -77,7 +80,8 @@ static struct cps_message push_of(struct rig *rig, const struct contribution *al
     }
     memcpy(keys + sum_rows, single_keys, single_rows * sizeof *keys);
     struct cps_exchange body = {.step = 1, .has_push = true, .sum_rows = sum_rows, .single_rows = single_rows};
-    return exchange_from(&rig->post, 2 + worker, WIDTH, body, (struct exchange_parts){sums, singles, keys});
+    return exchange_from(&rig->post, 2 + worker, WIDTH, body,
+                         (struct exchange_parts){sums, singles, NULL, keys});
 }
 
 /* The table after one step whose contributions are dealt to workers, who push in the
@@ -95,7 +99,7 @@ static void trained(uint64_t round, uint32_t workers, uint32_t first, bool all_s
         if (workers % 2 == 0)
             worker = (first + i) % workers;
         struct cps_message push = push_of(rig, all, owner, worker, all_sums);
-        check_ok(cps_gradients_add(&rig->gradients, &rig->table, &push));
+        check_ok(cps_gradients_add(&rig->gradients, &rig->table, &push, &none));
         cps_message_release(&push);
     }
     check_ok(cps_gradients_apply(&rig->gradients, &rig->table, 1));
@@ -120,6 +124,71 @@ static void sums_do_not_depend_on_order_or_split(void **state)
     }
 }
 
+/* The table after a step in which rows 1 to 3 gain slope times row 4, once, twice and beside a single: as
+ * slopes, or as the gradients that these stand for. */
+static void trained_by_slopes(bool as_slopes, struct rig *rig)
+{
+    static const struct cps_scaled scaled[] = {{1, 4, 0.25f}, {2, 4, 0.5f}, {2, 4, -0.125f}, {3, 4, 1.5f}};
+    static const uint32_t keys[] = {0, 1, 2, 3, 4};
+    float rows[5 * WIDTH], single[WIDTH];
+    rig_init(rig);
+    for (uint32_t r = 0; r < 5; r++)
+        cps_table_pull(&rig->table, 0, r, 0, rows + r * WIDTH);
+    struct cps_message pull = message_from(&rig->post, CPS_MESSAGE_EXCHANGE, 2, sizeof keys);
+    struct cps_message reply = message_from(&rig->post, CPS_MESSAGE_ROWS, 1, sizeof rows);
+    struct cps_answered answered = {0};
+    memcpy(pull.payload->data, keys, sizeof keys);
+    memcpy(reply.payload->data, rows, sizeof rows);
+    pull.exchange = (struct cps_exchange){.pull_rows = 5};
+    cps_answered_keep(&answered, &pull, reply.payload, (const uint32_t *)(const void *)pull.payload->data);
+    for (size_t i = 0; i < COUNT_OF(scaled); i++) {
+        struct cps_exchange body = {.step = 1, .has_push = true};
+        for (uint32_t j = 0; j < WIDTH; j++)
+            single[j] = scaled[i].slope * (j == rig->plan.factors ? 1.0f : rows[4 * WIDTH + j]);
+        body.scaled = as_slopes;
+        body.single_rows = !as_slopes;
+        struct cps_message push =
+            exchange_from(&rig->post, 2, WIDTH, body,
+                          (struct exchange_parts){NULL, single, &scaled[i], &keys[scaled[i].row]});
+        check_ok(cps_message_check(&push, WIDTH));
+        check_ok(cps_gradients_add(&rig->gradients, &rig->table, &push, &answered));
+        cps_message_release(&push);
+    }
+    cps_answered_release(&answered);
+    check_ok(cps_gradients_apply(&rig->gradients, &rig->table, 1));
+    cps_message_release(&pull);
+    cps_message_release(&reply);
+}
+
+static void slopes_stand_for_gradients(void **state)
+{
+    (void)state;
+    struct rig want, got;
+    trained_by_slopes(false, &want);
+    trained_by_slopes(true, &got);
+    assert_memory_equal(got.table.floats, want.table.floats,
+                        (size_t)got.table.rows * got.table.row_floats * sizeof(float));
+    rig_release(&got);
+    rig_release(&want);
+}
+
+/* A slope for rows that its sender did not pull. */
+static void a_slope_of_no_row_is_refused(void **state)
+{
+    (void)state;
+    static const struct cps_scaled cases[] = {{5, 0, 1.0f}, {0, 5, 1.0f}, {UINT32_MAX, 0, 1.0f}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+        struct cps_exchange body = {.step = 1, .has_push = true, .scaled = 1};
+        rig_init(&rig);
+        struct cps_message push =
+            exchange_from(&rig.post, 2, WIDTH, body, (struct exchange_parts){NULL, NULL, &cases[i], NULL});
+        check_fails(cps_gradients_add(&rig.gradients, &rig.table, &push, &none), CPS_ERR_PEER, "of 0 pulled");
+        cps_message_release(&push);
+        rig_release(&rig);
+    }
+}
+
 static void a_step_forgets_its_gradients(void **state)
 {
     (void)state;
@@ -129,11 +198,11 @@ static void a_step_forgets_its_gradients(void **state)
     check_int(rig.gradients.count, 0, "touched rows");
     for (uint32_t r = 0; r < rig.table.rows; r++) {
         check_int(rig.gradients.slot_of[r], 0, "slot of row %u", r);
-        cps_table_read(&rig.table, r, 2, before[r]);
+        cps_table_read(&rig.table, 0, r, 2, before[r]);
     }
     check_ok(cps_gradients_apply(&rig.gradients, &rig.table, 2));
     for (uint32_t r = 0; r < rig.table.rows; r++) {
-        cps_table_read(&rig.table, r, 2, after);
+        cps_table_read(&rig.table, 0, r, 2, after);
         assert_memory_equal(after, before[r], sizeof after);
     }
     rig_release(&rig);
@@ -146,7 +215,7 @@ static void an_empty_push_touches_nothing(void **state)
     rig_init(&rig);
     struct cps_exchange body = {.step = 1, .has_push = true};
     struct cps_message push = exchange_from(&rig.post, 2, WIDTH, body, (struct exchange_parts){0});
-    check_ok(cps_gradients_add(&rig.gradients, &rig.table, &push));
+    check_ok(cps_gradients_add(&rig.gradients, &rig.table, &push, &none));
     check_int(rig.gradients.count, 0, "touched rows");
     rig_release(&rig);
 }
@@ -166,13 +235,13 @@ static void foreign_keys_are_refused(void **state)
             cps_table_release(&rig.table);
             cps_gradients_release(&rig.gradients);
             rig.plan.servers = cases[i].servers;
-            check_ok(cps_table_init(&rig.table, &rig.plan, &cps_kernels_scalar, cases[i].server, NULL));
-            check_ok(cps_gradients_init(&rig.gradients, &rig.table));
+            check_ok(cps_table_init(&rig.table, &rig.plan, &cps_kernels_scalar, cases[i].server, NULL, 1));
+            check_ok(cps_gradients_init(&rig.gradients, &rig.table, NULL));
             struct cps_exchange body = {
                 .step = 1, .has_push = true, .sum_rows = as_sum, .single_rows = 1 - as_sum};
-            struct cps_message push =
-                exchange_from(&rig.post, 5, WIDTH, body, (struct exchange_parts){sums, singles, &cases[i].key});
-            check_fails(cps_gradients_add(&rig.gradients, &rig.table, &push), CPS_ERR_PEER,
+            struct cps_message push = exchange_from(
+                &rig.post, 5, WIDTH, body, (struct exchange_parts){sums, singles, NULL, &cases[i].key});
+            check_fails(cps_gradients_add(&rig.gradients, &rig.table, &push, &none), CPS_ERR_PEER,
                         "node 5 pushed key");
             cps_message_release(&push);
             rig_release(&rig);
@@ -181,7 +250,7 @@ static void foreign_keys_are_refused(void **state)
 
 static enum cps_status add_and_apply(struct rig *rig, const struct cps_message *push)
 {
-    CPS_TRY(cps_gradients_add(&rig->gradients, &rig->table, push));
+    CPS_TRY(cps_gradients_add(&rig->gradients, &rig->table, push, &none));
     return cps_gradients_apply(&rig->gradients, &rig->table, 1);
 }
 
@@ -202,8 +271,8 @@ static void gradients_out_of_range_name_the_row(void **state)
                 single[at] = wild[i];
                 rig_init(&rig);
                 struct cps_exchange body = {.step = 1, .has_push = true, .single_rows = 1};
-                struct cps_message push = exchange_from(&rig.post, 2, WIDTH, body,
-                                                        (struct exchange_parts){NULL, single, &rows[r].key});
+                struct cps_message push = exchange_from(
+                    &rig.post, 2, WIDTH, body, (struct exchange_parts){NULL, single, NULL, &rows[r].key});
                 check_fails(add_and_apply(&rig, &push), CPS_ERR_DIVERGED, rows[r].name);
                 assert_non_null(strstr(cps_error_text(), "step 0"));
                 assert_true(strlen(cps_error_hint()) > 0);
@@ -221,8 +290,8 @@ static void sums_out_of_range_name_the_row_when_applied(void **state)
     rig_init(&rig);
     struct cps_exchange body = {.step = 1, .has_push = true, .sum_rows = 1};
     struct cps_message push =
-        exchange_from(&rig.post, 2, WIDTH, body, (struct exchange_parts){sums, NULL, &key});
-    check_ok(cps_gradients_add(&rig.gradients, &rig.table, &push));
+        exchange_from(&rig.post, 2, WIDTH, body, (struct exchange_parts){sums, NULL, NULL, &key});
+    check_ok(cps_gradients_add(&rig.gradients, &rig.table, &push, &none));
     check_fails(cps_gradients_apply(&rig.gradients, &rig.table, 1), CPS_ERR_DIVERGED, "movie row 2 ");
     cps_message_release(&push);
     rig_release(&rig);
@@ -232,6 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_do_not_depend_on_order_or_split),
+        cmocka_unit_test(slopes_stand_for_gradients),
+        cmocka_unit_test(a_slope_of_no_row_is_refused),
         cmocka_unit_test(a_step_forgets_its_gradients),
         cmocka_unit_test(an_empty_push_touches_nothing),
         cmocka_unit_test(foreign_keys_are_refused),

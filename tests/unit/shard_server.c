@@ -17,7 +17,7 @@ static void rig_init_for(struct rig *self, uint32_t workers)
 {
     self->plan = small_plan();
     self->plan.workers = workers;
-    check_ok(cps_server_create(0, 2 + workers, &cps_kernels_scalar, NULL, &self->server));
+    check_ok(cps_server_create(0, 2 + workers, &cps_kernels_scalar, NULL, NULL, &self->server));
     self->role = cps_server_role(self->server);
     post_init(&self->post, 1, 2 + workers);
 }
@@ -73,14 +73,14 @@ static struct cps_message push_message(struct rig *rig, uint32_t node, uint64_t 
         gradient[j] = (float)test_normal(0, (step * 5 + node) * WIDTH + (uint64_t)j);
     struct cps_exchange body = {
         .step = step, .ticket = ticket, .has_push = true, .single_rows = 1, .pull_rows = 1, .read_rows = 1};
-    return exchange_from(&rig->post, node, WIDTH, body, (struct exchange_parts){NULL, gradient, keys});
+    return exchange_from(&rig->post, node, WIDTH, body, (struct exchange_parts){NULL, gradient, NULL, keys});
 }
 
 /* A question without a push. */
 static struct cps_message read_message(struct rig *rig, uint32_t node, uint64_t step, uint32_t key)
 {
     struct cps_exchange body = {.step = step, .ticket = 77, .read_rows = 1};
-    return exchange_from(&rig->post, node, WIDTH, body, (struct exchange_parts){NULL, NULL, &key});
+    return exchange_from(&rig->post, node, WIDTH, body, (struct exchange_parts){NULL, NULL, NULL, &key});
 }
 
 static void a_server_greets_once_and_gets_ready(void **state)

@@ -11,7 +11,7 @@ enum { KEYS = 22, MOST_WIDTH = 64 };
 static struct cps_table table_of(const struct cps_plan *plan, uint32_t server)
 {
     struct cps_table table;
-    check_ok(cps_table_init(&table, plan, &cps_kernels_scalar, server, NULL));
+    check_ok(cps_table_init(&table, plan, &cps_kernels_scalar, server, NULL, 1));
     return table;
 }
 
@@ -57,9 +57,10 @@ static void train_steps(struct cps_table *table, uint64_t first, uint64_t last)
             uint32_t key = cps_table_key_of(table, r);
             if (!is_touched(step, key))
                 continue;
-            cps_table_pull(table, r, step - 1, row);
+            cps_table_pull(table, 0, r, step - 1, row);
             sums_of(step, key, table->width, sum, table->stride);
-            assert_true(cps_table_train(table, r, step, sum));
+            cps_table_begin_step(table, step);
+            assert_true(cps_table_train(table, r, sum));
         }
 }
 
@@ -78,7 +79,7 @@ static void rows_are_the_same_on_any_number_of_servers(void **state)
                 assert_true(cps_table_owns(&table, key));
                 check_int(cps_table_row_of(&table, key), r, "row of key %u", key);
                 cps_initial_row(&plan, key, want);
-                cps_table_read(&table, r, 0, got);
+                cps_table_read(&table, 0, r, 0, got);
                 assert_memory_equal(got, want, table.width * sizeof(float));
             }
             assert_false(cps_table_owns(&table, KEYS));
@@ -103,9 +104,9 @@ static void rows_can_be_given(void **state)
     struct cps_table table;
     float row[MOST_WIDTH];
     plan.servers = 3;
-    check_ok(cps_table_init(&table, &plan, &cps_kernels_scalar, 1, &start));
+    check_ok(cps_table_init(&table, &plan, &cps_kernels_scalar, 1, &start, 1));
     for (uint32_t r = 0; r < table.rows; r++) {
-        cps_table_read(&table, r, 0, row);
+        cps_table_read(&table, 0, r, 0, row);
         for (uint32_t j = 0; j < table.width; j++)
             check_near((double)row[j], 0.5 + cps_table_key_of(&table, r) * 100.0 + j, 0.0, "element %u", j);
     }
@@ -138,14 +139,14 @@ static void reads_leave_no_trace(void **state)
                 train_steps(&table, step, step + 39);
                 train_steps(&quiet, step, step + 39);
                 for (uint32_t r = 0; r < table.rows; r++)
-                    cps_table_read(&table, r, step + 39, read);
+                    cps_table_read(&table, 0, r, step + 39, read);
                 check_same_tables(&table, &quiet);
             }
             for (uint32_t r = 0; r < table.rows; r++) {
-                cps_table_read(&table, r, 600, read);
-                cps_table_pull(&table, r, 600, pulled);
+                cps_table_read(&table, 0, r, 600, read);
+                cps_table_pull(&table, 0, r, 600, pulled);
                 assert_memory_equal(read, pulled, table.width * sizeof(float));
-                cps_table_read(&table, r, 600, read);
+                cps_table_read(&table, 0, r, 600, read);
                 assert_memory_equal(read, pulled, table.width * sizeof(float));
             }
             cps_table_release(&table);
@@ -173,12 +174,12 @@ static void training_is_the_same_on_any_server_and_build(void **state)
                 float got[MOST_WIDTH], want[MOST_WIDTH];
                 if (cps_kernels_select(isas[i], &kernels) != CPS_OK)
                     continue;
-                check_ok(cps_table_init(&table, &plan, kernels, server, NULL));
+                check_ok(cps_table_init(&table, &plan, kernels, server, NULL, 1));
                 grant_all(&table);
                 train_steps(&table, 1, 400);
                 for (uint32_t r = 0; r < table.rows; r++) {
-                    cps_table_read(&table, r, 400, got);
-                    cps_table_read(&whole, cps_table_key_of(&table, r), 400, want);
+                    cps_table_read(&table, 0, r, 400, got);
+                    cps_table_read(&whole, 0, cps_table_key_of(&table, r), 400, want);
                     assert_memory_equal(got, want, table.width * sizeof(float));
                 }
                 cps_table_release(&table);
@@ -206,9 +207,9 @@ static void biases_can_decay_by_themselves(void **state)
             train_steps(all[i], 1, 560);
         }
         for (uint32_t r = 0; r < table.rows; r++) {
-            cps_table_read(&table, r, 600, got);
-            cps_table_read(&wd_table, r, 600, factors);
-            cps_table_read(&bias_table, r, 600, bias);
+            cps_table_read(&table, 0, r, 600, got);
+            cps_table_read(&wd_table, 0, r, 600, factors);
+            cps_table_read(&bias_table, 0, r, 600, bias);
             assert_memory_equal(got, factors, plan.factors * sizeof(float));
             assert_true(got[plan.factors] == bias[plan.factors]);
         }
@@ -291,7 +292,7 @@ static void sparse_training_is_dense_training(void **state)
                 else
                     dense_descent(&real, &plan, step, key, touched);
             }
-            cps_table_read(&table, key, STEPS, row);
+            cps_table_read(&table, 0, key, STEPS, row);
             worst = fmax(worst, worst_of_row(row, real.w, table.width));
         }
         print_message("optimizer %d: worst weight off by %.2e, tolerance %.0e\n", optimizers[o], worst,
@@ -313,8 +314,8 @@ static void untouched_rows_decay(void **state)
         grant_all(&table);
         for (uint64_t step = 0; step < 600; step++)
             decay *= 1.0 - cps_schedule_at(&plan, step).lr * plan.wd;
-        cps_table_read(&table, 4, 0, before);
-        cps_table_pull(&table, 4, 600, after);
+        cps_table_read(&table, 0, 4, 0, before);
+        cps_table_pull(&table, 0, 4, 600, after);
         for (uint32_t j = 0; j < table.width; j++)
             check_near((double)after[j], (double)before[j] * decay, 1e-8, "element %u", j);
         cps_table_release(&table);
@@ -336,7 +337,7 @@ static void rows_may_fill_their_stride(void **state)
         grant_all(&table);
         train_steps(&table, 1, 100);
         for (uint32_t r = 0; r < table.rows; r++) {
-            cps_table_read(&table, r, 100, row);
+            cps_table_read(&table, 0, r, 100, row);
             for (int j = 0; j < 16; j++)
                 assert_true(isfinite(row[j]));
         }
@@ -357,9 +358,10 @@ static void a_gradient_out_of_range_is_divergence(void **state)
                 plan.wd_bias = two_decays ? 0.0 : plan.wd;
                 struct cps_table table = table_of(&plan, 0);
                 grant_all(&table);
-                cps_table_pull(&table, 3, 0, row);
+                cps_table_pull(&table, 0, 3, 0, row);
                 sum[at] = (int64_t)1 << 51;
-                check_int(cps_table_train(&table, 3, 1, sum), false, "optimizer %d, element %u", optimizers[o],
+                cps_table_begin_step(&table, 1);
+                check_int(cps_table_train(&table, 3, sum), false, "optimizer %d, element %u", optimizers[o],
                           at);
                 cps_table_release(&table);
             }

@@ -49,7 +49,7 @@ static void rig_init(struct rig *self)
     self->dataset.valid_count = VALID;
     self->dataset.sample_bytes = 4321;
     self->dataset.fingerprint[5] = 77;
-    check_ok(cps_worker_create(NODE, &self->dataset, &cps_kernels_scalar, NULL, &self->worker));
+    check_ok(cps_worker_create(NODE, &self->dataset, &cps_kernels_scalar, NULL, NULL, &self->worker));
     self->role = cps_worker_role(self->worker);
     post_init(&self->post, NODE, NODES);
 }
@@ -105,7 +105,7 @@ static double squared_error(const struct rig *rig, uint32_t sample)
 static struct cps_message answer_to(struct rig *rig, const struct cps_message *exchange)
 {
     const struct cps_exchange *body = &exchange->exchange;
-    uint32_t rows = body->pull_rows + body->read_rows, pushed = body->sum_rows + body->single_rows;
+    uint32_t rows = body->pull_rows + body->read_rows, pushed = body->sum_rows + body->single_rows + body->scaled;
     struct cps_message answer =
         message_from(&rig->post, CPS_MESSAGE_ROWS, exchange->to, rows * WIDTH * sizeof(float));
     answer.rows = (struct cps_rows){.step = body->step, .ticket = body->ticket, .rows = rows};

@@ -1,0 +1,228 @@
+/*
+ * A run is a number: the caller raises it, the threads see it and take pieces until there are none.
+ *
+ *     next    run · 2^32 + the piece that the next free thread takes
+ *     at_work threads that have not yet finished with this run
+ *
+ * Every thread joins every run, even if only to find that all pieces are taken; so a thread never looks at the
+ * context of a run that has ended.
+ */
+#include "common/base/team.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+
+enum {
+    LEAST_ITEMS = 1024,  /* that are worth waking a thread for */
+    PIECE_ITEMS = 256,   /* the least in a piece */
+    PIECES_A_THREAD = 4, /* so that a thread that is held up holds up little */
+    SPINS = 4000         /* some 50 us */
+};
+
+struct helper {
+    struct cps_team *team;
+    uint32_t number;
+    pthread_t thread;
+    bool started;
+};
+
+struct cps_team {
+    uint32_t threads, spins;
+    struct helper *helpers; /* [threads]; the first is the caller */
+    cps_team_work *work;
+    void *context;
+    uint32_t pieces;
+    _Atomic uint32_t run, next, at_work;
+    _Atomic bool stopping;
+    pthread_mutex_t mutex;
+    pthread_cond_t begun, finished;
+    uint32_t sleepers; /* under mutex */
+    bool waiting;      /* the caller sleeps; under mutex */
+};
+
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+static void do_pieces(struct cps_team *self, uint32_t thread)
+{
+    uint32_t piece;
+    while ((piece = atomic_fetch_add_explicit(&self->next, 1, memory_order_relaxed)) < self->pieces)
+        self->work(self->context, piece, thread);
+}
+
+static bool has_begun(const struct cps_team *self, uint32_t seen)
+{
+    return atomic_load_explicit(&self->run, memory_order_acquire) != seen ||
+           atomic_load_explicit(&self->stopping, memory_order_relaxed);
+}
+
+/* Waits for a run other than `seen`, or for the end. */
+static void await_run(struct cps_team *self, uint32_t seen)
+{
+    for (uint32_t i = 0; i < self->spins; i++) {
+        if (has_begun(self, seen))
+            return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&self->mutex);
+    self->sleepers++;
+    while (!has_begun(self, seen))
+        pthread_cond_wait(&self->begun, &self->mutex);
+    self->sleepers--;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void finish_run(struct cps_team *self)
+{
+    if (atomic_fetch_sub_explicit(&self->at_work, 1, memory_order_acq_rel) > 1)
+        return;
+    pthread_mutex_lock(&self->mutex);
+    if (self->waiting)
+        pthread_cond_signal(&self->finished);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static void *helper_main(void *context)
+{
+    struct helper *helper = context;
+    struct cps_team *self = helper->team;
+    for (uint32_t seen = 0;; seen++) {
+        await_run(self, seen);
+        if (atomic_load_explicit(&self->stopping, memory_order_relaxed))
+            return NULL;
+        do_pieces(self, helper->number);
+        finish_run(self);
+    }
+}
+
+static bool has_finished(const struct cps_team *self)
+{
+    return atomic_load_explicit(&self->at_work, memory_order_acquire) == 0;
+}
+
+static void await_others(struct cps_team *self)
+{
+    for (uint32_t i = 0; i < self->spins; i++) {
+        if (has_finished(self))
+            return;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&self->mutex);
+    self->waiting = true;
+    while (!has_finished(self))
+        pthread_cond_wait(&self->finished, &self->mutex);
+    self->waiting = false;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/* Lets sleepers see that something has changed. */
+static void wake(struct cps_team *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->sleepers)
+        pthread_cond_broadcast(&self->begun);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+void cps_team_run(struct cps_team *self, uint32_t pieces, cps_team_work *work, void *context)
+{
+    if (!self || pieces < 2) {
+        for (uint32_t piece = 0; piece < pieces; piece++)
+            work(context, piece, 0);
+        return;
+    }
+    self->work = work;
+    self->context = context;
+    self->pieces = pieces;
+    atomic_store_explicit(&self->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&self->at_work, self->threads - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&self->run, 1, memory_order_release);
+    wake(self);
+    do_pieces(self, 0);
+    await_others(self);
+}
+
+static enum cps_status start_helpers(struct cps_team *self)
+{
+    CPS_TRY(cps_alloc("threads", self->threads, sizeof *self->helpers, &self->helpers));
+    for (uint32_t i = 1; i < self->threads; i++) {
+        struct helper *helper = &self->helpers[i];
+        *helper = (struct helper){.team = self, .number = i};
+        int error = pthread_create(&helper->thread, NULL, helper_main, helper);
+        if (error)
+            return cps_fail(CPS_ERR_INTERNAL, "cannot start thread %u: %s", i, strerror(error));
+        helper->started = true;
+    }
+    return CPS_OK;
+}
+
+/* Where threads outnumber the processors one that spins keeps another from its work. */
+static bool may_spin(uint32_t threads)
+{
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 && (uint32_t)CPU_COUNT(&allowed) >= threads;
+}
+
+enum cps_status cps_team_create(uint32_t threads, struct cps_team **out)
+{
+    struct cps_team *self;
+    *out = NULL;
+    if (threads < 2)
+        return CPS_OK;
+    CPS_TRY(cps_alloc("a team of threads", 1, sizeof *self, &self));
+    self->threads = threads;
+    self->spins = may_spin(threads) ? SPINS : 0;
+    pthread_mutex_init(&self->mutex, NULL);
+    pthread_cond_init(&self->begun, NULL);
+    pthread_cond_init(&self->finished, NULL);
+    enum cps_status status = start_helpers(self);
+    if (status != CPS_OK)
+        cps_team_destroy(&self);
+    *out = self;
+    return status;
+}
+
+void cps_team_destroy(struct cps_team **out)
+{
+    struct cps_team *self = *out;
+    if (!self)
+        return;
+    atomic_store_explicit(&self->stopping, true, memory_order_relaxed);
+    wake(self);
+    for (uint32_t i = 1; self->helpers && i < self->threads; i++)
+        if (self->helpers[i].started)
+            pthread_join(self->helpers[i].thread, NULL);
+    pthread_cond_destroy(&self->finished);
+    pthread_cond_destroy(&self->begun);
+    pthread_mutex_destroy(&self->mutex);
+    free(self->helpers);
+    free(self);
+    *out = NULL;
+}
+
+uint32_t cps_team_threads(const struct cps_team *self)
+{
+    return self ? self->threads : 1;
+}
+
+uint32_t cps_team_pieces(const struct cps_team *self, size_t items)
+{
+    if (!self || items < LEAST_ITEMS)
+        return 1;
+    size_t pieces = items / PIECE_ITEMS, most = (size_t)PIECES_A_THREAD * self->threads;
+    if (most > CPS_TEAM_MOST_PIECES)
+        most = CPS_TEAM_MOST_PIECES;
+    return (uint32_t)(pieces < most ? pieces : most);
+}
