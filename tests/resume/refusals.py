@@ -1,10 +1,16 @@
 """What --resume refuses, in one line with what to do, and what it takes in its place.
 
+    refusals.py [FLIPS [K/N]]
+
+By default a few bytes of a checkpoint are flipped; with FLIPS every byte of its manifest and so many of its parts, or
+the K-th of N shares of these.
+
 Other options and other data, each by name; a run that is complete or is none; and checkpoints that are damaged, cut
 short, missing or another run's: told, never loaded, the older one used, to the same end.
 """
 
 import json
+import random
 import shutil
 import sys
 import tempfile
@@ -20,7 +26,8 @@ from verdict import Verdict  # noqa: E402
 SMALL = ["--factors", 6, "--log-steps", "--progress", "none", "--epochs", 4, "--batch-size", 1000, "--save-every", 1,
          "--keep", 3]
 ATTEMPTS = 20
-FLIPS = int(sys.argv[1]) if sys.argv[1:] else 12
+FLIPS = int(sys.argv[1]) if sys.argv[1:] else 0
+SHARE, SHARES = map(int, sys.argv[2].split("/")) if sys.argv[2:] else (1, 1)
 
 
 def cut_run(folder, name, arguments):
@@ -83,18 +90,32 @@ def resumes(check, uncut, name, out, wanted=""):
     check.that(not found, name, "; ".join(found) or wanted)
 
 
+def flips(newest):
+    """Which byte of which file is to be flipped, and which bit of it."""
+    files = {path.name: path.stat().st_size for path in sorted(newest.iterdir())}
+    if not FLIPS:
+        names = list(files)
+        return [(names[number % len(names)], number * 7919 % files[names[number % len(names)]], number % 8)
+                for number in range(12)]
+    numbers = random.Random(FLIPS)
+    places = [("manifest", place, place % 8) for place in range(files["manifest"])]
+    parts = [name for name in files if name != "manifest"]
+    for number in range(FLIPS):
+        name = parts[number % len(parts)]
+        places.append((name, numbers.randrange(files[name]), number % 8))
+    return places[SHARE - 1::SHARES]
+
+
 def damages(check, uncut, out, foreign, folder):
     """The newest checkpoint damaged in every way; the two older ones are whole."""
     whole = checkpoints(out)
     newest, older = whole[-1].name, int(whole[-2].name[5:])
     files = [path.name for path in sorted(whole[-1].iterdir())]
-    for number in range(FLIPS):
+    for name, place, bit in flips(whole[-1]):
         copy = as_cut(out, folder / "flipped")
-        name = files[number % len(files)]
         path = copy / "checkpoints" / newest / name
         data = bytearray(path.read_bytes())
-        place = number * 7919 % len(data)
-        data[place] ^= 1 << number % 8
+        data[place] ^= 1 << bit
         path.write_bytes(data)
         resumes(check, uncut, f"'{name}' with byte {place} flipped", copy, f"checkpoint of step {older + older // 2} not used: ")
     for name in files:
