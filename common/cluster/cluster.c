@@ -95,9 +95,10 @@ static void prepare_environment(void)
     /* Copies through the kernel are slower than two through shared memory at the size of a step. */
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
     /* On one host nobody needs the sockets that every rank would listen with, on all networks. */
-    const char *ranks = getenv("OMPI_COMM_WORLD_SIZE"), *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    if (ranks && here && strcmp(ranks, here) == 0)
-        setenv("OMPI_MCA_btl", "^tcp", 0);
+    if (cps_launcher_is_local()) {
+        setenv("OMPI_MCA_pml", "ob1", 0); /* others have UCX or libfabric listen */
+        setenv("OMPI_MCA_btl", "self,vader", 0);
+    }
     /* The 4 kB of a usual step and more in one go, without a handshake: 50 us became 31. */
     setenv("OMPI_MCA_btl_vader_eager_limit", "32768", 0);
 }

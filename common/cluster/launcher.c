@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/text.h"
 
@@ -36,6 +37,15 @@ struct cps_launcher cps_launcher_find(void)
             return (struct cps_launcher){known[i].name, number(known[i].rank, 0), ranks, known[i].mpi};
     }
     return (struct cps_launcher){.ranks = 1};
+}
+
+bool cps_launcher_is_local(void)
+{
+    const char *ranks = getenv("OMPI_COMM_WORLD_SIZE"), *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const char *nodes = getenv("SLURM_STEP_NUM_NODES");
+    if (ranks)
+        return here && strcmp(ranks, here) == 0;
+    return nodes && strcmp(nodes, "1") == 0;
 }
 
 enum cps_status cps_launcher_check(const struct cps_launcher *self, uint32_t seen)

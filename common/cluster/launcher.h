@@ -23,4 +23,7 @@ struct cps_launcher cps_launcher_find(void);
 /* That MPI, which sees so many ranks (1 when it was not started), sees all that self started. CPS_ERR_USAGE. */
 enum cps_status cps_launcher_check(const struct cps_launcher *self, uint32_t seen);
 
+/* Whether the launcher says that all ranks are on this host. */
+bool cps_launcher_is_local(void);
+
 #endif

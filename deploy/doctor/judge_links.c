@@ -43,9 +43,18 @@ static void judge_ends(const struct cps_patient *self, struct cps_findings *find
 static void judge_mpi_networks(const struct cps_patient *self, struct cps_findings *findings)
 {
     char remedy[256];
-    const char *network = self->cluster->one_host ? "lo" : self->links->network;
+    const char *network = self->links->network;
     if (!self->launcher->mpi)
         return;
+    if (self->cluster->one_host) {
+        bool shielded = self->facts[0].mpi_networks[0];
+        cps_findings_add(findings, shielded ? CPS_FINDING_OK : CPS_FINDING_NOTE, "mpi",
+                         "start the job with deploy/launch.sh in place of mpirun",
+                         shielded
+                             ? "Open MPI keeps to the loopback"
+                             : "mpirun itself listens on every network of this host, and knows no passwords");
+        return;
+    }
     snprintf(remedy, sizeof remedy, "mpirun --mca btl_tcp_if_include %s --mca oob_tcp_if_include %s", network,
              network);
     if (!self->facts[0].mpi_networks[0])

@@ -1,0 +1,55 @@
+"""A run on one host without encryption listens on the loopback alone: its ranks, and under launch.sh mpirun as well."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import launch  # noqa: E402
+from verdict import SKIPPED, Verdict  # noqa: E402
+
+JOB = ["--transport", "tcp", "--encrypt", "off", "--epochs", 1000, "--progress", "none"]
+
+
+def listening(pids):
+    """[address:port] that processes listen on, of TCP and UDP."""
+    lines = subprocess.run(["ss", "-H", "-ltunp"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line.split()[4] for line in lines if pids & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}]
+
+
+def outside(addresses):
+    return [address for address in addresses if not address.startswith(("127.", "[::1]"))]
+
+
+def scan(check, launcher, whole):
+    """Looks at the ranks, and where whole at all that was started."""
+    with tempfile.TemporaryDirectory() as scratch:
+        process = launch.start([*JOB, "--out", Path(scratch) / "run"], 3, launcher=launcher)
+        history, found = Path(scratch) / "run" / "history.csv", []
+        until = time.monotonic() + 60
+        while not history.exists() and time.monotonic() < until and process.poll() is None:
+            time.sleep(0.05)
+        ranks = set(launch.rank_pids(process).values())
+        found = listening(set(launch.descendants(process.pid)) | {process.pid} if whole else ranks)
+        launch.end(process)
+    name = Path(launcher).name
+    check.that(len(found) >= 3, f"{name}: each rank listens", found)
+    check.equal(f"{name}: beside the loopback", outside(found), [])
+
+
+def main():
+    try:
+        subprocess.run(["ss", "-V"], capture_output=True, check=True)
+    except OSError:
+        print("SKIP ports: no ss (Debian: iproute2)")
+        sys.exit(SKIPPED)
+    check = Verdict("ports")
+    scan(check, launch.OURS, True)
+    scan(check, "mpirun", False)
+    check.finish()
+
+
+main()
