@@ -11,6 +11,8 @@
 #   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
 # * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (8).
 # * Once one of them has ended badly, mpirun leaves the others CPS_LAST_WORDS_S seconds (3) to say so.
+# * mpirun that cannot reach a host may wait for ever: a job none of whose ranks has started here is warned of after a
+#   minute, and given up after CPS_START_S seconds (300; 0: never, for a launcher that has no rank beside it).
 # * Exit codes are those of the program: a rank that was killed or crashed is 4 (a peer was lost), a job that was told to end and had to be killed 125. The last line says why where no rank could.
 # * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
 # * Nothing listens but on the loopback where the job is on one host. Between hosts Open MPI keeps to the network that
@@ -99,11 +101,36 @@ launch_room() {
     if [ "${room:-0}" -ge 40960 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
 }
 
+# Whether a rank is, or was, among the children of pid.
+launch_has_rank() {
+    local child
+    for child in $(pgrep -P "$1"); do
+        ! grep -qz '^OMPI_COMM_WORLD_RANK=' "/proc/$child/environ" 2>/dev/null || return 0
+    done
+    return 1
+}
+
+# Looks, now and then, whether the job has started; sets launch_code when it has to be given up.
+launch_look() {
+    local pid=$1 waited=$((SECONDS - launch_began))
+    [ "$launch_started" -eq 0 ] && [ "${CPS_START_S:-300}" -gt 0 ] && [ "$waited" -ge "$launch_next" ] || return 0
+    launch_next=$((waited + 5))
+    ! launch_has_rank "$pid" || { launch_started=1 && return 0; }
+    if [ "$waited" -ge "${CPS_START_S:-300}" ]; then
+        launch_say "mpirun has started no rank on this host within $waited s"
+        launch_code=4
+    elif [ "$waited" -ge 60 ] && [ "$launch_warned" -eq 0 ]; then
+        launch_warned=1
+        printf 'collab-ps: warning: %s\n' "mpirun has started no rank here for $waited s: a host may be down, ask for a password, or not reach this one through a firewall" >&2
+    fi
+}
+
 # Waits for mpirun within its deadlines; sets launch_code.
 launch_wait() {
     local pid=$1 most=0 now ended_at=0 asked_at=0 told_at=0
-    launch_code=
+    launch_code='' launch_began=$SECONDS launch_next=5 launch_started=0 launch_warned=0
     while kill -0 "$pid" 2>/dev/null; do
+        launch_look "$pid"
         # Told again every second, since ranks that mpirun has yet to start hear nothing.
         if [ "$launch_signals" -gt 0 ] && [ "$told_at" -ne $((SECONDS + 1)) ]; then
             told_at=$((SECONDS + 1))

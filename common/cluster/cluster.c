@@ -125,7 +125,9 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
 {
     prepare_environment();
     CPS_TRY(cps_alloc("the cluster", 1, sizeof *self->mpi, &self->mpi));
-    self->mpi->timeout_ns = timeout_ns;
+    /* Ranks that have started meet at once, if MPI lets them. */
+    const uint64_t longest_ns = LONGEST_START_S * 1000000000ull;
+    self->mpi->timeout_ns = timeout_ns < longest_ns ? timeout_ns : longest_ns;
     self->mpi->collectives = self->mpi->rows = MPI_COMM_NULL;
     int provided, rank, ranks;
     watch_start(timeout_ns);
@@ -142,7 +144,10 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
     self->ranks = (uint32_t)ranks;
     MPI_Request request;
     code = MPI_Comm_idup(MPI_COMM_WORLD, &self->mpi->collectives, &request);
-    CPS_TRY(finish(self, "start", code, &request));
+    if (finish(self, "start", code, &request) != CPS_OK)
+        return cps_hint(CPS_ERR_PEER,
+                        "a firewall may block what MPI sends between hosts, or it takes the wrong network: "
+                        "'mpirun --mca btl_tcp_if_include 10.1.0.0/16' names one");
     MPI_Comm_set_errhandler(self->mpi->collectives, MPI_ERRORS_RETURN);
     code = MPI_Comm_idup(MPI_COMM_WORLD, &self->mpi->rows, &request);
     return finish(self, "start", code, &request);
@@ -344,6 +349,7 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct
         status = cps_launcher_check(&launcher, self->ranks);
     if (status == CPS_OK)
         status = introduce(self, build);
+    cps_cluster_set_timeout(self, timeout_ns);
     if (status != CPS_OK) {
         release(self);
         return status;

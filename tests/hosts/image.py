@@ -7,6 +7,7 @@ trains as the image's user, alone and as two ranks. For root with a network that
 """
 
 import argparse
+import os
 import re
 import shlex
 import shutil
@@ -52,17 +53,20 @@ class Builder:
     def enter(self, command, user=None):
         """Runs a shell command in the stage."""
         root = str(self.root)
-        words = "; ".join(f"export {name}={shlex.quote(value)}" for name, value in self.environment.items())
-        inside = f"{words or ':'}; {command}"
+        user = user or self.user
+        variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root" if user == "root" else f"/home/{user}",
+                     **{name: os.environ[name] for name in ("http_proxy", "https_proxy") if name in os.environ}, **self.environment}
+        clean = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
         script = (f"mount --bind {root} {root} && mount -t proc proc {root}/proc && mount --bind /dev {root}/dev && "
                   f"mount -t tmpfs shm {root}/dev/shm && cp /etc/resolv.conf {root}/etc/ 2>/dev/null; "
-                  f"exec chroot --userspec={user or self.user} {root} /bin/sh -c {shlex.quote(inside)}")
+                  f"exec env -i {clean} chroot --userspec={user} {root} /bin/sh -c {shlex.quote(command)}")
         return subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False)
 
     def begin(self, rest):
         name = rest.split(" AS ")[1] if " AS " in rest else f"stage{len(self.stages)}"
         self.root = self.stages[name] = self.folder / name
         self.environment, self.user = {"DEBIAN_FRONTEND": "noninteractive"}, "root"
+        shutil.rmtree(self.root, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", str(self.base), str(self.root)], check=True)
 
     def copy(self, rest):
