@@ -174,16 +174,21 @@ bool cps_door_note(struct cps_door *self)
     return true;
 }
 
-void cps_door_close(struct cps_door *self)
+void cps_door_stop(struct cps_door *self)
 {
     while (self->count)
         forget(self, 0);
     if (self->events)
         zmq_close(self->events);
+    self->events = NULL;
+}
+
+void cps_door_close(struct cps_door *self)
+{
+    cps_door_stop(self);
     free(self->half);
     free(self->endpoints);
     free(self->reached);
-    self->events = NULL;
     self->half = NULL;
     self->endpoints = NULL;
     self->reached = NULL;

@@ -47,6 +47,10 @@ enum cps_status cps_door_expect(struct cps_door *self, const char (*endpoints)[C
 /* Takes note of the next event, which must be there. False when the context is ending. */
 bool cps_door_note(struct cps_door *self);
 
+/* Closes what belongs to the thread that notes events; what was noted stays. */
+void cps_door_stop(struct cps_door *self);
+
+/* Releases the rest, once that thread has ended. */
 void cps_door_close(struct cps_door *self);
 
 #endif

@@ -132,7 +132,7 @@ static void *run(void *context)
             open = read_request(self->socket, frames) && answer(self, frames);
     }
     zmq_close(self->socket);
-    cps_door_close(&self->door);
+    cps_door_stop(&self->door);
     return NULL;
 }
 
@@ -200,6 +200,7 @@ void cps_gate_close(struct cps_gate **self)
     if (!*self)
         return;
     pthread_join((*self)->thread, NULL);
+    cps_door_close(&(*self)->door);
     pthread_mutex_destroy(&(*self)->lock);
     free(*self);
     *self = NULL;

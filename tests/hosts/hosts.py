@@ -1,6 +1,6 @@
 """Three hosts on a network of their own: the same bits, whatever the links do, and nothing to be read or left behind.
 
-    hosts.py [--full | --table]
+    hosts.py [--full | --table [ROW...]]
 
 Eight ranks over three hosts of bed.py train to the hash of one process: over links with delay and loss, beside strangers
 that send noise, replay a captured session and come by the hundred, and while a host is cut off for less than
@@ -225,16 +225,15 @@ def epoch_seconds(bed, data, batch, *more):
     return records.read_record(bed.files_of(0) / "run")["timings_s"]["train"]
 
 
-def table(data):
-    print("seconds an epoch of MovieLens-100k, 8 ranks on 3 hosts, 16 factors")
+def table(data, rows):
     batches = (64, 256, 1024, 4096, 16384)
-    print("round trip, each way   " + "".join(f"{batch:>9}" for batch in batches))
-    for name in ("plain", "0.1 ms", "1 ms", "10 ms"):
+    print("| delay | " + " | ".join(f"batch {batch}" for batch in batches) + " |")
+    for name in [row for row in rows if row in LINKS]:
         with Bed(3, **LINKS[name]) as bed:
             seconds = [epoch_seconds(bed, data, batch) for batch in batches]
-        print(f"{name:22} " + "".join(f"{second:9.2f}" for second in seconds), flush=True)
+        print(f"| {name} | " + " | ".join(f"{second:.2f}" for second in seconds) + " |", flush=True)
     with Bed(3) as bed:
-        for batch in (64, 8192):
+        for batch in (64, 8192) if "encryption" in rows else ():
             pairs = [(epoch_seconds(bed, data, batch), epoch_seconds(bed, data, batch, "--encrypt", "off")) for _ in range(3)]
             print(f"encrypted to not, batch {batch}: {min(p[0] for p in pairs) / min(p[1] for p in pairs):.2f}", flush=True)
 
@@ -244,7 +243,7 @@ def main():
     check = Verdict("hosts")
     data = places.movielens_100k()
     if "--table" in sys.argv:
-        table(data)
+        table(data, sys.argv[sys.argv.index("--table") + 1:] or ["plain", "0.1 ms", "1 ms", "10 ms", "encryption"])
         return
     check_strangers(check, data)
     with Bed(3) as bed:
