@@ -24,7 +24,8 @@ static const char EVENTS[] = "inproc://collab-ps.events";
 
 /* More than a handshake takes of it: a greeting of 64 bytes, CURVE's HELLO of 208 and INITIATE of 300. */
 enum { HANDSHAKE_BYTES = 512 };
-static const uint64_t GRACE_NS = 500000000; /* beyond ZeroMQ's own limit */
+static const uint64_t EARNEST_NS = 200000000; /* by when a handshake is well under way */
+static const uint64_t GRACE_NS = 500000000;   /* beyond ZeroMQ's own limit */
 
 struct cps_caller {
     int file; /* ZeroMQ's */
@@ -96,20 +97,30 @@ static bool says_little(int file)
            info.tcpi_bytes_received < HANDSHAKE_BYTES;
 }
 
-/* Closes the oldest half-open connection. One that has shaken hands lately only has its place. */
-static void make_room(struct cps_door *self)
+/* The oldest of those that have said little, or else of all: who shakes hands in earnest has soon said more. */
+static uint32_t least_welcome(const struct cps_door *self, uint64_t now_ns)
 {
-    while (self->count == self->most) {
-        uint32_t oldest = 0;
-        for (uint32_t i = 1; i < self->count; i++)
-            if (self->half[i].came_ns < self->half[oldest].came_ns)
-                oldest = i;
-        if (says_little(self->half[oldest].copy)) {
-            shutdown(self->half[oldest].copy, SHUT_RDWR);
-            self->crowded_out++;
-        }
-        forget(self, oldest);
+    uint32_t oldest = 0, silent = self->count;
+    for (uint32_t i = 0; i < self->count; i++) {
+        uint64_t came_ns = self->half[i].came_ns;
+        if (came_ns < self->half[oldest].came_ns)
+            oldest = i;
+        if ((silent == self->count || came_ns < self->half[silent].came_ns) && now_ns - came_ns > EARNEST_NS &&
+            says_little(self->half[i].copy))
+            silent = i;
     }
+    return silent < self->count ? silent : oldest;
+}
+
+/* A rank that is closed in a crowd comes again. */
+static void make_room(struct cps_door *self, uint64_t now_ns)
+{
+    if (self->count < self->most)
+        return;
+    uint32_t index = least_welcome(self, now_ns);
+    shutdown(self->half[index].copy, SHUT_RDWR);
+    self->crowded_out++;
+    forget(self, index);
 }
 
 static void receive_caller(struct cps_door *self, int file)
@@ -118,7 +129,7 @@ static void receive_caller(struct cps_door *self, int file)
     self->came++;
     forget_file(self, file);
     forget_old(self, now_ns);
-    make_room(self);
+    make_room(self, now_ns);
     int copy = fcntl(file, F_DUPFD_CLOEXEC, 0);
     if (copy >= 0)
         self->half[self->count++] = (struct cps_caller){file, copy, now_ns};

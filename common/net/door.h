@@ -4,7 +4,7 @@
  *
  * - A connection that has not shown who it is (a half-open one) costs a file and some memory until its
  * handshake times out. There are no more than `most` of them at a time: one more closes the oldest that has
- * said least.
+ * said little.
  * - Connections that came and never shook hands are counted: strangers, or a port scan.
  * - A connection of our own that is shaken hands with tells that the peer can be reached.
  *

@@ -68,17 +68,27 @@ static int call(const char *endpoint)
     return file;
 }
 
-/* All but a bounded number of silent callers are closed at once, and a rank still comes in. */
-static void a_crowd_is_kept_out(void **state)
+/* More than a handshake, which does not end: a greeting, and a part of a long command. */
+static void babble(int file)
 {
-    (void)state;
+    uint8_t said[700] = {0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 0, 'P', 'L', 'A', 'I', 'N'};
+    said[64] = 6;
+    said[64 + 7] = 0x0f;
+    ssize_t ignored = send(file, said, sizeof said, MSG_NOSIGNAL); /* it may be closed already */
+    (void)ignored;
+}
+
+/* All but a bounded number of callers are closed at once, silent or not, and a rank still comes in. */
+static void keep_crowd_out(bool loud)
+{
     struct net net;
     static int callers[CROWD];
     uint32_t missing;
     open_net(&net);
     int before = open_files();
     for (int i = 0; i < CROWD; i++)
-        callers[i] = call(net.endpoints[0]);
+        if ((callers[i] = call(net.endpoints[0])) >= 0 && loud)
+            babble(callers[i]);
     uint64_t deadline = cps_clock_ns() + PATIENCE_MS * 1000000ull;
     while (cps_zmq_transport_turned_away(net.ends[0]).turned_away < CROWD && cps_clock_ns() < deadline)
         cps_sleep_ns(1000000);
@@ -93,6 +103,18 @@ static void a_crowd_is_kept_out(void **state)
     for (int i = 0; i < CROWD; i++)
         close(callers[i]);
     close_net(&net);
+}
+
+static void a_silent_crowd_is_kept_out(void **state)
+{
+    (void)state;
+    keep_crowd_out(false);
+}
+
+static void a_loud_crowd_is_kept_out(void **state)
+{
+    (void)state;
+    keep_crowd_out(true);
 }
 
 /* A port where nobody answers: a socket that listens and accepts nothing. */
@@ -120,7 +142,8 @@ static void who_is_not_reached_is_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_crowd_is_kept_out),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_silent_crowd_is_kept_out),
+                                       cmocka_unit_test(a_loud_crowd_is_kept_out),
                                        cmocka_unit_test(who_is_not_reached_is_named)};
     return cmocka_run_group_tests_name("net: door", tests, NULL, NULL);
 }
