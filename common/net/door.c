@@ -135,16 +135,23 @@ static void receive_caller(struct cps_door *self, int file)
         self->half[self->count++] = (struct cps_caller){file, copy, now_ns};
 }
 
-/* Of a connection of our own the address is the peer's, of one that came it is ours. */
-static void note_handshake(struct cps_door *self, const char *address)
+/* The peer of a connection of our own, whose address is the peer's; targets for one that came. */
+static uint32_t target_of(const struct cps_door *self, const char *address)
 {
     uint32_t i = 0;
     while (i < self->targets && strcmp(self->endpoints[i], address) != 0)
         i++;
-    if (i < self->targets)
-        self->reached[i] = true;
-    else
+    return i;
+}
+
+static void note_handshake(struct cps_door *self, uint32_t target, bool succeeded)
+{
+    if (target == self->targets && succeeded)
         self->let_in++;
+    else if (target == self->targets)
+        self->failed++;
+    else if (succeeded)
+        self->reached[target] = true;
 }
 
 /* An event has two frames: | number (2 bytes), value (4) | address |. */
@@ -176,11 +183,8 @@ bool cps_door_note(struct cps_door *self)
     case ZMQ_EVENT_DISCONNECTED:
         forget_file(self, value);
         break;
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-        note_handshake(self, address);
-        break;
     default:
-        self->failed++;
+        note_handshake(self, target_of(self, address), event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
     }
     return true;
 }
