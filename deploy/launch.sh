@@ -172,7 +172,7 @@ launch_map() {
         return 4
     fi
     # 1 is what mpirun says of itself; of the program only where it compares.
-    if [ "$code" -eq 1 ] && [[ ! " $* " =~ \ (replay|compare|experiment)\  ]]; then
+    if [ "$code" -eq 1 ] && [[ ! " $* " =~ \ (replay|compare|experiment|doctor)\  ]]; then
         [ "$launch_signals" -eq 0 ] || return 125
         launch_say "mpirun could not start or end the job"
         return 70
