@@ -100,4 +100,7 @@ enum {
     CPS_CONSISTENCIES = CPS_CONSISTENCY_MAP(CPS_CHOICE_ONE),
 };
 
+/* Of an option, never of a plan: by the density of the ratings. */
+#define CPS_OPTIMIZER_AUTO ((enum cps_optimizer_kind)CPS_OPTIMIZERS)
+
 #endif

@@ -17,6 +17,7 @@ enum cps_random_purpose {
     CPS_RANDOM_SPLIT = 3,
     CPS_RANDOM_SHUFFLE = 4, /* one permutation an epoch */
     CPS_RANDOM_BLOCKS = 5,  /* the permutations of users (0) and movies (1) */
+    CPS_RANDOM_PENALTY = 6, /* which training ratings choose a penalty; index: user · 2^32 + movie */
     CPS_RANDOM_SYNTH = 16,  /* and up to 31: the synthetic set */
     CPS_RANDOM_TEST = 64,   /* and above: tests and the simulator */
 };

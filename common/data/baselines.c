@@ -8,12 +8,15 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/numeric.h"
+#include "common/base/random.h"
 #include "common/model/exact.h"
 
 /* What all ranks must know before they begin, as sums of which one term is not 0. */
-enum { MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, HEADER };
+enum { USER_ROWS, MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, HAS_RANGE, RANGE, HEADER };
 /* Two losses of 128 bits, in limbs that a sum over ranks cannot overflow, and how many were out of range. */
 enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, LOSSES };
 
@@ -27,6 +30,8 @@ struct fit {
     uint64_t *movie_sum; /* [movies], then [movies] ratings of each */
     int64_t *user_sum;
     uint32_t *user_count, user_rows;
+    double penalty;
+    uint8_t **held; /* [count][train ratings]: those left out of a fit; NULL: none */
 };
 
 /* Units fine enough for any use, and coarse enough that no sum of residuals overflows. */
@@ -45,10 +50,21 @@ static int64_t to_units(double value, double scale)
     return (int64_t)floor(value * scale + 0.5);
 }
 
-static enum cps_status share_header(struct fit *self, const struct cps_dataset *overview)
+static void put_range(struct fit *self, const struct cps_penalty_search *search)
+{
+    float range[2] = {search->range_low, search->range_high};
+    self->header[HAS_RANGE] = search->has_range;
+    memcpy(&self->header[RANGE], range, sizeof range);
+}
+
+static enum cps_status share_header(struct fit *self, const struct cps_dataset *overview,
+                                    const struct cps_penalty_search *search)
 {
     double scale = 0.0;
+    if (overview && search)
+        put_range(self, search);
     if (overview) {
+        self->header[USER_ROWS] = overview->users.rows;
         self->header[MOVIE_ROWS] = overview->movies.rows;
         self->header[TRAIN_COUNT] = overview->train_count;
         self->header[VALID_COUNT] = overview->valid_count;
@@ -86,6 +102,11 @@ static void release(struct fit *self)
     free(self->user_count);
 }
 
+static bool is_held(const struct fit *self, size_t shard, uint64_t rating)
+{
+    return self->held && self->held[shard][rating];
+}
+
 static enum cps_status fit_movies(struct fit *self)
 {
     size_t movies = self->header[MOVIE_ROWS];
@@ -95,6 +116,8 @@ static enum cps_status fit_movies(struct fit *self)
     for (size_t s = 0; s < self->count; s++) {
         const struct cps_samples *train = &self->shards[s]->train;
         for (uint64_t i = 0; i < train->count; i++) {
+            if (is_held(self, s, i))
+                continue;
             double left = (double)train->rating[i] - self->mean - self->user_bias[train->user[i]];
             sum[train->movie[i]] += (uint64_t)to_units(left, self->scale);
             count[train->movie[i]]++;
@@ -102,7 +125,7 @@ static enum cps_status fit_movies(struct fit *self)
     }
     CPS_TRY(self->sums->add(self->sums->context, sum, 2 * movies));
     for (size_t m = 0; m < movies; m++)
-        self->movie_bias[m] = (double)(int64_t)sum[m] / self->scale / ((double)count[m] + CPS_BASELINE_PENALTY);
+        self->movie_bias[m] = (double)(int64_t)sum[m] / self->scale / ((double)count[m] + self->penalty);
     return CPS_OK;
 }
 
@@ -115,6 +138,8 @@ static void fit_users(struct fit *self)
     for (size_t s = 0; s < self->count; s++) {
         const struct cps_samples *train = &self->shards[s]->train;
         for (uint64_t i = 0; i < train->count; i++) {
+            if (is_held(self, s, i))
+                continue;
             double left = (double)train->rating[i] - self->mean - self->movie_bias[train->movie[i]];
             self->user_sum[train->user[i]] += to_units(left, self->scale);
             self->user_count[train->user[i]]++;
@@ -122,7 +147,7 @@ static void fit_users(struct fit *self)
     }
     for (uint32_t u = 0; u < self->user_rows; u++)
         self->user_bias[u] =
-            (double)self->user_sum[u] / self->scale / ((double)self->user_count[u] + CPS_BASELINE_PENALTY);
+            (double)self->user_sum[u] / self->scale / ((double)self->user_count[u] + self->penalty);
 }
 
 /* Adds the loss of one prediction to its limbs. */
@@ -171,28 +196,148 @@ static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
     return CPS_OK;
 }
 
-static enum cps_status fit_all(struct fit *self, struct cps_baselines *out)
+static enum cps_status fit_biases(struct fit *self, double penalty, int sweeps)
 {
-    CPS_TRY(make_room(self));
-    for (int sweep = 0; sweep < CPS_BASELINE_SWEEPS; sweep++) {
+    self->penalty = penalty;
+    memset(self->user_bias, 0, self->user_rows * sizeof *self->user_bias);
+    for (int sweep = 0; sweep < sweeps; sweep++) {
         CPS_TRY(fit_movies(self));
         fit_users(self);
     }
+    return CPS_OK;
+}
+
+/* ---- the penalty ---- */
+
+double cps_slope_at_mean(bool has_range, float range_low, float range_high, double mean)
+{
+    static const double least = 0.15; /* of the slope in the middle of the range, 1/4: 0.6 of it */
+    double size = (double)range_high - (double)range_low, share = (mean - (double)range_low) / size;
+    double slope = share * (1 - share);
+    return has_range ? size * (slope > least ? slope : least) : 1;
+}
+
+enum { HELD_OUT_SWEEPS = 3 };
+
+/* A fifth of the training ratings, whatever rank they are on. */
+static enum cps_status hold_out(struct fit *self, uint64_t seed)
+{
+    CPS_TRY(cps_alloc("ratings held out", self->count, sizeof *self->held, &self->held));
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        CPS_TRY(cps_alloc("ratings held out", train->count, 1, &self->held[s]));
+        for (uint64_t i = 0; i < train->count; i++)
+            self->held[s][i] =
+                cps_random_u64(seed, CPS_RANDOM_PENALTY, (uint64_t)train->user[i] << 32 | train->movie[i]) %
+                    10 ==
+                0;
+    }
+    return CPS_OK;
+}
+
+static void take_back(struct fit *self)
+{
+    for (size_t s = 0; self->held && s < self->count; s++)
+        free(self->held[s]);
+    free(self->held);
+    self->held = NULL;
+}
+
+/* mean + biases, and the same squeezed into the range as a model would. */
+struct squeeze {
+    float range[2];
+    double slope, offset;
+};
+
+static struct squeeze squeeze_of(const struct fit *self)
+{
+    struct squeeze squeeze = {.slope = 1};
+    memcpy(squeeze.range, &self->header[RANGE], sizeof squeeze.range);
+    double low = (double)squeeze.range[0], size = (double)squeeze.range[1] - low;
+    double share = fmin(fmax((self->mean - low) / size, 1e-3), 1 - 1e-3);
+    if (!self->header[HAS_RANGE])
+        return squeeze;
+    squeeze.slope = cps_slope_at_mean(true, squeeze.range[0], squeeze.range[1], self->mean);
+    squeeze.offset = cps_ln(share) - cps_ln(1 - share);
+    return squeeze;
+}
+
+static double squeezed(const struct squeeze *self, double biases)
+{
+    double low = (double)self->range[0], size = (double)self->range[1] - low;
+    return low + size / (1 + cps_exp(-(self->offset + biases / self->slope)));
+}
+
+/* The sum of squared errors over the ratings held out. */
+static enum cps_status held_out_loss(struct fit *self, const struct squeeze *squeeze, double *out)
+{
+    cps_int128 sum = 0;
+    uint64_t values[LOSSES] = {0};
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        for (uint64_t i = 0; i < train->count; i++) {
+            double biases = self->user_bias[train->user[i]] + self->movie_bias[train->movie[i]];
+            double predicted = self->header[HAS_RANGE] ? squeezed(squeeze, biases) : self->mean + biases;
+            if (self->held[s][i])
+                add_loss(&sum, &values[OUT_OF_RANGE], predicted - (double)train->rating[i]);
+        }
+    }
+    put_limbs(sum, values);
+    CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
+    *out = cps_loss_value(take_limbs(values));
+    return CPS_OK;
+}
+
+static enum cps_status try_penalties(struct fit *self, struct cps_baselines *out)
+{
+    static const double penalties[] = {1, 1.5, 2, 3, 4, 6, 8, 12, 18, 27};
+    const struct squeeze squeeze = squeeze_of(self);
+    double loss, lowest = (double)INFINITY;
+    for (size_t p = 0; p < sizeof penalties / sizeof penalties[0]; p++) {
+        CPS_TRY(fit_biases(self, penalties[p], HELD_OUT_SWEEPS));
+        CPS_TRY(held_out_loss(self, &squeeze, &loss));
+        if (loss >= lowest)
+            continue;
+        lowest = loss;
+        out->penalty = penalties[p];
+    }
+    return CPS_OK;
+}
+
+static enum cps_status find_penalty(struct fit *self, uint64_t seed, struct cps_baselines *out)
+{
+    enum cps_status status = hold_out(self, seed);
+    if (status == CPS_OK)
+        status = try_penalties(self, out);
+    take_back(self);
+    return status;
+}
+
+static enum cps_status fit_all(struct fit *self, const struct cps_penalty_search *search,
+                               struct cps_baselines *out)
+{
+    CPS_TRY(make_room(self));
+    if (search && out->train_count < search->below_ratings_a_row * out->rows)
+        CPS_TRY(find_penalty(self, search->seed, out));
+    if (self->header[VALID_COUNT] == 0)
+        return CPS_OK;
+    CPS_TRY(fit_biases(self, CPS_BASELINE_PENALTY, CPS_BASELINE_SWEEPS));
     return find_losses(self, out);
 }
 
 enum cps_status cps_baselines_fit(const struct cps_dataset *const *shards, size_t count,
                                   const struct cps_dataset *overview, const struct cps_rank_sums *sums,
-                                  struct cps_baselines *out)
+                                  const struct cps_penalty_search *search, struct cps_baselines *out)
 {
     struct fit self = {.shards = shards, .count = count, .sums = sums};
     *out = (struct cps_baselines){0};
-    CPS_TRY(share_header(&self, overview));
+    CPS_TRY(share_header(&self, overview, search));
     out->train_count = self.header[TRAIN_COUNT];
+    out->rows = self.header[USER_ROWS] + self.header[MOVIE_ROWS];
     out->mean = self.mean;
-    if (self.header[VALID_COUNT] == 0)
+    if (self.header[VALID_COUNT] == 0 && !search)
         return CPS_OK;
-    enum cps_status status = fit_all(&self, out);
+    enum cps_status status = fit_all(&self, search, out);
     release(&self);
     return status;
 }

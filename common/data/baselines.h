@@ -7,6 +7,11 @@
  *            rounds over movies and users in turn (Koren, "Factorization meets the neighborhood", KDD 2008,
  *            section 2.1). A user or movie without training ratings has b = 0.
  *
+ * The penalty that is best for a set depends on how much users and movies differ and how noisy ratings are.
+ * Where it is asked for, it is found on the training ratings alone: biases are fitted to four fifths of them
+ * under several penalties, and the fifth that is left, drawn by pairs, says which is best for predictions that
+ * a sigmoid squeezes into the range.
+ *
  * Everything is summed as integers, so the results do not depend on how ratings lie on ranks.
  */
 #ifndef CPS_DATA_BASELINES_H
@@ -19,6 +24,8 @@
 
 struct cps_baselines {
     uint64_t train_count;          /* ratings to train on, over all ranks */
+    uint64_t rows;                 /* of users and movies, '#na#' included */
+    double penalty;                /* that was found; 0 where none was looked for */
     double mean;                   /* of them */
     bool has_losses;               /* false without validation ratings, or beyond the range of losses */
     double mean_loss, biases_loss; /* mean squared errors over the validation ratings */
@@ -30,10 +37,22 @@ struct cps_rank_sums {
     enum cps_status (*add)(void *context, uint64_t *values, size_t count);
 };
 
+/* A penalty is wanted of a set with fewer training ratings than so many a row. The range counts on the rank
+ * that has the overview. */
+struct cps_penalty_search {
+    uint64_t below_ratings_a_row, seed;
+    bool has_range;
+    float range_low, range_high;
+};
+
+/* The slope of a prediction in a range over its score, where it is the mean; 1 without a range. */
+double cps_slope_at_mean(bool has_range, float range_low, float range_high, double mean);
+
 /* From the shards of this rank, which all ranks call with theirs, none perhaps. overview: what the set has
- * in all, on one rank; NULL on all others. The same *out on every rank. Collective. */
+ * in all, on one rank; NULL on all others. search: NULL on all, or on none. The same *out on every rank.
+ * Collective. */
 enum cps_status cps_baselines_fit(const struct cps_dataset *const *shards, size_t count,
                                   const struct cps_dataset *overview, const struct cps_rank_sums *sums,
-                                  struct cps_baselines *out);
+                                  const struct cps_penalty_search *search, struct cps_baselines *out);
 
 #endif

@@ -11,7 +11,7 @@
 #include "common/options/value.h"
 
 /* Of the block solver: a step is a rating's, not a batch's. */
-static const double BLOCK_LR_MAX = 0.03;
+static const double BLOCK_LR_MAX = 0.03, BLOCK_WD = 0.1;
 enum { BLOCK_EPOCHS = 10 };
 
 static const struct cps_option *row(const struct cps_options *self, const char *name)
@@ -101,7 +101,7 @@ static enum cps_status check_data(struct cps_options *self)
 /* AdamW multiplies a weight by 1 - lr·wd at every step: it must stay above 0. */
 static enum cps_status check_decay(const struct cps_options *self, const char *name, double decay)
 {
-    if (self->lr_max * decay < 1)
+    if (isnan(self->lr_max) || !isfinite(decay) || self->lr_max * decay < 1)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE,
              "'--lr-max' %g times '--%s' %g is not below 1: a step would take off all of a weight",
@@ -121,21 +121,31 @@ static enum cps_status check_resume(struct cps_options *self)
 /* The block solver's own defaults, where nothing else was given. */
 static void settle_block_defaults(struct cps_options *self)
 {
-    if (!is_given(self, "optimizer"))
+    if (!is_given(self, "optimizer") || self->optimizer == CPS_OPTIMIZER_AUTO)
         self->optimizer = CPS_OPTIMIZER_SGD;
-    if (!is_given(self, "lr-max"))
+    if (!is_given(self, "lr-max") || isnan(self->lr_max))
         self->lr_max = BLOCK_LR_MAX;
-    if (!is_given(self, "epochs"))
+    if (!is_given(self, "epochs") || self->epochs == 0)
         self->epochs = BLOCK_EPOCHS;
+    if (isnan(self->wd))
+        self->wd = BLOCK_WD;
+    if (isinf(self->wd_bias))
+        self->wd_bias = (double)NAN;
+}
+
+/* Given, and not by a recipe, of which a solver takes what it has. */
+static bool says_itself(const struct cps_options *self, const char *name)
+{
+    return is_given(self, name) && cps_options_source(self, name) != CPS_SOURCE_RECIPE;
 }
 
 static enum cps_status check_solver(struct cps_options *self)
 {
     bool block = self->solver == CPS_SOLVER_BLOCK;
-    const char *odd = !block && is_given(self, "blocks")       ? "blocks"
-                      : block && is_given(self, "batch-size")  ? "batch-size"
-                      : block && is_given(self, "batch-order") ? "batch-order"
-                                                               : NULL;
+    const char *odd = !block && is_given(self, "blocks")         ? "blocks"
+                      : block && says_itself(self, "batch-size") ? "batch-size"
+                      : block && is_given(self, "batch-order")   ? "batch-order"
+                                                                 : NULL;
     if (odd) {
         cps_fail(CPS_ERR_USAGE, "'--%s' %s '--solver block'", odd, block ? "does not go with" : "needs");
         return blame(self, odd);
@@ -158,10 +168,8 @@ static enum cps_status check_train(struct cps_options *self)
     CPS_TRY(check_data(self));
     CPS_TRY(check_solver(self));
     CPS_TRY(need(self, "batch-order", "train"));
-    if (!isnan(self->wd))
-        CPS_TRY(check_decay(self, "wd", self->wd));
-    if (!isnan(self->wd_bias))
-        CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
+    CPS_TRY(check_decay(self, "wd", self->wd));
+    CPS_TRY(check_decay(self, "wd-bias", self->wd_bias));
     if (self->staleness > 0 && self->consistency != CPS_CONSISTENCY_SSP) {
         cps_fail(CPS_ERR_USAGE, "'--staleness' needs '--consistency ssp'");
         return blame(self, "staleness");

@@ -127,14 +127,14 @@ struct cps_options {
 
     /* training */
     enum cps_solver_kind solver;
-    uint32_t blocks; /* 0: a function of the counts */
-    uint32_t recipe; /* of cps_recipe_names */
-    uint32_t epochs;
+    uint32_t blocks;     /* 0: a function of the counts */
+    uint32_t recipe;     /* of cps_recipe_names */
+    uint32_t epochs;     /* 0: by the optimizer */
     uint32_t early_stop; /* epochs; 0: never */
-    double lr_max;
-    double wd, wd_bias;  /* NaN: by the density of the ratings; same as wd */
+    double lr_max;       /* NaN: by the optimizer and the ratings */
+    double wd, wd_bias;  /* NaN: by the ratings; of wd_bias the same as wd, and INFINITY by the ratings */
     uint32_t batch_size; /* 0: by the number of training ratings */
-    enum cps_optimizer_kind optimizer;
+    enum cps_optimizer_kind optimizer; /* or CPS_OPTIMIZER_AUTO: by the density of the ratings */
     enum cps_schedule_kind schedule;
     uint64_t seed; /* of synth as well */
     char *batch_order;

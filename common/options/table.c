@@ -14,7 +14,7 @@ static const char *const layouts[] = {CPS_LAYOUT_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const encodings[] = {CPS_ENCODING_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const models[] = {CPS_MODEL_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const offsets[] = {CPS_OFFSET_MAP(CPS_CHOICE_WORD) NULL};
-static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) NULL};
+static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD) "auto", NULL};
 static const char *const schedules[] = {CPS_SCHEDULE_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const solvers[] = {CPS_SOLVER_MAP(CPS_CHOICE_WORD) NULL};
 static const char *const consistencies[] = {CPS_CONSISTENCY_MAP(CPS_CHOICE_WORD) NULL};
@@ -99,7 +99,8 @@ const struct cps_option cps_option_table[] = {
      .fallback = "none", .choices = offsets,
      .help = "'mean' adds to every score what makes a score of 0 the mean of the training ratings, so that "
              "users and items with few ratings are predicted near it and not in the middle of the range; "
-             "'auto' does so for sets with fewer than 5 training ratings a user and item"},
+             "'auto' does so for sets with fewer than 5 training ratings a user and item, and where "
+             "--optimizer auto takes sgd"},
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
      .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
     {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
@@ -121,28 +122,34 @@ const struct cps_option cps_option_table[] = {
      .help = "Settings that ship under a name, below all others: 'best' does well on sets of any size, "
              "'notebook' is fastai's fourth model, which is the default as well"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
-     .fallback = "5", .low = 1, .high = 1000000,
-     .help = "Passes over the training ratings. Losses are mean squared errors (MSE)"},
+     .fallback = "5", .word = "auto", .low = 1, .high = 1000000,
+     .help = "Passes over the training ratings; 'auto' is 8 with adam and 16 with sgd. Losses are mean squared "
+             "errors (MSE)"},
     {"early-stop", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = 1000000,
      .help = "End after N epochs in a row whose valid_loss is not below the lowest before; the schedule stays "
              "that of all --epochs, and model-best.safetensors has the best one"},
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
-     .fallback = "5e-3", .above_low = true, .high = 1e6, .help = "Highest learning rate of the schedule"},
+     .fallback = "5e-3", .word = "auto", .above_low = true, .high = 1e6,
+     .help = "Highest learning rate of the schedule; 'auto' is 0.003 with adam, and with sgd follows from the "
+             "range of the ratings"},
     {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),
      .fallback = "0.1", .word = "auto", .high = 1e6,
      .help = "Decoupled weight decay; every step takes lr*wd off every weight. 'auto' is 0.3 for 30 training "
-             "ratings a user and item, and falls with the root of them, within 0.2 and 1"},
+             "ratings a user and item, and falls with the root of them, within 0.2 and 1; with sgd it follows "
+             "from the number of ratings"},
     {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
-     .fallback = "same", .word = "same", .high = 1e6,
-     .help = "Weight decay of the biases; 'same' is that of --wd"},
+     .fallback = "same", .word = "same", .other = "auto", .high = 1e6,
+     .help = "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "
+             "best of several, of which a fifth of the training ratings decides"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = 16777216,
      .help = "Ratings in a step, over all workers together; 'auto' is the power of two nearest to a 1,250th "
              "of the training ratings, and 16 or more"},
     {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(optimizer), .fallback = "adam", .choices = optimizers,
-     .help = "adam is AdamW: every weight moves at every step, rated or not. sgd is plain, without momentum. "
+     .help = "'auto' is adam, or sgd for fewer than 15 training ratings a user and item. adam is AdamW: every "
+             "weight moves at every step, rated or not. sgd is plain, without momentum. "
              "adagrad "
              "divides the rate by the root of a sum per row: of the mean squared gradients of its factors, and "
              "of its bias"},

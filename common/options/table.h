@@ -58,6 +58,7 @@ struct cps_option {
     size_t offset;        /* of the field in struct cps_options */
     const char *fallback; /* the default, as text; NULL for none */
     const char *word;     /* a word that stands for "not given": 0 of a count, NaN of a real */
+    const char *other;    /* of a real: another word, which stands for INFINITY */
     double low, high;     /* bounds of a number, within them unless excluded */
     bool above_low, below_high;
     const char *const *choices; /* names by enum value, ended by NULL */

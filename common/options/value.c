@@ -55,6 +55,10 @@ static bool read_real(const struct cps_option *option, const char *text, double 
         *out = NAN;
         return true;
     }
+    if (option->other && strcmp(text, option->other) == 0) {
+        *out = (double)INFINITY;
+        return true;
+    }
     double value;
     if (!cps_text_to_double(text, &value) || !within(option, value))
         return false;
@@ -301,7 +305,9 @@ static enum cps_status format_count(const struct cps_option *option, uint32_t va
 
 static enum cps_status format_real(const struct cps_option *option, double value, struct cps_text *out)
 {
-    return isnan(value) ? cps_text_add(out, "%s", option->word) : format_number(value, false, out);
+    if (isnan(value) || isinf(value))
+        return cps_text_add(out, "%s", isnan(value) ? option->word : option->other);
+    return format_number(value, false, out);
 }
 
 static enum cps_status format_fold(const struct cps_fold *fold, struct cps_text *out)
@@ -361,6 +367,8 @@ static enum cps_status allowed_number(const struct cps_option *option, struct cp
     CPS_TRY(cps_text_add(out, option->above_low ? "above " : "from "));
     CPS_TRY(
         cps_text_add(out, "%.10g %s %.10g", option->low, option->below_high ? "to below" : "to", option->high));
+    if (option->other)
+        CPS_TRY(cps_text_add(out, ", '%s'", option->other));
     return option->word ? cps_text_add(out, ", or '%s'", option->word) : CPS_OK;
 }
 

@@ -221,7 +221,11 @@ static json_t *training_value(const struct cps_run_record *record)
     json_t *object = json_object();
     put(object, "batch_size", count_value(record->training.batch_size));
     put(object, "steps_per_epoch", count_value(record->training.steps_per_epoch));
+    put(object, "optimizer", text_value(record->training.optimizer));
+    put(object, "epochs", count_value(record->training.epochs));
+    put(object, "lr_max", real_value(record->training.lr_max));
     put(object, "wd", real_value(record->training.wd));
+    put(object, "wd_bias", real_value(record->training.wd_bias));
     return object;
 }
 

@@ -124,7 +124,9 @@ struct cps_run_record {
     struct {
         uint32_t batch_size;
         uint64_t steps_per_epoch;
-        double wd;
+        const char *optimizer;
+        uint32_t epochs; /* planned */
+        double lr_max, wd, wd_bias;
     } training;
 
     /* Of common/data/baselines.h; not finite where not known. */

@@ -8,8 +8,13 @@
 #include "common/data/skip.h"
 #include "common/model/blocks.h"
 #include "common/model/exact.h"
+#include "common/model/residual.h"
 
 static const char DEFAULT_DATA[] = "data/ml-100k";
+
+/* What 'auto' is, found over sets of many densities: deploy/tools/collab_ps/experiment/experiment.md. */
+enum { SPARSE_RATINGS_A_ROW = 15, ADAM_EPOCHS = 8, SGD_EPOCHS = 16 };
+static const double ADAM_LR_MAX = 0.003, ADAM_WD_BIAS = 0.03;
 
 enum cps_status cps_settings_find_data(struct cps_options *options)
 {
@@ -91,11 +96,17 @@ static enum cps_status set_blocks(const struct cps_options *options, struct cps_
     return cps_hint(CPS_ERR_USAGE, "leave it out, and their number follows from how many ratings there are");
 }
 
-bool cps_settings_begin_at_mean(const struct cps_options *options, const struct cps_plan *plan)
+/* Did --optimizer auto take sgd? */
+static bool chose_sgd(const struct cps_options *options, const struct cps_plan *plan)
+{
+    return options->optimizer == CPS_OPTIMIZER_AUTO && plan->optimizer == CPS_OPTIMIZER_SGD;
+}
+
+static bool begins_at_mean(const struct cps_options *options, const struct cps_plan *plan)
 {
     static const uint64_t sparse = 5; /* training ratings a row */
     if (options->offset == CPS_OFFSET_AUTO)
-        return plan->train_count < sparse * cps_plan_keys(plan);
+        return plan->train_count < sparse * cps_plan_keys(plan) || chose_sgd(options, plan);
     return options->offset == CPS_OFFSET_MEAN;
 }
 
@@ -122,30 +133,92 @@ static double decay(const struct cps_options *options, const struct cps_plan *pl
     return floor(100 * fmin(fmax(wanted, least), most) + 0.5) / 100;
 }
 
+const struct cps_penalty_search *cps_settings_search(const struct cps_options *options,
+                                                     const struct cps_plan *plan,
+                                                     struct cps_penalty_search *search)
+{
+    *search = (struct cps_penalty_search){.below_ratings_a_row = SPARSE_RATINGS_A_ROW,
+                                          .seed = options->seed,
+                                          .has_range = plan->has_range,
+                                          .range_low = plan->range_low,
+                                          .range_high = plan->range_high};
+    return options->optimizer == CPS_OPTIMIZER_AUTO ? search : NULL;
+}
+
+/* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay moves it as ridge
+ * regression would, whose penalty p is a decay of 2p/n for n ratings, times the square of the slope of
+ * predictions over scores; the rate is in units of that as well. Factors grow where they explain more than
+ * their penalty, which is in units of ratings. */
+static void settle_sgd(const struct cps_options *options, const struct cps_baselines *baselines, double spread,
+                       struct cps_plan *plan)
+{
+    static const double rate = 4, penalty_a_spread = 3.75;
+    static const double caution = 1.25; /* too small a penalty costs more than too large a one */
+    double count = (double)plan->train_count;
+    plan->optimizer = CPS_OPTIMIZER_SGD;
+    double slope = cps_slope_at_mean(plan->has_range, plan->range_low, plan->range_high, baselines->mean);
+    double square = slope * slope;
+    if (isnan(options->wd))
+        plan->wd = 2 * penalty_a_spread * spread * slope / count;
+    if (isinf(options->wd_bias))
+        plan->wd_bias = 2 * caution * baselines->penalty * square / count;
+    else if (isnan(options->wd_bias))
+        plan->wd_bias = plan->wd;
+    if (isnan(options->lr_max))
+        plan->lr_max = fmin(rate, 0.01 * count) / square;
+    if (options->epochs == 0)
+        plan->epochs = SGD_EPOCHS;
+}
+
+enum cps_status cps_settings_complete(const struct cps_options *options, const struct cps_baselines *baselines,
+                                      const struct cps_dataset *dataset, struct cps_plan *plan)
+{
+    double spread = (double)dataset->rating_max - (double)dataset->rating_min;
+    if (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->penalty > 0)
+        settle_sgd(options, baselines, spread, plan);
+    if (begins_at_mean(options, plan))
+        plan->offset = cps_offset_of_mean(plan, baselines->mean);
+    double decay = fmax(plan->wd, plan->wd_bias);
+    if (plan->lr_max * decay < 1)
+        return CPS_OK;
+    cps_fail(CPS_ERR_USAGE,
+             "a learning rate of %g times a weight decay of %g is not below 1: a step would take off all of a "
+             "weight",
+             plan->lr_max, decay);
+    return cps_hint(CPS_ERR_USAGE,
+                    "leave '--lr-max', '--wd' and '--wd-bias' all to the recipe, or none of them");
+}
+
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,
                                   const struct cps_job *layout, const struct cps_initial_file *start,
                                   struct cps_plan *out)
 {
     float largest = fmaxf(fabsf(dataset->rating_min), fabsf(dataset->rating_max));
+    enum cps_optimizer_kind optimizer =
+        options->optimizer == CPS_OPTIMIZER_AUTO ? CPS_OPTIMIZER_ADAM : options->optimizer;
     *out = (struct cps_plan){.model = options->model,
                              .factors = options->factors,
                              .user_rows = dataset->users.rows,
                              .movie_rows = dataset->movies.rows,
-                             .optimizer = options->optimizer,
+                             .optimizer = optimizer,
                              .schedule = options->schedule,
                              .consistency = options->consistency,
-                             .epochs = options->epochs,
+                             .epochs = options->epochs                  ? options->epochs
+                                       : optimizer == CPS_OPTIMIZER_SGD ? SGD_EPOCHS
+                                                                        : ADAM_EPOCHS,
                              .solver = options->solver,
                              .batch_size = cps_settings_batch_size(options, dataset->train_count),
                              .train_count = dataset->train_count,
                              .valid_count = dataset->valid_count,
-                             .lr_max = options->lr_max,
+                             .lr_max = isnan(options->lr_max) ? ADAM_LR_MAX : options->lr_max,
                              .seed = options->seed,
                              .gradient_bits = cps_gradient_bits(largest),
                              .servers = layout->servers,
                              .workers = layout->workers};
     out->wd = decay(options, out);
-    out->wd_bias = isnan(options->wd_bias) ? out->wd : options->wd_bias;
+    out->wd_bias = isinf(options->wd_bias)   ? ADAM_WD_BIAS
+                   : isnan(options->wd_bias) ? out->wd
+                                             : options->wd_bias;
     set_range(options, dataset, out);
     if (options->solver == CPS_SOLVER_BLOCK)
         CPS_TRY(set_blocks(options, out));

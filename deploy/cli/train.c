@@ -329,11 +329,8 @@ static enum cps_status load(struct rank *self)
     if (is_directed(self))
         CPS_TRY(self->director->on_data(self->director->context, overview(self)));
     CPS_TRY(match_start(self));
-    CPS_TRY(cps_settings_plan(self->options, overview(self), &self->layout,
-                              self->options->init ? &self->start_file : NULL, &self->plan));
-    if (is_directed(self) && self->director->replan)
-        return self->director->replan(self->director->context, &self->plan);
-    return CPS_OK;
+    return cps_settings_plan(self->options, overview(self), &self->layout,
+                             self->options->init ? &self->start_file : NULL, &self->plan);
 }
 
 /* Options about ranks do nothing where a launcher has started none. */
@@ -649,6 +646,14 @@ static enum cps_status add_over_ranks(void *context, uint64_t *values, size_t co
     return cps_cluster_sum(context, values, count);
 }
 
+static enum cps_status complete_plan(struct rank *self)
+{
+    CPS_TRY(cps_settings_complete(self->options, &self->baselines, overview(self), &self->plan));
+    if (is_directed(self) && self->director->replan)
+        return self->director->replan(self->director->context, &self->plan);
+    return CPS_OK;
+}
+
 /* What the ratings alone predict, which needs those of all ranks; and where the plan's predictions begin. */
 static enum cps_status fit_baselines(struct rank *self)
 {
@@ -660,12 +665,14 @@ static enum cps_status fit_baselines(struct rank *self)
     for (uint32_t node = 1 + self->layout.servers; node < self->layout.nodes; node++)
         if (is_here(self, node))
             shards[count++] = &self->datasets[node];
-    status =
-        cps_baselines_fit(shards, count, is_here(self, 0) ? overview(self) : NULL, &sums, &self->baselines);
+    struct cps_penalty_search wanted;
+    const struct cps_penalty_search *search = cps_settings_search(self->options, &self->plan, &wanted);
+    status = cps_baselines_fit(shards, count, is_here(self, 0) ? overview(self) : NULL, &sums, search,
+                               &self->baselines);
     free(shards);
-    if (status == CPS_OK && is_here(self, 0) && cps_settings_begin_at_mean(self->options, &self->plan))
-        self->plan.offset = cps_offset_of_mean(&self->plan, self->baselines.mean);
-    return status;
+    if (status == CPS_OK && is_here(self, 0))
+        status = complete_plan(self);
+    return cps_cluster_agree(self->cluster, status);
 }
 
 /* Everything up to the point where messages flow. The ranks agree after each part. */

@@ -38,6 +38,8 @@ static const char *model_name(const struct cps_plan *plan)
     return plan->model == CPS_MODEL_BIAS ? "bias" : "dot";
 }
 
+static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD)};
+
 static void fill_record(struct cps_run_info *self)
 {
     const struct cps_recorder_setup *setup = self->setup;
@@ -84,6 +86,10 @@ static void fill_record(struct cps_run_info *self)
     record->training.batch_size = plan->batch_size;
     record->training.steps_per_epoch = cps_plan_steps_per_epoch(plan);
     record->training.wd = plan->wd;
+    record->training.wd_bias = plan->wd_bias;
+    record->training.lr_max = plan->lr_max;
+    record->training.epochs = plan->epochs;
+    record->training.optimizer = optimizers[plan->optimizer];
     record->model.offset = (double)plan->offset;
     record->model.kind = model_name(plan);
     record->model.factors = plan->factors;

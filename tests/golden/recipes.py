@@ -33,7 +33,7 @@ def check_recipe(check, data, scratch):
                                 ("seed", "42", "default"), ("batch-size", "auto", "recipe"), ("recipe", "best", "command line")):
         got = options[name]["value"], options[name]["source"]
         check.equal(f"best: {name}", got, (value, source))
-    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "wd": 0.35})
+    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "optimizer": "adam", "epochs": 2, "lr_max": 0.003, "wd": 0.35, "wd_bias": 0.03})
     for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks over tcp", 4, ["--transport", "tcp"])):
         record, other = train(check, f"best, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
         check.equal(f"best, {name}: model", other, model)
@@ -45,6 +45,30 @@ def check_recipe(check, data, scratch):
     check.equal("the recipe spelled out: model", spelled, model)
     plain = train(check, "plain", scratch, ["--data", data])[1]
     check.equal("notebook is the default", train(check, "notebook", scratch, ["--recipe", "notebook", "--data", data])[1], plain)
+
+
+def check_sparse(check, data, scratch):
+    """Few ratings a row: sgd, from the mean, under a decay that a part of the training ratings chose, on any ranks."""
+    best, model = train(check, "best of few", scratch, ["--recipe", "best", "--data", data])
+    training = best["training"]
+    check.equal("few: optimizer", training["optimizer"], "sgd")
+    check.that(best["model"]["offset"] != 0 and 0 < training["wd_bias"] < training["wd"], "few: offset and decays", str(training))
+    check.equal("few: the option is still 'auto'", best["options"]["wd-bias"]["value"], "auto")
+    for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks", 4, [])):
+        record, other = train(check, f"best of few, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
+        check.equal(f"few, {name}: model", other, model)
+        check.equal(f"few, {name}: training", record["training"], training)
+    replay = launch.launch(["replay", Path(scratch) / "best-of-few", "--progress", "none"])
+    check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "few: replays", replay.stdout[:60] + replay.stderr[-200:])
+    unvalidated = train(check, "few, all trained", scratch, ["--recipe", "best", "--data", data, "--valid-pct", 0])[0]
+    check.equal("few, all trained: optimizer", unvalidated["training"]["optimizer"], "sgd")
+
+
+def check_blocks(check, data, scratch):
+    """A recipe leaves a solver its own."""
+    record = train(check, "best in blocks", scratch, ["--recipe", "best", "--solver", "block", "--data", data])[0]
+    check.equal("blocks: rate", record["training"]["lr_max"], 0.03)
+    check.equal("blocks: the recipe's factors", record["options"]["factors"]["value"], "100")
 
 
 def check_offset(check, name, data, scratch, begins_at_mean):
@@ -74,6 +98,8 @@ def main():
         check_recipe(check, sets["dense"], scratch)
         check_offset(check, "dense", sets["dense"], scratch, False)
         check_offset(check, "sparse", sets["sparse"], scratch, True)
+        check_sparse(check, sets["sparse"], scratch)
+        check_blocks(check, sets["dense"], scratch)
         check_folds(check, sets["dense"], scratch)
     check.finish()
 

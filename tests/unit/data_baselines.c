@@ -20,7 +20,8 @@ static void draw(struct rating *out, uint32_t count, uint32_t seed, float scale)
     for (uint32_t i = 0; i < count; i++) {
         out[i].user = 1 + (uint32_t)test_below(seed, 3 * i, USERS - 1);
         out[i].movie = 1 + (uint32_t)test_below(seed, 3 * i + 1, MOVIES - 1);
-        out[i].value = scale * (float)(1 + out[i].user / 20 + out[i].movie / 15 + test_below(seed, 3 * i + 2, 3));
+        out[i].value =
+            scale * (float)(1 + out[i].user / 20 + out[i].movie / 15 + test_below(seed, 3 * i + 2, 3));
     }
 }
 
@@ -87,6 +88,7 @@ struct rank {
     const struct cps_dataset *shards[MOST_RANKS];
     size_t count;
     const struct cps_dataset *overview;
+    bool searches; /* for a penalty */
     struct cps_baselines found;
 };
 
@@ -94,12 +96,16 @@ static void *fit(void *context)
 {
     struct rank *rank = context;
     const struct cps_rank_sums sums = {.add = add};
-    return cps_baselines_fit(rank->shards, rank->count, rank->overview, &sums, &rank->found) == CPS_OK ? rank
-                                                                                                       : NULL;
+    static const struct cps_penalty_search search = {
+        .below_ratings_a_row = UINT32_MAX, .seed = 7, .has_range = true, .range_low = 0, .range_high = 5.5f};
+    return cps_baselines_fit(rank->shards, rank->count, rank->overview, &sums, rank->searches ? &search : NULL,
+                             &rank->found) == CPS_OK
+               ? rank
+               : NULL;
 }
 
 /* `workers` shards over `ranks` ranks, the first of which holds none when there are more ranks than shards. */
-static struct cps_baselines fit_over(uint32_t ranks, uint32_t workers, float scale)
+static struct cps_baselines fit_over(uint32_t ranks, uint32_t workers, float scale, bool searches)
 {
     struct cps_dataset shards[MOST_RANKS];
     struct rank rank[MOST_RANKS] = {0};
@@ -113,6 +119,8 @@ static struct cps_baselines fit_over(uint32_t ranks, uint32_t workers, float sca
         holder->shards[holder->count++] = &shards[w];
     }
     rank[0].overview = &shards[0];
+    for (uint32_t r = 0; r < ranks; r++)
+        rank[r].searches = searches;
     for (uint32_t r = 0; r < ranks; r++)
         pthread_create(&thread[r], NULL, fit, &rank[r]);
     for (uint32_t r = 0; r < ranks; r++) {
@@ -165,7 +173,7 @@ static void they_are_those_of_a_plain_fit(void **state)
             of_mean += pow((double)valid[i].value - mean, 2) / VALID;
             of_biases += pow(plain_error(user, movie, mean, &valid[i]), 2) / VALID;
         }
-        struct cps_baselines found = fit_over(1, 1, scales[s]);
+        struct cps_baselines found = fit_over(1, 1, scales[s], false);
         assert_true(found.has_losses);
         check_near(found.mean / (double)scales[s], mean / (double)scales[s], 1e-9, "mean");
         check_near(found.mean_loss / square, of_mean / square, 1e-6, "loss of the mean");
@@ -180,11 +188,32 @@ static void ranks_change_no_bit(void **state)
     static const uint32_t shapes[][2] = {{1, 3}, {2, 1}, {2, 2}, {2, 4}, {3, 3}, {4, 3}, {4, 1}};
     draw(train, TRAIN, 5, 1.0f);
     draw(valid, VALID, 6, 1.0f);
-    const struct cps_baselines want = fit_over(1, 1, 1.0f);
+    const struct cps_baselines want = fit_over(1, 1, 1.0f, true), plain = fit_over(1, 1, 1.0f, false);
+    assert_true(want.penalty > 0);
+    check_near(plain.penalty, 0, 0, "penalty that nobody asked for");
+    check_near(want.biases_loss, plain.biases_loss, 0, "loss of the biases, searched or not");
     for (size_t s = 0; s < COUNT_OF(shapes); s++) {
-        const struct cps_baselines got = fit_over(shapes[s][0], shapes[s][1], 1.0f);
+        const struct cps_baselines got = fit_over(shapes[s][0], shapes[s][1], 1.0f, true);
         assert_memory_equal(&got, &want, sizeof want);
     }
+}
+
+/* Ratings that no user and no movie has a part in want the largest penalty there is, those with nothing else a
+ * small one. */
+static void the_penalty_follows_the_noise(void **state)
+{
+    (void)state;
+    draw(train, TRAIN, 5, 1.0f);
+    draw(valid, VALID, 6, 1.0f);
+    double mixed = fit_over(1, 1, 1.0f, true).penalty;
+    for (uint32_t i = 0; i < TRAIN; i++)
+        train[i].value = (float)(1 + test_below(9, i, 5));
+    double noise = fit_over(1, 1, 1.0f, true).penalty;
+    for (uint32_t i = 0; i < TRAIN; i++)
+        train[i].value = (float)(1 + train[i].user / 20 + train[i].movie / 15);
+    double effects = fit_over(1, 1, 1.0f, true).penalty;
+    check_near(effects, 1, 0, "penalty without noise");
+    assert_true(effects <= mixed && mixed < noise);
 }
 
 static void without_validation_there_is_a_mean_alone(void **state)
@@ -209,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_those_of_a_plain_fit),
         cmocka_unit_test(ranks_change_no_bit),
+        cmocka_unit_test(the_penalty_follows_the_noise),
         cmocka_unit_test(without_validation_there_is_a_mean_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

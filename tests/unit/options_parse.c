@@ -260,7 +260,7 @@ static const struct refusal refusals[] = {
     {"--peer-timeout 0", NULL, "'--peer-timeout'", NULL},
     {"--port 65536", NULL, "or 'any'", NULL},
     {"--model bais", NULL, "bad value 'bais' for '--model': expected dot or bias", "did you mean 'bias'?"},
-    {"--optimizer lbfgs", NULL, "adam, sgd or adagrad", NULL},
+    {"--optimizer lbfgs", NULL, "adam, sgd, adagrad or auto", NULL},
     {"--y-range 5,1", NULL, "LO below HI", NULL},
     {"--y-range 1,1", NULL, "LO below HI", NULL},
     {"--y-range 1", NULL, "LO,HI", NULL},
@@ -413,7 +413,7 @@ static void test_recipe(void **state)
     assert_int_equal(o.epochs, 6);
     assert_int_equal(o.factors, 100);
     assert_int_equal(o.batch_size, 0);
-    assert_true(o.wd == 0.02 && o.wd_bias == 0.03);
+    assert_true(o.wd == 0.02 && isinf(o.wd_bias) && isnan(o.lr_max));
     assert_int_equal(cps_options_source(&o, "factors"), CPS_SOURCE_RECIPE);
     assert_int_equal(cps_options_source(&o, "epochs"), CPS_SOURCE_CONFIG);
     assert_int_equal(cps_options_source(&o, "recipe"), CPS_SOURCE_CONFIG);

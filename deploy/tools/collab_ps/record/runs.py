@@ -161,7 +161,8 @@ def matter(record):
                if decides_curve(name, entry) and name not in APART}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
     settled = record.get("training", {})
-    for name, value in (("wd", settled.get("wd")), ("batch-size", settled.get("batch_size"))):
+    for name in ("optimizer", "epochs", "lr-max", "wd", "wd-bias", "batch-size"):
+        value = settled.get(name.replace("-", "_"))
         if options.get(name) == "auto" and value is not None:
             options[name] = plain(value)
     if options.get("wd-bias") == "same":
