@@ -103,11 +103,13 @@ static void choose_forms(struct cps_gather *self)
 {
     size_t width = cps_plan_row_width(&self->plan);
     size_t single = width * sizeof(float) + sizeof(uint32_t), sum = width * sizeof(int64_t) + sizeof(uint32_t);
-    for (uint32_t row = 0; row < self->row_count; row++) {
-        uint32_t hits = self->hits[row];
-        bool small = hits <= MOST_SCALED && hits * sizeof(struct cps_scaled) < (hits > 1 ? sum : single);
-        self->form[row] = small ? CPS_PUSH_SCALED : hits > 1 ? CPS_PUSH_SUM : CPS_PUSH_SINGLE;
+    uint8_t of_hits[MOST_SCALED + 1];
+    for (uint32_t hits = 1; hits <= MOST_SCALED; hits++) {
+        bool small = hits * sizeof(struct cps_scaled) < (hits > 1 ? sum : single);
+        of_hits[hits] = small ? CPS_PUSH_SCALED : hits > 1 ? CPS_PUSH_SUM : CPS_PUSH_SINGLE;
     }
+    for (uint32_t row = 0; row < self->row_count; row++)
+        self->form[row] = self->hits[row] <= MOST_SCALED ? of_hits[self->hits[row]] : CPS_PUSH_SUM;
 }
 
 /* A server can multiply nothing with a row that lives on another. */

@@ -64,8 +64,11 @@ static enum cps_status run(struct cps_scores *self, const struct cps_gather *gat
                            struct cps_error_sums *sums, size_t *good)
 {
     size_t samples = gather->sample_count;
-    struct job job = {
-        .scores = self, .gather = gather, .trains = trains, .count = cps_team_pieces(self->team, samples)};
+    struct job job; /* its pieces are many, and most of no use: not zeroed */
+    job.scores = self;
+    job.gather = gather;
+    job.trains = trains;
+    job.count = cps_team_pieces(self->team, samples);
     CPS_TRY(cps_grow("scores", &self->score, &self->score_capacity, samples, sizeof *self->score));
     CPS_TRY(cps_grow("slopes", &self->slope, &self->slope_capacity, samples, sizeof *self->slope));
     cps_team_run(self->team, job.count, do_piece, &job);

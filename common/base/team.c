@@ -1,11 +1,10 @@
 /*
- * A run is a number: the caller raises it, the threads see it and take pieces until there are none.
+ * A run has a number and is open while there may be pieces left. A thread that finds it open joins it, takes
+ * pieces until there are none and leaves; the caller takes pieces as well, closes the run and waits for those
+ * who joined. One that comes late, because its processor has other work, is not waited for.
  *
- *     next    run · 2^32 + the piece that the next free thread takes
- *     at_work threads that have not yet finished with this run
- *
- * Every thread joins every run, even if only to find that all pieces are taken; so a thread never looks at the
- * context of a run that has ended.
+ *     state   run · 2^32 | open · 2^31 | threads that have joined and not left
+ *     next    the piece that the next free thread takes
  */
 #include "common/base/team.h"
 
@@ -25,6 +24,8 @@ enum {
     SPINS = 4000         /* some 50 us */
 };
 
+static const uint64_t ONE_RUN = (uint64_t)1 << 32, OPEN = (uint64_t)1 << 31;
+
 struct helper {
     struct cps_team *team;
     uint32_t number;
@@ -38,7 +39,8 @@ struct cps_team {
     cps_team_work *work;
     void *context;
     uint32_t pieces;
-    _Atomic uint32_t run, next, at_work;
+    _Atomic uint64_t state;
+    _Atomic uint32_t next;
     _Atomic bool stopping;
     pthread_mutex_t mutex;
     pthread_cond_t begun, finished;
@@ -62,14 +64,15 @@ static void do_pieces(struct cps_team *self, uint32_t thread)
         self->work(self->context, piece, thread);
 }
 
-static bool has_begun(const struct cps_team *self, uint32_t seen)
+/* Whether there is a run to join other than `seen`, or an end to see. */
+static bool has_begun(const struct cps_team *self, uint64_t seen)
 {
-    return atomic_load_explicit(&self->run, memory_order_acquire) != seen ||
+    uint64_t state = atomic_load_explicit(&self->state, memory_order_acquire);
+    return (state & OPEN && state / ONE_RUN != seen) ||
            atomic_load_explicit(&self->stopping, memory_order_relaxed);
 }
 
-/* Waits for a run other than `seen`, or for the end. */
-static void await_run(struct cps_team *self, uint32_t seen)
+static void await_run(struct cps_team *self, uint64_t seen)
 {
     for (uint32_t i = 0; i < self->spins; i++) {
         if (has_begun(self, seen))
@@ -84,9 +87,29 @@ static void await_run(struct cps_team *self, uint32_t seen)
     pthread_mutex_unlock(&self->mutex);
 }
 
-static void finish_run(struct cps_team *self)
+/* Joins the run that is open and says which; false when it was closed meanwhile. */
+static bool join_run(struct cps_team *self, uint64_t *run)
 {
-    if (atomic_fetch_sub_explicit(&self->at_work, 1, memory_order_acq_rel) > 1)
+    uint64_t state = atomic_load_explicit(&self->state, memory_order_relaxed);
+    while (state & OPEN) {
+        *run = state / ONE_RUN;
+        if (atomic_compare_exchange_weak_explicit(&self->state, &state, state + 1, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+static bool has_finished(const struct cps_team *self)
+{
+    return (uint32_t)atomic_load_explicit(&self->state, memory_order_acquire) == 0;
+}
+
+/* The last to leave a closed run tells the caller, who may sleep. */
+static void leave_run(struct cps_team *self)
+{
+    uint64_t before = atomic_fetch_sub_explicit(&self->state, 1, memory_order_acq_rel);
+    if ((uint32_t)before != 1)
         return;
     pthread_mutex_lock(&self->mutex);
     if (self->waiting)
@@ -98,22 +121,23 @@ static void *helper_main(void *context)
 {
     struct helper *helper = context;
     struct cps_team *self = helper->team;
-    for (uint32_t seen = 0;; seen++) {
+    uint64_t seen = 0, run;
+    for (;;) {
         await_run(self, seen);
         if (atomic_load_explicit(&self->stopping, memory_order_relaxed))
             return NULL;
+        if (!join_run(self, &run))
+            continue;
+        seen = run;
         do_pieces(self, helper->number);
-        finish_run(self);
+        leave_run(self);
     }
 }
 
-static bool has_finished(const struct cps_team *self)
+/* Closes the run and waits for those who joined it. */
+static void finish_run(struct cps_team *self)
 {
-    return atomic_load_explicit(&self->at_work, memory_order_acquire) == 0;
-}
-
-static void await_others(struct cps_team *self)
-{
+    atomic_fetch_and_explicit(&self->state, ~OPEN, memory_order_acq_rel);
     for (uint32_t i = 0; i < self->spins; i++) {
         if (has_finished(self))
             return;
@@ -147,11 +171,10 @@ void cps_team_run(struct cps_team *self, uint32_t pieces, cps_team_work *work, v
     self->context = context;
     self->pieces = pieces;
     atomic_store_explicit(&self->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&self->at_work, self->threads - 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&self->run, 1, memory_order_release);
+    atomic_fetch_add_explicit(&self->state, ONE_RUN + OPEN, memory_order_release);
     wake(self);
     do_pieces(self, 0);
-    await_others(self);
+    finish_run(self);
 }
 
 static enum cps_status start_helpers(struct cps_team *self)

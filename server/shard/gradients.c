@@ -258,8 +258,10 @@ static void train_piece(void *context, uint32_t piece, uint32_t thread)
 
 enum cps_status cps_gradients_apply(struct cps_gradients *self, struct cps_table *table, uint64_t step)
 {
-    struct training training = {
-        .gradients = self, .table = table, .pieces = cps_team_pieces(self->team, self->count)};
+    struct training training; /* not zeroed: most of its places for pieces are of no use */
+    training.gradients = self;
+    training.table = table;
+    training.pieces = cps_team_pieces(self->team, self->count);
     cps_table_begin_step(table, step);
     cps_team_run(self->team, training.pieces, train_piece, &training);
     for (uint32_t piece = 0; piece < training.pieces; piece++)

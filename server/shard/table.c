@@ -361,11 +361,12 @@ bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t ro
                             float slope)
 {
     const struct cps_table_desk *desk = &self->desks[thread];
+    float *restrict x = desk->row;
     uint32_t factors = self->plan.factors;
     for (uint32_t j = 0; j < factors; j++)
-        desk->row[j] = slope * other[j];
-    memset(desk->row + factors, 0, (self->stride - factors) * sizeof *other);
+        x[j] = slope * other[j];
+    memset(x + factors, 0, (self->stride - factors) * sizeof *x);
     if (self->width > factors)
-        desk->row[factors] = slope;
+        x[factors] = slope;
     return train_contribution(self, desk, row);
 }
