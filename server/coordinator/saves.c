@@ -51,7 +51,7 @@ static enum cps_status add_fetch(struct cps_outbox *outbox, uint32_t server, str
 
 static enum cps_status hold_if_asked(struct cps_saves *self, struct cps_outbox *outbox)
 {
-    if (!self->asked || self->holding || self->phase != CPS_SAVES_IDLE || self->count > 0)
+    if (!self->asked || self->holding || self->taking || self->phase != CPS_SAVES_IDLE || self->count > 0)
         return CPS_OK;
     self->asked = false;
     self->holding = true;
@@ -62,7 +62,7 @@ static enum cps_status hold_if_asked(struct cps_saves *self, struct cps_outbox *
 
 enum cps_status cps_saves_ask(struct cps_saves *self, bool stop, struct cps_outbox *outbox)
 {
-    bool under_way = self->phase != CPS_SAVES_IDLE || self->count > 0 || self->holding;
+    bool under_way = self->phase != CPS_SAVES_IDLE || self->count > 0 || self->holding || self->taking;
     self->stop = self->stop || stop;
     self->asked = self->asked || !(stop && under_way);
     return hold_if_asked(self, outbox);
@@ -79,11 +79,12 @@ static enum cps_status on_held(struct cps_saves *self, uint64_t step, uint64_t f
     if (++self->held < servers)
         return CPS_OK;
     self->holding = false;
-    if (self->count > 0)
+    if (self->count > 0 || self->phase != CPS_SAVES_IDLE)
         return tell(outbox, servers, CPS_SNAPSHOT_GO_ON, 0);
     if (finished > self->furthest)
         self->furthest = finished;
     self->taken = self->furthest + 1;
+    self->taking = true;
     return tell(outbox, servers + self->plan->workers, CPS_SNAPSHOT_TAKE, self->furthest);
 }
 
@@ -179,6 +180,7 @@ static enum cps_status settle(struct cps_saves *self, struct cps_outbox *outbox)
             continue;
         }
         remove_entry(self, i);
+        self->taking = self->taking && self->taken != entry.mark.step + 1;
         CPS_TRY(begin ? start(self, &entry.mark, outbox) : give_up(self, &entry.mark, outbox));
     }
     return hold_if_asked(self, outbox);

@@ -79,6 +79,7 @@ struct cps_saves {
     uint32_t held;     /* servers */
     uint64_t furthest; /* step of those */
     uint64_t taken;    /* the step that was asked for, plus 1 */
+    bool taking;       /* and it is not yet fetched or given up */
     uint64_t marked;   /* the last one marked, plus 1 */
 };
 

@@ -304,6 +304,13 @@ static bool saves_after(const struct cps_lender *self, uint64_t step)
     return step == self->save_step || cps_plan_saves_after(&self->plan, step);
 }
 
+/* Whether a step that is saved lies between two others: no lease may run over one. */
+static bool runs_over_save(const struct cps_lender *self, uint64_t from, uint64_t to)
+{
+    uint64_t every = self->plan.save_every;
+    return (self->save_step > from && self->save_step < to) || (every && (from / every + 1) * every < to);
+}
+
 static enum cps_status tell_kept(struct cps_outbox *outbox, enum cps_snapshot_action action, uint64_t step)
 {
     struct cps_message *message;
@@ -474,7 +481,7 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
     if (!part->lent || part->node != message->from || lease->rows != part->rows ||
         lease->row_floats != self->rule.row_floats ||
         lease->step < part->step + !is_to_validate(self, table, part) ||
-        lease->step > cps_plan_steps(&self->plan))
+        lease->step > cps_plan_steps(&self->plan) || runs_over_save(self, part->step, lease->step))
         return stray_return(self, message);
     part->buffer = message->payload ? cps_buffer_retain(message->payload) : NULL;
     part->step = lease->step;
