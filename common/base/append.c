@@ -1,8 +1,8 @@
 /*
- * Files that grow by whole pieces; see append.h. The step log, metrics.jsonl and the
- * TensorBoard events of a run are such files.
+ * Append-only files, flushed in whole records; see append.h. A run's step log, metrics.jsonl and
+ * TensorBoard events are such files.
  *
- *     | kept_bytes: in the file, never touched again | leaving: being written | tail: grows |
+ *     | kept_bytes: on file, never rewritten | leaving: being written | tail: grows |
  */
 #include "common/base/append.h"
 
@@ -18,7 +18,7 @@ static enum cps_status append_error(const struct cps_append_file *self, int erro
     return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': %s", self->path, strerror(error));
 }
 
-/* Writes what leaves after the kept bytes; gives errno, or 0. */
+/* Writes `leaving` at offset kept_bytes; returns 0 or an errno value. */
 static int write_leaving(const struct cps_append_file *self)
 {
     for (size_t done = 0; done < self->leaving.length;) {
@@ -72,7 +72,7 @@ static enum cps_status open_at(struct cps_append_file *self, const char *path, i
     return self->fd < 0 ? append_error(self, errno) : CPS_OK;
 }
 
-/* Where the last whole line among the first size bytes ends. */
+/* The offset just past the last newline among the first size bytes; 0 if there is none. */
 static uint64_t last_line_end(const struct cps_append_file *self, uint64_t size)
 {
     char byte = '\0';

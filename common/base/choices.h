@@ -1,8 +1,8 @@
 /*
- * The choices that an option names and a part of the program acts on: each enum once, with the words
- * that options, records and errors use for its values.
+ * The enums behind options with a fixed set of values, each defined once together with the words that
+ * options, records and errors use for its values.
  *
- * A choice is added by one entry; the order of the entries is what options record and messages carry.
+ * To add a value, append one entry: an entry's position is the number that records and messages carry.
  */
 #ifndef CPS_BASE_CHOICES_H
 #define CPS_BASE_CHOICES_H
@@ -48,7 +48,7 @@
     X(ENCODING_UTF8, "utf-8")                                                                                  \
     X(ENCODING_LATIN1, "latin1")
 
-/* AUTO: the widest that the processor has. */
+/* AUTO: the widest that the processor supports. */
 #define CPS_ISA_MAP(X)                                                                                         \
     X(ISA_AUTO, "auto")                                                                                        \
     X(ISA_SCALAR, "scalar")                                                                                    \
@@ -61,14 +61,14 @@
     X(PROGRESS_PLAIN, "plain")                                                                                 \
     X(PROGRESS_NONE, "none")
 
-/* What the table of a run shows beside the losses. */
+/* The metrics that the epoch table shows beside the losses. */
 #define CPS_METRICS_MAP(X)                                                                                     \
     X(METRICS_NONE, "none")                                                                                    \
     X(METRICS_RMSE, "rmse")                                                                                    \
     X(METRICS_MAE, "mae")                                                                                      \
     X(METRICS_RMSE_MAE, "rmse,mae")
 
-/* MEAN: predictions begin at the mean of the training ratings. AUTO: in a sparse set. */
+/* MEAN: predictions are offset by the mean of the training ratings. AUTO: MEAN for a sparse set, else NONE. */
 #define CPS_OFFSET_MAP(X)                                                                                      \
     X(OFFSET_NONE, "none")                                                                                     \
     X(OFFSET_MEAN, "mean")                                                                                     \
@@ -90,7 +90,7 @@ enum cps_isa { CPS_ISA_MAP(CPS_CHOICE_VALUE) };
 enum cps_progress { CPS_PROGRESS_MAP(CPS_CHOICE_VALUE) };
 enum cps_metrics_shown { CPS_METRICS_MAP(CPS_CHOICE_VALUE) };
 
-/* How many there are of each: what a number from outside is checked against. */
+/* The number of values of each enum, for checking numbers from messages and files. */
 #define CPS_CHOICE_ONE(name, word) +1
 enum {
     CPS_MODELS = CPS_MODEL_MAP(CPS_CHOICE_ONE),

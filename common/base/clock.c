@@ -1,4 +1,4 @@
-/* The monotonic clock, and that on the wall. */
+/* The monotonic clock and the wall clock. */
 #include "common/base/clock.h"
 
 #include <time.h>

@@ -1,7 +1,7 @@
 /*
- * CRC-32C by the processor where it can, else eight bytes at a time: table k says what a byte does to the sum k
- * bytes later. (M. Kounavis and F. Berry, A Systematic Approach to Building High Performance Software-based CRC
- * Generators, ISCC 2005: "slicing by 8".)
+ * CRC-32C by the processor's instruction where there is one, else eight bytes at a time by tables: table k
+ * holds the effect of a byte on the sum k bytes later. (M. Kounavis and F. Berry, A Systematic Approach to
+ * Building High Performance Software-based CRC Generators, ISCC 2005: "slicing by 8".)
  */
 #include "common/base/crc32c.h"
 
@@ -47,7 +47,7 @@ static uint32_t sum_by_tables(const uint8_t *next, size_t count, uint32_t sum)
 }
 
 #if defined(__x86_64__)
-/* By the processor's instruction: eight bytes in three cycles. */
+/* The processor's instruction: eight bytes in three cycles. */
 __attribute__((target("sse4.2"))) static uint32_t sum_by_instruction(const uint8_t *next, size_t count,
                                                                      uint32_t sum)
 {

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* That of count bytes; 0xe3069283 for "123456789". */
+/* The CRC-32C of count bytes; 0xe3069283 for "123456789". */
 uint32_t cps_crc32c(const void *bytes, size_t count);
 
-/* The same without the processor's instruction for it. */
+/* cps_crc32c() without the processor's instruction. */
 uint32_t cps_crc32c_portable(const void *bytes, size_t count);
 
 #endif

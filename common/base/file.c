@@ -132,7 +132,8 @@ enum cps_status cps_atomic_file_check(struct cps_atomic_file *self, const void *
         if (done < 0)
             return storage_error(self, "read back");
         if (done == 0 || memcmp(piece, next, (size_t)done) != 0)
-            return cps_fail(CPS_ERR_STORAGE, "cannot write '%s': it holds something else when it is read back",
+            return cps_fail(CPS_ERR_STORAGE,
+                            "cannot write '%s': reading it back gives other bytes than were written",
                             self->path);
         next += done;
         offset += (uint64_t)done;
@@ -141,7 +142,7 @@ enum cps_status cps_atomic_file_check(struct cps_atomic_file *self, const void *
     return CPS_OK;
 }
 
-/* Gives the file its name, after status on the way to it. */
+/* Renames the temporary file to its final name if status, that of the steps before, is CPS_OK. */
 static enum cps_status publish(struct cps_atomic_file *self, enum cps_status status)
 {
     if (close(self->fd) != 0 && status == CPS_OK)
@@ -173,7 +174,7 @@ void cps_atomic_file_abort(struct cps_atomic_file *self)
     unlink(self->temporary);
 }
 
-/* The file with its bytes, not yet under its name. */
+/* Writes and checks the temporary file, without renaming it. */
 static enum cps_status write_whole(struct cps_atomic_file *self, const char *path, const void *bytes,
                                    size_t count)
 {
@@ -200,7 +201,7 @@ enum cps_status cps_sync_folder(const char *path)
         return cps_fail(CPS_ERR_STORAGE, "cannot open '%s': %s", path, strerror(errno));
     int error = fsync(fd) == 0 ? 0 : errno;
     close(fd);
-    /* Some file systems have nothing to bring to the disk. */
+    /* Some file systems do not support syncing a folder. */
     if (error && error != EINVAL)
         return cps_fail(CPS_ERR_STORAGE, "cannot flush '%s': %s", path, strerror(error));
     return CPS_OK;

@@ -1,4 +1,4 @@
-/* Log lines on stderr. One write(2) a line, so that lines of several ranks do not mix. */
+/* Log lines on stderr, each by one write(2), so that lines of several ranks do not mix. */
 #include "common/base/log.h"
 
 #include <stdarg.h>
@@ -31,7 +31,7 @@ static void write_line(const char *kind, const char *format, va_list args)
     if (length > sizeof line - 2)
         length = sizeof line - 2;
     line[length++] = '\n';
-    /* A log line that cannot be written has nowhere else to go. */
+    /* The result is ignored: there is nowhere else to report that a log line failed. */
     ssize_t ignored = write(STDERR_FILENO, line, length);
     (void)ignored;
 }

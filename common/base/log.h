@@ -1,6 +1,5 @@
 /*
- * Lines for people on stderr: "collab-ps: warning: …". Results go to stdout and
- * do not pass through here.
+ * Log lines on stderr: "collab-ps: warning: …". Results go to stdout and do not pass through here.
  */
 #ifndef CPS_BASE_LOG_H
 #define CPS_BASE_LOG_H
@@ -12,8 +11,7 @@ enum cps_log_level { CPS_LOG_ERROR, CPS_LOG_WARN, CPS_LOG_INFO, CPS_LOG_DEBUG };
 /* Lines above level are dropped. The default is CPS_LOG_INFO. */
 void cps_log_set_level(enum cps_log_level level);
 
-/* Names the speaker in every line from now on ("worker 2"); NULL or "" for none.
- * The text is copied. */
+/* Prefixes every later line with speaker ("worker 2"); NULL or "" for no prefix. The text is copied. */
 void cps_log_set_speaker(const char *speaker);
 
 /* Writes one line, whole, in one write(2). */
@@ -23,7 +21,7 @@ void cps_log(enum cps_log_level level, const char *format, ...) __attribute__((f
 #define cps_info(...) cps_log(CPS_LOG_INFO, __VA_ARGS__)
 #define cps_debug(...) cps_log(CPS_LOG_DEBUG, __VA_ARGS__)
 
-/* Prints the sentence of an error and, where there is one, its hint line. */
+/* Prints an error's text and, unless it is empty, its hint line. */
 void cps_log_error(const char *text, const char *hint);
 
 #endif

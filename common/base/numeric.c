@@ -12,7 +12,7 @@ double cps_polynomial(const double *c, int count, double x)
     return sum;
 }
 
-/* x = 2^e · f with f in [sqrt(1/2), sqrt(2)); log f = 2·atanh((f-1)/(f+1)) by its series. */
+/* x = 2^e · f with f in [sqrt(1/2), sqrt(2)); ln f = 2·atanh((f-1)/(f+1)) by its series. */
 double cps_ln(double x)
 {
     static const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;

@@ -1,7 +1,6 @@
 /*
- * Elementary functions of our own. Those of the C library may change their last
- * bit with its version or the processor; these are built from IEEE operations
- * alone, so every machine gives the same bits.
+ * Elementary functions built from IEEE operations alone, so that every machine gives the same bits. Those of
+ * the C library may differ in the last bit between versions and processors.
  */
 #ifndef CPS_BASE_NUMERIC_H
 #define CPS_BASE_NUMERIC_H

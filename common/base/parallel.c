@@ -1,7 +1,7 @@
 /*
- * A ring of slots: piece p goes into slot p mod slots once piece p - slots was taken.
+ * A ring of slots: piece p goes into slot p mod slots once piece p - slots has been taken.
  *
- *     next   -> the piece that the next free thread begins
+ *     next   -> the piece that the next free thread starts
  *     taken  -> the piece that the caller takes next; next - taken <= slots
  */
 #include "common/base/parallel.h"
@@ -26,7 +26,7 @@ struct ring {
     pthread_cond_t changed;
     uint64_t next, taken;
     uint32_t slots;
-    bool ended;               /* by an error: no piece is begun any more */
+    bool ended;               /* by an error: no further piece is started */
     struct outcome *outcomes; /* [slots] */
 };
 
@@ -47,7 +47,7 @@ uint32_t cps_parallel_slots(uint32_t threads)
     return 2 * thread_count(threads);
 }
 
-/* Waits for a piece to begin; false at the end. */
+/* Waits until a piece may start and claims it; false when none is left. */
 static bool begin(struct ring *self, uint64_t *piece)
 {
     pthread_mutex_lock(&self->mutex);
@@ -83,7 +83,7 @@ static void *run_thread(void *context)
     return NULL;
 }
 
-/* Waits for the piece that comes next and takes it. */
+/* Waits for piece `taken` to be done and takes it. */
 static enum cps_status take_next(struct ring *self)
 {
     uint32_t slot = (uint32_t)(self->taken % self->slots);

@@ -16,7 +16,7 @@ static inline uint32_t mix(uint32_t x)
     return x;
 }
 
-/* A round's function: uniform in 0..range-1. */
+/* The round function: uniform in 0..range-1. */
 static inline uint32_t round_value(uint32_t half, uint32_t key, uint32_t range)
 {
     return (uint32_t)((uint64_t)mix(half ^ key) * range >> 32);
@@ -71,7 +71,7 @@ uint64_t cps_permutation_forward(const struct cps_permutation *self, uint64_t i)
     return i;
 }
 
-/* One pass of the network over count places, not walked back into the range. */
+/* One pass of the network over count indices, without cycle-walking back into the range. */
 static inline __attribute__((always_inline)) void encrypt_all(const struct cps_permutation *self,
                                                               const uint32_t *restrict in, uint64_t count,
                                                               uint32_t *restrict out)
@@ -99,7 +99,7 @@ __attribute__((target("avx2"))) static void encrypt_all_avx2(const struct cps_pe
 }
 #endif
 
-/* One pass in the widest vector code there is. */
+/* One pass in the widest vector code that the processor supports. */
 static void encrypt_fast(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
                          uint32_t *restrict out)
 {
@@ -116,7 +116,7 @@ static void encrypt_fast(const struct cps_permutation *self, const uint32_t *res
 void cps_permutation_forward_all(const struct cps_permutation *self, const uint32_t *restrict in,
                                  uint64_t count, uint32_t *restrict out)
 {
-    bool narrow = (uint64_t)self->a * self->b <= UINT32_MAX; /* all places fit 32 bits */
+    bool narrow = (uint64_t)self->a * self->b <= UINT32_MAX; /* all indices fit 32 bits */
     if (narrow)
         encrypt_fast(self, in, count, out);
     for (uint64_t i = 0; i < count; i++)

@@ -36,7 +36,7 @@ uint64_t cps_random_u64(uint64_t seed, uint32_t purpose, uint64_t index)
 
 double cps_random_uniform(uint64_t seed, uint32_t purpose, uint64_t index)
 {
-    /* Symmetric, and no end point. */
+    /* Symmetric about 1/2, without the end points. */
     return ((double)(cps_random_u64(seed, purpose, index) >> 12) + 0.5) * 0x1p-52;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Counter-based random numbers: a value is a pure function of (seed, purpose,
- * index), so any rank computes any of them without a stream to keep in step.
+ * Counter-based random numbers: a value is a pure function of (seed, purpose, index), so that any rank can
+ * compute any value without sharing a stream.
  *
  * Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC'11, section 3.3; it passes BigCrush.
@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* What the numbers are for. The values are part of the promise: never renumber. */
+/* The uses of random numbers. The values decide the curve: never renumber them. */
 enum cps_random_purpose {
     CPS_RANDOM_USER_INIT = 1,  /* index: row · 2^32 + column */
     CPS_RANDOM_MOVIE_INIT = 2, /* index: row · 2^32 + column */
@@ -18,7 +18,7 @@ enum cps_random_purpose {
     CPS_RANDOM_SHUFFLE = 4, /* one permutation an epoch */
     CPS_RANDOM_BLOCKS = 5,  /* the permutations of users (0) and movies (1) */
     CPS_RANDOM_PENALTY = 6, /* which training ratings choose a penalty; index: user · 2^32 + movie */
-    CPS_RANDOM_SYNTH = 16,  /* and up to 31: the synthetic set */
+    CPS_RANDOM_SYNTH = 16,  /* to 31: the synthetic set */
     CPS_RANDOM_TEST = 64,   /* and above: tests and the simulator */
 };
 

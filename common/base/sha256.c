@@ -1,8 +1,9 @@
 /*
- * SHA-256: a thin coat over libcrypto, so that no caller sees its types.
+ * SHA-256: a thin wrapper of libcrypto that hides its types.
  *
- * libcrypto reports a lack of memory as anything, a missing algorithm for one; so its allocator
- * is watched, and the algorithm is looked up once, before the first use.
+ * When libcrypto runs out of memory, it may report another error, such as a missing algorithm. A wrapper
+ * around its allocator therefore notes failed allocations, and the algorithm is looked up once, before the
+ * first use.
  */
 #include "common/base/sha256.h"
 
@@ -49,14 +50,14 @@ static void release(void *memory, const char *file, int line)
     free(memory);
 }
 
-/* Only before anything in the process has used libcrypto is it possible. */
+/* This succeeds only before the process first uses libcrypto. */
 __attribute__((constructor)) static void watch_memory(void)
 {
     CRYPTO_set_mem_functions(allocate, reallocate, release);
 }
 
-/* No configuration is read: nothing in it bears on a hash. The library's default context is not used: where
- * there was no memory to make it, libcrypto 3.0 goes through a null pointer. */
+/* No configuration is read: none of it affects a hash. The library's default context is not used: when
+ * allocating it fails, libcrypto 3.0 dereferences a null pointer. */
 static void look_up(void)
 {
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1 || short_of_memory)

@@ -17,18 +17,19 @@ enum cps_status cps_sha256_create(struct cps_sha256 **out);
 void cps_sha256_destroy(struct cps_sha256 **self);
 void cps_sha256_add(struct cps_sha256 *self, const void *bytes, size_t count);
 
-/* The digest of all that was added; the object may only be destroyed afterwards. */
+/* The digest of all bytes added; afterwards the object may only be destroyed. */
 void cps_sha256_finish(struct cps_sha256 *self, uint8_t digest[CPS_SHA256_BYTES]);
 
-/* The digest, as hex, of all of the file at path, and how long it is. Read in pieces, so that a file larger
- * than memory will do. fail_as is the status of any error; what is no regular file is one. */
+/* The length in bytes and the digest, as hex, of the file at path. The file is read in pieces and may be larger
+ * than memory. Any error has status fail_as; a file that is not a regular one is an error. */
 enum cps_status cps_sha256_file(const char *path, enum cps_status fail_as, uint64_t *bytes,
                                 char hex[CPS_SHA256_HEX_BYTES]);
 
-/* Whether libcrypto was refused memory since the first hash: it reports that as anything. */
+/* Whether an allocation by libcrypto has failed since the first hash; libcrypto may report it as another error.
+ */
 bool cps_libcrypto_is_short(void);
 
-/* digest as lower-case hex. */
+/* Writes digest as lower-case hex. */
 void cps_sha256_to_hex(const uint8_t digest[CPS_SHA256_BYTES], char hex[CPS_SHA256_HEX_BYTES]);
 
 #endif

@@ -1,4 +1,4 @@
-/* SipHash-1-3; see siphash.h. Words are little-endian, as the machines are. */
+/* SipHash-1-3; see siphash.h. Words are little-endian, as are the supported machines. */
 #include "common/base/siphash.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ void cps_siphash_begin(struct cps_siphash *self, const uint8_t key[CPS_SIPHASH_K
 void cps_siphash_add(struct cps_siphash *self, const void *text, size_t bytes)
 {
     const uint8_t *next = text, *end = next + bytes;
-    /* Whole words right away, once an earlier piece has been filled up. */
+    /* Completes the pending partial word first, then takes whole words directly. */
     for (; next < end && self->bytes % 8; next++) {
         self->tail |= (uint64_t)*next << 8 * (self->bytes++ % 8);
         if (self->bytes % 8 == 0) {

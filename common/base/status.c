@@ -27,7 +27,7 @@ const char *cps_status_text(enum cps_status status)
     return texts[status];
 }
 
-/* Puts a space for each control character: a value out of a file may hold any, and an error is one line. */
+/* Replaces control characters by spaces: a value from a file may hold any, and an error is one line. */
 static void make_one_line(char *text)
 {
     for (; *text; text++) {

@@ -1,10 +1,9 @@
 /*
- * What went wrong, and the one sentence about it.
+ * Status codes and the text of a thread's last error.
  *
- * A fallible function returns an enum cps_status. The first to detect an error
- * says why with cps_fail(), which keeps the sentence for the code that ends the run;
- * callers only propagate the status. Nothing is printed on the way, so that of
- * eight ranks that meet the same broken file, one speaks.
+ * A fallible function returns an enum cps_status. The function that detects an error calls cps_fail(), which
+ * keeps the error's text for the code that ends the run; callers only propagate the status. Nothing is
+ * printed in between, so that when eight ranks meet the same broken file, only one reports it.
  *
  *     if (count == 0)
  *         return cps_fail(CPS_ERR_DATA, "'%s': no ratings", path);
@@ -34,7 +33,7 @@ enum cps_status {
 #undef X
 };
 
-/* CPS_DIFFERS is a result and no error: no sentence goes with it, and no message carries it. */
+/* CPS_DIFFERS is a result, not an error: it has no error text, and no message carries it. */
 
 #define CPS_ERROR_BYTES 1024
 
@@ -44,23 +43,22 @@ int cps_status_exit_code(enum cps_status status);
 /* A short fixed description of status; never NULL. */
 const char *cps_status_text(enum cps_status status);
 
-/* Records the sentence of an error (cause first, lower case, subject in quotes,
- * no full stop) in place of any earlier one of this thread, and returns status. Control
- * characters become spaces. */
+/* Records the text of an error (cause first, lower case, subject in quotes, no full stop) in place of any
+ * earlier one of this thread, and returns status. Control characters become spaces. */
 enum cps_status cps_fail(enum cps_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds how to mend it to the current error: shown as a 'hint:' line. Returns status
- * so that it can end a return statement. */
+/* Adds advice on how to fix the current error, shown as a 'hint:' line. Returns status, for use in a return
+ * statement. */
 enum cps_status cps_hint(enum cps_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Records that bytes of memory for what could not be had. */
+/* Records that allocating `bytes` bytes for `what` failed; returns CPS_ERR_MEMORY. */
 enum cps_status cps_fail_memory(const char *what, size_t bytes);
 
-/* The sentence and the hint of this thread's last error; "" when there is none. */
+/* The text and the hint of this thread's last error; "" when there is none. */
 const char *cps_error_text(void);
 const char *cps_error_hint(void);
 
-/* Forgets this thread's last error. */
+/* Clears this thread's last error. */
 void cps_error_clear(void);
 
 /* Propagates anything but CPS_OK to the caller. */

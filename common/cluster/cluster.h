@@ -1,10 +1,10 @@
 /*
- * The ranks of a run as the launcher made them: who they are, where, and the few things
- * they do together before and after the messages flow. MPI is behind it, and only when
- * mpirun started the process: a bare one is a cluster of one rank, at once.
+ * The ranks of a run as started by the launcher: their number and hosts, and the few collectives
+ * needed before and after training. It uses MPI, but only if
+ * mpirun started the process: otherwise it is a cluster of one rank.
  *
  * Every collective here has a deadline, so that no rank waits for ever for one that died
- * or took another path; and none parks a rank inside MPI, where it would spin. When one ends
+ * or took another path; and none blocks inside MPI, which would spin. When one ends
  * with CPS_ERR_PEER, or cps_cluster_end() with false, only cps_cluster_abort() may follow:
  * MPI still holds what was being sent.
  */
@@ -31,51 +31,51 @@
 struct cps_cluster {
     uint32_t rank, ranks;
     uint64_t run_id;               /* the same on every rank, of this run alone; never 0 */
-    uint8_t key[CPS_SECRET_BYTES]; /* likewise, and known to nobody else */
+    uint8_t key[CPS_SECRET_BYTES]; /* the run's secret key, the same on every rank */
     bool one_host;                 /* all ranks share a kernel, its memory and its network */
     uint32_t host_count;
     char (*hosts)[CPS_HOST_BYTES];     /* [ranks]: names */
     uint32_t *host_of;                 /* [ranks]: 0 .. host_count - 1, in order of appearance */
     struct cps_curve_key *public_keys; /* [ranks] */
     bool veils;                 /* what ranks exchange by MPI is encrypted; set by the owner, on all alike */
-    uint64_t exchanges;         /* so far, which tells their keystreams apart */
+    uint64_t exchanges;         /* number of exchanges so far, which selects the keystream */
     struct cps_curve_pair pair; /* of this rank */
     char network[CPS_NETWORK_BYTES]; /* that all hosts share: "10.1.0.0/16"; "" where none was looked for or
                                         found */
     struct cps_cluster_mpi *mpi;     /* NULL without a launcher */
 };
 
-/* Starts MPI if there is a launcher, sees that all ranks are of one build (a text that names it), and learns
- * who is where. This and all later collectives give up after timeout_ns. CPS_ERR_USAGE when builds differ, or
- * when the launcher started ranks that MPI does not see. Collective. */
+/* Starts MPI if there is a launcher, checks that all ranks run the same build (a text that names it), and
+ * exchanges hosts and keys. This and all later collectives time out after timeout_ns. CPS_ERR_USAGE if builds
+ * differ, or if the launcher started ranks that MPI does not see. Collective. */
 enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct cps_cluster **out);
 
-/* From now on a collective that waits for others gives up with CPS_ERR_INTERRUPTED soon after *interrupted
- * became other than 0; NULL: no longer. For as long as nobody else looks after signals. Not collective. */
+/* From now on a waiting collective returns CPS_ERR_INTERRUPTED soon after *interrupted
+ * becomes nonzero; NULL ends this. Used while nothing else handles signals. Not collective. */
 void cps_cluster_watch(struct cps_cluster *self, const volatile sig_atomic_t *interrupted);
 
 /* From now on collectives give up after timeout_ns. Not collective. */
 void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns);
 
-/* Rank 0's text replaces everybody's. Collective. */
+/* Replaces text on every rank by that of rank 0. Collective. */
 enum cps_status cps_cluster_broadcast(struct cps_cluster *self, struct cps_text *text);
 
-/* Brings in everybody's status; all return that of the lowest rank that failed, with its sentence
- * and hint as this rank's last error, or CPS_OK. A rank that brings CPS_ERR_PEER waits a few seconds at
- * most, and keeps its own error if the others do not come. Collective. */
+/* Combines the statuses of all ranks: all return that of the lowest rank that failed, with its error text
+ * and hint as their last error, or CPS_OK. A rank with status CPS_ERR_PEER waits at most a few seconds, and
+ * keeps its own error if the others do not arrive. Collective. */
 enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status status);
 
-/* Everybody's own [bytes] into all [ranks][bytes]. Collective. */
+/* Allgather: own[bytes] of every rank into all[ranks][bytes]. Collective. */
 enum cps_status cps_cluster_gather(struct cps_cluster *self, const void *own, size_t bytes, void *all);
 
 /* Replaces values[count] by their sums over all ranks, modulo 2^64. Collective. */
 enum cps_status cps_cluster_sum(struct cps_cluster *self, uint64_t *values, size_t count);
 
-/* Rank 0 tells all whether they go on waiting for it, so that they do for as long as it says something at
- * all: called again and again while it is busy, more often than the timeout. Collective. */
+/* Keeps other ranks waiting while rank 0 is busy: rank 0 broadcasts whether there is more to wait for. Called
+ * repeatedly, more often than the timeout. Collective. */
 enum cps_status cps_cluster_hold(struct cps_cluster *self, bool *more);
 
-/* How the messages between ranks travel. */
+/* The transports between ranks. */
 struct cps_cluster_network {
     bool tcp;              /* control over tcp even within a host */
     bool mpi_rows;         /* rows over MPI, beside control */
@@ -95,11 +95,11 @@ enum cps_status cps_cluster_connect(struct cps_cluster *self, const struct cps_c
 /* Closes both; NULLs are allowed. Not collective. */
 void cps_cluster_disconnect(struct cps_transport **control, struct cps_transport **bulk);
 
-/* Ends MPI once every rank is here. False when some rank did not come in time: then the
- * caller reports its own error and calls cps_cluster_abort(). Collective. */
+/* Ends MPI once every rank has arrived. False if a rank does not arrive in time: the
+ * caller then reports its own error and calls cps_cluster_abort(). Collective. */
 bool cps_cluster_end(struct cps_cluster **self);
 
-/* The one fatal path: ends this process, and under a launcher all others, with code. */
+/* The only fatal path: ends this process, and under a launcher all others, with code. */
 _Noreturn void cps_cluster_abort(int code);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the collectives of this folder stand on; not for others. */
+/* Private helpers of the collectives in this folder. */
 #ifndef CPS_CLUSTER_COLLECTIVE_H
 #define CPS_CLUSTER_COLLECTIVE_H
 

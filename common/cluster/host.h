@@ -10,19 +10,19 @@
 /* The host's name. */
 void cps_host_name(char *out, size_t bytes);
 
-/* A string that two processes have in common if and only if they can reach each other by
- * ipc: they share the kernel's boot and the network namespace. */
+/* A string that is equal for two processes if and only if they can reach each other by
+ * ipc: they share a boot of the kernel and the network namespace. */
 void cps_host_identity(char *out, size_t bytes);
 
-/* Lifts a launcher's binding to one core, which would starve the threads beside the main one, for all
- * threads started from now on. Returns how many processors are allowed now. */
+/* Removes a launcher's binding to one core, which would starve other threads than the main one, for all
+ * threads started from now on. Returns the number of processors allowed now. */
 int cps_host_widen_affinity(void);
 
 /* File descriptors that a run opens: its own files and, in a job, ZeroMQ's, which ends the process when it is
  * refused one. */
 enum { CPS_FILES_OF_RUN = 8, CPS_FILES_OF_ZMQ = 24, CPS_FILES_A_PEER = 3 };
 
-/* That this process may open count files more, after raising its limit as far as it is allowed to.
+/* Checks that this process may open count more files, after raising its limit as far as permitted.
  * CPS_ERR_USAGE otherwise. */
 enum cps_status cps_host_need_files(uint32_t count);
 

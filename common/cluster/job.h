@@ -1,6 +1,6 @@
 /*
- * Who does what: the nodes of a job (0 the coordinator, then the servers, then the
- * workers) and the rank each runs on. Nothing a loss curve depends on.
+ * The nodes of a job (0 is the coordinator, then servers, then
+ * workers) and the rank each runs on. The loss curve does not depend on it.
  */
 #ifndef CPS_CLUSTER_JOB_H
 #define CPS_CLUSTER_JOB_H
@@ -21,9 +21,9 @@ struct cps_job {
 };
 
 /*
- * Lays servers and workers (0: as many as suit) out over ranks:
+ * Assigns servers and workers (0: choose the number) to ranks:
  *   1 rank         every node in the one process
- *   1 + S + W      a node a rank
+ *   1 + S + W      one node per rank
  *   S + W          the coordinator shares the rank of server 0
  * When neither is asked for, two ranks are coordinator with server, and worker; of more,
  * one coordinates and three in seven of the rest serve. When one is asked for, the other

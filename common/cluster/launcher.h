@@ -1,7 +1,7 @@
 /*
- * What started this process, by what it left in the environment. Works before MPI is started, so that
- * --help can speak on one rank alone, and so that a launcher that our MPI does not understand is told from
- * none: it would start n runs of one rank each.
+ * Detects the launcher of this process from the environment. Works before MPI is started, so that
+ * --help can print on one rank only, and so that a launcher unknown to our MPI is
+ * noticed: otherwise it would start n runs of one rank each.
  */
 #ifndef CPS_CLUSTER_LAUNCHER_H
 #define CPS_CLUSTER_LAUNCHER_H
@@ -20,7 +20,8 @@ struct cps_launcher {
 
 struct cps_launcher cps_launcher_find(void);
 
-/* That MPI, which sees so many ranks (1 when it was not started), sees all that self started. CPS_ERR_USAGE. */
+/* Checks that MPI sees (`seen`, 1 if it was not started) all ranks that the launcher started. CPS_ERR_USAGE if
+ * not. */
 enum cps_status cps_launcher_check(const struct cps_launcher *self, uint32_t seen);
 
 /* Whether the launcher says that all ranks are on this host. */

@@ -1,8 +1,8 @@
 /*
  * Fits the baselines; see baselines.h.
  *
- * A user's ratings all lie in one shard, a movie's in many. So the sums of movies go over all ranks, those of
- * users stay here, and each round costs one exchange of a number per movie.
+ * All ratings of a user are in one shard, those of a movie in many. So sums per movie are reduced over all
+ * ranks, sums per user are local, and each round costs one reduction of one number per movie.
  */
 #include "common/data/baselines.h"
 
@@ -15,9 +15,9 @@
 #include "common/base/random.h"
 #include "common/model/exact.h"
 
-/* What all ranks must know before they begin, as sums of which one term is not 0. */
+/* Values that one rank contributes and all ranks need first, exchanged as sums with one nonzero term. */
 enum { USER_ROWS, MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, HAS_RANGE, RANGE, HEADER };
-/* Two losses of 128 bits, in limbs that a sum over ranks cannot overflow, and how many were out of range. */
+/* Two 128-bit losses, in limbs that a sum over ranks cannot overflow, and the number of errors out of range. */
 enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, LOSSES };
 
 struct fit {
@@ -34,7 +34,7 @@ struct fit {
     uint8_t **held; /* [count][train ratings]: those left out of a fit; NULL: none */
 };
 
-/* Units fine enough for any use, and coarse enough that no sum of residuals overflows. */
+/* The finest units in which no sum of residuals overflows, up to a limit. */
 static uint64_t unit_bits(const struct cps_dataset *set)
 {
     double largest = fmax(fabs((double)set->rating_min), fabs((double)set->rating_max));

@@ -1,5 +1,5 @@
 /*
- * What a model has to beat: the validation loss of two predictions that need no training.
+ * Baselines: the validation losses of two predictors that need no training.
  *
  *   mean     the mean of all training ratings
  *   biases   mean + b_user + b_movie, where the b minimise the squared error over the training ratings plus
@@ -12,7 +12,7 @@
  * under several penalties, and the fifth that is left, drawn by pairs, says which is best for predictions that
  * a sigmoid squeezes into the range.
  *
- * Everything is summed as integers, so the results do not depend on how ratings lie on ranks.
+ * All sums are integer sums, so the results do not depend on how ratings are distributed over ranks.
  */
 #ifndef CPS_DATA_BASELINES_H
 #define CPS_DATA_BASELINES_H

@@ -46,7 +46,7 @@ static enum cps_status read_part(struct cps_builder *self, const struct cps_data
     return self->reading.split_given ? read_source(self, &sources->valid, share) : CPS_OK;
 }
 
-/* The first rank hashes the texts, and so does every rank that may have others, being on another host. */
+/* Whether this rank hashes the texts: rank 0, and ranks on other hosts, whose files may differ. */
 static enum cps_status hash_texts(struct cps_builder *self, const struct cps_dataset_sources *sources)
 {
     const struct cps_source *texts[CPS_TEXTS] = {&sources->titles, &sources->ratings, &sources->valid};
@@ -80,7 +80,7 @@ static enum cps_status check_not_empty(const struct cps_source *source, uint64_t
     return cps_fail(CPS_ERR_DATA, "'%s' holds no ratings%s", source->path, wide ? "" : ", only a header");
 }
 
-/* Reads this rank's part and joins it with those of the others. */
+/* Reads this rank's part and merges it with those of the others. */
 static enum cps_status read_sources(struct cps_builder *self, const struct cps_dataset_sources *sources)
 {
     const struct cps_peers *peers = cps_builder_peers_of(self);
@@ -169,7 +169,7 @@ enum cps_status cps_dataset_build_shared(const struct cps_dataset_request *reque
 
 /* ---- preparing ---- */
 
-/* What is said of the set in its file. */
+/* The facts stored in the file of the prepared set. */
 static struct cps_prepared_facts facts_of(const struct cps_builder *self)
 {
     const struct cps_dataset_request *request = self->request;

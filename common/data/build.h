@@ -1,6 +1,6 @@
 /*
- * A dataset out of bytes in memory: all of load.h but finding and opening the files, so that a test or a
- * fuzzer needs no file.
+ * Builds a dataset from bytes in memory: everything in load.h except finding and opening the files, so that
+ * tests and fuzzers need no files.
  */
 #ifndef CPS_DATA_BUILD_H
 #define CPS_DATA_BUILD_H
@@ -20,26 +20,27 @@ struct cps_dataset_sources {
     struct cps_source valid;   /* path NULL: split by seed */
     struct cps_source titles;  /* path NULL: items are keyed by id */
     const struct cps_delimiter *title_delimiter;
-    bool whole; /* rank 0 reads the ratings alone; of the others they may be empty */
-    /* One of these in place of texts, or neither. */
+    bool whole; /* rank 0 alone reads the ratings; those of other ranks may be empty */
+    /* At most one of these, instead of the texts. */
     const struct cps_prepared *prepared;
     const struct cps_synth_spec
-        *synth; /* titled unless the request keys items by id; every rank makes it all */
+        *synth; /* titled unless the request keys items by id; every rank generates all of it */
 };
 
-/* Builds *out, all but its description, in this process alone. Of request it looks at the columns, the
- * split, the shard and the rows. CPS_ERR_DATA, and *out is then empty. */
+/* Builds *out, except its description, in this process alone. Uses the columns, split, shard and rows of
+ * request. Errors are CPS_ERR_DATA; *out is then empty. */
 enum cps_status cps_dataset_build(const struct cps_dataset_request *request,
                                   const struct cps_dataset_sources *sources, struct cps_dataset *out);
 
-/* The same, shared: see cps_dataset_load_shared(). Collective; the ranks have yet to agree on the outcome. */
+/* Builds the dataset on all ranks together, like cps_dataset_load_shared(). Collective; the result may differ
+ * between ranks, so the caller must make them agree on it. */
 enum cps_status cps_dataset_build_shared(const struct cps_dataset_request *request,
                                          const struct cps_dataset_sources *sources,
                                          const struct cps_sharing *sharing, struct cps_dataset *out,
                                          struct cps_dataset *shards);
 
-/* Reads texts and writes the prepared set of them to path; origin[origin_count] are the files they came from.
- * *out has all but samples, and notes of what was read. Not collective. */
+/* Reads the texts and writes them to path as a prepared set; origin[origin_count] are the files they came from.
+ * *out gets everything but samples, and notes on the data. Not collective. */
 enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
                                     const struct cps_dataset_sources *sources,
                                     const struct cps_prepared_source *origin, uint32_t origin_count,

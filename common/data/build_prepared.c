@@ -1,4 +1,4 @@
-/* Datasets of prepared sets, and prepared sets of text; see builder.h and build.h. */
+/* Builds datasets from prepared sets; see builder.h and build.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "common/data/builder.h"
 #include "common/data/vocabulary.h"
 
-/* A set was read as it was prepared; only how it is split may still be said. */
+/* Refuses options for reading text: a prepared set fixes them, and only the split can still be chosen. */
 static enum cps_status check_options(const struct cps_dataset_request *request, const struct cps_prepared *set)
 {
     const char *odd = request->user_column     ? "--user-column"
@@ -32,7 +32,7 @@ static enum cps_status copy_names(struct cps_builder *self, const struct cps_pre
     return set->movie_ids.rows ? cps_vocabulary_copy(&set->movie_ids, &self->data.movie_ids) : CPS_OK;
 }
 
-/* Puts what the text was read with into the request, for the fingerprint. */
+/* Copies the options that the text was read with into the request, for the fingerprint. */
 static void say_as_prepared(struct cps_builder *self, const struct cps_prepared *set)
 {
     self->said = *self->request;
@@ -46,7 +46,7 @@ static void say_as_prepared(struct cps_builder *self, const struct cps_prepared 
     self->request = &self->said;
 }
 
-/* This rank's part is a stretch of the file. */
+/* Reads this rank's part, a contiguous range of the file. */
 static enum cps_status read_part(struct cps_builder *self, const struct cps_prepared *set)
 {
     const struct cps_peers *peers = cps_builder_peers_of(self);

@@ -1,4 +1,4 @@
-/* From ratings that were read to the samples of shards; see builder.h. */
+/* From the ratings read to the samples of shards; see builder.h. */
 #include "common/data/builder.h"
 
 #include <inttypes.h>
@@ -70,21 +70,22 @@ static enum cps_status set_split(struct cps_builder *self)
     return check_split(request, &self->split);
 }
 
-/* The row of each id of this part. */
+/* Maps each id number of this part to its row. */
 static void compose(uint32_t *number, uint32_t count, const uint32_t *row)
 {
     for (uint32_t n = 0; n < count; n++)
         number[n] = row[number[n]];
 }
 
-/* Ratings get rows for numbers, which are those of the whole or, where numbers are given, of the part. */
+/* Replaces the id numbers of ratings by rows. The numbers are merged ones, or those of the part if it has a
+ * map of its own. */
 static void number_to_row(uint32_t *column, uint64_t count, const uint32_t *row)
 {
     for (uint64_t i = 0; i < count; i++)
         column[i] = row[column[i]];
 }
 
-/* A prepared set has its rows, unless a start has others. */
+/* Keeps the rows of a prepared set unless those of --init differ. */
 static enum cps_status rename_rows(struct cps_builder *self)
 {
     struct cps_part *part = &self->part;
@@ -138,7 +139,7 @@ static void copy_facts(const struct cps_dataset *from, struct cps_dataset *to)
     memcpy(to->fingerprint, from->fingerprint, sizeof to->fingerprint);
 }
 
-/* Deals the users by the hash of their ids. */
+/* Assigns users to shards by the hash of their ids. */
 static void deal_by_hash(const struct cps_dataset *data, uint32_t shards, uint32_t *shard_of_row)
 {
     for (uint32_t row = 0; row < data->users.rows; row++) {
@@ -166,7 +167,7 @@ static enum cps_status count_samples(struct cps_dataset *shard, uint64_t *repeat
     return CPS_OK;
 }
 
-/* Ratings to samples; shards[s] NULL is not wanted. */
+/* Converts ratings to samples; a NULL in shards is a shard that is not wanted. */
 static enum cps_status deliver(struct cps_builder *self, struct cps_dataset *const *shards)
 {
     struct cps_delivery delivery = {.peers = cps_builder_peers_of(self),
@@ -203,7 +204,7 @@ enum cps_status cps_builder_settle(struct cps_builder *self)
     return cps_fingerprint(self->request, &self->reading, self->synth, data->fingerprint);
 }
 
-/* Repeats of all ranks. */
+/* Sums the repeated pairs over all ranks. */
 static enum cps_status add_up(const struct cps_peers *peers, uint64_t *repeats)
 {
     char *all = NULL;

@@ -1,5 +1,5 @@
 /*
- * A dataset in the making, for build*.c alone: what was read, and the way from there to samples.
+ * A dataset under construction, private to build*.c: the data read, and the steps from there to samples.
  *
  *     build.c            files    --+
  *     build_prepared.c   a prepared set --> part --> cps_builder_finish() --> dataset and samples
@@ -25,35 +25,35 @@ struct cps_builder {
     struct cps_part part;
     struct cps_fingerprint_reading reading;
     const struct cps_synth_spec *synth; /* NULL otherwise */
-    struct cps_dataset_request said;    /* of a prepared set: as request, but read as the text was */
+    struct cps_dataset_request said; /* for a prepared set: request with the options its text was read with */
     struct cps_split split;
-    struct cps_dataset data; /* all but samples */
+    struct cps_dataset data; /* everything but samples */
 };
 
 void cps_builder_init(struct cps_builder *self, const struct cps_dataset_request *request,
                       const struct cps_sharing *sharing, bool titled, bool split_given);
 
-/* The other ranks; NULL where each does all by itself. */
+/* The other ranks; NULL if every rank reads everything by itself. */
 const struct cps_peers *cps_builder_peers_of(const struct cps_builder *self);
 
-/* Empties the part, ready to be read into. */
+/* Empties the part, ready for reading. */
 void cps_builder_start_part(struct cps_builder *self);
 
-/* Once all is read: rows for the part's ratings, the split, the fingerprint. */
+/* After reading: assigns rows to the part's ratings and computes the split and the fingerprint. */
 enum cps_status cps_builder_settle(struct cps_builder *self);
 
-/* All that is left: settles, passes the ratings on and makes samples of them. shards[s] gets those of shard s,
- * if that is this rank's; NULL, on all ranks alike, is one that nobody wants. Collective. */
+/* Completes the dataset: settles it, delivers the ratings to their shards and makes samples. shards[s] gets the
+ * samples of shard s if this rank owns it; a shard that is not wanted is NULL on all ranks. Collective. */
 enum cps_status cps_builder_finish(struct cps_builder *self, struct cps_dataset *const *shards);
 
-/* Releases self, whose data become *out if status is CPS_OK. Returns status. */
+/* Releases self after moving its data to *out if status is CPS_OK. Returns status. */
 enum cps_status cps_builder_hand_over(struct cps_builder *self, enum cps_status status,
                                       struct cps_dataset *out);
 
-/* Reads a part of a prepared set, and agrees on it. Collective. */
+/* Reads this rank's part of a prepared set; all ranks agree on the status. Collective. */
 enum cps_status cps_builder_read_prepared(struct cps_builder *self, const struct cps_prepared *set);
 
-/* Makes the synthetic set of self, all of it. */
+/* Generates the whole synthetic set of self->synth. */
 enum cps_status cps_builder_read_synth(struct cps_builder *self);
 
 #endif

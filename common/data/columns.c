@@ -1,4 +1,4 @@
-/* Finding the columns of a ratings file; see columns.h. Runs once a file, before
+/* Detects the columns of a ratings file; see columns.h. Runs once per file, before
  * ratings.c reads its rows. */
 #include "common/data/columns.h"
 
@@ -12,7 +12,7 @@
 #include "common/data/preamble.h"
 
 #define UNKNOWN CPS_COLUMN_NONE
-/* A table of more columns than this that nobody explains is a matrix. */
+/* A table with more columns than this, none of them identified, is assumed to be a matrix. */
 #define MATRIX_COLUMNS 16
 
 /* The head of the table. */
@@ -129,7 +129,7 @@ static size_t count_fields(const struct head *head, const char *at, bool *last_e
     return count;
 }
 
-/* A header may be a name short because the first column holds row names. */
+/* Handles a header that is one name short because the first column holds row names. */
 static enum cps_status find_shift(struct head *head)
 {
     const char *first = cps_skip_blank_lines(head->source, head->data);
@@ -194,7 +194,7 @@ static enum cps_status find_wanted(const struct head *head, const char *name, si
                     cps_excerpt(head->line, (size_t)(head->end - head->line), excerpt));
 }
 
-/* Roles still unknown take the columns that are free, from the left. */
+/* Assigns the free columns, from the left, to roles still unknown. */
 static void take_free_columns(size_t column[CPS_COLUMN_ROLES])
 {
     for (size_t role = 0; role < CPS_COLUMN_ROLES; role++) {
@@ -224,7 +224,7 @@ static enum cps_status refuse_guess(const struct head *head, const char *reason)
     return hint_at_options();
 }
 
-/* A header that names some roles but not this one. */
+/* Reports a header that names some roles but not this one. */
 static enum cps_status refuse_unnamed(const struct head *head, size_t role)
 {
     cps_source_fail(head->source, head->line, "no column of the header looks like %s",
@@ -237,7 +237,7 @@ static enum cps_status refuse_unnamed(const struct head *head, size_t role)
     return cps_hint(CPS_ERR_DATA, "name it with %s", option_name(role));
 }
 
-/* May a header that names no role be guessed at? Only one of three columns, or with a time beside them. */
+/* Whether columns may be guessed despite a header that names no role: only three, or three and a time. */
 static bool is_guessable(const struct head *head)
 {
     return !head->header || head->count == CPS_COLUMN_ROLES ||
@@ -245,7 +245,7 @@ static bool is_guessable(const struct head *head)
             cps_header_is_time(&head->field[CPS_COLUMN_ROLES]));
 }
 
-/* Fills what is unknown from the left, if that can be checked. */
+/* Guesses the unknown roles from the left, if the guess can be checked. */
 static enum cps_status guess(const struct head *head, size_t column[CPS_COLUMN_ROLES])
 {
     struct cps_guess guess = {.delimiter = head->delimiter, .data = head->data, .count = head->count};
@@ -258,7 +258,7 @@ static enum cps_status guess(const struct head *head, size_t column[CPS_COLUMN_R
     if (!any)
         return CPS_OK;
     if (!is_guessable(head))
-        return refuse_guess(head, "the header has none of the names that are known");
+        return refuse_guess(head, "the header has no known column name");
     take_free_columns(column);
     memcpy(guess.column, column, sizeof guess.column);
     CPS_TRY(cps_guess_check(&guess, head->source, reason));
@@ -307,7 +307,7 @@ static enum cps_status set_roles(const struct head *head, const size_t column[CP
     return CPS_OK;
 }
 
-/* What was taken, for the banner. */
+/* Describes the columns used, for the banner. */
 static void describe(const struct head *head, const size_t column[CPS_COLUMN_ROLES], struct cps_columns *out)
 {
     static const char *const names[] = {"user", "item", "rating"};

@@ -1,4 +1,4 @@
-/* What a dataset owns, and the names of its rows; see dataset.h. */
+/* The memory of a dataset and the names of its rows; see dataset.h. */
 #include "common/data/dataset.h"
 
 #include "common/data/samples.h"

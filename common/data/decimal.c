@@ -1,4 +1,4 @@
-/* The general way to read a rating; see decimal.h. */
+/* The general parser of ratings; see decimal.h. */
 #include "common/data/decimal.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static bool is_word(const char *text, const char *word)
     return strcasecmp(text, word) == 0;
 }
 
-/* strtod() also takes nan(…), hexadecimal and leading blanks, which no ratings file means. */
+/* strtod() would also accept nan(…), hexadecimal and leading blanks, which are not ratings. */
 static enum cps_decimal_result classify(const char *text)
 {
     const char *bare = text + (*text == '-' || *text == '+');

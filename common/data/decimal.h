@@ -1,4 +1,4 @@
-/* Ratings from text: correctly rounded, and without the C library for short ones. */
+/* Parses ratings from text, correctly rounded; short ones without the C library. */
 #ifndef CPS_DATA_DECIMAL_H
 #define CPS_DATA_DECIMAL_H
 
@@ -12,16 +12,16 @@ enum cps_decimal_result {
     CPS_DECIMAL_NOT_FINITE,   /* nan, inf, or beyond what 32 bits hold */
 };
 
-/* The decimal number that text is, correctly rounded to 64 bits and then to 32, as
- * numpy and torch read it. *out is set when the result is CPS_DECIMAL_OK. */
+/* Parses text as a decimal number, correctly rounded to 64 bits and then to 32, as numpy and torch
+ * do. *out is set if the result is CPS_DECIMAL_OK. */
 enum cps_decimal_result cps_decimal_parse(const char *text, size_t length, float *out);
 
-/* Whether text is digits with one comma, "3,5": a number that this reader does not take. */
+/* Whether text is digits with a decimal comma, "3,5", which cps_decimal_parse rejects. */
 bool cps_decimal_has_comma(const char *text, size_t length);
 
-/* Reads digits with at most one point from 'at'; the caller knows that a byte which is
- * neither follows. Returns the end and sets *out, or NULL when the general way is
- * needed: no digit, or more than 15. */
+/* The fast path: reads digits with at most one point from 'at'; the caller guarantees that another byte
+ * follows them. Returns the end and sets *out, or returns NULL if cps_decimal_parse is needed: no digit, or
+ * more than 15. */
 static inline const char *cps_decimal_scan(const char *at, float *out)
 {
     static const double powers[16] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

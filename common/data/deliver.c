@@ -1,4 +1,4 @@
-/* See deliver.h; the last step of build.c where there are several shards. */
+/* See deliver.h; the last step of build.c if there are several shards. */
 #include "common/data/deliver.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@ struct record {
     float rating;
     uint32_t place;
 };
-_Static_assert(sizeof(struct record) == CPS_PEERS_RECORD_BYTES, "a record is what peers carry");
+_Static_assert(sizeof(struct record) == CPS_PEERS_RECORD_BYTES, "peers carry records of this size");
 
 enum { CHUNK = 1024 };
 
@@ -21,7 +21,7 @@ static bool is_here(const struct cps_delivery *self, uint32_t shard)
     return !self->peers || self->shard_rank[shard] == self->peers->rank;
 }
 
-/* The ratings here of one shard. */
+/* This rank's ratings of one shard. */
 static enum cps_status select_records(const struct cps_delivery *self, const struct cps_rating_list *list,
                                       const uint32_t *places, uint32_t shard, struct record **out,
                                       uint64_t *count)
@@ -39,7 +39,7 @@ static enum cps_status select_records(const struct cps_delivery *self, const str
     return CPS_OK;
 }
 
-/* Where the next sample goes. */
+/* The index of the next sample in its column. */
 struct cursor {
     struct cps_samples *train, *valid;
     uint64_t train_count, valid_count;
@@ -58,7 +58,7 @@ static void take_record(struct cursor *self, const struct record *record, uint64
         samples->index[at] = (uint32_t)(position - valid_count);
 }
 
-/* Positions of records, CHUNK at most. */
+/* The positions of at most CHUNK records. */
 static void positions_of(const struct cps_split *split, const struct record *records, uint64_t count,
                          uint32_t *out)
 {
@@ -90,7 +90,7 @@ static enum cps_status split_records(const struct cps_split *split, const struct
     return CPS_OK;
 }
 
-/* Brings the records of all ranks to the shard's. */
+/* Gathers a shard's records from all ranks on the shard's rank. */
 static enum cps_status collect(const struct cps_delivery *self, uint32_t shard, struct record **records,
                                uint64_t *count)
 {
@@ -104,7 +104,7 @@ static enum cps_status collect(const struct cps_delivery *self, uint32_t shard, 
     return status;
 }
 
-/* before is what this rank has met so far: the ranks agree on it, so that all go on or none. */
+/* before is this rank's status so far; the ranks agree on it, so that either all continue or none. */
 static enum cps_status deliver_shard(const struct cps_delivery *self, const struct cps_rating_list *list,
                                      const uint32_t *places, uint32_t shard, enum cps_status before,
                                      struct cps_dataset *out, bool *go_on)

@@ -1,5 +1,5 @@
 /* Splitting lines into fields; see fields.h. This is the general parser, used for titles,
- * headers and every line that the fast path of ratings.c does not take. */
+ * headers and every line that the fast path of ratings.c cannot parse. */
 #include "common/data/fields.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static const char *find_delimiter(const struct cps_delimiter *delimiter, const c
     }
 }
 
-/* Steps over the delimiter at 'at'; at the end of the line there is nothing more. */
+/* Moves the cursor past the delimiter at 'at', or to its end if 'at' is the end of the line. */
 static void step_over(struct cps_field_cursor *self, const char *at)
 {
     self->at = at == self->end ? NULL : at + (self->delimiter->second ? 2 : 1);
@@ -75,7 +75,7 @@ static const char *close_doubled(const char *at, const char *end, struct cps_fie
     }
 }
 
-/* The same with a backslash before inner quotes. */
+/* The closing quote if inner quotes are escaped by a backslash, or NULL. */
 static const char *close_escaped(const char *at, const char *end, struct cps_field *out)
 {
     for (; at < end; at++) {
@@ -89,7 +89,7 @@ static const char *close_escaped(const char *at, const char *end, struct cps_fie
     return NULL;
 }
 
-/* Ends *out at the closing quote 'close'; only blanks may stand between it and a delimiter. */
+/* Ends *out at the closing quote 'close', which only blanks may separate from a delimiter. */
 static enum cps_field_result close_field(struct cps_field_cursor *self, const char *close,
                                          struct cps_field *out)
 {
@@ -194,7 +194,7 @@ const char *cps_record_end(const struct cps_delimiter *delimiter, const struct c
     return result == CPS_FIELD_NONE ? last : line_end;
 }
 
-/* What a delimiter makes of the first lines. */
+/* The result of splitting the first lines by a delimiter. */
 struct cuts {
     size_t first, least, most; /* fields: of the first line, over all of them */
 };

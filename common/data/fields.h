@@ -1,12 +1,12 @@
 /*
- * Splitting lines into fields at a comma, semicolon, tab, '::', '|' or run of blanks.
+ * Splits lines into fields at a comma, semicolon, tab, '::', '|' or run of blanks.
  *
  * Except with '::' and '|', a field may be quoted as in RFC 4180 ("a, ""b""") or, as
  * MySQL and Book-Crossing write it, with a backslash before an inner quote ("a \"b\"").
  * A field that does not parse the first way is tried the second way.
  *
- * A quoted field may run over several lines. The cursor knows only the line it was given,
- * and reports CPS_FIELD_UNCLOSED; cps_record_end() finds where such a record ends.
+ * A quoted field may span several lines. The cursor sees only the line it was given and
+ * reports CPS_FIELD_UNCLOSED; cps_record_end() finds the end of such a record.
  */
 #ifndef CPS_DATA_FIELDS_H
 #define CPS_DATA_FIELDS_H
@@ -24,7 +24,7 @@ struct cps_delimiter {
     char first;
     char second; /* '\0' for a delimiter of one byte */
     bool quotes; /* fields may be quoted */
-    bool runs;   /* blanks: several count as one, and those at both ends of a line are dropped */
+    bool runs;   /* blanks: a run counts as one delimiter, and those at both ends of a line are dropped */
 };
 
 extern const struct cps_delimiter cps_delimiter_comma, cps_delimiter_double_colon, cps_delimiter_bar;
@@ -33,7 +33,7 @@ extern const struct cps_delimiter cps_delimiter_comma, cps_delimiter_double_colo
 struct cps_field {
     const char *text;
     size_t length;
-    bool quoted;  /* text is what is between the quotes */
+    bool quoted;  /* text is the part between the quotes */
     bool doubled; /* inner quotes are written twice */
     bool escaped; /* inner quotes and backslashes have a backslash before them */
 };
@@ -41,7 +41,7 @@ struct cps_field {
 /* A position in a line that is being split. */
 struct cps_field_cursor {
     const struct cps_delimiter *delimiter;
-    const char *at; /* NULL once the last field was cut */
+    const char *at; /* NULL after the last field */
     const char *end;
 };
 
@@ -52,45 +52,44 @@ enum cps_field_result {
     CPS_FIELD_TRAILING, /* text between a closing quote and the delimiter */
 };
 
-/* A quoted field that runs over lines is not searched for its end beyond this. */
+/* The longest record in which the end of a quoted field is searched. */
 #define CPS_RECORD_MAX_BYTES ((size_t)1 << 20)
 
 /* A cursor at the start of the line [line, end). */
 struct cps_field_cursor cps_fields_of(const struct cps_delimiter *delimiter, const char *line, const char *end);
 
-/* Splits off the next field into *out, set when the result is CPS_FIELD_CUT. */
+/* Splits off the next field; *out is set if the result is CPS_FIELD_CUT. */
 enum cps_field_result cps_field_next(struct cps_field_cursor *self, struct cps_field *out);
 
-/* Fails for a result that is not CPS_FIELD_CUT; what is the field that was wanted ("a title"). */
+/* Reports a result other than CPS_FIELD_CUT; what names the expected field ("a title"). */
 enum cps_status cps_field_fail(enum cps_field_result result, const struct cps_source *source, const char *line,
                                const char *what);
 
 /* Number of fields of the line, up to a malformed one. */
 size_t cps_fields_count(const struct cps_delimiter *delimiter, const char *line, const char *end);
 
-/* The end of the record whose first line is [line, line_end): line_end, or the end of a
- * later line when a field's quote is closed there. A quote that nothing closes within
- * CPS_RECORD_MAX_BYTES, or that text follows, ends the record with its line. */
+/* The end of the record whose first line is [line, line_end): line_end, or the end of the later line
+ * in which a quoted field is closed. If a quote is not closed within CPS_RECORD_MAX_BYTES, or is followed by
+ * text, the record ends with its line. */
 const char *cps_record_end(const struct cps_delimiter *delimiter, const struct cps_source *source,
                            const char *line, const char *line_end);
 
-/* The delimiter that splits the first lines of a file, from line on, into at least min_fields:
- * of tab, '::', ',', ';', '|' and blanks the first that gives every line the same number of
- * fields; else the first that gives every line enough; else the first that splits the first line.
- * NULL if none does. */
+/* Detects the delimiter that splits the first lines of a file, from line on, into at least min_fields:
+ * the first of tab, '::', ',', ';', '|' and blanks that gives every line the same number of fields; else the
+ * first that gives every line at least min_fields; else the first that splits the first line; else NULL. */
 const struct cps_delimiter *cps_delimiter_detect(const struct cps_source *source, const char *line,
                                                  size_t min_fields);
 
-/* The delimiter that is this one byte, or NULL. */
+/* The one-byte delimiter `byte`, or NULL if it is not a known one. */
 const struct cps_delimiter *cps_delimiter_of(char byte);
 
-/* Drops the blanks around an unquoted field. */
+/* Removes the blanks around an unquoted field. */
 void cps_field_trim(struct cps_field *self);
 
-/* Takes the marks off inner quotes, in scratch, which *self then points into. */
+/* Unescapes inner quotes into scratch, which *self then points into. */
 enum cps_status cps_field_unquote(struct cps_field *self, struct cps_text *scratch);
 
-/* Whether the field is this word, in upper or lower case. */
+/* Whether the field equals word, ignoring case. */
 bool cps_field_is(const struct cps_field *self, const char *word);
 
 #endif

@@ -1,4 +1,4 @@
-/* See fingerprint.h; taken by build.c when all is read. */
+/* See fingerprint.h; computed by build.c when everything has been read. */
 #include "common/data/fingerprint.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static void add_number(struct cps_sha256 *digest, const char *what, uint64_t val
     add_text(digest, what, digits);
 }
 
-/* What is not as it always was. */
+/* Adds the reading options that older versions lacked, unless they have their defaults. */
 static void add_reading(struct cps_sha256 *digest, const struct cps_dataset_request *request)
 {
     if (request->wide)

@@ -1,6 +1,6 @@
 /*
- * The fingerprint of a set: SHA-256 of how it is read and split, and of the SHA-256 of each text it is read
- * from. A prepared set keeps the latter, and so has the fingerprint of its text.
+ * The fingerprint of a set: SHA-256 over the options it is read and split with and the SHA-256 of each source
+ * text. A prepared set stores the latter, and so has the same fingerprint as its texts.
  */
 #ifndef CPS_DATA_FINGERPRINT_H
 #define CPS_DATA_FINGERPRINT_H
@@ -12,10 +12,10 @@
 #include "common/base/status.h"
 #include "common/data/dataset.h"
 
-/* 1 had the texts themselves in it. */
+/* Version 1 hashed the texts themselves. */
 #define CPS_FINGERPRINT_VERSION 2
 
-/* One text. */
+/* The length and digest of one text. */
 struct cps_text_digest {
     uint64_t bytes;
     uint8_t sha256[CPS_SHA256_BYTES];
@@ -23,23 +23,23 @@ struct cps_text_digest {
 
 enum { CPS_TEXT_TITLES, CPS_TEXT_RATINGS, CPS_TEXT_VALID, CPS_TEXTS };
 
-/* How texts were read; the split is not part of it. */
+/* The options that texts were read with, except the split. */
 struct cps_fingerprint_reading {
     bool titled, split_given;
     bool present[CPS_TEXTS];
-    bool hashed; /* the digests have more than the lengths */
+    bool hashed; /* false: the digests hold only the lengths */
     struct cps_text_digest text[CPS_TEXTS];
-    /* The given rows that were taken, 0 where none were; see cps_dataset_request. */
+    /* The given row counts if they were used, else 0; see cps_dataset_request. */
     uint32_t user_rows, movie_rows;
 };
 
 struct cps_synth_spec;
 
-/* Of text[0..bytes). */
+/* Computes the digest of text[0..bytes). */
 enum cps_status cps_text_digest_of(const char *text, uint64_t bytes, struct cps_text_digest *out);
 
-/* The fingerprint of what request asks for. synth is the synthetic set that takes the place of texts, or
- * NULL. */
+/* Computes the fingerprint of the set that request describes. synth is the synthetic set used instead of texts,
+ * or NULL. */
 enum cps_status cps_fingerprint(const struct cps_dataset_request *request,
                                 const struct cps_fingerprint_reading *reading,
                                 const struct cps_synth_spec *synth, uint8_t out[CPS_SHA256_BYTES]);

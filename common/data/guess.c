@@ -1,4 +1,4 @@
-/* Evidence for and against a guess at columns; see guess.h. Used by columns.c once a file. */
+/* Evidence for and against a guess of columns; see guess.h. Used by columns.c once per file. */
 #include "common/data/guess.h"
 
 #include <math.h>
@@ -10,23 +10,23 @@
 
 /* Fewer lines prove nothing. */
 #define ENOUGH_LINES 10
-/* How improbable it must be that values are equal by chance. */
+/* The probability below which values are not equal by chance. */
 #define IMPROBABLE 1e-6
-/* What ratings hardly ever reach. */
+/* A value that ratings hardly ever reach. */
 #define LARGE_RATING 1e6f
 /* Different whole numbers on a scale from 0 to 100. */
 #define SCALE_STEPS 101
 
-/* What the lines say about one column. */
+/* Statistics of one column over the sampled lines. */
 struct traits {
     bool is_numeric;   /* most values are numbers */
-    bool is_whole;     /* and all of those are whole */
+    bool is_whole;     /* all of the numbers are whole */
     bool counts_lines; /* each value is one more than that of the line before */
     size_t distinct;   /* different values */
     float largest;     /* by size */
 };
 
-/* A value of a column and what it is compared under. */
+/* A value of a column and the key that it is grouped by. */
 struct entry {
     uint64_t key, value;
 };
@@ -67,7 +67,7 @@ static size_t count_distinct(struct evidence *self, size_t column)
     return distinct;
 }
 
-/* Rows whose pair of columns a and b stood in a row before. */
+/* The number of rows whose pair of columns a and b also occurs in an earlier row. */
 static size_t count_repeated_pairs(struct evidence *self, size_t a, size_t b)
 {
     size_t repeated = 0;
@@ -77,7 +77,7 @@ static size_t count_repeated_pairs(struct evidence *self, size_t a, size_t b)
     return repeated;
 }
 
-/* The chance that two rows have the same value in the column. */
+/* The probability that two rows have the same value in the column. */
 static double chance_of_equal(struct evidence *self, size_t column)
 {
     size_t rows = self->lines.rows;
@@ -136,7 +136,7 @@ static struct traits traits_of(struct evidence *self, size_t column)
     return traits;
 }
 
-/* Do the values repeat as those of ratings do, and are they of a rating's size? */
+/* Whether the values repeat, and have the magnitude, as expected of ratings. */
 static bool looks_like_ratings(const struct evidence *self, size_t column)
 {
     const struct traits *traits = &self->traits[column];
@@ -148,7 +148,7 @@ static bool looks_like_ratings(const struct evidence *self, size_t column)
            (traits->distinct <= SCALE_STEPS && traits->distinct * 2 <= self->lines.rows);
 }
 
-/* Would another column in the place of 'column' repeat fewer pairs by far? Then it is an id. */
+/* Whether far fewer pairs would repeat with another column in place of 'column'; that one is then the id. */
 static bool is_swapped(struct evidence *self, size_t a, size_t b, size_t other)
 {
     size_t repeated = count_repeated_pairs(self, a, b);
@@ -165,7 +165,7 @@ static bool is_role(const struct cps_guess *guess, size_t column)
 
 #define REFUSE(...) snprintf(reason, CPS_GUESS_REASON_BYTES, __VA_ARGS__)
 
-/* Is the column of the ratings one, and the only one? */
+/* Checks that the rating column looks like ratings, and is the only one that does. */
 static void judge_rating(struct evidence *self, const struct cps_guess *guess, char *reason)
 {
     size_t user = guess->column[CPS_COLUMN_USER], item = guess->column[CPS_COLUMN_ITEM],
@@ -191,7 +191,7 @@ static void judge_rating(struct evidence *self, const struct cps_guess *guess, c
     }
 }
 
-/* Are the ids ids? */
+/* Checks that the id columns look like ids. */
 static void judge_ids(struct evidence *self, const struct cps_guess *guess, char *reason)
 {
     size_t user = guess->column[CPS_COLUMN_USER], item = guess->column[CPS_COLUMN_ITEM],
@@ -212,7 +212,7 @@ static bool can_be_an_id(const struct evidence *self, size_t column)
     return !(traits->is_numeric && traits->largest >= 1e8f) && traits->distinct > 1;
 }
 
-/* With ratings that are known, any other column may be the user or the item. */
+/* If only the rating column is known, any other column may be the user or the item. */
 static void judge_rest(const struct evidence *self, const struct cps_guess *guess, char *reason)
 {
     for (size_t other = 0; other < self->lines.columns; other++)

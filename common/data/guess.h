@@ -1,10 +1,9 @@
 /*
- * Checking a guess at columns that no header names.
+ * Checks a guess of columns without a header.
  *
- * Up to 2,048 lines from all over the file are looked at. The guess stands when nothing
- * speaks against it: the values of the rating column repeat, are of a rating's size, differ
- * within a user and within an item; the pairs of user and item hardly repeat; and no other
- * column could be the ratings as well.
+ * Up to 2,048 lines from all parts of the file are examined. The guess is accepted unless the data contradict
+ * it: the values of the rating column must repeat, have a plausible magnitude, and differ within a user and
+ * within an item; pairs of user and item must rarely repeat; and no other column may look like ratings too.
  */
 #ifndef CPS_DATA_GUESS_H
 #define CPS_DATA_GUESS_H
@@ -17,7 +16,7 @@
 #include "common/data/header.h"
 #include "common/data/source.h"
 
-/* Columns beyond this are not sampled. */
+/* Columns beyond this number are not sampled. */
 #define CPS_GUESS_COLUMNS 16
 
 struct cps_guess {
@@ -25,18 +24,18 @@ struct cps_guess {
     const char *data;                /* the first line of data */
     size_t count;                    /* columns of a line */
     size_t column[CPS_COLUMN_ROLES]; /* the guess */
-    bool guessed[CPS_COLUMN_ROLES];  /* false for a column that is known */
+    bool guessed[CPS_COLUMN_ROLES];  /* false for a known column */
 };
 
 #define CPS_GUESS_REASON_BYTES 160
 
-/* Writes why the guess may not stand, or "" when it may. Fewer than ten lines prove nothing, so that
- * their guess stands. CPS_ERR_MEMORY alone. */
+/* Writes the reason to reject the guess, or "" to accept it. With fewer than ten lines the guess is accepted.
+ * The only error is CPS_ERR_MEMORY. */
 enum cps_status cps_guess_check(const struct cps_guess *self, const struct cps_source *source,
                                 char reason[CPS_GUESS_REASON_BYTES]);
 
-/* Whether column is made of row names: no value twice in the lines that were looked at, and on none
- * empty. False for fewer than two lines. */
+/* Whether the first column holds row names: in the lines examined no value repeats or is empty. False for
+ * fewer than two lines. */
 enum cps_status cps_guess_row_names(const struct cps_source *source, const struct cps_delimiter *delimiter,
                                     const char *data, size_t count, bool *out);
 

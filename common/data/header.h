@@ -1,5 +1,5 @@
 /*
- * The names that ratings files give to their columns.
+ * Known names of columns in ratings files.
  *
  * Names are compared without regard to case, blanks and punctuation: "userId", "User-ID"
  * and "user_id" are the same name.
@@ -23,11 +23,11 @@ const char *cps_column_role_name(enum cps_column_role role);
 /* The column with exactly this name (in any case), or CPS_COLUMN_NONE. */
 size_t cps_header_find(const struct cps_field *names, size_t count, const char *name);
 
-/* The column whose name is one that files commonly use for the role, or CPS_COLUMN_NONE. Where
- * several are, the most specific name wins: "userId" before "u". */
+/* The column with a common name for the role, or CPS_COLUMN_NONE. If there are several, the most specific name
+ * wins: "userId" before "u". */
 size_t cps_header_find_role(const struct cps_field *names, size_t count, enum cps_column_role role);
 
-/* Whether the name is one of a moment in time: "timestamp", "date" and the like. */
+/* Whether the name denotes a time: "timestamp", "date" and the like. */
 bool cps_header_is_time(const struct cps_field *name);
 
 #endif

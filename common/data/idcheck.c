@@ -21,7 +21,7 @@ enum cps_status cps_id_check(const struct cps_source *source, const char *at, co
     if (length == 0)
         return cps_source_fail(source, at, "empty %s", what);
     if (length > CPS_ID_MAX_BYTES)
-        return cps_source_fail(source, at, "%s of %zu bytes, at most %d are taken", what, length,
+        return cps_source_fail(source, at, "%s of %zu bytes, at most %d are allowed", what, length,
                                CPS_ID_MAX_BYTES);
     cps_excerpt(text, length, excerpt);
     if (has_control_character(text, length))

@@ -59,7 +59,7 @@ static uint64_t mix(uint64_t x)
     return x;
 }
 
-/* FNV-1a, whose weak low bits the finaliser mends. */
+/* FNV-1a; the finaliser makes up for its weak low bits. */
 uint64_t cps_id_hash(const char *text, size_t length)
 {
     uint64_t hash = 0xCBF29CE484222325u;
@@ -94,7 +94,7 @@ static void place(struct cps_ids *self, uint64_t hash, uint32_t number)
     self->slots[slot] = number + 1;
 }
 
-/* Makes room for one more, so that a lookup always ends at a free slot. */
+/* Makes room for one more id and keeps a slot free, so that every lookup terminates. */
 static enum cps_status reserve_slot(struct cps_ids *self)
 {
     if (self->slots_used < self->slot_count / 2)
@@ -113,7 +113,7 @@ static enum cps_status reserve_slot(struct cps_ids *self)
     return CPS_OK;
 }
 
-/* Gives the next number to an id with this key; length 0 for an integer. */
+/* Adds an id with this key and returns its number; length 0 for an integer. */
 static enum cps_status append(struct cps_ids *self, uint64_t key, size_t length, uint32_t *number)
 {
     if (self->count >= CPS_IDS_MAX)

@@ -1,14 +1,14 @@
 /*
- * External ids numbered in the order they are first seen.
+ * External ids, numbered in order of first appearance.
  *
  * An id is an integer when it is written as the decimal digits of a 64-bit number
- * without a leading zero, so that no two spellings are the same id; anything else
+ * without a leading zero, so that each id has one spelling; anything else
  * is a string of bytes. Small integers are looked up in an array, the others in an
  * open-addressing hash table:
  *
- *     direct[value]     -> number + 1, 0 where not seen     value < 2^22
- *     slots[hash & mask] -> number + 1, 0 where free        linear probing, at most half full
- *     key[number]       the value, or where in text a string starts
+ *     direct[value]     -> number + 1, 0 if not seen        value < 2^22
+ *     slots[hash & mask] -> number + 1, 0 if free           linear probing, at most half full
+ *     key[number]       the value, or the offset of a string in text
  *     length[number]    0 for an integer, else the bytes of the string
  */
 #ifndef CPS_DATA_IDS_H
@@ -24,7 +24,7 @@
 #define CPS_ID_MAX_BYTES 4096
 /* Digits of 2^64 - 1. */
 #define CPS_ID_INTEGER_BYTES 20
-/* Rows are 32-bit and row 0 is taken. */
+/* Rows are 32-bit, and row 0 is reserved. */
 #define CPS_IDS_MAX (UINT32_MAX - 1)
 #define CPS_IDS_NONE UINT32_MAX
 
@@ -44,24 +44,24 @@ struct cps_ids {
 
 void cps_ids_release(struct cps_ids *self);
 
-/* True when text is an integer id; *value is set only then. */
+/* Whether text is an integer id; *value is set only then. */
 bool cps_id_to_integer(const char *text, size_t length, uint64_t *value);
 
-/* Writes value's digits, no NUL; returns how many. */
+/* Writes value's digits, without a NUL; returns their number. */
 size_t cps_id_from_integer(uint64_t value, char out[CPS_ID_INTEGER_BYTES]);
 
 /* A hash of the id's text, stable across builds: the shard of a
  * user is this modulo the shards. */
 uint64_t cps_id_hash(const char *text, size_t length);
 
-/* The number of an id; the next free one if it is new, which *number == the count
- * before the call tells. add_string takes text as it is, without looking for digits;
- * 1 <= length <= CPS_ID_MAX_BYTES. CPS_ERR_DATA for more than CPS_IDS_MAX ids. */
+/* The number of an id, which is added if it is new: then *number equals the count before the call.
+ * add_string treats text as a string even if it is digits; 1 <= length <= CPS_ID_MAX_BYTES.
+ * CPS_ERR_DATA for more than CPS_IDS_MAX ids. */
 enum cps_status cps_ids_add_integer(struct cps_ids *self, uint64_t value, uint32_t *number);
 enum cps_status cps_ids_add_string(struct cps_ids *self, const char *text, size_t length, uint32_t *number);
 enum cps_status cps_ids_add(struct cps_ids *self, const char *text, size_t length, uint32_t *number);
 
-/* The number of an id that may be there, or CPS_IDS_NONE. */
+/* The number of an id, or CPS_IDS_NONE if it is unknown. */
 uint32_t cps_ids_find(const struct cps_ids *self, const char *text, size_t length);
 
 /* The id as text: a view into self, or into digits for an integer. */
@@ -73,8 +73,8 @@ static inline bool cps_ids_is_integer(const struct cps_ids *self, uint32_t numbe
     return self->length[number] == 0;
 }
 
-/* The number of a small integer id that was seen before, else CPS_IDS_NONE: for the
- * hot path, which then calls cps_ids_add_integer(). */
+/* The number of a known small integer id, else CPS_IDS_NONE. For the hot path, which then falls back to
+ * cps_ids_add_integer(). */
 static inline uint32_t cps_ids_find_direct(const struct cps_ids *self, uint64_t value)
 {
     /* A free entry is 0, which becomes CPS_IDS_NONE. */

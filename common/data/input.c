@@ -1,4 +1,4 @@
-/* From the bytes of a file to its text; see input.h. The first thing load.c does with a file. */
+/* From the bytes of a file to its text; see input.h. The first step of load.c. */
 #include "common/data/input.h"
 
 #include <stdint.h>
@@ -12,7 +12,7 @@ static bool begins_with(const struct cps_source *source, const char *magic, size
     return source->size >= bytes && memcmp(source->data, magic, bytes) == 0;
 }
 
-/* Files that are no text, by their first bytes. */
+/* Known formats other than text, by their first bytes. */
 static enum cps_status refuse_foreign(const struct cps_source *source)
 {
     static const struct {
@@ -45,7 +45,7 @@ static enum cps_status refuse_foreign(const struct cps_source *source)
     return CPS_OK;
 }
 
-/* Makes 'made' the text of source, in place of what was decoded before. */
+/* Makes 'made' the text of source, replacing earlier decoded text. */
 static void use(struct cps_text *decoded, struct cps_text *made, struct cps_source *source)
 {
     cps_text_release(decoded);
@@ -65,14 +65,14 @@ static bool is_zip(const struct cps_source *source)
     return begins_with(source, "PK\x03\x04", 4);
 }
 
-/* Text that is UTF-16 has a NUL among its first characters, which no other has. */
+/* UTF-16 text has a NUL among its first characters; no other text has. */
 static bool is_utf16(const struct cps_source *source)
 {
     bool marked = begins_with(source, "\xFF\xFE", 2) || begins_with(source, "\xFE\xFF", 2);
     return marked && source->size >= 4 && (!source->data[2] || !source->data[3]);
 }
 
-/* Do lines end with a carriage return alone? */
+/* Whether lines end with a carriage return alone. */
 static bool has_returns_alone(const struct cps_source *source)
 {
     return source->size > 0 && !memchr(source->data, '\n', source->size) &&
@@ -104,14 +104,14 @@ static enum cps_status decode_utf16(struct cps_text *decoded, struct cps_source 
     bool big = (uint8_t)source->data[0] == 0xFE;
     enum cps_status status = cps_utf8_add_utf16(&made, source->data + 2, source->size - 2, big);
     if (status == CPS_ERR_DATA)
-        cps_fail(CPS_ERR_DATA, "'%s' begins as UTF-16 and is not", source->path);
+        cps_fail(CPS_ERR_DATA, "'%s' starts like UTF-16 but is malformed", source->path);
     if (status == CPS_OK)
         use(decoded, &made, source);
     cps_text_release(&made);
     return status;
 }
 
-/* Lines that end with a carriage return alone. */
+/* Converts lines that end with a carriage return alone. */
 static enum cps_status decode_line_ends(struct cps_text *decoded, struct cps_source *source)
 {
     if (!has_returns_alone(source))

@@ -1,4 +1,4 @@
-/* What is done once per id; see intake.h. Stands between the readers (ratings.c and wide.c, or
+/* Numbers new ids; see intake.h. Stands between the readers (ratings.c and wide.c, or
  * synth.c without a file) and build.c. */
 #include "common/data/intake.h"
 

@@ -1,6 +1,6 @@
 /*
- * Where ratings go as they are read: ids get numbers in the order they are first seen, ratings
- * are kept in columns.
+ * The destination of ratings during reading: ids are numbered in order of first appearance, and ratings
+ * are stored in columns.
  */
 #ifndef CPS_DATA_INTAKE_H
 #define CPS_DATA_INTAKE_H
@@ -20,16 +20,15 @@ struct cps_intake {
     struct cps_ids users, items;
     const struct cps_titles *titles; /* borrowed; NULL when items are keyed by id */
     float rating_min, rating_max;
-    struct cps_skip skip; /* of lines that cannot be read */
+    struct cps_skip skip; /* malformed lines */
     struct cps_reading reading;
 };
 
-/* titles may be NULL; skip_limit is that of skip. */
+/* titles may be NULL; skip_limit is the number of malformed lines to skip. */
 void cps_intake_init(struct cps_intake *self, const struct cps_titles *titles, uint64_t skip_limit);
 void cps_intake_release(struct cps_intake *self);
 
-/* Gives a number to an item id that is new, unless there are titles but none for it: then
- * *number is CPS_IDS_NONE. */
+/* Numbers a new item id; if titles are in use and the item has none, *number is CPS_IDS_NONE. */
 enum cps_status cps_intake_new_item(struct cps_intake *self, uint64_t id, uint32_t *number);
 enum cps_status cps_intake_new_item_text(struct cps_intake *self, const char *id, size_t length,
                                          uint32_t *number);
@@ -47,7 +46,7 @@ static inline enum cps_status cps_intake_item(struct cps_intake *self, uint64_t 
     return *number != CPS_IDS_NONE ? CPS_OK : cps_intake_new_item(self, id, number);
 }
 
-/* Keeps the rating of item number item by user number user. */
+/* Appends the rating of item number item by user number user to into. */
 static inline enum cps_status cps_intake_rating(struct cps_intake *self, struct cps_rating_list *into,
                                                 uint32_t user, uint32_t item, float rating)
 {

@@ -1,7 +1,7 @@
 /*
- * What a request names -> open files -> build.c; see load.h.
+ * Request -> open files -> build.c; see load.h.
  *
- * This decides which files are read and how a run describes them.
+ * Decides which files are read and how a run describes them.
  */
 #include "common/data/load.h"
 
@@ -21,7 +21,7 @@ struct inputs {
     struct cps_movielens layout;
     struct cps_dataset_sources sources;
     char description[sizeof((struct cps_dataset *)0)->description];
-    bool decode; /* this rank decodes what needs it */
+    bool decode; /* this rank decodes files that need decoding */
     struct cps_prepared prepared;
 };
 
@@ -53,7 +53,7 @@ static enum cps_status check_request(const struct cps_dataset_request *request)
     return CPS_OK;
 }
 
-/* A file of ratings alone has no titles. */
+/* Checks the item key for a single ratings file, which has no titles. */
 static enum cps_status check_no_titles(const struct cps_dataset_request *request, const char *path)
 {
     if (request->item_key != CPS_ITEM_KEY_TITLE)
@@ -114,7 +114,7 @@ static enum cps_status open_inputs(struct inputs *self, const struct cps_dataset
     return CPS_OK;
 }
 
-/* A prepared set in the place of ratings. */
+/* Opens a prepared set given instead of ratings. */
 static enum cps_status open_prepared(struct inputs *self)
 {
     if (!cps_prepared_is_one(&self->sources.ratings))
@@ -125,7 +125,7 @@ static enum cps_status open_prepared(struct inputs *self)
     return CPS_OK;
 }
 
-/* Files of which only rank 0 has the text cannot be read in parts. */
+/* Files that only rank 0 decodes cannot be read in parts. */
 static enum cps_status open_all(struct inputs *self, const struct cps_dataset_request *request)
 {
     CPS_TRY(check_request(request));
@@ -140,12 +140,12 @@ static enum cps_status open_all(struct inputs *self, const struct cps_dataset_re
     return request->train_path ? CPS_OK : open_prepared(self);
 }
 
-/* What the files are called is no business of build.c. */
+/* Describes the origin of the data, since build.c does not know the names of files. */
 static void describe(const struct inputs *self, struct cps_dataset *out)
 {
     snprintf(out->description, sizeof out->description, "%s", self->description);
     if (self->layout.name)
-        out->columns[0] = '\0'; /* the layout says it all */
+        out->columns[0] = '\0'; /* a known layout needs no description of columns */
 }
 
 enum cps_status cps_dataset_load(const struct cps_dataset_request *request, struct cps_dataset *out)
@@ -161,7 +161,7 @@ enum cps_status cps_dataset_load(const struct cps_dataset_request *request, stru
     return status;
 }
 
-/* A rank that failed lets the others know; their share of the outcome is dropped. */
+/* Agrees on the status: if any rank failed, all drop their results. */
 static enum cps_status agree(const struct cps_peers *peers, enum cps_status status)
 {
     return peers ? peers->agree(peers->context, status) : status;
@@ -195,7 +195,7 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
 
 /* ---- preparing ---- */
 
-/* What is kept of a file to tell whether it has changed. */
+/* Records the properties of a file by which a later change is detected. */
 static enum cps_status note_origin(const char *path, struct cps_prepared_source *out)
 {
     struct stat info;

@@ -19,7 +19,7 @@ enum cps_status cps_merge_write(const struct cps_ids *ids, struct cps_text *out)
     return CPS_OK;
 }
 
-/* Takes count bytes off the front of what is left. */
+/* Consumes count bytes of the input. */
 static bool take(const char **at, const char *end, void *out, size_t count)
 {
     if ((size_t)(end - *at) < count)
@@ -37,7 +37,7 @@ static enum cps_status add_id(struct cps_ids *whole, const char **at, const char
     if (complete && length == 0 && take(at, end, &value, sizeof value))
         return cps_ids_add_integer(whole, value, number);
     if (!complete || length == 0 || (size_t)(end - *at) < length)
-        return cps_fail(CPS_ERR_INTERNAL, "the ids of a rank are cut");
+        return cps_fail(CPS_ERR_INTERNAL, "the ids of a rank are truncated");
     const char *text = *at;
     *at += length;
     return cps_ids_add_string(whole, text, length, number);
@@ -49,7 +49,7 @@ enum cps_status cps_merge_add(struct cps_ids *whole, const char *bytes, uint64_t
     const char *at = bytes, *end = bytes + size;
     uint32_t count = 0;
     if (!take(&at, end, &count, sizeof count))
-        return cps_fail(CPS_ERR_INTERNAL, "the ids of a rank are cut");
+        return cps_fail(CPS_ERR_INTERNAL, "the ids of a rank are truncated");
     for (uint32_t n = 0; n < count; n++) {
         uint32_t got;
         CPS_TRY(add_id(whole, &at, end, &got));

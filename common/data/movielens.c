@@ -1,4 +1,4 @@
-/* Recognising a MovieLens folder; see movielens.h. The first step of dataset.c. */
+/* Recognises a MovieLens folder; see movielens.h. Used by load.c. */
 #include "common/data/movielens.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ bool cps_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Whether folder has an entry of that name, whatever it is: reading tells. */
+/* Whether folder has an entry of that name, of any type. */
 static bool has(const char *folder, const char *name, char path[CPS_PATH_BYTES])
 {
     struct stat info;

@@ -1,11 +1,11 @@
 /*
- * Which files of a folder are the data: the layouts that MovieLens comes in.
+ * The file layouts in which MovieLens is distributed.
  *
  *     u.data + u.item            100k
  *     ratings.dat + movies.dat   1M, 10M
  *     ratings.csv + movies.csv   20M, 25M, 32M, latest
  *
- * The last two mix: 1M is also handed round as ratings.csv + movies.dat.
+ * The last two may be mixed: 1M also circulates as ratings.csv + movies.dat.
  */
 #ifndef CPS_DATA_MOVIELENS_H
 #define CPS_DATA_MOVIELENS_H
@@ -21,7 +21,7 @@ struct cps_movielens {
     const char *name;          /* "MovieLens 100k" */
     const char *ratings_name;  /* "u.data" */
     const char *titles_name;   /* NULL when there is no title file */
-    const char *titles_wanted; /* the one that should be there */
+    const char *titles_wanted; /* the title file that this layout should have */
     char ratings_path[CPS_PATH_BYTES], titles_path[CPS_PATH_BYTES];
     const struct cps_delimiter *title_delimiter;
 };
@@ -29,7 +29,7 @@ struct cps_movielens {
 /* Whether path is a folder. */
 bool cps_is_folder(const char *path);
 
-/* Finds the layout of a folder. CPS_ERR_DATA when it has none. */
+/* Detects the layout of a folder. CPS_ERR_DATA if it has none. */
 enum cps_status cps_movielens_find(const char *folder, struct cps_movielens *out);
 
 #endif

@@ -14,7 +14,7 @@ void cps_naming_release(struct cps_naming *self)
     self->user_row = self->movie_row = NULL;
 }
 
-/* The title number of each item. All have one: the reader has seen to it. */
+/* The title number of each item; the reader has checked that all have one. */
 static enum cps_status find_titles(const struct cps_titles *titles, const struct cps_ids *items, uint32_t **out)
 {
     CPS_TRY(cps_alloc("titles", items->count, sizeof **out, out));
@@ -32,7 +32,7 @@ static enum cps_status find_titles(const struct cps_titles *titles, const struct
     return CPS_OK;
 }
 
-/* Rows of the titles that a rated item has; title_of is overwritten with the rows of items. */
+/* Makes rows for the titles of rated items; overwrites title_of with the rows of items. */
 static enum cps_status name_titles(const struct cps_titles *titles, uint32_t *title_of, uint32_t items,
                                    struct cps_vocabulary *out)
 {
@@ -57,7 +57,7 @@ static enum cps_status apply_titles(struct cps_naming *self, const struct cps_id
     return cps_vocabulary_of_groups(items, self->movie_row, out->movies.rows, &out->movie_ids);
 }
 
-/* Rows for ids, or ids for rows: see given rows in dataset.h. */
+/* Makes rows for ids, or takes ids as rows: see the given rows in dataset.h. */
 static enum cps_status apply_ids(const struct cps_ids *ids, uint32_t *given_rows, struct cps_vocabulary *out,
                                  uint32_t **row_of)
 {

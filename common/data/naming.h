@@ -1,4 +1,4 @@
-/* Rows for ids: the vocabularies of a set, and where each id went. */
+/* Assigns rows to ids: the vocabularies of a set, and the row of each id. */
 #ifndef CPS_DATA_NAMING_H
 #define CPS_DATA_NAMING_H
 
@@ -11,17 +11,17 @@
 
 struct cps_naming {
     const struct cps_titles *titles; /* borrowed; NULL when items are keyed by id */
-    uint32_t user_rows, movie_rows;  /* given rows, see struct cps_dataset_request; 0 afterwards if not taken */
-    uint32_t *user_row, *movie_row;  /* out: of each id, by its number */
+    uint32_t user_rows, movie_rows; /* given row counts, see struct cps_dataset_request; set to 0 if not used */
+    uint32_t *user_row, *movie_row; /* out: the row of each id number */
 };
 
-/* Fills the vocabularies of *out and the rows of self. Release self in any case. */
+/* Fills the vocabularies of *out and the rows of self. Release self also after an error. */
 enum cps_status cps_naming_apply(struct cps_naming *self, const struct cps_ids *users,
                                  const struct cps_ids *items, struct cps_dataset *out);
 
-/* The same for a set whose rows are named already: rows for ids of users, and of movies where they have no
- * titles, if rows are given that fit. Replaces vocabularies of *set; user_row and movie_row are of rows, NULL
- * where they stay as they are. */
+/* Renumbers a set that already has rows: if given row counts fit its ids, rows become row numbers of that
+ * table, for users, and for movies without titles. Replaces vocabularies of *set; user_row and movie_row map
+ * old rows to new ones and are NULL where nothing changes. */
 enum cps_status cps_naming_rename(struct cps_naming *self, struct cps_dataset *set);
 void cps_naming_release(struct cps_naming *self);
 

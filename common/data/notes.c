@@ -1,4 +1,4 @@
-/* Looking at a set as a whole; see notes.h. The last step of build.c. */
+/* Checks of a whole set; see notes.h. The last step of build.c. */
 #include "common/data/notes.h"
 
 #include <inttypes.h>
@@ -7,14 +7,14 @@
 
 #include "common/base/memory.h"
 
-/* Pairs that are compared, about. */
+/* The approximate number of pairs that are compared. */
 #define PAIRS ((uint64_t)1 << 20)
-/* Ratings are hardly ever so far apart; counts are. */
+/* The range of ratings is hardly ever this large; that of counts is. */
 #define WIDE_SPAN 1000.0f
 /* 1973 and 2286 as seconds since 1970. */
 #define FIRST_TIMESTAMP 1e8f
 #define LAST_TIMESTAMP 1e10f
-/* The same in milliseconds. */
+/* 1973 and 2286 in milliseconds. */
 #define FIRST_MILLISECOND 1e11f
 #define LAST_MILLISECOND 1e13f
 
@@ -98,9 +98,9 @@ enum cps_status cps_notes_check_scale(const struct cps_dataset *data, const char
         return cps_hint(CPS_ERR_DATA,
                         "--rating-column gives the column of the ratings, by name or by position from 1");
     }
-    cps_fail(CPS_ERR_DATA, "a rating of %.9g in '%s', and ratings are below %.0f", (double)largest, path,
+    cps_fail(CPS_ERR_DATA, "a rating of %.9g in '%s', but ratings must be below %.0f", (double)largest, path,
              (double)CPS_RATING_LIMIT);
-    return cps_hint(CPS_ERR_DATA, "--rating-column gives their column; of counts or sums take the logarithm");
+    return cps_hint(CPS_ERR_DATA, "--rating-column gives their column; take the logarithm of counts or sums");
 }
 
 static enum cps_status note_skipped(const struct cps_skip *skip, struct cps_text *out)
@@ -117,21 +117,21 @@ static enum cps_status note_scale(const struct cps_dataset *data, struct cps_tex
 {
     float low = data->rating_min, high = data->rating_max;
     if (low == high)
-        return cps_text_add(out, "all ratings are %g, so that there is nothing to tell apart\n", (double)low);
+        return cps_text_add(out, "all ratings are %g, so there is nothing to learn\n", (double)low);
     if (high - low < WIDE_SPAN)
         return CPS_OK;
     return cps_text_add(out,
-                        "ratings run from %.7g to %.7g; where they are counts, their logarithms train better\n",
+                        "ratings range from %.7g to %.7g; if they are counts, their logarithms train better\n",
                         (double)low, (double)high);
 }
 
 static enum cps_status note_repeats(const struct cps_dataset *data, uint64_t repeats, struct cps_text *out)
 {
-    /* A few items of a set with titles share one. */
+    /* A few items of a set with titles share a title. */
     if (repeats == 0 || (data->titled && repeats < data->rating_count / 100))
         return CPS_OK;
     return cps_text_add(
-        out, "%s%" PRIu64 " ratings (%.2g %%) repeat a pair of user and item; each counts as it stands\n",
+        out, "%s%" PRIu64 " ratings (%.2g %%) repeat a pair of user and item; all of them are used\n",
         data->rating_count > PAIRS ? "about " : "", repeats,
         100.0 * (double)repeats / (double)data->rating_count);
 }

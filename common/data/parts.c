@@ -1,7 +1,7 @@
 /*
  * See parts.h; between the readers and the vocabularies of build.c.
  *
- *     every rank tells every other:   summary | skipped lines | users | items
+ *     every rank sends to every other:   summary | skipped lines | users | items
  */
 #include "common/data/parts.h"
 
@@ -12,7 +12,7 @@
 #include "common/base/memory.h"
 #include "common/data/merge.h"
 
-/* What a rank tells of its part. */
+/* The summary that a rank sends of its part. */
 struct summary {
     uint64_t first_count, second_count, skipped, told_bytes;
     float rating_min, rating_max;
@@ -21,7 +21,7 @@ struct summary {
     struct cps_text_digest digests[CPS_TEXTS];
 };
 
-/* All ranks' words, one behind another. */
+/* The messages of all ranks, concatenated. */
 struct words {
     char *all;
     uint64_t *starts;
@@ -50,7 +50,7 @@ enum cps_status cps_part_places(struct cps_part *self, uint32_t **out)
     return CPS_OK;
 }
 
-/* ---- telling ---- */
+/* ---- sending ---- */
 
 static enum cps_status write_words(const struct cps_part *self, enum cps_status status,
                                    const struct cps_fingerprint_reading *digests, struct cps_text *out)
@@ -85,7 +85,7 @@ static struct summary summary_of(const struct words *words, uint32_t rank)
     return summary;
 }
 
-/* ---- hearing ---- */
+/* ---- receiving ---- */
 
 static bool must_read_again(const struct cps_part *self, const struct cps_peers *peers,
                             const struct words *words)
@@ -115,7 +115,7 @@ static enum cps_status compare_digests(const struct cps_peers *peers, const stru
     for (uint32_t rank = 1; rank < peers->ranks; rank++) {
         struct summary summary = summary_of(words, rank);
         if (!same_texts(&first, &summary))
-            return cps_fail(CPS_ERR_DATA, "the ratings that rank %u reads are not those of rank 0", rank);
+            return cps_fail(CPS_ERR_DATA, "rank %u reads other ratings than rank 0", rank);
     }
     memcpy(digests->text, first.digests, sizeof digests->text);
     return CPS_OK;
@@ -139,7 +139,7 @@ static void add_counts(struct cps_part *self, const struct cps_peers *peers, con
     self->second_place += self->first_total;
 }
 
-/* Skipped lines of all ranks, the first CPS_SKIP_TOLD with their text. */
+/* Sums the skipped lines of all ranks and keeps the text of the first CPS_SKIP_TOLD. */
 static enum cps_status add_skipped(struct cps_skip *skip, const struct cps_peers *peers,
                                    const struct words *words)
 {
@@ -208,13 +208,13 @@ static enum cps_status join_alone(struct cps_part *self)
     return CPS_OK;
 }
 
-/* Tells the others of this part and hears of theirs. */
+/* Exchanges messages about the parts with all ranks. */
 static enum cps_status exchange_words(const struct cps_part *self, const struct cps_peers *peers,
                                       enum cps_status status, const struct cps_fingerprint_reading *digests,
                                       struct words *out)
 {
     struct cps_text own = {0};
-    /* Bad data is told in the words; anything else ends it here, for all. */
+    /* Bad data is reported in the message; any other error ends the reading on all ranks here. */
     enum cps_status ready = status == CPS_ERR_DATA ? CPS_OK : status;
     if (ready == CPS_OK)
         ready = cps_alloc("what ranks tell", (size_t)peers->ranks + 1, sizeof *out->starts, &out->starts);

@@ -1,8 +1,8 @@
 /*
- * What the ranks of a job do together while they read a set: common/cluster does it over MPI; a process
- * alone needs none of it.
+ * The collective operations used for reading a set, implemented over MPI by common/cluster. A single process
+ * needs none of them.
  *
- * All of it is collective, and has a deadline.
+ * All are collective and have a deadline.
  */
 #ifndef CPS_DATA_PEERS_H
 #define CPS_DATA_PEERS_H
@@ -17,16 +17,16 @@ struct cps_peers {
     bool first_host; /* this rank is on the host of rank 0 */
     void *context;
 
-    /* Everybody's bytes to everybody: rank r's are (*all)[starts[r] .. starts[r+1]), starts having ranks + 1
-     * entries. *all is the caller's to free. */
+    /* Allgather of bytes: rank r's are (*all)[starts[r] .. starts[r+1]); starts has ranks + 1
+     * entries. The caller frees *all. */
     enum cps_status (*gather)(void *context, const void *own, uint64_t bytes, char **all, uint64_t *starts);
 
-    /* Everybody's records of CPS_PEERS_RECORD_BYTES to rank root, in the order of the ranks: *all is root's to
-     * free, and NULL elsewhere. */
+    /* Gathers records of CPS_PEERS_RECORD_BYTES on rank root, in the order of the ranks: root frees *all, which
+     * is NULL elsewhere. */
     enum cps_status (*collect)(void *context, uint32_t root, const void *own, uint64_t records, void **all,
                                uint64_t *count);
 
-    /* Everybody gets the error of the lowest rank that has one, or CPS_OK. */
+    /* Returns on every rank the error of the lowest rank that has one, or CPS_OK. */
     enum cps_status (*agree)(void *context, enum cps_status status);
 };
 

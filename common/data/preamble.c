@@ -1,4 +1,4 @@
-/* Heads of ratings files; see preamble.h. The first step of columns.c. */
+/* Skips the head of a ratings file; see preamble.h. The first step of columns.c. */
 #include "common/data/preamble.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ static const struct cps_delimiter *declared(const char *line, const char *end)
     return after == end ? cps_delimiter_of(line[4]) : NULL;
 }
 
-/* Does the comment name two of user, item and rating? */
+/* Whether the comment names at least two of user, item and rating. */
 static bool is_header(const struct cps_source *source, const char *line, const char *end)
 {
     struct cps_field names[NAMES];
@@ -60,7 +60,7 @@ static enum cps_status check_matrix(const struct cps_source *source, const char 
 {
     if (starts_with(line, cps_source_line_end(source, line), "%%MatrixMarket matrix coordinate"))
         return CPS_OK;
-    cps_source_fail(source, line, "a Matrix Market file that is not in coordinate form");
+    cps_source_fail(source, line, "a Matrix Market file not in coordinate form");
     return cps_hint(CPS_ERR_DATA, "write one line per rating: row, column, value");
 }
 

@@ -1,4 +1,4 @@
-/* What stands before the table in a ratings file, and files that hold no table. */
+/* Skips the preamble of a ratings file and detects files without a table. */
 #ifndef CPS_DATA_PREAMBLE_H
 #define CPS_DATA_PREAMBLE_H
 
@@ -8,11 +8,11 @@
 
 struct cps_preamble {
     const char *line;                      /* the first line of the table, header or data */
-    const struct cps_delimiter *delimiter; /* that the file declares, or NULL */
+    const struct cps_delimiter *delimiter; /* declared by the file, or NULL */
 };
 
-/* Skips blank lines, comments, "sep=;" and the head of a Matrix Market file. A comment that is a header
- * ("#userId,movieId,rating") is one. Refuses JSON and markup: CPS_ERR_DATA. */
+/* Skips blank lines, comments, "sep=;" and the head of a Matrix Market file. A comment that holds column
+ * names ("#userId,movieId,rating") is taken as a header. Refuses JSON and markup with CPS_ERR_DATA. */
 enum cps_status cps_preamble_skip(const struct cps_source *source, struct cps_preamble *out);
 
 #endif

@@ -12,13 +12,13 @@
 #include "common/data/prepared.h"
 #include "common/data/prepared_format.h"
 
-/* Words that are put in order at a time. */
+/* Words that are sorted at a time. */
 #define SLICE_WORDS ((uint64_t)1 << 26)
-/* Different values that get numbers; beyond them a value is its bits. */
+/* The number of different values that can be numbered; with more, a value is stored as its bits. */
 #define VALUES_MAX 65536u
 #define VALUE_SLOTS (4 * VALUES_MAX)
 
-/* The different ratings of a set, numbered in order of value. */
+/* The distinct ratings of a set, numbered in ascending order. */
 struct values {
     float *sorted;
     uint32_t count;
@@ -95,7 +95,7 @@ static uint64_t code_of(const struct values *self, float value)
 
 /* ---- words ---- */
 
-/* Bits that numbers below count need. */
+/* The number of bits for numbers below count. */
 static uint32_t bits_for(uint64_t count)
 {
     uint32_t bits = 0;
@@ -112,7 +112,7 @@ static enum cps_status choose_bits(struct writer *self)
     uint32_t bits = bits_for(self->list->count) + header->movie_bits + header->value_bits;
     if (bits <= 64)
         return CPS_OK;
-    cps_fail(CPS_ERR_DATA, "a rating of this set takes %u bits, and prepared sets have 64", bits);
+    cps_fail(CPS_ERR_DATA, "a rating of this set takes %u bits, but a prepared set has room for 64", bits);
     return cps_hint(CPS_ERR_DATA, "round the ratings: they have more than %u different values", VALUES_MAX);
 }
 
@@ -127,7 +127,7 @@ static enum cps_status count_users(struct writer *self)
     return CPS_OK;
 }
 
-/* The users from row on whose ratings fit a slice, or that one user. */
+/* The end of the range of users from row on whose ratings fit a slice; at least one user. */
 static uint32_t slice_end(const struct writer *self, uint32_t row)
 {
     uint32_t end = row + 1;
@@ -136,7 +136,7 @@ static uint32_t slice_end(const struct writer *self, uint32_t row)
     return end;
 }
 
-/* Words of users [row, end) into words, next being where each user's next one goes. */
+/* Packs the ratings of users [row, end) into words; next[user] is the position of the user's next one. */
 static void fill_slice(const struct writer *self, uint32_t row, uint32_t end, uint64_t *next, uint64_t *words)
 {
     const struct cps_rating_list *list = self->list;
@@ -147,15 +147,15 @@ static void fill_slice(const struct writer *self, uint32_t row, uint32_t end, ui
         uint32_t user = list->user[i];
         if (user < row || user >= end)
             continue;
-        /* A place of no bits at all is that of the only rating, which must not be shifted by 64. */
+        /* A single rating has place 0, which must not be shifted by 64. */
         uint64_t place = place_shift < 64 ? i << place_shift : 0;
         words[next[user - row]++] =
             place | (uint64_t)list->item[i] << movie_shift | code_of(&self->values, list->rating[i]);
     }
 }
 
-/* Checksums run over blocks of the file, which slices do not keep to: a slice ends at a whole block or
- * carries what is left over to the front of the next one. */
+/* Checksums cover fixed blocks of the file, whose boundaries differ from those of slices: the rest of a slice
+ * after its last whole block is moved to the front of the next slice. */
 struct carry {
     uint64_t *words; /* room for a slice and a block */
     uint64_t count;
@@ -188,7 +188,7 @@ static enum cps_status write_slices(struct writer *self, uint64_t *next, struct 
     return CPS_OK;
 }
 
-/* The most words that a slice has. */
+/* The largest number of words in a slice. */
 static uint64_t largest_slice(const struct writer *self)
 {
     uint64_t largest = 0;
@@ -276,7 +276,7 @@ static void fill_header(struct writer *self)
     }
 }
 
-/* The sections in the order of the file, and where they begin. */
+/* Lays out the sections in the order of the file. */
 static void lay_out(struct writer *self, const void *bytes[CPS_SECTIONS])
 {
     const struct cps_dataset *data = self->data;
@@ -310,7 +310,7 @@ static void lay_out(struct writer *self, const void *bytes[CPS_SECTIONS])
     self->header.file_bytes = offset;
 }
 
-/* Room for all before the ratings, which are written once everything is known. */
+/* Leaves room for everything before the ratings, which is written last. */
 static enum cps_status write_placeholder(struct writer *self)
 {
     static const char nothing[1 << 16];

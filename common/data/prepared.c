@@ -1,4 +1,4 @@
-/* Reading prepared sets; see prepared.h. The file is mapped: what is not looked at is not read. */
+/* Reads prepared sets; see prepared.h. The file is mapped: pages that are not accessed are not read. */
 #include "common/data/prepared.h"
 
 #include <stdlib.h>
@@ -28,14 +28,14 @@ static enum cps_status refuse(const char *path, const char *why)
     return cps_hint(CPS_ERR_DATA, "make it again with 'collab-ps prepare'");
 }
 
-/* The header speaks for itself once its checksum holds; a newer version may have another one. */
+/* Checks the header: first the version, since a newer version may have another header, then its checksum. */
 static enum cps_status check_header(const struct cps_source *bytes)
 {
     const struct cps_prepared_header *header = header_of(bytes);
     if (bytes->size < offsetof(struct cps_prepared_header, file_bytes))
         return refuse(bytes->path, "is truncated");
     if (memcmp(header->magic, CPS_PREPARED_MAGIC, sizeof header->magic) != 0)
-        return refuse(bytes->path, "is damaged: its line ends were changed, as of text");
+        return refuse(bytes->path, "is damaged: its line ends were converted like those of text");
     if (header->version != CPS_PREPARED_VERSION) {
         cps_fail(CPS_ERR_DATA, "the prepared set '%s' is of version %u, and this program reads version %d",
                  bytes->path, header->version, CPS_PREPARED_VERSION);
@@ -45,7 +45,7 @@ static enum cps_status check_header(const struct cps_source *bytes)
         return refuse(bytes->path, "is truncated");
     if (header->header_bytes != sizeof *header ||
         header->checksum != cps_crc32c(header, offsetof(struct cps_prepared_header, checksum)))
-        return refuse(bytes->path, "is damaged: its header does not have its checksum");
+        return refuse(bytes->path, "is damaged: the checksum of its header does not match");
     if (bytes->size < header->file_bytes)
         return refuse(bytes->path, "is truncated");
     return bytes->size == header->file_bytes ? CPS_OK : refuse(bytes->path, "is damaged: it is too long");
@@ -56,8 +56,8 @@ static uint64_t bytes_of_section(const struct cps_prepared_header *header, int s
     return header->sections[section].bytes;
 }
 
-/* Whoever wrote the header may have meant ill: sections lie in the file, and have the sizes that the counts
- * say. */
+/* Checks a header that may be malicious: sections must lie within the file and have the sizes that the counts
+ * imply. */
 static bool has_sound_sections(const struct cps_prepared_header *header)
 {
     uint64_t users = ((uint64_t)header->user_rows + 1) * sizeof(uint64_t);
@@ -91,11 +91,11 @@ static enum cps_status check_sections(const struct cps_source *bytes)
 {
     const struct cps_prepared_header *header = header_of(bytes);
     if (!has_sound_counts(header) || !has_sound_sections(header))
-        return refuse(bytes->path, "is damaged: its header makes no sense");
+        return refuse(bytes->path, "is damaged: its header is inconsistent");
     for (int s = 0; s < CPS_SECTION_RATINGS; s++) {
         const struct cps_prepared_section *section = &header->sections[s];
         if (cps_crc32c(bytes->data + section->offset, section->bytes) != section->checksum)
-            return refuse(bytes->path, "is damaged: a part of it does not have its checksum");
+            return refuse(bytes->path, "is damaged: the checksum of a section does not match");
     }
     return CPS_OK;
 }
@@ -201,7 +201,7 @@ enum cps_status cps_prepared_open(struct cps_prepared *self, const struct cps_so
         view_names(bytes, CPS_SECTION_MOVIE_OFFSETS, header->movie_rows, &self->movies) &&
         (!header->titled || view_names(bytes, CPS_SECTION_ID_OFFSETS, header->movie_rows, &self->movie_ids)) &&
         rises_to(self->user_start, header->user_rows, header->rating_count) && view_reading(self, bytes);
-    return sound ? CPS_OK : refuse(bytes->path, "is damaged: its parts do not fit");
+    return sound ? CPS_OK : refuse(bytes->path, "is damaged: its sections contradict each other");
 }
 
 void cps_prepared_close(struct cps_prepared *self)
@@ -241,20 +241,20 @@ enum cps_status cps_prepared_check_sources(const struct cps_prepared *self)
 /* ---- ratings ---- */
 
 #define BLOCK_WORDS (CPS_PREPARED_BLOCK_BYTES / sizeof(uint64_t))
-/* Blocks that are asked for ahead of time, and let go of together. */
+/* The number of blocks that are prefetched and released together. */
 #define BLOCKS_AHEAD 64
 
-/* The block has its checksum. */
+/* Checks the checksum of a block. */
 static enum cps_status check_block(const struct cps_prepared *self, uint64_t block)
 {
     uint64_t begin = block * BLOCK_WORDS, left = self->facts.rating_count - begin;
     uint64_t count = left < BLOCK_WORDS ? left : BLOCK_WORDS;
     if (cps_crc32c(self->words + begin, count * sizeof(uint64_t)) == self->checksums[block])
         return CPS_OK;
-    return refuse(self->path, "is damaged: a block of ratings does not have its checksum");
+    return refuse(self->path, "is damaged: the checksum of a block of ratings does not match");
 }
 
-/* The whole pages of a stretch of ratings. */
+/* The whole pages within a range of ratings. */
 static void advise(const struct cps_prepared *self, uint64_t first, uint64_t count, int advice)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -297,8 +297,8 @@ static void fill_users(const struct cps_prepared *self, uint64_t first, uint64_t
             *out++ = user;
 }
 
-/* Takes words [first, end) apart, to the places of the columns that begin with rating origin; false when one
- * names what is not there. */
+/* Unpacks words [first, end) into the columns, whose first rating is number origin; false if a word refers
+ * to a missing row or value. */
 static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t first, uint64_t end,
                    struct cps_rating_list *list, uint32_t *places)
 {
@@ -328,7 +328,7 @@ static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t fi
     return true;
 }
 
-/* Reads the stretch block by block, so that each is in the cache when it is taken apart. */
+/* Reads the range block by block, so that each is in the cache when it is unpacked. */
 static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t first, uint64_t end,
                                     struct cps_rating_list *list, uint32_t *places)
 {
@@ -342,7 +342,7 @@ static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t fi
         }
         CPS_TRY(check_block(self, block));
         if (!decode(self, first, begin < first ? first : begin, stop < end ? stop : end, list, places))
-            return refuse(self->path, "is damaged: a rating names what is not there");
+            return refuse(self->path, "is damaged: a rating refers to a missing row or value");
     }
     return CPS_OK;
 }

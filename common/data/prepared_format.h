@@ -1,4 +1,4 @@
-/* The bytes of a prepared set, for prepared.c and prepare.c alone; see prepared.h. Little-endian. */
+/* The binary format of a prepared set, private to prepared.c and prepare.c; see prepared.h. Little-endian. */
 #ifndef CPS_DATA_PREPARED_FORMAT_H
 #define CPS_DATA_PREPARED_FORMAT_H
 
@@ -8,9 +8,9 @@
 #include "common/base/sha256.h"
 #include "common/data/fingerprint.h"
 
-/* The first byte is no text, the last two show a transfer that changed line ends. */
+/* The first byte is not text; the last two reveal a transfer that converted line ends. */
 #define CPS_PREPARED_MAGIC "\x93PSET1\r\n"
-/* The bytes of it that make a file a prepared set, damaged perhaps. */
+/* The leading bytes of the magic by which a file is recognised as a prepared set, even if damaged. */
 #define CPS_PREPARED_KIND_BYTES ((size_t)6)
 #define CPS_PREPARED_ALIGN ((uint64_t)64)
 
@@ -37,7 +37,7 @@ enum {
     CPS_READING_MISSING,
     CPS_READING_COLUMNS,
     CPS_READING_TOLD,
-    CPS_READING_SOURCES /* and behind it a path each */
+    CPS_READING_SOURCES /* from here on, the path of each source */
 };
 
 struct cps_prepared_section {

@@ -14,7 +14,7 @@ void cps_rating_list_release(struct cps_rating_list *self)
     *self = (struct cps_rating_list){0};
 }
 
-/* realloc() rather than cps_grow(): a long column is moved by page tables, not copied. */
+/* realloc() rather than cps_grow(): it moves a long column by remapping its pages, without a copy. */
 static enum cps_status grow_column(void *column, size_t count)
 {
     void *old, *grown;

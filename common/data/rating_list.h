@@ -1,4 +1,4 @@
-/* Ratings as they were read, in columns: 12 bytes each. */
+/* Ratings in the order they were read, stored in columns: 12 bytes each. */
 #ifndef CPS_DATA_RATING_LIST_H
 #define CPS_DATA_RATING_LIST_H
 
@@ -10,7 +10,7 @@
 /* Places of ratings, and so indices of samples, have 32 bits. */
 #define CPS_RATINGS_MAX UINT32_MAX
 
-/* All zeroes is a valid empty one. user and item are numbers of ids, later rows of tables. */
+/* All zeroes is a valid empty list. user and item are id numbers, later replaced by rows of the tables. */
 struct cps_rating_list {
     uint64_t count;
     size_t capacity;
@@ -18,7 +18,7 @@ struct cps_rating_list {
     float *rating;
 };
 
-/* Makes room for one more. */
+/* Makes room for one more rating. */
 enum cps_status cps_rating_list_grow(struct cps_rating_list *self);
 void cps_rating_list_release(struct cps_rating_list *self);
 

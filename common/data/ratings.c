@@ -3,7 +3,7 @@
  *
  * Nearly every line of a large file consists of digits and delimiters. Those are read by
  * fast_row(), which returns NULL for anything else; slow_row() then parses the same line
- * with the general splitter and reports what is wrong with it. The fast path is used only
+ * with the general splitter and reports errors. The fast path is used only
  * up to the last newline of the file, so that a loop which stops at a newline needs no
  * other bound.
  */
@@ -14,7 +14,7 @@
 #include "common/data/decimal.h"
 #include "common/data/idcheck.h"
 
-/* What is checked to be text before it is looked into. */
+/* The number of bytes checked to be text before they are parsed. */
 #define HEAD_BYTES ((size_t)1 << 16)
 
 struct reader {
@@ -41,7 +41,7 @@ static inline const char *scan_integer(const char *at, uint64_t *out)
     return at;
 }
 
-/* The same, in quotes where the delimiter has them. */
+/* Digits of an integer id, possibly quoted; NULL for anything that might be a string. */
 static inline const char *scan_id(const struct cps_delimiter *delimiter, const char *at, uint64_t *out)
 {
     if (*at != '"' || !delimiter->quotes)
@@ -50,7 +50,7 @@ static inline const char *scan_id(const struct cps_delimiter *delimiter, const c
     return at && *at == '"' ? at + 1 : NULL;
 }
 
-/* A rating, perhaps in quotes or negative. */
+/* A rating, possibly quoted or negative. */
 static inline const char *scan_rating(const struct cps_delimiter *delimiter, const char *at, float *out)
 {
     bool quoted = *at == '"' && delimiter->quotes;
@@ -89,8 +89,8 @@ struct row {
     float rating;
 };
 
-/* Reads the line at 'at', which a newline ends. Returns where its last needed field
- * ends, or NULL. */
+/* Reads the line at 'at', which must end with a newline. Returns the end of its last needed
+ * field, or NULL. */
 static inline const char *fast_row(const struct cps_columns *columns, const char *at, struct row *row)
 {
     const struct cps_delimiter *delimiter = columns->delimiter;
@@ -146,7 +146,7 @@ static inline enum cps_status take_fast_row(struct reader *self, const char *lin
     return cps_intake_rating(self->intake, self->into, user, item, row->rating);
 }
 
-/* Splits off the needed fields of a record, by role; *rest is where the others begin. */
+/* Splits off the needed fields of a record, by role; *rest is the start of the others. */
 static enum cps_field_result cut_fields(const struct reader *self, const char *line, const char *end,
                                         struct cps_field field[CPS_COLUMN_ROLES], enum cps_column_role *role,
                                         const char **rest)
@@ -167,7 +167,7 @@ static enum cps_field_result cut_fields(const struct reader *self, const char *l
     return CPS_FIELD_CUT;
 }
 
-/* The fields of the record at line; *record_end is where its last line ends. */
+/* Splits the record at line; *record_end is the end of its last line. */
 static enum cps_status cut_row(struct reader *self, const char *line, const char **record_end,
                                struct cps_field field[CPS_COLUMN_ROLES])
 {
@@ -207,7 +207,7 @@ static enum cps_status read_rating(const struct reader *self, const char *line, 
     return CPS_ERR_DATA;
 }
 
-/* Finds the number of an id, or checks that it may get one. */
+/* Finds the number of an id, or checks that the id is valid. */
 static enum cps_status find_id(const struct reader *self, const char *line, const char *what,
                                const struct cps_ids *ids, const struct cps_field *id, uint32_t *number)
 {
@@ -217,7 +217,7 @@ static enum cps_status find_id(const struct reader *self, const char *line, cons
     return *number != CPS_IDS_NONE ? CPS_OK : cps_id_check(self->source, line, what, id->text, id->length);
 }
 
-/* Takes a rating whose ids have a number, or are fit for one. */
+/* Stores a rating whose ids are numbered or valid. */
 static enum cps_status take_row(struct reader *self, const char *line,
                                 const struct cps_field field[CPS_COLUMN_ROLES], uint32_t user, uint32_t item,
                                 float rating)
@@ -236,7 +236,7 @@ static enum cps_status take_row(struct reader *self, const char *line,
     return cps_intake_rating(self->intake, self->into, user, item, rating);
 }
 
-/* Reads the record at line; *end is where its last line ends. */
+/* Reads the record at line; *end is the end of its last line. */
 static enum cps_status slow_row(struct reader *self, const char *line, const char **end)
 {
     struct cps_field field[CPS_COLUMN_ROLES];
@@ -254,7 +254,7 @@ static enum cps_status slow_row(struct reader *self, const char *line, const cha
     return status == CPS_ERR_DATA ? cps_skip_line(&self->intake->skip) : status;
 }
 
-/* Where the last line that a newline ends is over. */
+/* The end of the last line that ends with a newline. */
 static const char *last_newline_end(const struct cps_source *source)
 {
     const char *last = memrchr(source->data, '\n', source->size);
@@ -272,7 +272,7 @@ static const char *end_of_fast_row(struct reader *self, const char *line, const 
     return end;
 }
 
-/* The first line that begins at 'at' or behind it. */
+/* The first line that starts at or after 'at'. */
 static const char *next_line(const struct cps_source *source, const char *first, const char *at)
 {
     if (at <= first)
@@ -281,7 +281,7 @@ static const char *next_line(const struct cps_source *source, const char *first,
     return line_end < end ? line_end + 1 : end;
 }
 
-/* Where the share of the lines from first on begins. */
+/* The start of this share of the lines from first on. */
 static const char *share_begin(const struct cps_source *source, const char *first, uint32_t index,
                                uint32_t count)
 {

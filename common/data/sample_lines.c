@@ -1,5 +1,5 @@
 /*
- * Sampling a file; see sample_lines.h. Serves the check of guessed columns.
+ * Samples lines of a file; see sample_lines.h. Used to check guessed columns.
  *
  *     |----|      |----|      |----|       stretches of neighbouring lines, evenly spaced
  */
@@ -41,7 +41,7 @@ static bool take_line(struct cps_sample_lines *self, const struct cps_delimiter 
     return column == count;
 }
 
-/* Takes up to STRETCH_LINES lines from 'line' on; returns where it stopped. */
+/* Samples up to STRETCH_LINES lines from 'line' on; returns the position after them. */
 static const char *take_stretch(struct cps_sample_lines *self, const struct cps_source *source,
                                 const struct cps_delimiter *delimiter, const char *line, size_t count)
 {

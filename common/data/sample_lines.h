@@ -1,4 +1,4 @@
-/* Some lines of a ratings file, from all over it, as numbers that can be compared. */
+/* A sample of lines from all parts of a ratings file, as comparable numbers. */
 #ifndef CPS_DATA_SAMPLE_LINES_H
 #define CPS_DATA_SAMPLE_LINES_H
 
@@ -19,10 +19,10 @@ struct cps_cell {
 struct cps_sample_lines {
     size_t rows, columns;
     struct cps_cell *cells; /* [rows][columns] */
-    bool *continues;        /* [rows]: follows the row before it in the file */
+    bool *continues;        /* [rows]: directly follows the previous row in the file */
 };
 
-/* Looks at lines from data on that have 'count' fields; of those the first max_columns. */
+/* Samples lines from data on that have 'count' fields; only their first max_columns are kept. */
 enum cps_status cps_sample_lines_take(struct cps_sample_lines *self, const struct cps_source *source,
                                       const struct cps_delimiter *delimiter, const char *data, size_t count,
                                       size_t max_columns);

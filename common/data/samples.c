@@ -1,6 +1,6 @@
 /*
- * Columns of samples; see samples.h. Filled from ratings that were read here (build.c) or on other
- * ranks (deliver.c), handed to the worker.
+ * Columns of samples; see samples.h. Filled from ratings read on this rank (build.c) or on other
+ * ranks (deliver.c) and passed to the worker.
  *
  *     user[]   movie[]   rating[]   index[]      16 bytes a training sample,
  *      u32      u32       f32        u32         12 (no index) a validation sample
@@ -21,7 +21,7 @@ void cps_split_given(struct cps_split *self, uint64_t train_count, uint64_t vali
     *self = (struct cps_split){.train_count = train_count, .valid_count = valid_count, .given = true};
 }
 
-/* Of count ratings those at valid_count places of the permutation from valid_first on. */
+/* A split that validates on the ratings at permuted positions valid_first .. valid_first + valid_count - 1. */
 static void draw(struct cps_split *self, uint64_t seed, uint64_t count, uint64_t valid_first,
                  uint64_t valid_count)
 {
@@ -84,15 +84,14 @@ enum cps_status cps_samples_alloc(struct cps_samples *self, uint64_t count, bool
     return training ? cps_alloc(memory_name, count, COLUMN_BYTES, &self->index) : CPS_OK;
 }
 
-/* One column of a split: where it comes from and the two it is dealt into. */
+/* One column of a split: its source and its two destinations. */
 struct deal {
     void *from, *train, *valid;
 };
 
-/* Deals a column into two of their exact size and frees it, so that no more than one
- * column is ever held twice. places[i] < valid_count sends i to validation. Each entry
- * is written to both and counted in one, which spares a branch that nobody can predict;
- * hence the entry of slack. */
+/* Splits a column into two of exact size and frees it, so that at most one column is held twice. Entry i
+ * with places[i] < valid_count is for validation. Each entry is written to both destinations and counted in
+ * one, which avoids an unpredictable branch; hence the extra entry at the end. */
 static enum cps_status deal(struct deal *self, const uint32_t *places, uint64_t count, uint64_t valid_count,
                             uint64_t valid_kept)
 {
@@ -112,7 +111,7 @@ static enum cps_status deal(struct deal *self, const uint32_t *places, uint64_t 
     return CPS_OK;
 }
 
-/* Ratings are dealt as their bits. */
+/* Ratings are copied as their bits. */
 static enum cps_status deal_columns(struct cps_rating_list *list, const uint32_t *places, uint64_t valid_count,
                                     uint64_t valid_kept, struct cps_samples *train, struct cps_samples *valid)
 {

@@ -1,4 +1,4 @@
-/* How the ratings of a set are shared out among the workers of a job. */
+/* The distribution of a set's ratings over the workers of a job. */
 #ifndef CPS_DATA_SHARING_H
 #define CPS_DATA_SHARING_H
 
@@ -13,8 +13,8 @@ struct cps_sharing {
     uint32_t shards;
     const uint32_t *shard_rank; /* [shards]: the rank of each; unused alone */
 
-    /* Says which shard each row of the user table belongs to, shard_of_row having set->users.rows entries; set
-     * has its counts and vocabularies. The same on every rank. NULL: by the hash of the user's id. */
+    /* Assigns each row of the user table to a shard: fills shard_of_row[set->users.rows]; set has its counts
+     * and vocabularies. Must give the same result on every rank. NULL: by the hash of the user's id. */
     enum cps_status (*deal)(void *context, const struct cps_dataset *set, uint32_t *shard_of_row);
     void *context; /* of deal */
 };

@@ -10,12 +10,11 @@ void cps_skip_release(struct cps_skip *self)
 static enum cps_status refuse(const struct cps_skip *self)
 {
     if (self->limit > 0)
-        return cps_hint(CPS_ERR_DATA,
-                        "this is one line more than the %llu of --skip-bad; 'all' skips any number",
+        return cps_hint(CPS_ERR_DATA, "--skip-bad allows %llu such lines; 'all' skips any number",
                         (unsigned long long)self->limit);
     if (cps_error_hint()[0] != '\0')
         return CPS_ERR_DATA;
-    return cps_hint(CPS_ERR_DATA, "--skip-bad N|all leaves out lines that cannot be read, and counts them");
+    return cps_hint(CPS_ERR_DATA, "--skip-bad N|all skips and counts malformed lines");
 }
 
 enum cps_status cps_skip_line(struct cps_skip *self)

@@ -1,8 +1,8 @@
 /*
  * The bytes of one input file, and errors that point into them.
  *
- * A source is a view: its bytes belong to whoever mapped the file or holds the memory.
- * Lines are not counted while reading; a line's number is computed only for an error.
+ * A source is a view and does not own its bytes. Lines are not counted while reading; a line's
+ * number is computed only for an error.
  */
 #ifndef CPS_DATA_SOURCE_H
 #define CPS_DATA_SOURCE_H
@@ -13,7 +13,7 @@
 #include "common/base/status.h"
 
 struct cps_source {
-    const char *path; /* what messages call it */
+    const char *path; /* its name in messages */
     const char *data; /* not NUL-terminated; NULL when there is no such file */
     size_t size;      /* bytes */
 };
@@ -21,7 +21,7 @@ struct cps_source {
 /* Room for an excerpt: 48 bytes, an ellipsis and the NUL. */
 #define CPS_EXCERPT_BYTES 56
 
-/* Where reading starts: after a UTF-8 byte order mark, if there is one. */
+/* The start of the text: after a UTF-8 byte order mark, if there is one. */
 const char *cps_source_begin(const struct cps_source *self);
 
 /* The end of the line at 'at': its '\n' or the end of the data. */
@@ -30,24 +30,24 @@ const char *cps_source_line_end(const struct cps_source *self, const char *at);
 /* The first line from 'at' on that holds more than blanks, or the end of the data. */
 const char *cps_skip_blank_lines(const struct cps_source *self, const char *at);
 
-/* line_end less the '\r' of a CRLF line. */
+/* line_end, without the '\r' of a CRLF line. */
 const char *cps_source_text_end(const char *line, const char *line_end);
 
 /* The 1-based number of the line that holds 'at'. */
 uint64_t cps_source_line(const struct cps_source *self, const char *at);
 
-/* Fails as CPS_ERR_DATA with "PATH:LINE: " before the formatted sentence. */
+/* Fails with CPS_ERR_DATA and "PATH:LINE: " before the formatted text. */
 enum cps_status cps_source_fail(const struct cps_source *self, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Refuses a file that is empty. */
 enum cps_status cps_source_check_not_empty(const struct cps_source *self);
 
-/* Refuses a NUL byte in [begin, end) of the data, which no text has. */
+/* Refuses data with a NUL byte in [begin, end), since it is not text. */
 enum cps_status cps_source_check_text(const struct cps_source *self, const char *begin, const char *end);
 
-/* The start of text[0..length) fit for a message: cut to 48 bytes, bytes that are not
- * printable ASCII or UTF-8 as '?'. Returns out. */
+/* The start of text[0..length) for use in a message: cut to 48 bytes, with bytes that are not
+ * printable ASCII or UTF-8 replaced by '?'. Returns out. */
 const char *cps_excerpt(const char *text, size_t length, char out[CPS_EXCERPT_BYTES]);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The synthetic set; see synth.h. Read by build.c in place of a file, written to files
- * by synth_write.c.
+ * The synthetic set; see synth.h. build.c uses it instead of a file, synth_write.c writes it to
+ * files.
  */
 #include "common/data/synth.h"
 
@@ -14,9 +14,9 @@
 #include "common/base/permutation.h"
 #include "common/base/random.h"
 
-/* Chosen after MovieLens-100k: mean 3.5, variance 1.2, users of 20 to some hundred
- * ratings, and the bias model with 50 factors overfits after two epochs unless its
- * weights decay. Part of what makes the set: another value is another set. */
+/* Modelled on MovieLens-100k: mean 3.5, variance 1.2, 20 to several hundred ratings per user, and the
+ * bias model with 50 factors overfits after two epochs without weight decay. Changing a value changes the
+ * set. */
 #define RANK 6
 #define MEAN 3.6
 #define USER_SD 0.45
@@ -29,7 +29,7 @@
  * about 0.6% of the draws, the last a hundredth of that. */
 #define ZIPF_SPREAD 9.0
 
-/* Part of what makes the set: never renumber. */
+/* They determine the set: never renumber them. */
 enum purpose {
     PURPOSE_ACTIVITY = CPS_RANDOM_SYNTH,
     PURPOSE_USER_BIAS,
@@ -39,19 +39,19 @@ enum purpose {
     PURPOSE_POPULARITY, /* which id has which rank */
     PURPOSE_COVERAGE,   /* which user rates a movie for certain */
     PURPOSE_DRAW,
-    PURPOSE_REST, /* the order in which a user who has seen nearly all sees the others */
+    PURPOSE_REST, /* order of the remaining movies for a user who has rated nearly all */
 };
 
 struct cps_synth {
     struct cps_synth_spec spec;
     uint32_t *count;      /* ratings of each user, from user 1 at 0 */
-    float *movie_bias;    /* by id - 1, as the rest */
+    float *movie_bias;    /* by id - 1, like the arrays below */
     float *movie_factors; /* movies · RANK */
     uint32_t *taken_in;   /* the last call that took a movie */
     struct cps_synth_rating *ratings;
     uint32_t rating_count;
     struct cps_permutation popularity, coverage;
-    /* Of the user being made. */
+    /* The current user. */
     uint32_t user, call;
     uint64_t draws;
     float user_bias, user_factors[RANK];
@@ -103,7 +103,7 @@ static void deal_remainder(struct cps_synth *self, uint64_t left)
     }
 }
 
-/* How many movies each user rates: a base for all, the rest in log-normal shares. */
+/* The number of ratings of each user: a base for all, the rest in log-normal shares. */
 static enum cps_status deal_counts(struct cps_synth *self)
 {
     const struct cps_synth_spec *spec = &self->spec;
@@ -120,7 +120,7 @@ static enum cps_status deal_counts(struct cps_synth *self)
     for (uint32_t u = 0; u < spec->users; u++) {
         double count = (double)base + (double)shared * (weight[u] / total);
         self->count[u] = count < (double)spec->movies ? (uint32_t)count : spec->movies;
-        /* Rounded products cannot add up to more than there is, but for the last bit. */
+        /* Except for rounding in the last bit, the products cannot exceed the total. */
         if (self->count[u] > left)
             self->count[u] = (uint32_t)left;
         left -= self->count[u];
@@ -177,7 +177,7 @@ enum cps_status cps_synth_create(const struct cps_synth_spec *spec, struct cps_s
     return CPS_OK;
 }
 
-/* About normal with variance 1: the sum of four 16-bit uniforms (Irwin and Hall), whose
+/* Approximately normal with variance 1: the sum of four 16-bit uniforms (Irwin and Hall), whose
  * variance is a third. */
 static double noise(uint32_t a, uint32_t b)
 {
@@ -194,7 +194,7 @@ static uint32_t rate(const struct cps_synth *self, uint32_t movie, double error)
     return value < 1.5 ? 1 : value >= 4.5 ? 5 : (uint32_t)(value + 0.5);
 }
 
-/* Movie numbers count from 0 here. False if the user has this one already. */
+/* Adds a movie, numbered from 0, to the current user; false if the user has it already. */
 static bool take(struct cps_synth *self, uint32_t movie, const uint32_t words[4])
 {
     if (self->taken_in[movie] == self->call)
@@ -222,7 +222,7 @@ static uint32_t draw_movie(const struct cps_synth *self, uint32_t word)
     return (uint32_t)cps_permutation_forward(&self->popularity, rank);
 }
 
-/* The movies that this user rates so that each movie has a rating. */
+/* Adds the movies assigned to this user so that every movie has a rating. */
 static void take_assigned(struct cps_synth *self, uint32_t wanted)
 {
     for (uint64_t j = self->user - 1; j < self->spec.movies && self->rating_count < wanted;
@@ -235,7 +235,7 @@ static void take_assigned(struct cps_synth *self, uint32_t wanted)
 
 static void take_popular(struct cps_synth *self, uint32_t wanted)
 {
-    /* One who rates nearly all would wait long for the last by chance. */
+    /* For a user who rates nearly all movies, random draws would take too long to find the last ones. */
     uint64_t limit = self->draws + 8 * (uint64_t)wanted + 64;
     while (self->rating_count < wanted && self->draws < limit) {
         uint32_t words[4];

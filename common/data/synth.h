@@ -1,13 +1,13 @@
 /*
- * Made-up ratings of any size: low rank + biases + noise, with popularity after Zipf.
+ * Synthetic ratings of any size: low rank + biases + noise, with Zipf popularity.
  *
  *     rating = clip(round(3.6 + b_user + b_movie + <p_user, q_movie> + noise), 1, 5)
  *
  * Every number comes from the counter-based generator, so that a user's ratings are a
  * function of the spec and the user alone. Movies are drawn by popularity (Zipf and
- * Mandelbrot's 1/(rank + q)², the ranks dealt to ids at random) without repetition, so
- * all pairs are distinct at every size; how many a user rates is log-normal, at least 20
- * where the spec has that many. A movie is rated at least once where that is possible.
+ * Mandelbrot's 1/(rank + q)², with ranks assigned to ids at random) without repetition, so
+ * all pairs are distinct at every size. The number of ratings per user is log-normal, at least 20
+ * if the spec has that many. Every movie is rated at least once if possible.
  */
 #ifndef CPS_DATA_SYNTH_H
 #define CPS_DATA_SYNTH_H
@@ -23,7 +23,7 @@ struct cps_synth_spec {
     uint64_t seed;
 };
 
-/* MovieLens-100k's shape: what is trained on when there are no data. */
+/* The shape of MovieLens-100k: the default data if there are no others. */
 extern const struct cps_synth_spec cps_synth_builtin;
 
 struct cps_synth_rating {
@@ -33,7 +33,7 @@ struct cps_synth_rating {
 
 struct cps_synth; /* opaque */
 
-/* CPS_ERR_USAGE for a size of 0 or more ratings than pairs. */
+/* CPS_ERR_USAGE if a size is 0 or there are more ratings than pairs. */
 enum cps_status cps_synth_create(const struct cps_synth_spec *spec, struct cps_synth **out);
 void cps_synth_destroy(struct cps_synth **self);
 
@@ -46,8 +46,8 @@ const struct cps_synth_rating *cps_synth_user(struct cps_synth *self, uint32_t u
 size_t cps_synth_title(const struct cps_synth_spec *spec, uint32_t movie, char out[CPS_SYNTH_TITLE_BYTES]);
 
 /* Writes folder/movies.csv and folder/ratings.csv in the layout of MovieLens 20M and
- * later, making the folder if need be; each file appears complete or not at all.
- * CPS_ERR_USAGE as create, CPS_ERR_STORAGE. */
+ * later, creating the folder if necessary; each file is written atomically.
+ * CPS_ERR_USAGE like create, CPS_ERR_STORAGE. */
 enum cps_status cps_synth_write(const struct cps_synth_spec *spec, const char *folder);
 
 #endif

@@ -10,9 +10,9 @@
 #include "common/data/ids.h"
 
 #define BUFFER_BYTES ((size_t)1 << 20)
-/* No line is longer. */
+/* The longest line. */
 #define LINE_BYTES 128
-/* Some moment in 2001, and a minute between two ratings of a user. */
+/* An arbitrary time in 2001; a user's ratings are a minute apart. */
 #define FIRST_TIMESTAMP 1000000000u
 #define TIMESTAMP_STEP 60u
 
@@ -98,7 +98,7 @@ static enum cps_status writer_close(struct writer *self, enum cps_status status)
     return status;
 }
 
-/* The titles go first: a folder is taken for data by its ratings. */
+/* The titles are written first, since a folder with ratings counts as data. */
 static enum cps_status write_files(struct writer *writer, const struct cps_synth_spec *spec,
                                    struct cps_synth *synth, const char *folder)
 {

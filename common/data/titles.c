@@ -1,5 +1,5 @@
-/* Reading u.item, movies.dat and movies.csv; see titles.h. Runs before the ratings are
- * read, whose items look their titles up here. */
+/* Reads u.item, movies.dat and movies.csv; see titles.h. Runs before the ratings are
+ * read, since items are looked up here. */
 #include "common/data/titles.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ uint32_t cps_titles_find(const struct cps_titles *self, const char *id, size_t l
     return item == CPS_IDS_NONE ? CPS_IDS_NONE : self->title_of[item];
 }
 
-/* Converts the title to UTF-8 and takes off its quotes. */
+/* Converts the title to UTF-8 and removes its quotes. */
 static enum cps_status decode(struct reader *self, struct cps_field *title)
 {
     CPS_TRY(cps_field_unquote(title, &self->unquoted));

@@ -1,8 +1,7 @@
 /*
  * The titles of items, from a MovieLens title file.
  *
- * Items that have the same title become one row later on, so an item points at a
- * title's number rather than at the text.
+ * Items with equal titles later share a row, so an item refers to a title's number instead of its text.
  */
 #ifndef CPS_DATA_TITLES_H
 #define CPS_DATA_TITLES_H
@@ -16,7 +15,7 @@
 #include "common/data/ids.h"
 #include "common/data/source.h"
 
-/* All zeroes is a valid empty one. */
+/* All zeroes is a valid empty object. */
 struct cps_titles {
     struct cps_ids ids; /* of the items */
     uint32_t *title_of; /* title number of each item number */
@@ -24,14 +23,13 @@ struct cps_titles {
     struct cps_ids names; /* the distinct titles, as UTF-8 strings */
 };
 
-/* Reads lines of id and title. A file that is not UTF-8 is taken for ISO 8859-1, as the
- * older sets are. A first line whose title is 'title' is a header. CPS_ERR_DATA with
- * file:line. On failure self holds what was read so far; release it all the same. */
+/* Reads lines of id and title. A file that is not UTF-8 is read as ISO 8859-1, the encoding of
+ * the older sets. A first line whose title is 'title' is a header. CPS_ERR_DATA with
+ * file:line. Release self also after an error. */
 enum cps_status cps_titles_read(struct cps_titles *self, const struct cps_source *source,
                                 const struct cps_delimiter *delimiter);
 
-/* Adds one item; an item may be added again only with the same title, and *agrees
- * tells. */
+/* Adds one item. *agrees is false if the item is already known by another title. */
 enum cps_status cps_titles_add(struct cps_titles *self, const char *id, size_t id_length, const char *title,
                                size_t title_length, bool *agrees);
 

@@ -10,7 +10,7 @@
 #include "common/base/memory.h"
 
 #define PIECE_BYTES ((size_t)1 << 20)
-/* zlib counts in 32 bits. */
+/* zlib's counters have 32 bits. */
 #define INPUT_BYTES ((size_t)1 << 30)
 
 static enum cps_status damaged(const struct cps_source *source, const char *kind)
@@ -24,7 +24,7 @@ static enum cps_status reserve(struct cps_text *out)
     return cps_grow("unpacked text", &out->data, &out->capacity, out->length + PIECE_BYTES + 1, 1);
 }
 
-/* Inflates one member and those behind it. */
+/* Inflates one member and those after it. */
 static enum cps_status inflate_all(z_stream *stream, const struct cps_source *source, struct cps_text *out)
 {
     const char *next = source->data, *end = source->data + source->size;
@@ -65,7 +65,7 @@ enum cps_status cps_unpack_gzip(const struct cps_source *source, struct cps_text
 
 /* ---- zip ---- */
 
-/* The one file in the archive that is no folder. */
+/* The only file in the archive, folders aside. */
 static enum cps_status find_file(zip_t *archive, const struct cps_source *source, zip_uint64_t *index)
 {
     zip_int64_t entries = zip_get_num_entries(archive, 0);
@@ -104,7 +104,7 @@ static enum cps_status read_entry(zip_t *archive, zip_uint64_t index, const stru
         if (status == CPS_OK && bytes > 0)
             out->length += (size_t)bytes;
     } while (status == CPS_OK && bytes > 0);
-    /* Closing checks the sum. */
+    /* Closing verifies the checksum. */
     if (zip_fclose(file) != 0 || bytes < 0)
         status = status == CPS_OK ? damaged(source, "zip archive") : status;
     if (status == CPS_OK)

@@ -1,4 +1,4 @@
-/* Compressed files into memory. */
+/* Decompresses files into memory. */
 #ifndef CPS_DATA_UNPACK_H
 #define CPS_DATA_UNPACK_H
 
@@ -6,10 +6,11 @@
 #include "common/base/text.h"
 #include "common/data/source.h"
 
-/* Adds what the gzip file holds, all of its members, to out. CPS_ERR_DATA for a damaged or truncated one. */
+/* Appends the contents of all members of a gzip file to out. CPS_ERR_DATA if it is damaged or truncated. */
 enum cps_status cps_unpack_gzip(const struct cps_source *source, struct cps_text *out);
 
-/* Adds the one file of a zip archive to out. CPS_ERR_DATA for a damaged archive and one of several files. */
+/* Appends the only file of a zip archive to out. CPS_ERR_DATA if the archive is damaged or has several files.
+ */
 enum cps_status cps_unpack_zip(const struct cps_source *source, struct cps_text *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Sorting ids into rows; see vocabulary.h. Runs once the last rating is read and
- * before samples get their rows.
+ * Sorts ids into rows; see vocabulary.h. Runs after the last rating is read and
+ * before rows are assigned to samples.
  *
  *     text     #na#12345…          names back to back
  *     offsets  0 4 5 6 …           rows + 1 of them
@@ -14,7 +14,7 @@
 
 #define NA_BYTES (sizeof CPS_NA_NAME - 1)
 
-/* An id on its way to a row. */
+/* An id to be sorted. */
 struct entry {
     uint64_t value;   /* of an integer */
     const char *text; /* of a string */
@@ -22,7 +22,7 @@ struct entry {
     uint32_t number;
 };
 
-/* Names in the making. */
+/* Names under construction. */
 struct names {
     struct cps_text text;
     uint64_t *offsets;
@@ -84,7 +84,7 @@ static enum cps_status names_add(struct names *self, const char *text, size_t le
     return CPS_OK;
 }
 
-/* Hands the names over, or drops them when status is a failure. */
+/* Moves the names to the output, or drops them if status is an error. */
 static enum cps_status names_finish(struct names *self, enum cps_status status, struct cps_vocabulary *out)
 {
     if (status != CPS_OK) {
@@ -115,7 +115,7 @@ static bool is_na(const struct cps_ids *ids, uint32_t number)
            memcmp(ids->text.data + ids->key[number], CPS_NA_NAME, NA_BYTES) == 0;
 }
 
-/* The used ids but '#na#', which has its row already. *integers: whether all are. */
+/* The used ids except '#na#', which already has its row. *integers: whether all are integers. */
 static uint32_t gather(const struct cps_ids *ids, const bool *used, struct entry *entries, bool *integers)
 {
     uint32_t count = 0;
@@ -135,7 +135,7 @@ static uint32_t gather(const struct cps_ids *ids, const bool *used, struct entry
     return count;
 }
 
-/* Gives integers among strings their digits as text, kept in arena. */
+/* Converts integers among strings to text, stored in arena. */
 static enum cps_status spell_integers(struct entry *entries, uint32_t count, struct cps_text *arena)
 {
     char digits[CPS_ID_INTEGER_BYTES];
@@ -239,7 +239,7 @@ enum cps_status cps_vocabulary_of_rows(const struct cps_ids *ids, uint32_t given
     return status;
 }
 
-/* Id numbers dealt to their rows, keeping the order of 'ordered': those of row r are
+/* Groups id numbers by row, keeping the order of 'ordered': those of row r become
  * grouped[start[r] .. start[r+1]). start has rows + 1 zeroes. */
 static void group_by_row(const uint32_t *ordered, uint32_t count, const uint32_t *row_of, uint32_t rows,
                          uint32_t *start, uint32_t *grouped)
@@ -250,7 +250,7 @@ static void group_by_row(const uint32_t *ordered, uint32_t count, const uint32_t
         start[r + 1] += start[r];
     for (uint32_t i = 0; i < count; i++)
         grouped[start[row_of[ordered[i]]]++] = ordered[i];
-    /* Each start has moved to where the next row begins. */
+    /* Each start now holds the start of the next row. */
     memmove(start + 1, start, rows * sizeof *start);
     start[0] = 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Rows for external ids: '#na#' is row 0, the ids that have ratings follow in order.
+ * Assigns rows to external ids: row 0 is '#na#', then the ids with ratings follow in order.
  *
  * Integers are ordered by value when all ids of the column are integers; otherwise
  * all of them are strings and ordered by their bytes, which for UTF-8 is the order of
@@ -15,7 +15,7 @@
 #include "common/data/dataset.h"
 #include "common/data/ids.h"
 
-/* The name of row 0, and so the one id that stands for "unknown". */
+/* The name of row 0, the id for "unknown". */
 #define CPS_NA_NAME "#na#"
 
 void cps_vocabulary_release(struct cps_vocabulary *self);
@@ -23,8 +23,8 @@ void cps_vocabulary_release(struct cps_vocabulary *self);
 /* A copy that owns its names. */
 enum cps_status cps_vocabulary_copy(const struct cps_vocabulary *from, struct cps_vocabulary *out);
 
-/* Makes rows of the ids for which used is true (NULL: of all). *row_of, of ids->count
- * entries, 0 for unused ids, is the caller's to free. Both outputs are set only on
+/* Makes rows for the ids for which used is true (NULL: for all). *row_of has ids->count
+ * entries, 0 for unused ids, and is freed by the caller. Both outputs are set only on
  * success. */
 enum cps_status cps_vocabulary_build(const struct cps_ids *ids, const bool *used, struct cps_vocabulary *out,
                                      uint32_t **row_of);
@@ -33,12 +33,12 @@ enum cps_status cps_vocabulary_build(const struct cps_ids *ids, const bool *used
  * integers below it. */
 bool cps_vocabulary_ids_are_rows(const struct cps_ids *ids, uint32_t given_rows);
 
-/* The same as build for ids that are row numbers: row r is named r. */
+/* cps_vocabulary_build for ids that are row numbers: row r is named r. */
 enum cps_status cps_vocabulary_of_rows(const struct cps_ids *ids, uint32_t given_rows,
                                        struct cps_vocabulary *out, uint32_t **row_of);
 
-/* The external ids of each row, '|' between them, in order, when several ids share a
- * row: row_of[n] is the row of id number n. Row 0 is '#na#'. */
+/* Makes a vocabulary whose names are all external ids of a row, in order and separated by '|', for ids
+ * that share rows: row_of[n] is the row of id number n. Row 0 is '#na#'. */
 enum cps_status cps_vocabulary_of_groups(const struct cps_ids *ids, const uint32_t *row_of, uint32_t rows,
                                          struct cps_vocabulary *out);
 

@@ -1,8 +1,8 @@
 /*
  * The reader of matrices: lines -> cells -> (user, item, rating) -> intake; see wide.h.
  *
- *     line -> cells of its items -> cut and checked -> taken        a line that cannot be
- *                  (values, has)                                    read adds nothing
+ *     line -> cells of its items -> split and checked -> stored     a malformed line adds
+ *                  (values, has)                                    nothing
  */
 #include "common/data/wide.h"
 
@@ -19,7 +19,7 @@
 
 #define NO_COLUMN SIZE_MAX
 #define COLUMNS_MAX 1000000
-/* Lines that must have a count in front for it to be one. */
+/* The number of lines whose first column must be their count for it to be recognised as one. */
 #define COUNT_LINES 5
 
 struct reader {
@@ -80,7 +80,8 @@ static enum cps_status read_cell(struct reader *self, const char *line, size_t c
         return CPS_OK;
     cps_source_fail(self->source, line, "'%s' in column %zu is not a number",
                     cps_excerpt(cell->text, cell->length, excerpt), column + 1);
-    return cps_hint(CPS_ERR_DATA, "--missing names what stands for no rating; --user-column the column of ids");
+    return cps_hint(CPS_ERR_DATA,
+                    "--missing names the value that means no rating; --user-column the column of ids");
 }
 
 /* Splits the line into values; *user is the field of the user's id. */
@@ -134,7 +135,7 @@ static enum cps_status find_named_user(struct reader *self, const struct cps_fie
     return CPS_OK;
 }
 
-/* Every first line of data, does it begin with the number of its ratings? */
+/* Whether each of the first lines of data starts with the number of its ratings. */
 static enum cps_status find_counter(struct reader *self)
 {
     const char *end = self->source->data + self->source->size;
@@ -147,7 +148,7 @@ static enum cps_status find_counter(struct reader *self)
         struct cps_field user;
         float ratings = 0;
         if (read_line(self, line, line_end, &user) != CPS_OK) {
-            cps_error_clear(); /* told when it is read for good */
+            cps_error_clear(); /* reported when the line is read again */
             return CPS_OK;
         }
         for (size_t column = 1; column < self->columns; column++)
@@ -161,7 +162,7 @@ static enum cps_status find_counter(struct reader *self)
     return CPS_OK;
 }
 
-/* The items are named by the header or numbered; those without a rating get no row. */
+/* Items are named by the header or numbered; items without ratings get no row. */
 static enum cps_status cut_names(struct reader *self, struct cps_field **out)
 {
     const char *line_end = end_of_record(self, self->line);
@@ -176,7 +177,7 @@ static enum cps_status cut_names(struct reader *self, struct cps_field **out)
     return CPS_OK;
 }
 
-/* Is the first line one of names? It is when no cell but the first two is a number or missing. */
+/* Whether the first line is a header: no cell except the first two is a number or missing. */
 static bool is_header(const struct reader *self, const struct cps_field *names)
 {
     for (size_t column = 0; column < self->columns; column++) {
@@ -215,7 +216,7 @@ static enum cps_status read_head(struct reader *self, struct cps_field **names)
 
 /* ---- the ratings ---- */
 
-/* Gives a number to the item of a column that has its first rating. */
+/* Numbers the item of a column on its first rating. */
 static enum cps_status add_item(struct reader *self, const struct cps_field *names, size_t column)
 {
     char digits[CPS_ID_INTEGER_BYTES];
@@ -230,7 +231,7 @@ static enum cps_status add_item(struct reader *self, const struct cps_field *nam
     CPS_TRY(cps_intake_new_item_text(self->intake, name.text, name.length, &self->item[column]));
     if (self->item[column] == CPS_IDS_NONE)
         return cps_source_fail(self->source, self->line, "the item of column %zu has no title", column + 1);
-    /* Of a validation file the items may be known from the training file. */
+    /* The items of a validation file may be known from the training file. */
     for (size_t other = 0; self->header && self->item[column] < known && other < self->columns; other++)
         if (other != column && self->item[other] == self->item[column])
             return cps_source_fail(self->source, self->line, "columns %zu and %zu have the same name",
@@ -290,7 +291,7 @@ static void describe(const struct reader *self, const struct cps_field *names,
             snprintf(user, sizeof user, "column %zu", self->user + 1);
     }
     if (self->counter != NO_COLUMN)
-        snprintf(counter, sizeof counter, ", column 1 is the count of its line");
+        snprintf(counter, sizeof counter, ", column 1 is the number of ratings of its line");
     size_t items = self->columns - (self->user != NO_COLUMN) - (self->counter != NO_COLUMN);
     snprintf(text, CPS_COLUMNS_TEXT_BYTES, "a matrix of %zu items%s, user = %s%s", items,
              self->header ? " named by the header" : "", user, counter);

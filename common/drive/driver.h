@@ -3,15 +3,14 @@
  * and to and from other ranks by transports.
  *
  * Besides moving messages it
- * - calls every role's on_tick about every 10 ms, and hands the coordinator the user's interrupt, or
- *   sends it there;
- * - says HEARTBEAT once a second, or four times in peer_timeout_ns if that is shorter: every node to the
- *   coordinator, whose role sees them and judges who is lost, the coordinator to every node, and nodes to
- *   those they have to do with, where they go no further than the driver;
- * - makes of transports that may lose and repeat frames a reliable channel (channel.h);
- * - ends with CPS_ERR_PEER on a rank that has not heard from the coordinator for too long, or whose role has
- *   waited too long for what another owes it (watch.h);
- * - reports a role's error: FAIL to the coordinator, or STOP to all when it is the coordinator's.
+ * - calls every role's on_tick about every 10 ms, and passes the user's interrupt to the coordinator;
+ * - sends a HEARTBEAT once a second, or four times in peer_timeout_ns if that is shorter: from every node to
+ * the coordinator, whose role detects lost nodes, from the coordinator to every node, and between nodes that
+ * exchange messages, where the driver handles them;
+ * - makes a reliable channel (channel.h) of transports that may lose and duplicate frames;
+ * - fails with CPS_ERR_PEER on a rank that has not heard from the coordinator within the timeout, or whose role
+ * has waited too long for another node (watch.h);
+ * - reports a role's error: FAIL to the coordinator, or STOP to all nodes if it is the coordinator's.
  */
 #ifndef CPS_DRIVE_DRIVER_H
 #define CPS_DRIVE_DRIVER_H

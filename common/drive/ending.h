@@ -1,6 +1,6 @@
 /*
- * What a rank says when it ends with an error: its first error, to all that have to hear it. The memory
- * for that is set aside before anything can go wrong, since to be out of memory is one of the things to say.
+ * Reports the first error of a rank to all nodes concerned. Its memory is reserved in advance, so that running
+ * out of memory can be reported too.
  */
 #ifndef CPS_DRIVE_ENDING_H
 #define CPS_DRIVE_ENDING_H
@@ -16,13 +16,13 @@ struct cps_ending {
 enum cps_status cps_ending_init(struct cps_ending *self, struct cps_buffer_pool *pool);
 void cps_ending_release(struct cps_ending *self);
 
-/* The rank ends with status and the current error, unless it does already. */
+/* Records status and the current error as the rank's, unless there is one already. */
 void cps_ending_note(struct cps_ending *self, enum cps_status status);
 
-/* Gives *message, a FAIL or STOP, the status and words of that error. Needs no memory. */
+/* Fills *message, a FAIL or STOP, with the status and text of that error. Does not allocate. */
 void cps_ending_say(struct cps_ending *self, struct cps_message *message);
 
-/* Makes it this thread's last error again and returns its status. */
+/* Restores that error as this thread's last error and returns its status. */
 enum cps_status cps_ending_recall(const struct cps_ending *self);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * The nodes of one rank: their roles, what those put out, and how they end.
+ * The nodes of one rank: their roles, the messages these send, and their ends.
  *
  *     a message for a node   -> its role -> outbox --+--> queue, for a node of this rank
  *                                                    +--> links, to a node elsewhere
  *     an error of a role     -> the coordinator, here or by FAIL; its own to all, by STOP
  *
- * The driver (driver.h) says when: it receives, ticks and waits.
+ * The driver (driver.h) controls the timing: it receives, ticks and waits.
  */
 #ifndef CPS_DRIVE_LOCAL_NODES_H
 #define CPS_DRIVE_LOCAL_NODES_H
@@ -51,15 +51,15 @@ struct cps_local_nodes {
     struct cps_ending ending;
 };
 
-/* roles[count] are copied, but what they point to is borrowed. Needs release even when it failed. */
+/* Copies roles[count], but borrows what they point to. Release self also after an error. */
 enum cps_status cps_local_nodes_init(struct cps_local_nodes *self, const struct cps_local_nodes_setup *setup,
                                      const struct cps_role *roles, uint32_t count);
 void cps_local_nodes_release(struct cps_local_nodes *self);
 
-/* The node of that number, or NULL when it lives elsewhere. */
+/* The local node with that number, or NULL if it is remote. */
 struct cps_local_node *cps_local_node(struct cps_local_nodes *self, uint32_t number);
 
-/* Neither expects nor has anything more to say. */
+/* Whether the node neither expects nor will send further messages. */
 bool cps_local_node_done(const struct cps_local_node *node);
 bool cps_local_nodes_all_done(const struct cps_local_nodes *self);
 
@@ -67,10 +67,11 @@ bool cps_local_nodes_all_done(const struct cps_local_nodes *self);
 void cps_local_node_handle(struct cps_local_nodes *self, struct cps_local_node *node,
                            struct cps_message *message);
 
-/* Hands on what came from elsewhere, once and in order; releases it. */
+/* Delivers a received message, once and in order, and releases it. */
 enum cps_status cps_local_nodes_deliver(struct cps_local_nodes *self, struct cps_message *message);
 
-/* What follows a call into a role that returned status: sends what it put out, and ends it for an error. */
+/* Completes a call of a role that returned status: sends the messages in its outbox, and ends the role on an
+ * error. */
 void cps_local_node_settle(struct cps_local_nodes *self, struct cps_local_node *node, enum cps_status status);
 
 /* Ends node for an error of its own, which is told to whom it concerns; every node, for an error of the rank.
@@ -79,13 +80,13 @@ void cps_local_node_fail(struct cps_local_nodes *self, struct cps_local_node *no
 void cps_local_nodes_fail(struct cps_local_nodes *self, enum cps_status why);
 bool cps_local_nodes_all_failed(const struct cps_local_nodes *self);
 
-/* All was said, and what would answer it cannot be received any more. */
+/* Gives up waiting for answers that can no longer be received; everything has been sent. */
 void cps_local_nodes_give_up(struct cps_local_nodes *self);
 
-/* Resends, acknowledges, and tries again what a transport would not take; also of a node that is done. */
+/* Retransmits, acknowledges, and retries refused frames, also for nodes that are done. */
 void cps_local_nodes_tick(struct cps_local_nodes *self);
 
-/* Whether a transport would not take a frame; and tries just that again. */
+/* Whether a transport refused a frame; and a retry of just those frames. */
 bool cps_local_nodes_refused(const struct cps_local_nodes *self);
 void cps_local_nodes_retry(struct cps_local_nodes *self);
 

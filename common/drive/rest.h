@@ -1,5 +1,5 @@
 /*
- * How a rank waits when there is nothing to handle: awake, in growing naps, or asleep in its control socket.
+ * Waiting of a rank without work: spinning, in naps of growing length, or asleep in its control socket.
  *
  * A step's answer comes within microseconds to a millisecond, and waking a sleeper costs tens of them, so a
  * rank that moves rows first spins, giving its core to any other process on every turn, and sleeps when
@@ -23,13 +23,13 @@ struct cps_rest {
 void cps_rest_init(struct cps_rest *self, struct cps_transport *control, struct cps_transport *bulk,
                    bool quiet);
 
-/* Something was handled at now_ns. */
+/* Notes that a message was handled at now_ns. */
 void cps_rest_active(struct cps_rest *self, uint64_t now_ns);
 
 /* Whether to look at control in this turn, which is a system call; to look at mpi's queues is none. */
 bool cps_rest_control_due(struct cps_rest *self, uint64_t now_ns);
 
-/* Nothing was there: waits, for longest_ns at most. */
+/* Waits because there was no work, at most longest_ns. */
 void cps_rest_wait(struct cps_rest *self, uint64_t now_ns, uint64_t longest_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A role as its driver sees it: a state machine without socket, clock or file. The
- * driver (driver.h), one loop over memory or the simulator alike call it; it answers
+ * The interface of a role: a state machine without socket, clock or file. The
+ * driver (driver.h), an in-memory loop or the simulator calls it; it answers
  * through its outbox.
  *
  * An error returned by a role ends it: the driver hands it nothing more, save that a
@@ -17,15 +17,15 @@
 #include "common/drive/outbox.h"
 #include "common/net/message.h"
 
-/* What the user wants of a run under way. */
+/* A user's request to a running run. */
 enum cps_interrupt {
     CPS_INTERRUPT_SAVE, /* a checkpoint (SIGUSR1) */
     CPS_INTERRUPT_STOP  /* one, and then the end (SIGINT, SIGTERM) */
 };
 
-/* How long a role waits for what it needs, in quarters of the peer timeout. A node that is silent is missed
- * after four; of those that wait for one that is alive, the server whose step is held up knows best who does
- * it, then comes a worker, then the coordinator; and who waits for the coordinator knows least. */
+/* The deadline of a wait, in quarters of the peer timeout. A silent node is lost after four. If a node is alive
+ * but does not deliver, the waiting role that knows most about the cause should report it first: the server
+ * whose step is blocked, then a worker, then the coordinator, and last those that wait for the coordinator. */
 enum cps_patience {
     CPS_PATIENCE_SERVER = 5,
     CPS_PATIENCE_WORKER = 6,
@@ -33,9 +33,9 @@ enum cps_patience {
     CPS_PATIENCE_FOR_COORDINATOR = 8
 };
 
-/* What a role cannot go on without. */
+/* The message that a role is waiting for. */
 struct cps_awaited {
-    uint32_t node;    /* that owes it */
+    uint32_t node;    /* its sender */
     const char *what; /* "a greeting", "the rows of step" */
     bool numbered;
     uint64_t number; /* the step */
@@ -56,11 +56,11 @@ struct cps_role_ops {
      * millisecond or so, and says in *worked whether there was any, or there may soon be. NULL: it does all
      * its work in the calls above. */
     enum cps_status (*work)(void *self, struct cps_outbox *outbox, bool *worked);
-    /* True when the role neither expects nor has anything more to say. */
+    /* Whether the role neither expects nor will send further messages. */
     bool (*done)(const void *self);
     /* What it waits for; false for nothing. May be NULL. The driver sets the deadline (watch.h). */
     bool (*awaits)(const void *self, struct cps_awaited *out);
-    /* True while it waits for its disk and no node: to those that wait for it that is progress. May be NULL. */
+    /* Whether it is waiting for its disk and not for a node, which counts as progress. May be NULL. */
     bool (*busy)(const void *self);
 };
 

@@ -39,7 +39,7 @@ static void find_covariance(struct components *self, const uint32_t *movies, uin
         self->direction[(size_t)i * n + i] = 1;
 }
 
-/* Turns elements k of two rows or columns. */
+/* Rotates elements k of two rows or columns. */
 static void turn(double *a, double *b, double c, double s)
 {
     double was = *a;
@@ -47,7 +47,7 @@ static void turn(double *a, double *b, double c, double s)
     *b = s * was + c * *b;
 }
 
-/* Makes element (p, q) zero. */
+/* Eliminates element (p, q) by a rotation. */
 static void rotate(struct components *self, uint32_t p, uint32_t q)
 {
     uint32_t n = self->n;

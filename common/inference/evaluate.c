@@ -29,7 +29,7 @@ static void add(struct cps_error_sum *sum, float error)
 
 /* ---- buckets ---- */
 
-/* Collects up to CPS_RATING_BUCKETS different ratings in order; false when there are more. */
+/* Collects up to CPS_RATING_BUCKETS distinct ratings in order; false if there are more. */
 static bool find_different(const struct cps_samples *samples, struct cps_evaluation *out)
 {
     for (uint64_t i = 0; i < samples->count; i++) {
@@ -106,7 +106,7 @@ static enum cps_status book(struct cps_evaluation *out, const struct cps_trained
         uint32_t user = chunk->user[i], movie = chunk->movie[i] - model->plan.user_rows;
         float error = cps_predict(&model->plan, chunk->score[i]) - rating[i];
         if (!(fabsf(error) < 0x1p20f))
-            return cps_fail(CPS_ERR_DATA, "the model is off by %g for a rating of %g", (double)error,
+            return cps_fail(CPS_ERR_DATA, "the model's error is %g for a rating of %g", (double)error,
                             (double)rating[i]);
         add(&out->total, error);
         add(&out->by_rating[rating_bucket(out, rating[i])], error);

@@ -72,8 +72,8 @@ static void find_mean(struct cps_fold_in *self)
             self->mean[j] += element(self, user, j) / (users - 1);
 }
 
-/* The covariance, with a little of its mean variance added to the diagonal, so that a few users, or factors
- * that are all alike, leave it invertible. */
+/* The covariance, with a fraction of its mean variance added to the diagonal, so that it is invertible even
+ * with few users or identical factors. */
 static void find_covariance(struct cps_fold_in *self, double *covariance)
 {
     uint32_t users = self->model->plan.user_rows, n = self->size;
@@ -151,7 +151,7 @@ void cps_fold_in_destroy(struct cps_fold_in **self)
 
 /* ---- the row ---- */
 
-/* z of a movie; returns the part of the score that x has no say in, the movie's bias. */
+/* Computes z of a movie; returns the part of the score that does not depend on x, the movie's bias. */
 static double direction(const struct cps_fold_in *self, uint32_t movie, double *z)
 {
     const struct cps_trained *model = self->model;
@@ -182,7 +182,7 @@ struct ratings {
     size_t count;
 };
 
-/* What is minimised; with derivatives also half its gradient and the Gauss-Newton matrix. */
+/* The objective; with derivatives also half its gradient and the Gauss-Newton matrix. */
 static double objective(struct cps_fold_in *self, const struct ratings *given, const double *x,
                         bool derivatives)
 {
@@ -213,7 +213,7 @@ static double objective(struct cps_fold_in *self, const struct ratings *given, c
     return sum;
 }
 
-/* One step down from x; false when there is none, or none that counts. */
+/* One descent step from x; false if none, or only a negligible one, decreases the objective. */
 static bool descend(struct cps_fold_in *self, const struct ratings *given)
 {
     double now = objective(self, given, self->x, true), share = 1;

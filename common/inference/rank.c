@@ -76,8 +76,8 @@ void cps_ranker_destroy(struct cps_ranker **self)
 
 /* ---- scores of all movies ---- */
 
-/* Compiled for each instruction set, chosen when the program starts. Their bits may differ; what is
- * ranked by them does not (rank.h). */
+/* Compiled for each instruction set and selected at program start. Float scores may differ between them; the
+ * ranking does not (rank.h). */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&       \
     !defined(__SANITIZE_THREAD__)
 #define FOR_EACH_ISA __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
@@ -85,7 +85,7 @@ void cps_ranker_destroy(struct cps_ranker **self)
 #define FOR_EACH_ISA
 #endif
 
-/* Vectors go by pointer: how they would go by value depends on the instruction set. */
+/* Vectors are passed by pointer, since passing them by value depends on the instruction set. */
 static inline __attribute__((always_inline)) void raise_to(half *a, const half *b)
 {
     half_mask is_larger = *b > *a;
@@ -190,8 +190,7 @@ static void keep(struct heap *heap, float score)
     }
 }
 
-/* The k-th highest score, or the lowest where there are fewer. Panels whose largest is too low are passed over.
- */
+/* The k-th highest score, or the lowest if there are fewer. Skips panels whose largest score is too low. */
 static float least_of_highest(const struct cps_ranker *self, const struct scores *scores, struct heap *heap)
 {
     for (uint32_t p = 0; p < self->panels; p++) {
@@ -204,7 +203,7 @@ static float least_of_highest(const struct cps_ranker *self, const struct scores
     return heap->score[0];
 }
 
-/* A bound on how far a float score is from the exact one: the products and sums of a dot product of n terms
+/* A bound on the rounding error of a float score: the products and sums of a dot product of n terms
  * round n times (Higham, Accuracy and Stability of Numerical Algorithms, 3.1), two more for the biases. */
 static double rounding(const struct cps_ranker *self, const struct cps_rank_user *user)
 {
@@ -215,13 +214,13 @@ static double rounding(const struct cps_ranker *self, const struct cps_rank_user
     return 1.01 * (self->factors + 3.0) * (FLT_EPSILON / 2) * size + FLT_MIN;
 }
 
-/* Whether a comes before b. */
+/* Whether a ranks before b. */
 static bool is_better(const struct cps_ranked *a, const struct cps_ranked *b)
 {
     return a->score > b->score || (a->score == b->score && a->movie_row < b->movie_row);
 }
 
-/* Puts candidate at its place among the best, which are at most k. */
+/* Inserts candidate into the ordered list of at most k best. */
 static void insert(struct cps_rank_user *user, uint32_t k, struct cps_ranked candidate)
 {
     uint32_t at = user->count;
@@ -237,7 +236,7 @@ static void insert(struct cps_rank_user *user, uint32_t k, struct cps_ranked can
     user->best[at] = candidate;
 }
 
-/* The movies whose float score is at least bound, scored again and ordered. */
+/* Rescores the movies whose float score is at least bound, and orders them. */
 static void order(const struct cps_ranker *self, uint32_t k, struct cps_rank_user *user,
                   const struct scores *scores, float bound)
 {

@@ -13,7 +13,7 @@ void cps_row_map_release(struct cps_row_map *self)
     *self = (struct cps_row_map){0};
 }
 
-/* Row 0, '#na#', stands for what the model has not seen. */
+/* Maps rows unknown to the model to row 0, '#na#'. */
 static enum cps_status map_rows(const struct cps_row_names *names, bool by_title,
                                 const struct cps_vocabulary *vocabulary, uint32_t **out, uint32_t *unknown)
 {
@@ -63,7 +63,7 @@ static void count(const struct cps_samples *samples, const struct cps_row_map *m
     }
 }
 
-/* next[u] is where the next movie of user u goes. */
+/* next[u] is the index of user u's next movie. */
 static void place(const struct cps_samples *samples, const struct cps_row_map *map, uint64_t *next,
                   uint32_t *movie)
 {

@@ -1,17 +1,18 @@
-/* Who has rated what, in the rows of a model: what recommendations leave out and how often rows were seen. */
+/* The movies rated by each user, in the rows of a model: used to exclude them from recommendations, and to
+ * count training ratings per row. */
 #ifndef CPS_INFERENCE_RATED_H
 #define CPS_INFERENCE_RATED_H
 
 #include "common/data/dataset.h"
 #include "common/inference/trained.h"
 
-/* The rows of a model that the rows of a dataset are, 0 ('#na#') for those it has not seen. */
+/* Maps the rows of a dataset to those of a model; 0 ('#na#') for rows unknown to the model. */
 struct cps_row_map {
     uint32_t *user, *movie; /* [dataset->users.rows], [dataset->movies.rows] */
     uint32_t unknown_users, unknown_movies;
 };
 
-/* By external id or title: the titles of a dataset that has them, else its ids, come first. */
+/* Matches rows by title if the dataset has titles, and otherwise, or if that fails, by external id. */
 enum cps_status cps_row_map_build(const struct cps_trained *model, const struct cps_dataset *dataset,
                                   struct cps_row_map *out);
 void cps_row_map_release(struct cps_row_map *self);
@@ -24,7 +25,7 @@ struct cps_rated {
     uint32_t *movie_counts; /* [movie_rows] */
 };
 
-/* All ratings of dataset, training and validation; the counts are of the training ratings. */
+/* Collects all ratings of dataset, training and validation; the counts include training ratings only. */
 enum cps_status cps_rated_build(const struct cps_trained *model, const struct cps_dataset *dataset,
                                 const struct cps_row_map *map, struct cps_rated *out);
 void cps_rated_release(struct cps_rated *self);

@@ -37,7 +37,7 @@ static size_t encode(uint32_t code, char out[4])
     return width;
 }
 
-/* text in lower case; bytes that are no UTF-8 stay as they are. */
+/* text in lower case; bytes that are not UTF-8 are copied unchanged. */
 static enum cps_status fold(locale_t locale, const char *text, char **out)
 {
     struct cps_text folded = {0};
@@ -102,9 +102,9 @@ void cps_title_search_release(struct cps_title_search *self)
     *self = (struct cps_title_search){0};
 }
 
-/* ---- what fits ---- */
+/* ---- matching ---- */
 
-/* Bytes of title without a year behind it: " (1977)". */
+/* The length of title without a trailing year: " (1977)". */
 static size_t without_year(const char *title)
 {
     size_t length = strlen(title);
@@ -157,7 +157,7 @@ static bool is_part(const char *title, const char *typed)
     return strstr(title, typed) != NULL;
 }
 
-/* ---- what does not ---- */
+/* ---- suggestions ---- */
 
 static enum cps_status refuse_several(const struct cps_title_search *self, const char *text, const char *folded,
                                       bool (*fits)(const char *, const char *), uint32_t count)
@@ -194,7 +194,7 @@ static void keep_nearest(struct near nearest[SHOWN], struct near candidate)
     }
 }
 
-/* Edits between what was typed and as much of the title; a title cut to a shorter text is no better match. */
+/* The edit distance between the typed text and a prefix of the title of equal length. */
 static size_t distance_to(const char *title, const char *typed)
 {
     char whole[256];

@@ -22,7 +22,7 @@ static bool exists(const char *path)
 
 /* ---- which files ---- */
 
-/* A run that was cut has no model, or one of an epoch before its end. */
+/* Reports a run without a model: an interrupted run has none, or one of an earlier epoch. */
 static enum cps_status check_sha256(const struct cps_run_reader *run, const char *folder, const char *model)
 {
     char hex[CPS_SHA256_HEX_BYTES];
@@ -34,7 +34,7 @@ static enum cps_status check_sha256(const struct cps_run_reader *run, const char
     CPS_TRY(cps_sha256_file(model, CPS_ERR_DATA, &bytes, hex));
     if (!run->model_sha256 || strcmp(run->model_sha256, hex) == 0)
         return CPS_OK;
-    cps_fail(CPS_ERR_DATA, "'%s' is not the model that its run recorded: sha256 %.16s…, and not %.16s…", model,
+    cps_fail(CPS_ERR_DATA, "'%s' is not the model recorded by its run: its sha256 is %.16s…, not %.16s…", model,
              hex, run->model_sha256);
     return cps_hint(CPS_ERR_DATA, "it was damaged or replaced; 'collab-ps replay %s --out DIR' trains it again",
                     folder);
@@ -62,7 +62,7 @@ static enum cps_status find_files(const char *path, bool best, struct cps_model_
     return check_run(path, out->model, other);
 }
 
-/* ---- what is in them ---- */
+/* ---- contents ---- */
 
 /* "0,5.5" or "none". */
 static bool read_range(const char *text, struct cps_plan *plan)
@@ -83,7 +83,7 @@ static bool read_range(const char *text, struct cps_plan *plan)
     return plan->range_low < plan->range_high;
 }
 
-/* Written only where there is one. */
+/* Written only if there is one. */
 static bool read_offset(const char *text, struct cps_plan *plan)
 {
     double offset = 0;
@@ -101,7 +101,7 @@ static enum cps_status read_metadata(const struct cps_safetensors *file, const c
         read_range(cps_safetensors_metadata(file, "y_range"), plan) &&
         read_offset(cps_safetensors_metadata(file, "offset"), plan))
         return CPS_OK;
-    cps_fail(CPS_ERR_DATA, "'%s' does not say which model it is of, or its range", path);
+    cps_fail(CPS_ERR_DATA, "the metadata of '%s' lacks the kind of model or its range", path);
     return cps_hint(CPS_ERR_DATA, "its metadata needs 'model' (dot or bias) and 'y_range' (LO,HI or none)");
 }
 

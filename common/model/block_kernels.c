@@ -1,4 +1,4 @@
-/* Rows and rules of the block solver, and the choice among its kernels; see block_kernels.h. */
+/* Row layout and parameters of the block solver, and the choice of its kernels; see block_kernels.h. */
 #include "common/model/block_kernels.h"
 
 #include <string.h>

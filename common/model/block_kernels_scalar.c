@@ -1,6 +1,6 @@
 /*
- * The reference of the block solver's kernels: the definition of every bit, a rating at a time. The vector
- * builds must equal it, and a test holds them to it.
+ * The reference kernels of the block solver, one rating at a time, which define every bit. A test checks that
+ * the vector builds equal them.
  */
 #include <math.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static float fold(float lanes[CPS_LANES])
     return lanes[0];
 }
 
-/* A zero comes out positive, whatever lanes of padding a build leaves out. */
+/* The score, its biases included. Adding 0 makes a zero positive, so that builds which skip padding agree. */
 static float score_of(const struct cps_block_rule *rule, const float *x, const float *y)
 {
     float lanes[CPS_LANES];
@@ -58,12 +58,12 @@ static float slope_of(const struct cps_block_rule *rule, float score, float rati
     return rule->has_range ? twice * (rule->span * (share * (1.0f - share))) : twice;
 }
 
-/* How far a step goes: the rates of the factors and of the bias, times the slope. */
+/* The length of a step: the rates of the factors and of the bias, times the slope. */
 struct reach {
     float factors, bias;
 };
 
-/* AdaGrad by row: h of the factors grows by the mean of their squared gradients, that of the bias by its. */
+/* Row-wise AdaGrad: h of the factors grows by the mean of their squared gradients, h of the bias by its own. */
 static struct reach reach_of(const struct cps_block_rule *rule, float *row, float slope, float rate,
                              float other_squares)
 {

@@ -1,13 +1,13 @@
 /*
  * The vector kernels of the block solver, for a file that has included kernels_vector.h, whose names it uses.
  *
- * Streams are trained as two groups of four, in turns: while the sigmoids of one are on their way (a chain of
- * a hundred cycles), the dot products of the other fill the processor.
+ * Streams are trained as two alternating groups of four: while the sigmoids of one group are in flight (a
+ * dependency chain of a hundred cycles), the dot products of the other keep the processor busy.
  *
  *     errors A | dots B | move A | errors B | dots A, next rating | move B | …
  *
- * What belongs to one rating of each stream of a group stands in a quad, so that the four share the work of
- * the sigmoid. Reading block_kernels_scalar.c first helps.
+ * A quad holds one value for each of a group's four streams, so that one sigmoid serves all four. Read
+ * block_kernels_scalar.c first.
  */
 
 #define GROUP 4
@@ -23,7 +23,7 @@ typedef uint64_t quad_bits __attribute__((vector_size(32)));
 
 struct group {
     struct cps_block_stream *streams;
-    float *user[GROUP], *movie[GROUP]; /* rows of the ratings at hand */
+    float *user[GROUP], *movie[GROUP]; /* rows of the current ratings */
     oct partial[GROUP], user_squares[GROUP], movie_squares[GROUP];
     quad rating, rate;
     quad user_reach, user_bias_reach, movie_reach, movie_bias_reach;
@@ -87,7 +87,7 @@ INLINE quad quad_sigmoid(quad x)
     sum = sum * r + quad_set(1.6666665459e-1f);
     sum = sum * r + quad_set(5.0000001201e-1f);
     quad power = (sum * (r * r) + r) + quad_set(1.0f);
-    /* n stands in the low bits of shifted. */
+    /* The low bits of shifted hold n. */
     quad scale = (quad)(((quad_flags)shifted << 23) + (quad_flags)quad_set(1.0f));
     quad share = quad_set(1.0f) / (quad_set(1.0f) + power * scale);
     return quad_choose((quad_flags)(x == x), share, x);
@@ -100,7 +100,7 @@ INLINE void prefetch_row(const float *rows, size_t row, uint32_t row_floats)
         __builtin_prefetch((const void *)(at + 64 * line), 1);
 }
 
-/* The first vector of a row without what is no factor. */
+/* The first vector of a row with the elements that are not factors set to zero. */
 INLINE vec factors_of(vec first)
 {
     vec_flags mask = ~(vec_flags){0};
@@ -161,7 +161,7 @@ INLINE void add_losses(struct group *group, quad error, double scale)
     group->loss = (quad_words)((quad_bits)group->loss + ((quad_bits)(units + MAGIC) - (uint64_t)MAGIC_BITS));
 }
 
-/* History number `which` of four rows, grown by step, as the rates that follow. */
+/* Adds step to accumulator `which` of four rows and returns the resulting rates. */
 INLINE quad rates_of(float *const *rows, uint32_t stride, int which, quad step, quad rate)
 {
     quad history;
@@ -173,7 +173,7 @@ INLINE quad rates_of(float *const *rows, uint32_t stride, int which, quad step, 
     return rate / (quad_sqrt(history) + quad_set(1e-10f));
 }
 
-/* From scores to how far each row moves. */
+/* Computes each row's step from the scores. */
 INLINE void errors(const struct cps_block_rule *rule, struct group *group, bool has_range, bool adagrad)
 {
     quad score = (folded(group->partial) + 0.0f) + rule->offset;
@@ -196,7 +196,7 @@ INLINE void errors(const struct cps_block_rule *rule, struct group *group, bool 
     group->movie_bias_reach = slope * rates_of(group->movie, rule->stride, 1, square, group->rate);
 }
 
-/* The reach of a row's first vector: none at `one`, the bias's own at `bias`. */
+/* The step of a row's first vector: 0 at `one`, the bias's at `bias`. */
 INLINE vec first_reach(float factors, float bias_reach, int bias, int one)
 {
     vec_flags mask = ~(vec_flags){0}, bias_mask = {0};
@@ -206,7 +206,7 @@ INLINE vec first_reach(float factors, float bias_reach, int bias, int one)
     return (vec)(((vec_flags)vec_set(factors) & mask) | ((vec_flags)vec_set(bias_reach) & bias_mask));
 }
 
-/* Moves the rows at hand. */
+/* Updates the rows of the current ratings. */
 INLINE void move(struct group *group, uint32_t vectors, bool adagrad)
 {
     _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++)
@@ -232,7 +232,7 @@ INLINE void move(struct group *group, uint32_t vectors, bool adagrad)
     }
 }
 
-/* Decay by element of a row's first vector. */
+/* The decay of each element of a row's first vector. */
 static vec first_decay(const struct cps_block_stream *stream, int bias, int one)
 {
     vec decay = vec_set(stream->decay);
@@ -282,7 +282,7 @@ INLINE void train_groups(const struct cps_block_rule *rule, struct cps_block_str
     group_end(&b, steps);
 }
 
-/* 50 factors, of which the loops are unrolled. */
+/* 50 factors, for which the loops are unrolled. */
 enum { USUAL_VECTORS = (CPS_BLOCK_FACTORS + 50 + WIDTH - 1) / WIDTH, USUAL_STRIDE = 64 };
 
 static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps)

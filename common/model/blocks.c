@@ -1,4 +1,4 @@
-/* Where rows stand; see blocks.h. */
+/* The size of blocks and the places of rows; see blocks.h. */
 #include "common/model/blocks.h"
 
 #include "common/base/random.h"

@@ -1,4 +1,4 @@
-/* Chooses among the builds of the kernels at run time. */
+/* Selects a build of the kernels at run time. */
 #include "common/model/kernels.h"
 
 #include "common/model/exact.h"
@@ -38,7 +38,7 @@ enum cps_status cps_kernels_select(enum cps_isa isa, const struct cps_kernels **
             return CPS_OK;
         }
     }
-    cps_fail(CPS_ERR_USAGE, "--isa %s: this processor does not have it",
+    cps_fail(CPS_ERR_USAGE, "--isa %s: this processor does not support it",
              isa == CPS_ISA_AVX512 ? "avx512" : "avx2");
     return cps_hint(CPS_ERR_USAGE, "leave --isa out: every choice gives the same results");
 }

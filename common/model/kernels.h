@@ -1,5 +1,5 @@
 /*
- * The arithmetic of a step over rows of floats, in three builds with the same bits.
+ * The arithmetic of a step on rows of floats, in three builds with the same bits.
  *
  * kernels_scalar.c is the plain reference. kernels_vector.h is compiled once for AVX2
  * and once for AVX-512. All three use the same lane structure: a dot product is 16
@@ -8,7 +8,7 @@
  * and square root are used, never fused, so that the builds agree bit for bit.
  *
  * Rows are padded with zeroes to a stride, a multiple of 16 floats. Kernels are pure:
- * no state, no allocation, no errors but what they return.
+ * they keep no state, do not allocate and report errors only by their return value.
  */
 #ifndef CPS_MODEL_KERNELS_H
 #define CPS_MODEL_KERNELS_H
@@ -23,7 +23,7 @@
 
 #define CPS_LANES 16
 
-/* How fixed-point gradients are read and checked; see exact.h. */
+/* The scale and limit of fixed-point gradients; see exact.h. */
 struct cps_fixed_point {
     double scale;   /* 2^bits */
     double inverse; /* 2^-bits */
@@ -43,23 +43,23 @@ struct cps_kernels {
                        const struct cps_fixed_point *fixed);
 
     /* One dense Adam step on a row of stride elements whose summed gradient is sum. False
-     * when the gradient is out of range or a weight came out infinite or not a number. */
+     * if the gradient is out of range or a weight becomes infinite or not a number. */
     bool (*adam)(float *restrict w, float *restrict m, float *restrict v, const int64_t *restrict sum,
                  size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed);
 
-    /* As adam on the sum of one contribution x[stride], which may also be beyond the limit. */
+    /* adam on the sum of the single contribution x[stride]; also false if x is beyond the limit. */
     bool (*adam_single)(float *restrict w, float *restrict m, float *restrict v, const float *restrict x,
                         size_t stride, const struct cps_adam_step *step, const struct cps_fixed_point *fixed);
 
-    /* Brings a row up to date in place. */
+    /* Applies missed steps to a row in place. */
     void (*catch_up)(float *restrict w, float *restrict m, float *restrict v, size_t stride,
                      const struct cps_catch_up *missed);
 
-    /* The weights of an up-to-date copy; the row itself stays. */
+    /* Stores the weights with missed steps applied in out; does not change the row. */
     void (*peek)(const float *restrict w, const float *restrict m, const float *restrict v, size_t stride,
                  const struct cps_catch_up *missed, float *restrict out);
 
-    /* w = w·decay - rate·gradient, returns as adam. */
+    /* w = w·decay - rate·gradient; returns like adam. */
     bool (*descend)(float *restrict w, const int64_t *restrict sum, size_t stride, float decay, float rate,
                     const struct cps_fixed_point *fixed);
 
@@ -67,11 +67,11 @@ struct cps_kernels {
     float (*square_sum)(const int64_t *restrict sum, size_t stride, const struct cps_fixed_point *fixed);
 };
 
-/* The kernels of isa; AUTO takes the widest this processor has. CPS_ERR_USAGE when it
- * does not have isa. */
+/* Selects the kernels of isa; AUTO selects the widest that the processor supports. CPS_ERR_USAGE if it
+ * does not support isa. */
 enum cps_status cps_kernels_select(enum cps_isa isa, const struct cps_kernels **out);
 
-/* Fixed point for a plan's bits and batch size. */
+/* The fixed-point format for a plan's gradient_bits and batch size. */
 struct cps_fixed_point cps_fixed_point(uint32_t bits, uint32_t batch_size);
 
 /* The three builds; a NULL one was not compiled in. */

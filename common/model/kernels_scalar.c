@@ -1,6 +1,6 @@
 /*
- * The reference kernels: the definition of every bit, one element at a time. Vector
- * builds must equal them, and a test holds them to it.
+ * The reference kernels, one element at a time, which define every bit. A test checks that the
+ * vector builds equal them.
  */
 #include <math.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "common/model/kernels.h"
 
 /* 1.5·2^52: adding it to a double below 2^51 in size rounds to an integer (to nearest,
- * ties to even) that can be read off the low bits. */
+ * ties to even) that the low bits hold. */
 static const double MAGIC = 0x1.8p52;
 static const int64_t MAGIC_BITS = 0x4338000000000000;
 
@@ -37,7 +37,7 @@ static void dot(const float *restrict rows, size_t stride, const uint32_t *restr
     }
 }
 
-/* scale·x in units, rounded. *fits turns false when it is beyond the limit or not a number. */
+/* scale·x in units, rounded. Clears *fits if it is beyond the limit or not a number. */
 static int64_t units_of(float x, float scale, const struct cps_fixed_point *fixed, bool *fits)
 {
     double units = (double)(scale * x) * fixed->scale;
@@ -57,7 +57,7 @@ static bool accumulate(int64_t *restrict sum, const float *restrict x, float sca
     return fits;
 }
 
-/* A sum in units as a float. *fits turns false when it is not below 2^51 in size. */
+/* Converts a sum in units to a float. Clears *fits if its magnitude is not below 2^51. */
 static float gradient_of(int64_t sum, const struct cps_fixed_point *fixed, bool *fits)
 {
     *fits &= (uint64_t)sum + ((uint64_t)1 << 51) < (uint64_t)1 << 52;
@@ -67,7 +67,7 @@ static float gradient_of(int64_t sum, const struct cps_fixed_point *fixed, bool 
     return (float)((value - MAGIC) * fixed->inverse);
 }
 
-/* Moves one element by gradient g; false when its weight ran off. */
+/* Updates one element by gradient g; false if its weight is no longer finite. */
 static bool adam_element(float *w, float *m, float *v, float g, const struct cps_adam_step *step)
 {
     static const float keep = (float)CPS_ADAM_SQUARE_DECAY, take = 0.01f;

@@ -1,5 +1,5 @@
 /*
- * The vector kernels, for a file that defines, before it includes this:
+ * The vector kernels. The including file must first define:
  *
  *   WIDTH           floats in a vector (8 or 16)
  *   vec, wide       vectors of WIDTH floats and of WIDTH/2 doubles
@@ -7,10 +7,10 @@
  *                   added as bits, where overflow is defined
  *   vec_load, vec_store, vec_set, vec_sqrt
  *   vec_low(x), vec_high(x)   half of a vec as doubles; vec_join(low, high) back to floats
- *   any_bit(x)      whether a bit of a vec_flags or words is set
+ *   any_bit(x)      whether any bit of a vec_flags or words is set
  *
- * Expressions on vectors use the compiler's own operators. Reading
- * kernels_scalar.c first helps: each function is the one of that name, WIDTH at a time.
+ * Expressions on vectors use the compiler's built-in operators. Read kernels_scalar.c
+ * first: each function here is the one of that name, WIDTH elements at a time.
  */
 
 enum { HALF = WIDTH / 2 };
@@ -91,8 +91,8 @@ static inline vec_flags not_finite(vec x)
     return (vec_flags)(x - x != vec_set(0.0f));
 }
 
-/* WIDTH contributions as the floats that their sums would be; lanes of *bad as above, or
- * where one is beyond the limit. */
+/* WIDTH contributions, each converted to fixed point and back like a sum of one; lanes of *bad are
+ * set where one is beyond the limit. */
 static inline vec single_of(vec x, const struct cps_fixed_point *fixed, words *bad)
 {
     const wide limit = (wide){0} + fixed->limit, magic = (wide){0} + MAGIC;
@@ -105,7 +105,7 @@ static inline vec single_of(vec x, const struct cps_fixed_point *fixed, words *b
     return vec_join(halves[0], halves[1]);
 }
 
-/* The coefficients of a step, one a vector. */
+/* The coefficients of a step, one per vector. */
 struct adam_vectors {
     vec keep, take, epsilon, decay, rate, momentum, one_minus, scale;
 };
@@ -122,7 +122,7 @@ static inline struct adam_vectors adam_vectors(const struct cps_adam_step *step)
                                  .scale = vec_set(step->square_scale)};
 }
 
-/* Moves WIDTH elements by gradient g; lanes of *wild are set where a weight ran off. */
+/* Updates WIDTH elements by gradient g; lanes of *wild are set where a weight is no longer finite. */
 static inline void adam_elements(float *w, float *m, float *v, vec g, const struct adam_vectors *step,
                                  vec_flags *wild)
 {

@@ -1,6 +1,6 @@
 /*
- * The bounds of a plan; see plan.h. A plan comes over the network before anything else does, and every
- * size that a role allocates follows from it.
+ * The bounds of a plan; see plan.h. A plan is the first message a role receives, and determines the size of
+ * everything the role allocates.
  */
 #include "common/model/plan.h"
 
@@ -14,11 +14,11 @@ static const double MOST_PARAMETERS = 0x1p38;
 
 static enum cps_status refuse(const char *field, double value, double low, double high)
 {
-    return cps_fail(CPS_ERR_PEER, "a plan with %s %.17g, which must be from %.17g to %.17g", field, value, low,
-                    high);
+    return cps_fail(CPS_ERR_PEER, "invalid plan: %s is %.17g, but must be from %.17g to %.17g", field, value,
+                    low, high);
 }
 
-/* Every number within its own bounds; NaN is in none. */
+/* Checks every number against its own bounds; NaN fails. */
 static enum cps_status check_fields(const struct cps_plan *plan)
 {
 #define CHECK(number, type, name, low, high)                                                                   \

@@ -1,7 +1,7 @@
 /*
- * What is trained and how: everything a loss curve depends on besides the data.
- * The coordinator decides it once; every role receives the same plan and derives
- * the rest (row layout, initial values, batches, schedule) from it alone.
+ * The training plan: everything a loss curve depends on besides the data. The coordinator makes it once;
+ * every role receives the same plan and derives the rest (row layout, initial values, batches, schedule)
+ * from it alone.
  */
 #ifndef CPS_MODEL_PLAN_H
 #define CPS_MODEL_PLAN_H
@@ -14,33 +14,33 @@
 #include "proto/fields.h"
 
 /*
- * The fields are those of CPS_PLAN_FIELDS (proto/fields.h), a line each:
+ * The fields, listed in CPS_PLAN_FIELDS (proto/fields.h):
  *
  *   model, factors        prediction = <u, m> (+ bu + bm) + offset
- *   has_range, range_low, range_high   then low + (high - low)·sigmoid of it
- *   offset                where predictions begin: 0, or such that <u, m> = 0 gives the mean rating
+ *   has_range, range_low, range_high   if has_range, low + (high - low)·sigmoid(prediction)
+ *   offset                0, or the value for which a score of 0 predicts the mean rating
  *   user_rows, movie_rows rows of the two tables, row 0 of each, '#na#', included
  *   optimizer, schedule, consistency, epochs, batch_size, lr_max, seed
- *   train_count, valid_count   ratings, over all workers
- *   wd, wd_bias           weight decay: of the biases wd_bias, of all else wd
+ *   train_count, valid_count   ratings, summed over all workers
+ *   wd, wd_bias           weight decay: wd_bias of the biases, wd of everything else
  *   gradient_bits         gradients are summed in units of 2^-gradient_bits
- *   servers, workers      the shape of the job: nothing the curve depends on
- *   first_step            steps that are done already, when a run that was cut goes on: nor on that
- *   validates_first       the epoch that ends before first_step has no validation loss yet
- *   save_every            steps between two checkpoints; 0: none but those that are asked for
+ *   servers, workers      the shape of the job; does not affect the curve
+ *   first_step            steps already done, in a resumed run; does not affect the curve
+ *   validates_first       the epoch that ends at first_step still needs its validation loss
+ *   save_every            steps between two checkpoints; 0: only on request
  *   reads_epochs          after each epoch servers wait until the coordinator has read the model
- *   solver, blocks        block: in blocks x blocks blocks (blocks.h), a step being a sub-epoch; batch: 0
+ *   solver, blocks        block: blocks x blocks blocks (blocks.h), each step a sub-epoch; batch: blocks is 0
  */
 struct cps_plan {
     CPS_PLAN_FIELDS(CPS_FIELD)
 };
 
-/* Checks what a plan says against the bounds of each field and between fields, so that nothing derived
- * from it divides by zero, overflows, or asks for more memory than any machine has. The error names the
- * field; its status is CPS_ERR_PEER, since only a broken or foreign coordinator sends such a plan. */
+/* Checks each field of a plan against its bounds and the fields against each other, so that nothing derived
+ * from it divides by zero, overflows, or requires more memory than any machine has. The error names the
+ * field; its status is CPS_ERR_PEER, since only a faulty or foreign coordinator sends such a plan. */
 enum cps_status cps_plan_check(const struct cps_plan *plan);
 
-/* Full batches an epoch, the short last one being dropped; of the block solver sub-epochs. */
+/* Steps per epoch: full batches, dropping the short last one; with the block solver, sub-epochs. */
 static inline uint64_t cps_plan_steps_per_epoch(const struct cps_plan *plan)
 {
     if (plan->solver == CPS_SOLVER_BLOCK)
@@ -48,7 +48,7 @@ static inline uint64_t cps_plan_steps_per_epoch(const struct cps_plan *plan)
     return plan->train_count / plan->batch_size;
 }
 
-/* Ratings that an epoch trains. */
+/* The number of ratings that an epoch trains on. */
 static inline uint64_t cps_plan_epoch_ratings(const struct cps_plan *plan)
 {
     if (plan->solver == CPS_SOLVER_BLOCK)
@@ -61,30 +61,30 @@ static inline uint64_t cps_plan_steps(const struct cps_plan *plan)
     return cps_plan_steps_per_epoch(plan) * plan->epochs;
 }
 
-/* Floats of a row: the factors and, in the bias model, the bias behind them. */
+/* Floats per row: the factors and, in the bias model, the bias after them. */
 static inline uint32_t cps_plan_row_width(const struct cps_plan *plan)
 {
     return plan->factors + (plan->model == CPS_MODEL_BIAS);
 }
 
 /*
- * Rows have one key over both tables: users first, movies behind them. A key lives on
- * server key mod servers.
+ * A key numbers the rows of both tables: users first, then movies. Server key mod servers holds the row
+ * of key.
  */
 static inline uint32_t cps_plan_keys(const struct cps_plan *plan)
 {
     return plan->user_rows + plan->movie_rows;
 }
 
-/* Rows of a server: keys server, server + servers, … */
+/* The number of rows that a server holds: those of keys server, server + servers, … */
 static inline uint32_t cps_plan_server_rows(const struct cps_plan *plan, uint32_t server)
 {
     uint32_t keys = cps_plan_keys(plan);
     return keys <= server ? 0 : (keys - server - 1) / plan->servers + 1;
 }
 
-/* Words of 32 bits in the saved state of a row: the step it is up to date with, its weights, and its
- * optimizer's state (moments m and v of each weight; two accumulators of AdaGrad). */
+/* 32-bit words in the saved state of a row: the last step applied to it, its weights, and its
+ * optimizer's state (for adam the moments m and v of each weight; for adagrad two accumulators). */
 static inline uint32_t cps_plan_state_words(const struct cps_plan *plan)
 {
     uint32_t width = cps_plan_row_width(plan);

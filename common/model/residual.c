@@ -48,7 +48,7 @@ float cps_predict(const struct cps_plan *plan, float score)
 
 float cps_offset_of_mean(const struct cps_plan *plan, double mean)
 {
-    static const double nearest = 1e-3; /* to an end of the range, as a share of it */
+    static const double nearest = 1e-3; /* distance from an end of the range, as a fraction of it */
     double share = (mean - (double)plan->range_low) / ((double)plan->range_high - (double)plan->range_low);
     if (!plan->has_range)
         return (float)mean;

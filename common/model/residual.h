@@ -1,4 +1,4 @@
-/* From dot products and ratings to predictions, squared errors and derivatives. */
+/* Predictions, squared errors and derivatives from dot products and ratings. */
 #ifndef CPS_MODEL_RESIDUAL_H
 #define CPS_MODEL_RESIDUAL_H
 
@@ -9,17 +9,16 @@
 #include "common/model/exact.h"
 #include "common/model/plan.h"
 
-/* 1 / (1 + e^-x) in float, within 2.5 ulp; from IEEE operations alone. */
+/* 1 / (1 + e^-x) in float, within 2.5 ulp; built from IEEE operations alone. */
 float cps_sigmoid(float x);
 
 /* The model's prediction for a raw score <u, m> (+ bu + bm), to which plan's offset is added first. */
 float cps_predict(const struct cps_plan *plan, float score);
 
-/* The offset that makes the prediction for a score of 0 mean; the nearest there is where the range does not
- * hold it. */
+/* The offset for which the prediction at score 0 equals mean, or is as close as the range allows. */
 float cps_offset_of_mean(const struct cps_plan *plan, double mean);
 
-/* Whether the error of a prediction can be squared and summed; false for one that is no number. */
+/* Whether an error can be squared and summed without overflow; false if it is not a number. */
 static inline bool cps_error_in_range(float error)
 {
     return fabsf(error) < 0x1p20f;
@@ -28,8 +27,8 @@ static inline bool cps_error_in_range(float error)
 /*
  * For count samples with raw scores and ratings: adds the squared errors of the
  * predictions to *sum and, unless slope is NULL, sets slope[i] to the derivative of the
- * mean squared error over a batch of plan->batch_size by score[i]. Returns count, or the
- * first i whose error is not below 2^20 in size (or not a number), where it stops.
+ * mean squared error over a batch of plan->batch_size by score[i]. Returns count, or stops at the first i whose
+ * error is not below 2^20 in magnitude (or not a number) and returns i.
  */
 size_t cps_residuals(const struct cps_plan *plan, const float *restrict score, const float *restrict rating,
                      size_t count, float *restrict slope, cps_int128 *sum);
@@ -39,7 +38,7 @@ struct cps_error_sums {
     cps_int128 squared, absolute;
 };
 
-/* Adds the errors of count predictions to *sums. Returns as cps_residuals. */
+/* Adds the errors of count predictions to *sums. Returns like cps_residuals. */
 size_t cps_error_sums_add(struct cps_error_sums *sums, const struct cps_plan *plan, const float *restrict score,
                           const float *restrict rating, size_t count);
 

@@ -1,8 +1,8 @@
 /*
- * Tables of the granted steps and the rules for gaps; see steps.h for the formulas.
+ * Tables of the granted steps and the quadrature rules for gaps; see steps.h for the formulas.
  *
- * Per granted step s (0-based here: "after s steps") one cache line holds what a gap
- * that begins or ends there needs:
+ * One cache line per granted step s (0-based here: "after s steps") holds the data of a gap
+ * that begins or ends there:
  *
  *     | moment[0..5]: suffix sums from s to the end of its block | decay | ratio |
  *                        products of A and of mom/A from the block's start
@@ -28,7 +28,7 @@ enum {
     SETTLED = 4096
 };
 
-/* The number of nodes is a constant where these are called: unrolled, a gap takes half the time. */
+/* Callers pass the number of nodes as a constant: with unrolled loops, a gap takes half the time. */
 #define ALWAYS_INLINE __attribute__((always_inline))
 
 static const double TIME_UNIT = 64.0;
@@ -47,11 +47,11 @@ struct step_terms {
 struct block {
     struct step_line *line;   /* [steps + 1]: after 0..steps steps of the block */
     struct step_terms *terms; /* [steps] */
-    bool strong;              /* its lines are of no use: see is_strong */
+    bool strong;              /* its lines are not accurate: see is_strong */
 };
 
-/* A rule of `nodes` Chebyshev nodes: weights from moments about [-1, 1], and where in
- * time the nodes are for each gap. */
+/* A quadrature rule of `nodes` Chebyshev nodes: the matrix from moments over [-1, 1] to weights, and the
+ * times of the nodes for each gap. */
 struct rule {
     uint32_t nodes;
     double node[MOMENTS];                                  /* in [-1, 1] */
@@ -62,7 +62,7 @@ struct rule {
     double square_root[CPS_CATCH_UP_HORIZON + 1][MOMENTS]; /* q^time */
 };
 
-/* What every schedule shares: computed once a process, constant from then on. */
+/* Tables shared by all schedules: computed once per process, constant afterwards. */
 static struct constants {
     double correction[SETTLED + 1];        /* 1/sqrt(1 - 0.99^k); 1 beyond */
     double square[BLOCK + 1];              /* 0.99^k */
@@ -74,7 +74,7 @@ struct cps_steps {
     double wd;
     bool adam;
     uint64_t granted;
-    bool has_strong; /* some block is */
+    bool has_strong; /* some block is strong */
     struct block *blocks;
     size_t block_count, block_capacity;
 };
@@ -179,9 +179,9 @@ void cps_steps_destroy(struct cps_steps **self)
     *self = NULL;
 }
 
-/* Whether quotients of products and differences of suffix sums lose the digits of this block. While
- * momentum stays below the decay factor A the suffix sums fall off and their differences are good;
- * beyond that they grow like (momentum/A)^steps and cancel, and a product of A may underflow. */
+/* Whether decay is so strong that quotients of products and differences of suffix sums lose precision in this
+ * block. While momentum is below the decay factor A, the suffix sums decrease and their differences are
+ * accurate; otherwise they grow like (momentum/A)^steps and cancel, and a product of A may underflow. */
 static bool is_strong(const struct block *self, uint32_t steps, bool adam)
 {
     static const double least_product = 1e-200;
@@ -244,7 +244,7 @@ uint64_t cps_steps_granted(const struct cps_steps *self)
     return self->granted;
 }
 
-/* Step number step, 1-based. */
+/* The entry of step `step`, 1-based. */
 static const struct step_terms *terms_of(const struct cps_steps *self, uint64_t step)
 {
     return &self->blocks[(step - 1) / BLOCK].terms[(step - 1) % BLOCK];
@@ -336,7 +336,7 @@ static inline ALWAYS_INLINE void normalise_moments(const struct rule *rule, uint
         moments[p] = shifted[p];
 }
 
-/* By rule, which has `nodes` nodes. */
+/* Catches up by rule, which has `nodes` nodes. */
 static inline ALWAYS_INLINE void sum_by_nodes(const struct cps_steps *self, const struct rule *rule,
                                               uint32_t nodes, uint64_t from, uint64_t gap, double decay,
                                               struct cps_catch_up *out)
@@ -398,7 +398,7 @@ static struct products products_of_gap(const struct cps_steps *self, uint64_t fr
 
 /* ---- strong decay: nothing but products of factors below 1, multiplied out ---- */
 
-/* Whether a block that steps from+1..to touch is strong. */
+/* Whether steps from+1..to include a step of a strong block. */
 static bool decays_strongly(const struct cps_steps *self, uint64_t from, uint64_t to)
 {
     for (uint64_t block = from / BLOCK; self->has_strong && block <= (to - 1) / BLOCK; block++)

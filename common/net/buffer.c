@@ -1,12 +1,12 @@
 /*
  * Pooled byte buffers. A block is the header, padded to a cache line, with the bytes
- * right behind it; its size class is a power of two, and a released block waits in the
- * list of its class for the next acquire:
+ * right after it; its capacity is a power of two, and a released block waits in the
+ * free list of its class for the next acquire:
  *
  *     | struct cps_buffer | pad to 64 | data: 2^(6 + size_class) bytes |
  *
- * Rows and gradients sit in such a buffer from the role that packs them to the one that
- * unpacks them, so a step copies them only where a transport must.
+ * Rows and gradients stay in one such buffer from the role that packs them to the one that
+ * unpacks them, so that a step copies them only where a transport must.
  */
 #include "common/net/buffer.h"
 
@@ -44,7 +44,7 @@ void cps_buffer_pool_destroy(struct cps_buffer_pool **self)
     *self = NULL;
 }
 
-/* The class whose buffers hold size bytes; CLASSES or more when none does. */
+/* The smallest class whose buffers hold size bytes; CLASSES or more if none does. */
 static uint32_t class_of(size_t size)
 {
     if (size <= (size_t)1 << SMALLEST_BITS)
@@ -52,7 +52,7 @@ static uint32_t class_of(size_t size)
     return (uint32_t)(64 - __builtin_clzll(size - 1)) - SMALLEST_BITS;
 }
 
-/* Memory is not zeroed: the pages of a large buffer are touched only as far as used. */
+/* Memory is not zeroed, so that unused pages of a large buffer are never touched. */
 static enum cps_status allocate(struct cps_buffer_pool *pool, uint32_t size_class, struct cps_buffer **out)
 {
     size_t capacity = (size_t)1 << (SMALLEST_BITS + size_class);

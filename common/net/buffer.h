@@ -1,6 +1,6 @@
 /*
- * Reference-counted byte buffers from a pool of one thread. After warm-up an acquire
- * finds a released buffer of its size class and calls no allocator.
+ * Reference-counted byte buffers from a per-thread pool. After warm-up, acquire reuses a released buffer
+ * of its size class and does not allocate.
  */
 #ifndef CPS_NET_BUFFER_H
 #define CPS_NET_BUFFER_H
@@ -14,7 +14,7 @@ struct cps_buffer_pool; /* opaque */
 
 struct cps_buffer {
     uint8_t *data; /* 64-byte aligned */
-    size_t size;   /* bytes in use; may be lowered by the one holder */
+    size_t size;   /* bytes in use; a sole holder may lower it */
     size_t capacity;
     uint32_t references;
     uint32_t size_class;
@@ -24,17 +24,17 @@ struct cps_buffer {
 
 enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out);
 
-/* Frees the released buffers. One that is still held, as by a send that a lost peer never
- * took, is left alone and may not be released any more. */
+/* Frees the pool and its released buffers. A buffer still held, for example by a send that a lost peer never
+ * received, is leaked and must not be released afterwards. */
 void cps_buffer_pool_destroy(struct cps_buffer_pool **self);
 
-/* A buffer of size bytes, contents undefined, with one reference. */
+/* Acquires a buffer of size bytes, contents undefined, with one reference. */
 enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, struct cps_buffer **out);
 
-/* Another reference to the same bytes, which nobody may change from now on. */
+/* Adds a reference and returns self; the bytes must not change from now on. */
 struct cps_buffer *cps_buffer_retain(struct cps_buffer *self);
 
-/* Drops the first bytes of what the one holder has in it. Multiples of 64 keep the alignment. */
+/* Removes the first bytes; the caller must be the sole holder. Multiples of 64 keep the alignment. */
 void cps_buffer_trim_front(struct cps_buffer *self, size_t bytes);
 
 /* Drops a reference; NULL is allowed. */

@@ -1,9 +1,9 @@
 /*
- * Between struct cps_message and the protobuf Envelope of proto/wire.proto.
+ * Converts between struct cps_message and the protobuf Envelope of proto/wire.proto.
  *
- * Both ways follow the list of proto/fields.h. Encoding lays the protobuf structs out on the stack and packs
- * them into the caller's bytes. Decoding gives protobuf-c an arena on the stack in place of malloc: a header
- * that would need more than the arena is longer than any this build writes, and refused.
+ * Both directions follow the list in proto/fields.h. Encoding builds the protobuf structs on the stack and
+ * packs them into the caller's bytes. Decoding gives protobuf-c an arena on the stack instead of malloc: a
+ * header that needs more than the arena is longer than any this build writes, and is refused.
  */
 #include "common/net/codec.h"
 
@@ -30,7 +30,7 @@ union wire_body {
 #undef X
 };
 
-/* A field from the program's struct into protobuf's. Bytes are borrowed: packed, never freed. */
+/* Copies a field of the program's struct to protobuf's. Bytes are borrowed: packed, never freed. */
 #define PUT_BOOL(name) wire->name = body->name
 #define PUT_U32(name) wire->name = body->name
 #define PUT_U64(name) wire->name = body->name
@@ -50,7 +50,8 @@ union wire_body {
 #define PUT_TIMES PUT_BYTES
 #define PUT(number, type, name, ...) PUT_##type(name);
 
-/* And back; false when a value is out of its enum's range or bytes are too few or too many. */
+/* Copies a field of protobuf's struct to the program's; false if a value is outside its enum or the number of
+ * bytes is wrong. */
 #define TAKE_BOOL(name) (body->name = wire->name != 0, true)
 #define TAKE_U32(name) (body->name = wire->name, true)
 #define TAKE_U64(name) (body->name = wire->name, true)
@@ -85,7 +86,7 @@ union wire_body {
     }
 CPS_BODY_MAP(BODY)
 
-/* No header is longer than the room for it: the most bytes of each field, its number's two included. */
+/* The longest header fits: the maximum size of each field, including two bytes for its number. */
 #define MOST_BOOL 1
 #define MOST_U32 5
 #define MOST_U64 8
@@ -155,7 +156,7 @@ size_t cps_codec_encode(const struct cps_message *message, uint8_t header[CPS_CO
     return cps__envelope__pack(&envelope, header);
 }
 
-/* Memory for one decoding, handed out front to back and never taken back. */
+/* Memory for one decoding, allocated front to back and never freed. */
 struct arena {
     size_t used;
     _Alignas(16) uint8_t bytes[4096];
@@ -196,8 +197,8 @@ static enum cps_status from_envelope(const Cps__Envelope *envelope, struct cps_m
     out->incarnation = envelope->incarnation;
     out->peer_incarnation = envelope->peer_incarnation;
     if (envelope->body_case != body_of(out->kind) || !body_from_wire(envelope, out))
-        return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with a body that is not one of it", envelope->from,
-                        cps_message_kind_name(out->kind));
+        return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with the body of another kind of message",
+                        envelope->from, cps_message_kind_name(out->kind));
     return CPS_OK;
 }
 
@@ -214,7 +215,7 @@ enum cps_status cps_codec_decode(const uint8_t *header, size_t bytes, struct cps
     return from_envelope(envelope, out);
 }
 
-/* Where the payload of a frame begins. */
+/* The offset of a frame's payload. */
 static size_t payload_offset(size_t header_bytes)
 {
     return cps_round_up(CPS_FRAME_PREFIX_BYTES + header_bytes, CPS_CACHE_LINE);

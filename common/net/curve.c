@@ -27,7 +27,7 @@ enum cps_status cps_curve_make(struct cps_curve_pair *out)
     return made ? CPS_OK : fail_crypto("make a pair of keys");
 }
 
-/* The key of what own and peer seal for each other. */
+/* The key for texts sealed between own and peer. */
 static bool shared_key(const struct cps_curve_pair *own, const struct cps_curve_key *peer,
                        uint8_t out[CPS_CURVE_BYTES])
 {
@@ -82,10 +82,12 @@ enum cps_status cps_curve_open(const struct cps_curve_pair *own, const struct cp
     EVP_CIPHER_CTX_free(context);
     if (!ready)
         return fail_crypto("open a seal");
-    return opened ? CPS_OK : cps_fail(CPS_ERR_PEER, "what rank 0 sealed for this rank was altered on its way");
+    return opened
+               ? CPS_OK
+               : cps_fail(CPS_ERR_PEER, "the secrets that rank 0 sealed for this rank were altered in transit");
 }
 
-/* The key of all exchanges of a run. */
+/* The key for all exchanges of a run. */
 static bool veil_key(const uint8_t *run_key, size_t key_bytes, uint8_t out[CPS_CURVE_BYTES])
 {
     static const char purpose[] = "collab-ps exchange";

@@ -1,10 +1,10 @@
 /*
- * The door; see door.h. ZeroMQ tells of a connection that came by its file, of a handshake that succeeded only
- * that one did. Whether a half-open connection is about to succeed is read off the bytes it has sent: before
- * anybody is let in these are a greeting and a command or two.
+ * The door; see door.h. ZeroMQ's event for an accepted connection names its file descriptor; its event for a
+ * completed handshake does not. Whether a half-open connection is about to succeed is inferred from the number
+ * of bytes it has sent: before authentication, a greeting and one or two commands.
  *
- * A file may have been closed, and its number given to another, by the time that an event is read. What is kept
- * is therefore a duplicate, which stays what it was.
+ * By the time an event is read, its descriptor may have been closed and reused. The door therefore keeps a
+ * duplicate of each.
  */
 #include "common/net/door.h"
 
@@ -22,7 +22,7 @@
 
 static const char EVENTS[] = "inproc://collab-ps.events";
 
-/* More than a handshake takes of it: a greeting of 64 bytes, CURVE's HELLO of 208 and INITIATE of 300. */
+/* More than a handshake sends: a greeting of 64 bytes, CURVE's HELLO of 208 and INITIATE of 300. */
 enum { HANDSHAKE_BYTES = 512 };
 static const uint64_t EARNEST_NS = 200000000; /* by when a handshake is well under way */
 static const uint64_t GRACE_NS = 500000000;   /* beyond ZeroMQ's own limit */
@@ -72,7 +72,7 @@ static void forget(struct cps_door *self, uint32_t index)
     self->half[index] = self->half[--self->count];
 }
 
-/* Those that ZeroMQ has let in or given up by now. */
+/* Forgets the connections that ZeroMQ must have admitted or abandoned by now. */
 static void forget_old(struct cps_door *self, uint64_t now_ns)
 {
     for (uint32_t i = self->count; i-- > 0;)
@@ -87,7 +87,7 @@ static void forget_file(struct cps_door *self, int file)
             forget(self, i);
 }
 
-/* Has the connection sent no more than a handshake takes? */
+/* Whether the connection has sent no more than a handshake needs. */
 static bool says_little(int file)
 {
     struct tcp_info info;

@@ -1,6 +1,6 @@
 /*
- * What happens at the door of a rank's socket: connections that come and go before anything is said by them, as
- * ZeroMQ's monitor tells it.
+ * Tracks the connections of a rank's socket until their handshake is complete, from the events of ZeroMQ's
+ * monitor.
  *
  * - A connection that has not shown who it is (a half-open one) costs a file and some memory until its
  * handshake times out. There are no more than `most` of them at a time: one more closes the oldest that has
@@ -8,7 +8,7 @@
  * - Connections that came and never shook hands are counted: strangers, or a port scan.
  * - A connection of our own that is shaken hands with tells that the peer can be reached.
  *
- * The gate's thread alone calls this (gate.h); what is counted may be read by any.
+ * Only the gate's thread calls this (gate.h); any thread may read the counters.
  */
 #ifndef CPS_NET_DOOR_H
 #define CPS_NET_DOOR_H
@@ -25,26 +25,27 @@ struct cps_door {
     void *events;            /* the monitor's other end */
     struct cps_caller *half; /* [most]: connections whose handshake may be under way */
     uint32_t count, most;
-    uint64_t patience_ns; /* in which a handshake succeeds or is given up by ZeroMQ */
-    atomic_uint_fast64_t came, let_in, failed, crowded_out; /* failed: of came, those ZeroMQ says so of */
-    /* Of connections made by this rank. */
+    uint64_t patience_ns; /* time by which ZeroMQ has completed or abandoned a handshake */
+    atomic_uint_fast64_t came, let_in, failed,
+        crowded_out; /* failed: those of came reported failed by ZeroMQ */
+    /* Outgoing connections of this rank. */
     char (*endpoints)[CPS_ENDPOINT_BYTES]; /* [targets] */
     uint32_t targets;
     atomic_bool *reached; /* [targets] */
 };
 
-/* Listens to the events of the one socket of context that cps_door_watch() will name; most of its connections
- * may be half-open at a time. handshake_ms is the socket's own limit. */
+/* Prepares to receive the events of one socket of context, to be given to cps_door_watch(); at most `most` of
+ * its connections may be half-open at a time. handshake_ms is the socket's own limit. */
 enum cps_status cps_door_open(struct cps_door *self, void *context, uint32_t most, uint32_t handshake_ms);
 
-/* Lets socket tell its events. Before it is bound; another thread may call it. False when it cannot. */
+/* Makes socket report its events. Call it before binding; any thread may. False on failure. */
 bool cps_door_watch(void *socket);
 
-/* Makes room to note which of targets endpoints have been reached; before the first of them is connected to. */
+/* Starts to record which of the `targets` endpoints have been reached. Call it before connecting to them. */
 enum cps_status cps_door_expect(struct cps_door *self, const char (*endpoints)[CPS_ENDPOINT_BYTES],
                                 uint32_t targets);
 
-/* Takes note of the next event, which must be there. False when the context is ending. */
+/* Handles the next event, which must be pending. False if the context is terminating. */
 bool cps_door_note(struct cps_door *self);
 
 /* Closes what belongs to the thread that notes events; what was noted stays. */

@@ -35,8 +35,8 @@ struct frame {
     size_t size;
 };
 
-/* Reads a whole request; false when the context is ending. What is longer or has more frames than any of ours
- * reads as empty. */
+/* Reads a whole request; false if the context is terminating. A request that is longer or has more frames than
+ * a valid one reads as empty. */
 static bool read_request(void *socket, struct frame frames[FRAMES])
 {
     memset(frames, 0, FRAMES * sizeof *frames);
@@ -66,7 +66,7 @@ static bool has_key(const struct frame *key, const struct cps_curve_key *known)
     return key->size == sizeof known->bytes && memcmp(key->bytes, known->bytes, key->size) == 0;
 }
 
-/* The rank that asks; list.ranks for a stranger. */
+/* The rank that sent the request; list.ranks for a stranger. */
 static uint32_t asking_rank(const struct cps_gate *self, const struct frame frames[FRAMES])
 {
     const struct cps_gate_list *list = &self->list;
@@ -79,7 +79,7 @@ static uint32_t asking_rank(const struct cps_gate *self, const struct frame fram
     return rank;
 }
 
-/* address is NULL where ZeroMQ does not tell it. */
+/* address is NULL if ZeroMQ does not report it. */
 static void tell_of_stranger(struct cps_gate *self, const char *address)
 {
     if (!self->told)
@@ -123,7 +123,7 @@ static void *run(void *context)
                               {.socket = self->door.events, .events = ZMQ_POLLIN}};
     bool open = true;
     sigset_t all;
-    sigfillset(&all); /* signals are the main thread's */
+    sigfillset(&all); /* the main thread handles signals */
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     while (open && zmq_poll(items, 2, -1) >= 0) {
         if (items[1].revents & ZMQ_POLLIN)

@@ -1,7 +1,6 @@
 /*
- * Choosing a network interface. A host of a cluster often has several, of which one is
- * slow or leads nowhere, so the user may name it; the default is the one that the
- * kernel sends strangers through.
+ * Selects a network interface. A cluster host often has several, some of them slow or without a route to the
+ * other hosts, so the user may choose one; the default is that of the default route.
  */
 #include "common/net/interface.h"
 
@@ -16,7 +15,7 @@
 
 #include "common/base/text.h"
 
-/* A network: the first bits of an address of one family. */
+/* A network: an address family and a prefix of an address. */
 struct network {
     int family;
     uint8_t address[16];
@@ -81,7 +80,7 @@ void cps_interface_default(char name[CPS_INTERFACE_NAME_BYTES])
     fclose(routes);
 }
 
-/* How well an address serves when only its interface, or nothing, was asked for: 0 not at all. */
+/* The preference for an address if only its interface, or nothing, was requested; 0 if unusable. */
 static int merit(const struct ifaddrs *entry, const char *wanted, const char *default_name)
 {
     const struct sockaddr *address = entry->ifa_addr;

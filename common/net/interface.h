@@ -1,4 +1,4 @@
-/* Which address of this host other hosts should reach it by. */
+/* The address by which other hosts reach this one. */
 #ifndef CPS_NET_INTERFACE_H
 #define CPS_NET_INTERFACE_H
 
@@ -10,9 +10,9 @@
 #define CPS_INTERFACE_NAME_BYTES 16
 
 /*
- * The numeric address, IPv4 or IPv6, to bind. wanted is the name of an interface, a network (CIDR) or
- * an address; or NULL: the loopback when all ranks share one host, else the interface of
- * the default route, else any that is up. CPS_ERR_USAGE when there is none such.
+ * Selects the numeric address, IPv4 or IPv6, to bind. wanted is the name of an interface, a network (CIDR) or
+ * an address. If it is NULL, selects the loopback if all ranks share one host, else the interface of
+ * the default route, else any that is up. CPS_ERR_USAGE if there is none.
  */
 enum cps_status cps_interface_address(const char *wanted, bool one_host, char out[CPS_ADDRESS_BYTES]);
 

@@ -1,7 +1,6 @@
 /*
- * What is known of each kind of message, and the check that a payload is what its body announces. It
- * stands between the codec, which vouches for each value of a body alone, and the roles, which index into
- * the payload by them.
+ * Properties of each kind of message, and the check that a payload matches its body. The codec checks each
+ * value of a body by itself; roles use these values to index the payload.
  */
 #include "common/net/message.h"
 
@@ -37,7 +36,7 @@ static enum cps_status check_size(const struct cps_message *message, wide expect
     size_t bytes = cps_message_payload_bytes(message);
     if (bytes == expected)
         return CPS_OK;
-    return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with a payload of %zu bytes where its header says %s%llu",
+    return cps_fail(CPS_ERR_PEER, "node %u sent '%s' with a payload of %zu bytes, but its header says %s%llu",
                     message->from, cps_message_kind_name(message->kind), bytes,
                     expected > UINT64_MAX ? "more than " : "",
                     (unsigned long long)(expected > UINT64_MAX ? UINT64_MAX : (uint64_t)expected));

@@ -1,10 +1,10 @@
 /*
- * What the roles say to each other.
+ * The messages between roles.
  *
- * A node is a role's number in the job: 0 the coordinator, 1..S the servers, then the
- * workers. Every message says from which node to which and in which run; between ranks a
- * reliable channel (drive/channel.h) numbers and acknowledges them, so that a role sees
- * each message once and in order, whatever the transport did.
+ * A node is a role's number in the job: 0 is the coordinator, 1..S are the servers, then the
+ * workers follow. Every message names its sender, its destination and its run; between ranks a
+ * reliable channel (drive/channel.h) numbers and acknowledges messages, so that a role receives
+ * each message once and in order, whatever the transport does.
  *
  *   coordinator -> all      PLAN, GRANT, STOP, HEARTBEAT
  *   all -> coordinator      HELLO, READY, REPORT, FAIL, HEARTBEAT
@@ -32,16 +32,16 @@
 #include "common/net/buffer.h"
 #include "common/net/phase.h"
 
-/* Roles, as bits: who may send a kind, and who may get it. */
+/* Roles, as bits: the allowed senders and receivers of a kind. */
 #define CPS_COORDINATOR 1u
 #define CPS_SERVERS 2u
 #define CPS_WORKERS 4u
 #define CPS_ALL_ROLES 7u
 
 /*
- * Every kind of message, a line each: name, text for counters and errors, body (one of CPS_BODY_MAP in
- * proto/fields.h, or NONE), roles that may send it, roles that may get it, and what its payload is (the
- * function payload_… of message.c that knows its size).
+ * Every kind of message: name, text for counters and errors, body (one of CPS_BODY_MAP in
+ * proto/fields.h, or NONE), roles that may send it, roles that may receive it, and its payload (the
+ * function payload_… of message.c that computes its size).
  */
 #define CPS_MESSAGE_MAP(X)                                                                                     \
     X(HELLO, "hello", HELLO, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, empty)                                \
@@ -69,7 +69,7 @@ enum cps_message_kind {
         CPS_MESSAGE_KINDS
 };
 
-/* An exact sum of errors as it travels: a 128-bit integer in units of 2^-64 (common/model/exact.h). */
+/* An exact sum of errors in a message: a 128-bit integer in units of 2^-64 (common/model/exact.h). */
 struct cps_loss_sum {
     uint64_t low, high;
 };
@@ -84,15 +84,15 @@ static inline cps_int128 cps_loss_sum_value(struct cps_loss_sum sum)
     return (cps_int128)((unsigned __int128)sum.high << 64 | sum.low);
 }
 
-/* What SNAPSHOT asks a server to do, and what KEPT says it did. */
+/* The request to a server in SNAPSHOT, and the outcome reported in KEPT. */
 enum cps_snapshot_action {
-    CPS_SNAPSHOT_HOLD,   /* train no further for now; KEPT: held after step */
-    CPS_SNAPSHOT_TAKE,   /* go on, and keep a copy of the rows as they are after step; KEPT: there is one */
-    CPS_SNAPSHOT_GO_ON,  /* go on; never in KEPT */
-    CPS_SNAPSHOT_REFUSED /* KEPT alone: no copy; one is still being fetched, or there is no memory for it */
+    CPS_SNAPSHOT_HOLD,   /* pause training; KEPT: paused after step */
+    CPS_SNAPSHOT_TAKE,   /* continue, and keep a copy of the rows as of step; KEPT: the copy exists */
+    CPS_SNAPSHOT_GO_ON,  /* continue; never in KEPT */
+    CPS_SNAPSHOT_REFUSED /* only in KEPT: no copy, since one is still being fetched or memory is short */
 };
 
-/* The bodies. What they mean stands with their fields in proto/fields.h. */
+/* The bodies; their fields are documented in proto/fields.h. */
 struct cps_hello {
     CPS_HELLO_FIELDS(CPS_FIELD)
 };
@@ -110,12 +110,12 @@ struct cps_scaled {
 struct cps_rows {
     CPS_ROWS_FIELDS(CPS_FIELD)
 };
-/* What was out of range when training diverged, in the order in which a step comes to it. */
+/* The value that was out of range when training diverged, in the order in which a step computes them. */
 enum cps_diverged {
     CPS_DIVERGED_NOT,
     CPS_DIVERGED_VALIDATION, /* the error of a validation rating, after the steps before */
     CPS_DIVERGED_ERROR,      /* the error of a rating of the step's batch */
-    CPS_DIVERGED_UPDATE      /* a gradient of the step, or a weight behind it */
+    CPS_DIVERGED_UPDATE      /* a gradient of the step, or a weight after it */
 };
 struct cps_report {
     CPS_REPORT_FIELDS(CPS_FIELD)
@@ -143,10 +143,10 @@ struct cps_message {
     enum cps_message_kind kind;
     uint32_t from, to;
     uint64_t run_id;
-    uint64_t sequence; /* of the frames from `from` to `to`, from 0 on without gaps; of a HEARTBEAT 0 */
-    uint64_t ack;      /* the sequence that `from` expects next of `to` */
+    uint64_t sequence; /* counts the frames from `from` to `to`, from 0 without gaps; 0 in a HEARTBEAT */
+    uint64_t ack;      /* the sequence that `from` expects next from `to` */
     uint32_t incarnation,
-        peer_incarnation; /* how often `from` was started anew, and how often it knows `to` was */
+        peer_incarnation; /* how often `from` was restarted, and how often `to` was as far as `from` knows */
     union {
 #define X(number, name, ...) struct cps_##name name;
         CPS_BODY_MAP(X)
@@ -155,7 +155,7 @@ struct cps_message {
     struct cps_buffer *payload; /* owned (one reference); NULL when empty */
 };
 
-/* Payload bytes, 0 when there is none. */
+/* The number of payload bytes, 0 if there is no payload. */
 static inline size_t cps_message_payload_bytes(const struct cps_message *message)
 {
     return message->payload ? message->payload->size : 0;
@@ -170,7 +170,7 @@ struct cps_exchange_parts {
 };
 struct cps_exchange_parts cps_exchange_parts(const struct cps_message *message, uint32_t width);
 
-/* Gives up the payload. */
+/* Releases the payload. */
 static inline void cps_message_release(struct cps_message *message)
 {
     cps_buffer_release(message->payload);
@@ -180,21 +180,20 @@ static inline void cps_message_release(struct cps_message *message)
 /* The name of a kind, for counters and errors. */
 const char *cps_message_kind_name(enum cps_message_kind kind);
 
-/* True when a node of role `from` may send kind to one of role `to` (one of the bits above each). */
+/* Whether a node of role `from` may send kind to one of role `to`; each is one of the bits above. */
 bool cps_message_allowed(enum cps_message_kind kind, unsigned from, unsigned to);
 
-/* Takes over what a FAIL or STOP says: its sentence and hint become this thread's last
- * error. Returns its status. */
+/* Makes the error text and hint of a FAIL or STOP this thread's last error. Returns its status. */
 enum cps_status cps_message_end(const struct cps_message *message);
 
-/* The largest payload of any honest message of a run: what is larger is refused before memory is taken for
- * it. It is that of an exchange or its answer, for rows of width floats and every row of a batch of
- * batch_size in one share, or CPS_MESSAGE_ROOM where that is more; no other kind may need more than that. */
+/* The largest valid payload in a run; larger ones are refused before memory is allocated for them. It is that
+ * of an exchange or its answer, for rows of width floats and every row of a batch of batch_size in one share,
+ * or CPS_MESSAGE_ROOM if that is more; no other kind may need more than that. */
 #define CPS_MESSAGE_ROOM ((size_t)64 << 20)
 size_t cps_message_most_bytes(uint32_t batch_size, uint32_t width);
 
-/* Checks that the payload's size is what the body says, for rows of width floats; a role does it before it
- * looks at a payload. CPS_ERR_PEER otherwise: a peer that speaks wrongly is a lost one. */
+/* Checks that the payload's size matches the body, for rows of width floats; roles call it before they
+ * read a payload. CPS_ERR_PEER otherwise: a peer that violates the protocol counts as lost. */
 enum cps_status cps_message_check(const struct cps_message *message, uint32_t width);
 
 #endif

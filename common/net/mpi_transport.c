@@ -1,13 +1,13 @@
 /*
- * Frames (codec.h), one MPI message each. A send copies header and payload into one
- * buffer and keeps it until MPI is done with it; what arrives is received right into
+ * Sends frames (codec.h), one MPI message each. A send copies header and payload into one
+ * buffer and keeps it until MPI is done with it; a message is received directly into
  * the buffer whose tail becomes the payload.
  *
  *     send:     frame -> MPI_Isend -> sending[]  -> MPI_Testsome -> released
  *     receive:  MPI_Improbe -> MPI_Imrecv -> receiving[] -> MPI_Testsome -> decoded -> role
  *
- * Short frames complete at once on both sides and never see a list. Frames above the eager
- * limit need both ends to call in again and again, which send, receive and wait do.
+ * Short frames complete at once on both sides and are not listed. Frames above the eager
+ * limit progress only while both ends call MPI, which send, receive and wait do.
  */
 #include "common/net/mpi_transport.h"
 
@@ -22,12 +22,12 @@
 
 enum { FRAME_TAG = 1 };
 
-/* Operations under way: requests stand alone, as MPI wants them in an array. */
+/* Operations in flight; requests are a separate array, as MPI requires. */
 struct operations {
     MPI_Request *requests;
     struct cps_buffer **frames;
     int *peers;
-    int *indices; /* room for what MPI_Testsome says */
+    int *indices; /* output of MPI_Testsome */
     size_t count;
     size_t capacity;
 };
@@ -70,7 +70,7 @@ static void operations_add(struct operations *self, MPI_Request request, struct 
     self->count++;
 }
 
-/* Forgets the completed ones, whose requests MPI has set to null. */
+/* Removes the completed operations, whose requests MPI has set to null. */
 static void operations_compact(struct operations *self)
 {
     size_t kept = 0;
@@ -88,8 +88,8 @@ static void operations_compact(struct operations *self)
 static void operations_release(struct operations *self)
 {
     for (size_t i = 0; i < self->count; i++) {
-        /* A send that no peer takes cannot be cancelled in Open MPI: its buffer stays MPI's, and
-         * with it this reference, until the process ends. */
+        /* Open MPI cannot cancel a send that no peer receives: its buffer, and this reference, belong to MPI
+         * until the process ends. */
         if (self->requests[i] != MPI_REQUEST_NULL)
             MPI_Request_free(&self->requests[i]);
         else
@@ -108,7 +108,7 @@ static enum cps_status build_frame(struct mpi_transport *self, const struct cps_
     size_t offset = cps_codec_encode_frame(message, start);
     size_t payload_bytes = cps_message_payload_bytes(message);
     if (payload_bytes > INT_MAX - offset)
-        return cps_hint(cps_fail(CPS_ERR_INTERNAL, "a '%s' of %zu bytes is beyond what one mpi message holds",
+        return cps_hint(cps_fail(CPS_ERR_INTERNAL, "a '%s' of %zu bytes exceeds the limit of an mpi message",
                                  cps_message_kind_name(message->kind), payload_bytes),
                         "use a smaller --batch-size, more servers, or --transport ipc");
     struct cps_buffer *frame;
@@ -172,7 +172,7 @@ static enum cps_status test_sends(struct mpi_transport *self)
     return CPS_OK;
 }
 
-/* Takes over a whole frame. */
+/* Decodes a whole frame and queues its message. */
 static enum cps_status decode(struct mpi_transport *self, struct cps_buffer *frame, int peer,
                               struct cps_message *out)
 {
@@ -195,7 +195,7 @@ static enum cps_status queue_arrived(struct mpi_transport *self, struct cps_buff
     return cps_queue_put(&self->arrived, &message);
 }
 
-/* Queues the frames that have come in whole since. */
+/* Queues the frames that have been received completely. */
 static enum cps_status test_receives(struct mpi_transport *self)
 {
     struct operations *receiving = &self->receiving;
@@ -218,7 +218,7 @@ static enum cps_status test_receives(struct mpi_transport *self)
     return status;
 }
 
-/* Starts receiving the next frame, if one is there; *frame is it when it came at once. */
+/* Starts receiving the next frame, if there is one; *frame is set if it is received at once. */
 static enum cps_status probe(struct mpi_transport *self, struct cps_buffer **frame, int *peer)
 {
     MPI_Message handle;

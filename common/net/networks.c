@@ -1,4 +1,4 @@
-/* Interfaces -> networks of this host -> the one that all share; see networks.h. */
+/* Interfaces -> networks of this host -> the shared network; see networks.h. */
 #include "common/net/networks.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 /*
- * The network that all hosts of a job share. A host may have several interfaces, one of which leads nowhere (a
- * bridge of containers or virtual machines, which has the same address on every host) and one of which is slow;
- * each rank tells the others its networks, and all choose by the same rule:
+ * Selects the network that all hosts of a job share. A host may have several interfaces, some of them isolated
+ * (a bridge of containers or virtual machines, with the same address on every host) or slow; ranks exchange
+ * their lists of networks, and all choose by the same rule:
  *
  *     of the networks of rank 0, in the order of its interfaces with that of the default route first,
  *     the first in which every host has an address, and no two hosts have the same one; IPv4 before IPv6.
@@ -18,7 +18,7 @@
 #define CPS_NETWORK_BYTES 72 /* "fd00:1::/64" with its NUL */
 #define CPS_NETWORKS_MOST 16
 
-/* A plain struct that travels as it is. */
+/* Sent between ranks as its bytes. */
 struct cps_networks {
     uint32_t count;
     struct cps_network_entry {
@@ -28,11 +28,11 @@ struct cps_networks {
     } entries[CPS_NETWORKS_MOST];
 };
 
-/* Those of this host's interfaces that are up; not the loopback, nor addresses that hold on one link alone. */
+/* Lists the networks of this host's interfaces that are up, except loopback and link-local addresses. */
 enum cps_status cps_networks_find(struct cps_networks *out);
 
-/* The address that rank has in the network shared by all, and that network; false when there is none. all
- * [ranks]; host_of [ranks] numbers the hosts. */
+/* Selects the network shared by all hosts and the address of rank in it; false if there is none. all[ranks] are
+ * the networks of all ranks; host_of[ranks] numbers their hosts. */
 bool cps_networks_choose(const struct cps_networks *all, const uint32_t *host_of, uint32_t ranks, uint32_t rank,
                          char address[CPS_ADDRESS_BYTES], char network[CPS_NETWORK_BYTES]);
 

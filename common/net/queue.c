@@ -1,5 +1,5 @@
-/* A ring of messages: between nodes of one rank, and before a receiver that has been
- * handed several at once. */
+/* A ring of messages: between nodes of one rank, and for a receiver that is given several
+ * at once. */
 #include "common/net/queue.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Messages in the order they were put in: a ring that grows and never shrinks. */
+/* A FIFO queue of messages: a ring buffer that grows and never shrinks. */
 #ifndef CPS_NET_QUEUE_H
 #define CPS_NET_QUEUE_H
 
@@ -11,28 +11,28 @@ struct cps_queue {
     struct cps_message *items;
     size_t first, count;
     size_t capacity; /* 0 or a power of two */
-    size_t reserved; /* places set aside: 0 or 1 */
+    size_t reserved; /* reserved places: 0 or 1 */
 };
 
-/* Releases the messages still in it, too. */
+/* Releases the queue and the messages still in it. */
 void cps_queue_release(struct cps_queue *self);
 
-/* Takes *message with its payload; releases the payload when there is no memory. */
+/* Appends *message and takes over its payload, which is released if memory is short. */
 enum cps_status cps_queue_put(struct cps_queue *self, struct cps_message *message);
 
-/* Sets a place aside for a last message, which put leaves free. */
+/* Reserves a place for one last message; put does not use it. */
 enum cps_status cps_queue_reserve(struct cps_queue *self);
 
-/* Takes *message, once, into that place. */
+/* Appends *message in the reserved place; may be called once. Cannot fail. */
 void cps_queue_put_last(struct cps_queue *self, struct cps_message *message);
 
-/* The message at place index, 0 the oldest, which stays in the queue. index < count. */
+/* The message at index, 0 being the oldest, without removing it. index < count. */
 static inline struct cps_message *cps_queue_at(const struct cps_queue *self, size_t index)
 {
     return &self->items[(self->first + index) & (self->capacity - 1)];
 }
 
-/* The oldest message, whose payload is the caller's from now on. False when there is none. */
+/* Removes the oldest message; the caller owns its payload. False if the queue is empty. */
 bool cps_queue_take(struct cps_queue *self, struct cps_message *out);
 
 #endif

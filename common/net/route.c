@@ -37,7 +37,7 @@ bool cps_route_leaves_host(const struct cps_route *self, uint32_t rank)
     return self->host_of && self->host_of[rank] != self->host_of[self->rank];
 }
 
-/* True when node is one of rank's. */
+/* Whether node runs on rank. */
 static bool lives_on(const struct cps_route *self, uint32_t node, uint32_t rank)
 {
     return node < self->nodes && self->node_rank[node] == rank;
@@ -49,11 +49,11 @@ enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, con
     char sender[CPS_ROUTE_NAME_BYTES];
     cps_route_rank_name(self, peer, sender);
     if (!lives_on(self, message->from, peer) || !lives_on(self, message->to, self->rank))
-        return cps_fail(CPS_ERR_PEER, "%s sent rank %u a '%s' from node %u to node %u, which do not live there",
+        return cps_fail(CPS_ERR_PEER, "%s sent rank %u a '%s' from node %u to node %u, which do not run there",
                         sender, self->rank, kind, message->from, message->to);
     if (!cps_message_allowed(message->kind, cps_route_role(self, message->from),
                              cps_route_role(self, message->to)))
-        return cps_fail(CPS_ERR_PEER, "%s sent a '%s' from node %u to node %u, which is not for their roles",
+        return cps_fail(CPS_ERR_PEER, "%s sent a '%s' from node %u to node %u, which their roles do not allow",
                         sender, kind, message->from, message->to);
     return CPS_OK;
 }

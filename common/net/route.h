@@ -1,4 +1,4 @@
-/* Which rank runs which node, and in what role, as a transport and a driver of one rank see it. */
+/* The mapping of nodes to ranks and roles, from the view of one rank. */
 #ifndef CPS_NET_ROUTE_H
 #define CPS_NET_ROUTE_H
 
@@ -9,8 +9,8 @@
 struct cps_route {
     uint32_t rank; /* this one */
     uint32_t ranks;
-    uint32_t nodes;            /* 0 the coordinator, then the servers, then the workers */
-    uint32_t servers;          /* of the nodes */
+    uint32_t nodes;            /* node 0 is the coordinator, then the servers, then the workers */
+    uint32_t servers;          /* the number of servers among them */
     const uint32_t *node_rank; /* [nodes]; borrowed */
     const char *hosts;         /* [ranks][host_bytes]: names, borrowed; NULL: not known */
     size_t host_bytes;
@@ -26,11 +26,11 @@ void cps_route_name(const struct cps_route *self, uint32_t node, char out[CPS_RO
 /* "rank 5 on 'host'", for errors. */
 void cps_route_rank_name(const struct cps_route *self, uint32_t rank, char out[CPS_ROUTE_NAME_BYTES]);
 
-/* True when what this rank sends to rank leaves its host. */
+/* Whether messages from this rank to rank leave its host. */
 bool cps_route_leaves_host(const struct cps_route *self, uint32_t rank);
 
-/* Checks that message, come from rank peer, is from a node of that rank to one of this, and of a kind that
- * the one may send to the other. CPS_ERR_PEER otherwise. */
+/* Checks that message, received from rank peer, is from a node of that rank to a node of this one, and of a
+ * kind that the former's role may send to the latter's. CPS_ERR_PEER otherwise. */
 enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a code is of, so that one is never taken for another. */
+/* The domain of a code, so that codes of different domains never match. */
 enum purpose { PURPOSE_FRAME, PURPOSE_NAME_LOW, PURPOSE_NAME_HIGH };
 
 static uint64_t code_of_pair(const uint8_t key[CPS_SECRET_BYTES], enum purpose purpose, uint32_t from,

@@ -1,19 +1,19 @@
 /*
- * One ROUTER socket a rank. Every pair of ranks has one connection, made by the higher
- * rank; both ends know each other by names that follow from the key of the run (secret.h),
- * so that what belongs to another run, or to nobody, is recognised and dropped:
+ * One ROUTER socket per rank. Every pair of ranks has one connection, made by the higher
+ * rank; both ends identify each other by names derived from the key of the run (secret.h),
+ * so that messages of other runs or of strangers are recognised and dropped:
  *
  *     frames:  | name | header (codec.h) | payload, if any |        over ipc
  *     frames:  | name | header           | payload, if any |        over tcp, encrypted
  *     frames:  | name | code, header     | payload, if any |        over tcp, not encrypted
  *
- * The end that listens tells nothing of itself. A name is used for one connection alone, and
- * whoever has it may take the connection over: only the rank itself, after a reset that the
+ * The listening end reveals nothing about itself. A name is used for one connection only, and
+ * its holder may take the connection over: the rank itself does so after a reset that the
  * other end has not noticed yet.
  *
- * Payloads are copied into ZeroMQ's own memory and out of it: its I/O thread frees them
- * when it likes, while a pool of buffers is one thread's. At 4 kB that is 0.1 us of a hop;
- * its code takes 1 us on each side.
+ * Payloads are copied into and out of ZeroMQ's memory, since its I/O thread frees them
+ * at any time, while a buffer pool belongs to one thread. At 4 kB a copy takes 0.1 us of a hop;
+ * the authentication code takes 1 us on each side.
  */
 #include "common/net/zmq_transport.h"
 
@@ -59,7 +59,7 @@ static enum cps_status fail_zmq(const char *what)
     return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot %s: %s", what, zmq_strerror(errno));
 }
 
-/* Writes what goes before the payload; returns its bytes. */
+/* Writes the part before the payload; returns its length. */
 static size_t encode_start(const struct zmq_transport *self, const struct cps_message *message,
                            uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES])
 {
@@ -73,8 +73,8 @@ static size_t encode_start(const struct zmq_transport *self, const struct cps_me
     return CODE_BYTES + bytes;
 }
 
-/* Sends all frames, or none and *sent is false: the bound end can address a peer only once that has shaken
- * hands, and a peer whose queue is full not at all. */
+/* Sends all frames, or none and sets *sent to false: the bound end cannot address a peer before its handshake
+ * is complete, or while its queue is full. */
 static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
@@ -99,7 +99,7 @@ static enum cps_status transport_send(struct cps_transport *base, const struct c
     return CPS_OK;
 }
 
-/* The next frame into *frame, which the caller closes. False when there is none. */
+/* Receives the next frame into *frame, which the caller closes. False if there is none. */
 static bool next_frame(struct zmq_transport *self, zmq_msg_t *frame)
 {
     zmq_msg_init(frame);
@@ -109,7 +109,7 @@ static bool next_frame(struct zmq_transport *self, zmq_msg_t *frame)
     return false;
 }
 
-/* Drops what is left of a message whose last read frame is *frame. */
+/* Drops the rest of a message whose last read frame is *frame. */
 static void skip_rest(struct zmq_transport *self, zmq_msg_t *frame)
 {
     while (zmq_msg_more(frame) && zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) >= 0)
@@ -126,7 +126,7 @@ static bool sender_of(const struct zmq_transport *self, zmq_msg_t *frame, uint32
            memcmp(zmq_msg_data(frame), &self->names[*rank], sizeof *self->names) == 0;
 }
 
-/* Reads the next part of a message in place of *frame. */
+/* Replaces *frame by the next part of its message. */
 static enum cps_status next_part(struct zmq_transport *self, zmq_msg_t *frame)
 {
     zmq_msg_close(frame);
@@ -145,7 +145,7 @@ static enum cps_status read_payload(struct zmq_transport *self, zmq_msg_t *frame
     return CPS_OK;
 }
 
-/* True when code is that of the header and of the payload of a message. */
+/* Whether code is the authentication code of a message's header and payload. */
 static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, size_t start_bytes,
                        const struct cps_buffer *payload)
 {
@@ -155,8 +155,8 @@ static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, s
                                    payload ? payload->data : NULL, payload ? payload->size : 0);
 }
 
-/* Whether the gate let the connection in as rank's. Lower ranks have no gate here: we have connected to them,
- * and to nobody who has not their key. frame is not the first, of which ZeroMQ 4.3 forgets the user after a
+/* Whether the gate admitted the connection as that of rank. Connections to lower ranks do not pass our gate: we
+ * made them, and they prove their key. frame must not be the first, whose user ZeroMQ 4.3 forgets after a
  * poll. */
 static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t rank)
 {
@@ -175,8 +175,8 @@ static enum cps_status fail_peer(const struct zmq_transport *self, uint32_t peer
     return cps_fail(CPS_ERR_PEER, "%s %s", what, name);
 }
 
-/* Header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for one that is to be
- * dropped. */
+/* Receives header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for a message to
+ * be dropped. */
 static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame, uint32_t peer,
                                     struct cps_message *out)
 {
@@ -185,10 +185,10 @@ static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame
     struct cps_message arrived = {0};
     CPS_TRY(next_part(self, frame));
     if (!came_through_gate(self, frame, peer))
-        return fail_peer(self, peer, "a message came by another's connection, in the name of");
+        return fail_peer(self, peer, "a message came over the connection of another rank, in the name of");
     size_t start_bytes = zmq_msg_size(frame);
     if (start_bytes < code_bytes || start_bytes > code_bytes + CPS_CODEC_HEADER_BYTES)
-        return fail_peer(self, peer, "what came is no message header, from");
+        return fail_peer(self, peer, "malformed message header, from");
     memcpy(start, zmq_msg_data(frame), start_bytes);
     if (zmq_msg_more(frame))
         CPS_TRY(read_payload(self, frame, &arrived));
@@ -209,7 +209,7 @@ static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame
     return CPS_OK;
 }
 
-/* Counts a message that is dropped, and tells of the first. */
+/* Counts a dropped message, and logs the first. */
 static void drop_stranger(struct zmq_transport *self, const char *why)
 {
     self->strangers++;
@@ -229,7 +229,7 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
         if (sender_of(self, &frame, &peer))
             status = read_message(self, &frame, peer, out);
         else
-            cps_fail(CPS_ERR_PEER, "its sender is no rank");
+            cps_fail(CPS_ERR_PEER, "its sender is not a rank");
         skip_rest(self, &frame);
         zmq_msg_close(&frame);
         if (status != CPS_ERR_PEER) {
@@ -260,8 +260,8 @@ static void transport_destroy(struct cps_transport *base)
     struct zmq_transport *self = (struct zmq_transport *)base;
     if (self->socket)
         zmq_close(self->socket);
-    /* What was handed over leaves within the linger time; a second signal only shortens it. The gate closes
-     * its socket when it hears of the end. */
+    /* Queued messages are sent within the linger time, which a second signal shortens. The gate closes
+     * its socket when the context terminates. */
     while (self->context && zmq_ctx_term(self->context) != 0 && errno == EINTR)
         continue;
     cps_gate_close(&self->gate);
@@ -288,7 +288,8 @@ static bool set_text(struct zmq_transport *self, int option, const void *text, s
     return zmq_setsockopt(self->socket, option, text, bytes) == 0;
 }
 
-/* No message part may be larger than the largest of ours: it is refused before memory is taken for it. */
+/* Limits message parts to the largest valid size, so that larger ones are refused before memory is allocated.
+ */
 static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
 {
     int64_t most = (int64_t)most_bytes;
@@ -322,7 +323,7 @@ static enum cps_status open_gate(struct zmq_transport *self)
     return cps_gate_open(self->context, &list, &self->gate);
 }
 
-/* How the end that listens knows who connects. */
+/* Configures how the listening end authenticates connections. */
 static bool guard_socket(struct zmq_transport *self, const struct cps_zmq_options *options)
 {
     if (!set_text(self, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, sizeof ZAP_DOMAIN - 1))
@@ -416,8 +417,8 @@ enum cps_status cps_zmq_transport_bind(const struct cps_zmq_options *options, st
     return CPS_OK;
 }
 
-/* What the next connection, to peer, shows the gate there. The key that it expects of peer makes it the end
- * that connects. */
+/* Sets the credentials that the next connection presents to peer's gate. Setting peer's key makes this the
+ * connecting end. */
 static bool show_pass(struct zmq_transport *self, uint32_t peer, const struct cps_secret_name *own)
 {
     char password[CPS_SECRET_TEXT_BYTES];
@@ -430,7 +431,7 @@ static bool show_pass(struct zmq_transport *self, uint32_t peer, const struct cp
            set_text(self, ZMQ_PLAIN_PASSWORD, password, strlen(password));
 }
 
-/* What the next connection says of this rank, and what the other end is called here. */
+/* Sets this rank's name on the next connection, and the local name of the other end. */
 static bool name_ends(struct zmq_transport *self, uint32_t peer)
 {
     struct cps_secret_name own = cps_secret_name(self->key, self->route.rank, peer);

@@ -1,12 +1,12 @@
 /*
- * The options of a replay: those of the recorded run where they decide its losses, those of
- * this command line where it speaks, and for ranks and records what holds here.
+ * The options of a replay: the command line's if given there; else the recorded run's if they decide its
+ * losses; else (ranks, records) the ordinary ones.
  *
  *   argv, environment, option files -> options of 'replay' --+
  *   run.json -> settings ------------------------------------+-> options of 'train' -> checks
  *
- * Environment and option files say how this place trains as a rule; a replay wants what was,
- * so only the command line stands above the record.
+ * The environment and option files hold a machine's usual settings; a replay repeats a recorded run, so only
+ * the command line overrides the record.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ static enum cps_status take_over(struct cps_options *self, const char *where, co
     return status == CPS_ERR_USAGE ? CPS_ERR_DATA : status;
 }
 
-/* Adds a line to differing if option, which the command line gave, is not as recorded. */
+/* Adds a line to differing if the command line gave option another value than the record. */
 static enum cps_status compare(const struct cps_options *self, const struct cps_option *option,
                                const struct cps_option_setting *setting, struct cps_text *differing,
                                bool *differs)
@@ -41,7 +41,8 @@ static enum cps_status compare(const struct cps_options *self, const struct cps_
     return status;
 }
 
-/* An option of another version. At its default it asks for nothing, but may be why the losses differ. */
+/* Handles a recorded option unknown to this version. At its default it is accepted, and listed as differing,
+ * since it may explain a difference in the losses. */
 static enum cps_status meet_unknown(const char *where, const struct cps_option_setting *setting,
                                     struct cps_text *differing)
 {
@@ -73,8 +74,8 @@ static enum cps_status adopt_one(struct cps_options *self, const char *where,
     return CPS_OK;
 }
 
-/* An option that was not there when the run was recorded has its default, whatever the
- * environment here says. */
+/* Resets an option that is missing in the record, since it did not exist yet, to its default, regardless of
+ * the environment. */
 static enum cps_status forget_what_is_not_recorded(struct cps_options *self)
 {
     for (size_t i = 0; i < cps_option_count; i++) {
@@ -86,7 +87,7 @@ static enum cps_status forget_what_is_not_recorded(struct cps_options *self)
     return CPS_OK;
 }
 
-/* Ratings that were found, not named, give way to those that the command line names. */
+/* Ratings that the recorded run found by itself yield to those given on the command line. */
 static enum cps_status forget_what_was_found(struct cps_options *self)
 {
     const struct cps_option *data = cps_option_find("data", 4, CPS_FOR(REPLAY));

@@ -1,6 +1,6 @@
 /*
- * Checks across options, after all sources were read: the last stage before a run may
- * rely on its options.
+ * Checks that concern several options, made after all sources have been read: the last stage before a run
+ * may rely on its options.
  */
 #include "common/options/check.h"
 
@@ -10,7 +10,7 @@
 #include "common/options/command.h"
 #include "common/options/value.h"
 
-/* Of the block solver: a step is a rating's, not a batch's. */
+/* Defaults of the block solver, where each rating is a step, not each batch. */
 static const double BLOCK_LR_MAX = 0.03, BLOCK_WD = 0.1;
 enum { BLOCK_EPOCHS = 10 };
 
@@ -24,8 +24,8 @@ static bool is_given(const struct cps_options *self, const char *name)
     return cps_options_source(self, name) != CPS_SOURCE_DEFAULT;
 }
 
-/* Ends an error about option name: when it is not on the command line its reader may
- * have forgotten it, so say where it is. */
+/* Adds a hint naming the source of option name if that is not the command line, since the user may not
+ * remember having set it. */
 static enum cps_status blame(const struct cps_options *self, const char *name)
 {
     enum cps_option_source source = cps_options_source(self, name);
@@ -40,8 +40,8 @@ static enum cps_status blame(const struct cps_options *self, const char *name)
     return CPS_ERR_USAGE;
 }
 
-/* Of two options that exclude each other the one from the weaker source gives way, so
- * that an exported COLLAB_PS_DATA does not stop '--train'. */
+/* Of two options that exclude each other, resets the one from the weaker source, so that an exported
+ * COLLAB_PS_DATA does not stop '--train'. */
 static enum cps_status exclude(struct cps_options *self, const char *a, const char *b)
 {
     if (!is_given(self, a) || !is_given(self, b))
@@ -70,7 +70,7 @@ static enum cps_status check_skip_bad(const struct cps_options *self)
     return blame(self, "skip-bad");
 }
 
-/* What only one of the layouts has. */
+/* Checks options that belong to one layout only. */
 static enum cps_status check_layout(const struct cps_options *self)
 {
     bool wide = self->layout == CPS_LAYOUT_WIDE;
@@ -104,12 +104,12 @@ static enum cps_status check_decay(const struct cps_options *self, const char *n
     if (isnan(self->lr_max) || !isfinite(decay) || self->lr_max * decay < 1)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE,
-             "'--lr-max' %g times '--%s' %g is not below 1: a step would take off all of a weight",
+             "'--lr-max' %g times '--%s' %g is not below 1: one step of weight decay would erase a weight",
              self->lr_max, name, decay);
     return is_given(self, "lr-max") ? blame(self, "lr-max") : blame(self, name);
 }
 
-/* A run that goes on does so in its own folder. */
+/* A resumed run continues in its own folder. */
 static enum cps_status check_resume(struct cps_options *self)
 {
     if (!is_given(self, "resume"))
@@ -118,7 +118,7 @@ static enum cps_status check_resume(struct cps_options *self)
     return exclude(self, "overwrite", "resume");
 }
 
-/* The block solver's own defaults, where nothing else was given. */
+/* Applies the block solver's defaults to options that were not given. */
 static void settle_block_defaults(struct cps_options *self)
 {
     if (!is_given(self, "optimizer") || self->optimizer == CPS_OPTIMIZER_AUTO)
@@ -156,8 +156,8 @@ static enum cps_status check_solver(struct cps_options *self)
     if (self->optimizer != CPS_OPTIMIZER_ADAM)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE,
-             "'--solver block' has no adam: it moves rows that a rating does not touch, and a step "
-             "here is one rating");
+             "'--solver block' has no adam: adam updates every row in every step, and here every "
+             "rating is a step");
     cps_hint(CPS_ERR_USAGE, "'--optimizer sgd' or '--optimizer adagrad'");
     return is_given(self, "optimizer") ? CPS_ERR_USAGE : blame(self, "solver");
 }
@@ -217,7 +217,7 @@ static enum cps_status need_one(const struct cps_options *self, bool given, cons
     return cps_hint(CPS_ERR_USAGE, "'collab-ps help %s' tells more", cps_command_names[self->command]);
 }
 
-/* What a command that uses a model cannot do without. */
+/* Checks the options that a command on a model requires. */
 static enum cps_status check_use(struct cps_options *self)
 {
     if (self->json && self->tsv)
@@ -248,7 +248,7 @@ static enum cps_status check_run(const struct cps_options *self)
 {
     if (self->resume)
         return cps_fail(CPS_ERR_USAGE,
-                        "'collab-ps replay' trains a run again from its beginning: it has no '--resume'");
+                        "'collab-ps replay' repeats a run from its beginning and cannot take '--resume'");
     if (self->run)
         return CPS_OK;
     const char *name = cps_command_names[self->command];
@@ -272,7 +272,7 @@ enum cps_status cps_options_check(struct cps_options *self)
     case CPS_COMMAND_DATA:
     case CPS_COMMAND_DOCTOR:
         return check_data(self);
-    default: /* what a replayed run is told is checked once the record was adopted */
+    default: /* a replay's options are checked after the record has been adopted */
         return check_use(self);
     }
 }

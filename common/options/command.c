@@ -16,24 +16,25 @@ const char cps_page_promise[] =
     "Alone it runs in one process; under mpirun one rank coordinates and the others are servers and workers.";
 
 const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
-    [CPS_COMMAND_TRAIN] = {.summary = "Train a model; what is done when no command is named",
-                           .text = cps_page_promise},
+    [CPS_COMMAND_TRAIN] = {.summary = "Train a model; the default command", .text = cps_page_promise},
     [CPS_COMMAND_SYNTH] = {.summary = "Write a synthetic set of ratings"},
     [CPS_COMMAND_PREPARE] =
-        {.summary = "Read a set of ratings once and for all, into a file that --data maps",
+        {.summary = "Convert a set of ratings to a file that --data maps instead of parsing",
          .text =
-             "Reads a set of ratings and writes it, with its ids and titles, to a file that --data takes in "
-             "place of it: nothing is parsed then, and every rank reads its part alone. The loss curve is that "
-             "of the text. A rating takes 8 bytes. How to split is not part of the set. Training refuses a "
-             "prepared set whose text has changed since."},
+             "Reads a set of ratings and writes it, with its ids and titles, to a file that --data accepts in "
+             "its place: nothing is parsed then, and every rank reads only its part. The loss curve equals "
+             "that "
+             "of the text files. A rating takes 8 bytes. The train/validation split is not part of the file. "
+             "Training refuses a prepared set whose text files have changed since."},
     [CPS_COMMAND_REPLAY] =
         {.operand = "RUN",
-         .summary = "Train again as RUN/run.json says and compare the losses, step by step",
+         .summary = "Repeat the run recorded in RUN/run.json and compare the losses step by step",
          .text =
-             "Trains again with the data, the model and the training options that RUN/run.json has, with the "
-             "ranks it is started with, and says whether losses and model are the same, or at which step they "
-             "part (exit code 1). An option on the command line takes the place of the recorded one. Relative "
-             "paths in the record start at the current folder. Nothing is kept unless --out is given."},
+             "Repeats a run with the data, model and training options recorded in RUN/run.json, on the ranks "
+             "that "
+             "it is started with, and reports whether losses and model are identical or at which step they "
+             "diverge (exit code 1). Options on the command line override recorded ones. Relative paths in the "
+             "record are resolved from the current folder. Nothing is saved unless --out is given."},
     [CPS_COMMAND_LR_FIND] =
         {.summary = "Try learning rates from 1e-7 to 10 in a hundred steps, and suggest two",
          .text =
@@ -46,38 +47,37 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
     [CPS_COMMAND_COMPARE] =
         {.operand = "RUN...",
          .is_script = true,
-         .summary = "Say which loss is lower and whether the difference is real: table, page, exit code"},
+         .summary = "Compare the losses of runs and test the differences: table, HTML page, exit code"},
     [CPS_COMMAND_EXPERIMENT] = {.operand = "NAME",
                                 .is_script = true,
                                 .summary =
-                                    "Train what an experiment's file asks for and is missing, then compare"},
+                                    "Train the runs of an experiment file that are missing, then compare them"},
     [CPS_COMMAND_PREDICT] = {.operand = "RUN",
-                             .summary = "Predict ratings of pairs of a user and a movie with a run's model"},
+                             .summary = "Predict the ratings of (user, movie) pairs with a run's model"},
     [CPS_COMMAND_EVALUATE] =
         {.operand = "RUN",
-         .summary =
-             "Errors of a run's model: MSE, RMSE, MAE; by rating, and by how often user and movie were seen"},
-    [CPS_COMMAND_RECOMMEND] = {.operand = "RUN",
-                               .summary =
-                                   "The movies with the highest predictions for a user, or for every user"},
+         .summary = "Report a model's MSE, RMSE and MAE, also by rating and by the ratings per user and movie"},
+    [CPS_COMMAND_RECOMMEND] =
+        {.operand = "RUN",
+         .summary = "List the movies with the highest predictions for a user, or for every user"},
     [CPS_COMMAND_FOLD_IN] = {.operand = "RUN",
-                             .summary = "The same for a person who was not in the data, from a few ratings"},
-    [CPS_COMMAND_SIMILAR] = {.operand = "RUN", .summary = "The movies whose factors are nearest to a movie's"},
-    [CPS_COMMAND_BIASES] = {.operand = "RUN", .summary = "The movies with the lowest and the highest biases"},
+                             .summary = "Recommend movies to a new person, from a few ratings"},
+    [CPS_COMMAND_SIMILAR] = {.operand = "RUN",
+                             .summary = "List the movies whose factors are nearest to a movie's"},
+    [CPS_COMMAND_BIASES] = {.operand = "RUN",
+                            .summary = "List the movies with the lowest and the highest biases"},
     [CPS_COMMAND_MAP] = {.operand = "RUN",
-                         .summary =
-                             "The movies on the first principal components of their factors, as a picture"},
-    [CPS_COMMAND_EXPORT] = {.operand = "RUN", .summary = "Write a model's factors for other programs"},
-    [CPS_COMMAND_DATA] = {.summary = "Show what is in a set of ratings, and how it will be split"},
-    [CPS_COMMAND_DOCTOR] = {.summary = "Say before a run what is wrong with hosts, network, memory and files",
-                            .text = "Looks at what a run with these options needs, and prints a line for each "
-                                    "thing: ok, note, slow or "
-                                    "WRONG, and below it what to do. Alone it looks at this host; under "
-                                    "mpirun, started as the run will "
-                                    "be, at every host and at the links between them: who reaches whom, round "
-                                    "trip and rate. Nothing is "
-                                    "trained or written. The exit code is 1 when something is wrong."},
-    [CPS_COMMAND_HELP] = {.operand = "[COMMAND]", .summary = "Show this text, or the part of one command"},
+                         .summary = "Draw the movies on the first two principal components of their factors"},
+    [CPS_COMMAND_EXPORT] = {.operand = "RUN", .summary = "Export a model's factors for other programs"},
+    [CPS_COMMAND_DATA] = {.summary = "Summarize a set of ratings and its split"},
+    [CPS_COMMAND_DOCTOR] =
+        {.summary = "Check hosts, network, memory and files before a run",
+         .text = "Checks what a run with these options needs and prints one line per check: ok, note, slow or "
+                 "WRONG, followed by what to do. Alone it checks this host; under "
+                 "mpirun, started like the run, every host and the links between them: "
+                 "reachability, round trip and rate. Nothing is "
+                 "trained or written. The exit code is 1 if something is wrong."},
+    [CPS_COMMAND_HELP] = {.operand = "[COMMAND]", .summary = "Show this text, or the help of one command"},
     [CPS_COMMAND_VERSION] = {.summary = "Show the version"},
 };
 

@@ -1,8 +1,8 @@
 /*
  * Completion for bash, from the option table: 'source <(collab-ps help --completion)'.
  * Option names follow the command; values are choices, files or folders by the
- * option's argument. A script has a function of its own, since its options may mean
- * something else than those of the same names.
+ * option's argument. A script gets a function of its own, since its options may share
+ * names, but not meanings, with those of the table.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ static enum cps_status add_names(struct cps_text *out, enum cps_command command)
     return cps_text_add(out, "' ;;\n");
 }
 
-/* The options of the command that stands first; without one those of train. */
+/* Completes the options of the command in the first word, or of train if there is none. */
 static enum cps_status add_all_names(struct cps_text *out)
 {
     CPS_TRY(cps_text_add(out,
@@ -36,7 +36,7 @@ static enum cps_status add_all_names(struct cps_text *out)
     return cps_text_add(out, "    esac\n");
 }
 
-/* The folder of a run behind the commands that take one. */
+/* Completes the run folder after the commands that take one. */
 static enum cps_status add_runs(struct cps_text *out)
 {
     CPS_TRY(cps_text_add(out, "    [[ $COMP_CWORD -eq 2 && $word != -* && $before == @("));
@@ -47,7 +47,7 @@ static enum cps_status add_runs(struct cps_text *out)
     return cps_text_add(out, ") ]] && { COMPREPLY=($(compgen -d -- \"$word\")); return; }\n");
 }
 
-/* What stands for argument: one of words, files, folders, or nothing known. */
+/* Completes a value: one of words, a file, a folder, or nothing, depending on argument. */
 static enum cps_status add_reply(struct cps_text *out, const char *argument, const char *words)
 {
     if (words)
@@ -58,7 +58,7 @@ static enum cps_status add_reply(struct cps_text *out, const char *argument, con
                         strstr(argument, "DIR") ? "COMPREPLY=($(compgen -d -- \"$word\"))" : "COMPREPLY=()");
 }
 
-/* The choices that are there, parted by blanks. */
+/* Adds the available choices, separated by blanks. */
 static enum cps_status list_choices(const struct cps_option *option, struct cps_text *out)
 {
     for (size_t i = 0; option->choices[i]; i++) {
@@ -102,7 +102,7 @@ static enum cps_status add_script(struct cps_text *out, const struct cps_page_sc
     return cps_text_add(out, "' -- \"$word\"))\n}\n");
 }
 
-/* Hands over to the function of a script behind its name. */
+/* Calls a script's function if its name is the command. */
 static enum cps_status add_scripts_call(struct cps_text *out, const struct cps_page_script *script)
 {
     for (; script->operand; script++) {

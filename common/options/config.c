@@ -1,6 +1,6 @@
 /*
- * The syntax of option files, without a notion of which options there are. parse.c
- * reads people's files through it, record.c writes and reads the effective options.
+ * The syntax of option files, independent of the option table. parse.c uses it for users' files, record.c
+ * for writing and reading the effective options.
  */
 #include "common/options/config.h"
 
@@ -33,7 +33,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Part of a line; blanks at both ends are cut off by trim. */
+/* Part of a line; trim() removes blanks at both ends. */
 struct span {
     const char *begin, *end;
 };
@@ -68,7 +68,7 @@ static enum cps_status add_escaped(struct cps_config_reader *self, char escaped)
     static const char codes[] = "\"\\nt", meanings[] = "\"\\\n\t";
     const char *code = escaped ? strchr(codes, escaped) : NULL;
     if (!code)
-        return fail_line(self, "a backslash inside quotes goes before \", \\, n or t only");
+        return fail_line(self, "unknown escape: inside quotes a backslash may only precede \", \\, n or t");
     return cps_text_add_bytes(&self->value, &meanings[code - codes], 1);
 }
 
@@ -86,7 +86,7 @@ static enum cps_status read_quoted(struct cps_config_reader *self, struct span s
         return fail_line(self, "a quote is not closed");
     struct span rest = trim(at + 1, span.end);
     if (rest.begin < rest.end && *rest.begin != '#')
-        return fail_line(self, "something follows the closing quote");
+        return fail_line(self, "unexpected text after the closing quote");
     return cps_text_add_bytes(&self->value, "", 0);
 }
 

@@ -1,6 +1,6 @@
 /*
  * The text of --help, from the option table: grouped, in two columns, wrapped. man.c
- * and completion.c say the same to other readers.
+ * and completion.c render the same table for man and bash.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 enum { WIDTH = 92, COLUMN = 28 };
 
-/* Adds text wrapped to WIDTH with later lines indented; the cursor stands at column. */
+/* Adds text wrapped to WIDTH, starting at column; later lines are indented. */
 static enum cps_status add_wrapped(struct cps_text *out, const char *text, int column, int indent)
 {
     bool first = true;
@@ -29,7 +29,7 @@ static enum cps_status add_wrapped(struct cps_text *out, const char *text, int c
     return cps_text_add(out, "\n");
 }
 
-/* Adds left and its meaning in two columns, or one below the other where left is long. */
+/* Adds left and its meaning in two columns, or the meaning on the next line if left is long. */
 static enum cps_status add_columns(struct cps_text *out, const char *left, const char *right)
 {
     if (strlen(left) + 2 > COLUMN)
@@ -103,7 +103,7 @@ static enum cps_status add_exit_codes(struct cps_text *out)
     return CPS_OK;
 }
 
-/* The commands that own a group are named where the page is about all commands. */
+/* On the page about all commands, a group's title names the commands that own it. */
 static enum cps_status add_groups(struct cps_text *out, unsigned commands)
 {
     for (int group = 0; group < CPS_GROUP_COUNT; group++)

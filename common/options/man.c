@@ -4,8 +4,8 @@
 
 #include "common/options/pages.h"
 
-/* Adds text as troff: a dash is a minus to be copied, a dot or quote first on a line is
- * no request. */
+/* Adds text escaped for troff: '-' becomes a minus that can be copied, and a dot or quote at the start of
+ * a line is not taken as a request. */
 static enum cps_status add_troff(struct cps_text *out, const char *text)
 {
     if (*text == '.' || *text == '\'')
@@ -56,7 +56,7 @@ static enum cps_status add_options(struct cps_text *out)
     return CPS_OK;
 }
 
-/* One entry of a list: its head in bold, and what it means. */
+/* Adds an entry of a list: its head in bold and its meaning. */
 static enum cps_status add_entry(struct cps_text *out, const char *dashes, const char *name,
                                  const char *argument, const char *help)
 {

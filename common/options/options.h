@@ -1,12 +1,12 @@
 /*
- * Everything a command is told: the typed, checked, effective options of one run.
+ * The options of a command: typed, checked and effective.
  *
  *   defaults < recipe < option files (--config) < COLLAB_PS_<NAME> < command line
  *                        -> struct cps_options, each value with its source
  *                        -> canonical text, sent to the other hosts and read back there
  *
- * One table (table.c) makes the parser, the help, the man page, the completion and
- * this record. Nothing here prints or exits.
+ * The parser, the help, the man page, the completion and the record of a run are all generated from one table
+ * (table.c). Nothing here prints or exits.
  */
 #ifndef CPS_OPTIONS_OPTIONS_H
 #define CPS_OPTIONS_OPTIONS_H
@@ -20,7 +20,7 @@
 #include "common/base/status.h"
 #include "common/base/text.h"
 
-/* The commands, by the name that is typed; command.c says more of each. */
+/* The commands and the names a user types; command.c describes each. */
 #define CPS_COMMAND_MAP(X)                                                                                     \
     X(TRAIN, "train")                                                                                          \
     X(SYNTH, "synth")                                                                                          \
@@ -49,7 +49,7 @@ enum cps_command {
         CPS_COMMAND_COUNT
 };
 
-/* Where a value came from, weakest first. */
+/* The source of a value, weakest first. */
 enum cps_option_source {
     CPS_SOURCE_DEFAULT,
     CPS_SOURCE_RECIPE,
@@ -61,7 +61,7 @@ enum cps_option_source {
 
 enum cps_help_page {
     CPS_HELP_ALL,
-    CPS_HELP_COMMAND,   /* one command's part of it */
+    CPS_HELP_COMMAND,   /* one command */
     CPS_HELP_MAN,       /* the manual page, troff */
     CPS_HELP_COMPLETION /* a script for bash */
 };
@@ -76,31 +76,31 @@ enum cps_option_encrypt { CPS_OPTION_ENCRYPT_AUTO, CPS_OPTION_ENCRYPT_ON, CPS_OP
 
 enum cps_option_part { CPS_OPTION_PART_VALID, CPS_OPTION_PART_TRAIN };
 
-/* The interval of predictions. AUTO is settled once the data is read: from 0 to the largest
- * rating plus a tenth of it, which is 0,5.5 for one to five stars; where ratings are negative,
- * from the smallest to the largest with a tenth of their distance added at both ends. */
+/* The interval of predictions. AUTO is resolved once the data is read: from 0 to the largest
+ * rating plus a tenth of it, which is 0,5.5 for one to five stars; if any rating is negative,
+ * from the smallest to the largest rating, widened at both ends by a tenth of their difference. */
 enum cps_y_range_kind { CPS_Y_RANGE_NONE, CPS_Y_RANGE_GIVEN, CPS_Y_RANGE_AUTO };
 struct cps_y_range {
     enum cps_y_range_kind kind;
     float lo, hi; /* lo < hi where kind is GIVEN, else 0 */
 };
 
-/* How often: every count epochs, or every count steps. count 0: never. */
+/* An interval: every count epochs, or every count steps. count 0: never. */
 struct cps_period {
     uint32_t count;
     bool steps;
 };
 
 #define CPS_MOST_FOLDS 1000
-/* Fold number 1 to folds: one of so many parts of the ratings to validate on. */
+/* The part of the ratings to validate on: number `number`, from 1, of `folds` equal parts. */
 struct cps_fold {
     uint32_t number, folds;
 };
 
 #define CPS_OPTIONS_MAX 128 /* rows of the option table, at most */
 
-/* Strings belong to the struct and are NULL where not given. Only the fields of
- * command are meaningful; the others are zero. */
+/* Strings belong to the struct and are NULL if not given. Only the fields of the command's options
+ * are set; the others are zero. */
 struct cps_options {
     enum cps_command command;
     enum cps_help_page help_page;  /* of CPS_COMMAND_HELP */
@@ -109,7 +109,7 @@ struct cps_options {
     /* data */
     char *data;
     enum cps_item_key item_key;
-    struct cps_fold fold; /* of zero folds: none */
+    struct cps_fold fold; /* folds 0: none */
     double valid_pct;     /* 0 <= valid_pct < 1; a share, not percent */
     char *train, *valid;  /* both or neither */
     char *user_column, *item_column, *rating_column;
@@ -127,8 +127,8 @@ struct cps_options {
 
     /* training */
     enum cps_solver_kind solver;
-    uint32_t blocks;     /* 0: a function of the counts */
-    uint32_t recipe;     /* of cps_recipe_names */
+    uint32_t blocks;     /* 0: chosen from the number of ratings */
+    uint32_t recipe;     /* index into cps_recipe_names */
     uint32_t epochs;     /* 0: by the optimizer */
     uint32_t early_stop; /* epochs; 0: never */
     double lr_max;       /* NaN: by the optimizer and the ratings */
@@ -141,7 +141,7 @@ struct cps_options {
 
     /* ranks */
     uint32_t servers, workers; /* 0: chosen from the number of ranks */
-    uint32_t threads;          /* of a rank; 0: the processors that it may use */
+    uint32_t threads;          /* per rank; 0: one for each processor it may use */
     enum cps_consistency consistency;
     uint32_t staleness; /* steps */
     enum cps_option_transport transport;
@@ -155,7 +155,7 @@ struct cps_options {
     enum cps_metrics_shown metrics;
     char *out; /* of synth as well */
     bool overwrite;
-    char *resume; /* the folder of the run to go on with */
+    char *resume; /* the folder of the run to resume */
     struct cps_period save_every;
     uint32_t keep; /* checkpoints */
     bool log_steps;
@@ -180,67 +180,67 @@ struct cps_options {
     bool all, with_rated;
     bool json, tsv, npy, word2vec;
 
-    /* compare, experiment: what they read themselves, a part of argv; ends with NULL */
+    /* compare, experiment: the part of argv that the script parses; ends with NULL */
     const char *const *arguments;
 
     uint8_t sources[CPS_OPTIONS_MAX]; /* enum cps_option_source, by row of the table */
     struct cps_text warnings;         /* one a line; for the caller to show */
 };
 
-/* Reads the command line and what lies below it. *out is set only on success and is
- * then released by the caller. argv and envp end with NULL; envp may be NULL. Option
- * files are the only files opened. CPS_ERR_USAGE. Not collective. */
+/* Parses the command line and all weaker sources. *out is set only on success; the caller then
+ * releases it. argv and envp end with NULL; envp may be NULL. Opens no files but option files.
+ * Errors are CPS_ERR_USAGE. Not collective. */
 enum cps_status cps_options_parse(int argc, char **argv, char **envp, struct cps_options *out);
 
 void cps_options_release(struct cps_options *self);
 
-/* The source of the option called name ("lr-max"), of self's command. */
+/* The source of the option called name ("lr-max"), an option of self's command. */
 enum cps_option_source cps_options_source(const struct cps_options *self, const char *name);
 
 /* "default", "recipe", "config file", "environment", "recorded run" or "command line". */
 const char *cps_option_source_text(enum cps_option_source source);
 
-/* One effective option, as texts; value NULL where it has none. */
+/* One effective option as text; value is NULL if it has none. */
 struct cps_option_view {
     const char *group, *name, *value, *source;
     bool decides_curve; /* another value may give another curve */
 };
 
-/* Called with one option, which is good until it returns. */
+/* Called with one option; *option is valid only during the call. */
 typedef enum cps_status (*cps_options_visit)(void *context, const struct cps_option_view *option);
 
-/* Visits every option of self's command, in the order of the help; stops at the first
- * error, which it returns. */
+/* Calls visit for every option of self's command, in the order of the help; stops at the first
+ * error and returns it. */
 enum cps_status cps_options_each(const struct cps_options *self, cps_options_visit visit, void *context);
 
-/* Adds the effective options to out as a valid option file that also keeps the sources.
- * The same options give the same bytes. */
+/* Appends the effective options to out as a valid option file that also holds their sources.
+ * Equal options give equal bytes. */
 enum cps_status cps_options_write(const struct cps_options *self, struct cps_text *out);
 
-/* The options that cps_options_write put into length bytes of text, with their
- * sources; one that is not there has its default. *out is set only on success. */
+/* Reads the options and their sources from length bytes of text written by cps_options_write; an option
+ * missing there gets its default. *out is set only on success. */
 enum cps_status cps_options_read(const char *text, size_t length, struct cps_options *out);
 
-/* An option as a run's record has it. */
+/* An option as recorded in run.json. */
 struct cps_option_setting {
     const char *name, *value; /* value NULL: it had none */
-    bool given;               /* and not the default of its day */
+    bool given;               /* set by a source other than the defaults at that time */
 };
 
-/* Makes the options of 'replay' those of 'train': what decides a loss curve (data, model and
- * training) is as in settings, but for what the command line gave; the rest stays. So are those of 'train'
- * that resumes a run, and with them how often it saves and what it records. Adds to
- * differing a line for each option where the two say something else, and sets *other_data when one
- * of those may change what is read. where names the record in errors: CPS_ERR_DATA for a setting
- * that is not understood, CPS_ERR_USAGE for what does not go together with the command line. */
+/* Turns the options of 'replay' into those of 'train': options that decide the loss curve (data, model and
+ * training) are taken from settings unless the command line gave them; the others stay. The options of a
+ * 'train' that resumes a run are treated alike, together with those for saving and recording. Appends to
+ * differing one line for each option whose value differs from the record, and sets *other_data if such an
+ * option may change the data read. where names the record in errors: CPS_ERR_DATA for a setting that is not
+ * understood, CPS_ERR_USAGE for one that contradicts the command line. */
 enum cps_status cps_options_adopt(struct cps_options *self, const char *where,
                                   const struct cps_option_setting *settings, size_t count,
                                   struct cps_text *differing, bool *other_data);
 
 struct cps_page_script;
 
-/* Adds the text of a help page, ready to print; command is looked at for CPS_HELP_COMMAND. scripts: what the
- * commands take that read their arguments themselves (pages.h), for the manual and the completion. */
+/* Appends the text of a help page, ready to print; command matters only for CPS_HELP_COMMAND. scripts describes
+ * the options of the commands that are scripts (pages.h), for the manual and the completion. */
 enum cps_status cps_options_help(enum cps_help_page page, enum cps_command command,
                                  const struct cps_page_script *scripts, struct cps_text *out);
 

@@ -12,29 +12,30 @@ const char cps_page_sources[] =
     "brackets.";
 
 const struct cps_page_line cps_page_examples[] = {
-    {"collab-ps", "Train on the ratings that are at hand, in one process"},
+    {"collab-ps", "Train on the default ratings, in one process"},
     {"mpirun -n 8 collab-ps --data data/ml-100k", "The same curve on eight ranks"},
     {"collab-ps --data ratings.csv --model dot --y-range none --epochs 10",
-     "A plain dot product on ratings of one's own"},
+     "A plain dot product on your own ratings"},
     {"collab-ps --train a.csv --valid b.csv --batch-order order.npy --init start.safetensors",
      "Replay the run of another framework"},
     {"collab-ps synth --users 138000 --items 27000 --ratings 20000000 --out data/big",
      "Write a large set to train on"},
-    {"mpirun -n 8 collab-ps replay runs/a", "See that eight ranks give the losses of a recorded run"},
-    {"collab-ps replay runs/a --wd 0.2", "See from which step on another weight decay tells"},
-    {"collab-ps compare runs/* --out report", "Put runs side by side"},
-    {"collab-ps experiment notebook", "The four models of fastai's notebook, beside fastai's own losses"},
+    {"mpirun -n 8 collab-ps replay runs/a", "Check that eight ranks reproduce the losses of a recorded run"},
+    {"collab-ps replay runs/a --wd 0.2", "Find the first step that another weight decay changes"},
+    {"collab-ps compare runs/* --out report", "Compare runs"},
+    {"collab-ps experiment notebook",
+     "The four models of fastai's notebook, compared with fastai's own losses"},
     {NULL, NULL},
 };
 
 const struct cps_page_line cps_page_files[] = {
-    {"run.json", "options with their sources, versions, ranks, hashes, how it ended"},
-    {"history.csv", "losses of every epoch, and where its time went"},
+    {"run.json", "options with their sources, versions, ranks, hashes, outcome"},
+    {"history.csv", "losses and time breakdown of every epoch"},
     {"steps.csv", "losses of every step (--log-steps)"},
-    {"metrics.jsonl", "an event a line, as it happens"},
+    {"metrics.jsonl", "events as they happen, one per line"},
     {"tb/", "the same for TensorBoard"},
     {"model.safetensors", "the model"},
-    {"users.tsv, movies.tsv", "what each row of the model stands for"},
+    {"users.tsv, movies.tsv", "the user or movie of each row of the model"},
     {NULL, NULL},
 };
 

@@ -21,7 +21,7 @@
 
 static const char env_prefix[] = "COLLAB_PS_";
 
-/* Variables with the prefix that are no options: read by deploy/script.c and by what it starts. */
+/* Variables with the prefix that are not options: deploy/cli/script.c and the scripts it starts read them. */
 static const char *const other_variables[] = {"python", "program", NULL};
 
 static unsigned command_bit(const struct cps_options *self)
@@ -29,7 +29,7 @@ static unsigned command_bit(const struct cps_options *self)
     return 1u << self->command;
 }
 
-/* The first command that has option; of those that share one it is the best known. */
+/* The first command that has option: the best known of those that share it. */
 static const char *owner_of(const struct cps_option *option)
 {
     int command = 0;
@@ -38,7 +38,7 @@ static const char *owner_of(const struct cps_option *option)
     return cps_command_names[command];
 }
 
-/* The error about a name that is no option of the command; dashes is "--" or "". */
+/* Reports that name is not an option of the command; dashes is "--" or "". */
 static enum cps_status fail_unknown(const struct cps_options *self, const char *where, const char *dashes,
                                     const char *name)
 {
@@ -56,7 +56,7 @@ static enum cps_status fail_unknown(const struct cps_options *self, const char *
     return cps_hint(CPS_ERR_USAGE, "'collab-ps help %s' lists the options", command);
 }
 
-/* A walk along the options of argv. */
+/* A pass over the options in argv. */
 struct arguments {
     char *const *next; /* ends with NULL */
 };
@@ -88,7 +88,7 @@ static const struct cps_option *find_letter(const struct cps_options *self, cons
     return NULL;
 }
 
-/* The value of option, which was written as text: behind its '=', or the next argument. */
+/* The value of option, written as text: after its '=', or the next argument. */
 static enum cps_status take_value(struct arguments *self, const char *text, struct argument *out)
 {
     const char *equals = strchr(text, '=');
@@ -152,7 +152,7 @@ static enum cps_status set_from_file(struct cps_options *self, const struct cps_
     if (!option)
         status = fail_unknown(self, where.data, "", name);
     else if (option->type == CPS_OPTION_ACTION || strcmp(name, "config") == 0)
-        status = cps_fail(CPS_ERR_USAGE, "%s'%s' cannot stand in an option file", where.data, name);
+        status = cps_fail(CPS_ERR_USAGE, "%s'%s' cannot be set in an option file", where.data, name);
     else
         status = cps_option_set(self, option, reader->value.data, &origin);
     cps_text_release(&where);
@@ -184,7 +184,7 @@ static enum cps_status read_config(struct cps_options *self, const char *path)
     return status;
 }
 
-/* The values of the recipe in force, on a command that has it. */
+/* Applies the selected recipe, if the command has recipes. */
 static enum cps_status read_recipe(struct cps_options *self, uint32_t recipe)
 {
     struct cps_config_reader reader;
@@ -229,7 +229,7 @@ static enum cps_status warn_unknown_variable(struct cps_options *self, const cha
                                              const char *name)
 {
     const char *nearest = cps_option_nearest(name, command_bit(self));
-    CPS_TRY(cps_text_add(&self->warnings, "environment variable '%.*s' is no option and is ignored",
+    CPS_TRY(cps_text_add(&self->warnings, "environment variable '%.*s' is not an option and is ignored",
                          (int)length, entry));
     if (nearest) {
         CPS_TRY(cps_text_add(&self->warnings, "; did you mean '"));
@@ -246,8 +246,8 @@ static bool is_among(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-/* entry is "COLLAB_PS_LR_MAX=5e-3". An empty value counts as unset, a variable of
- * another command is none of ours. */
+/* Applies entry, "COLLAB_PS_LR_MAX=5e-3". An empty value counts as unset; an option of another command is
+ * ignored. */
 static enum cps_status set_from_variable(struct cps_options *self, const char *entry, bool want_config)
 {
     char name[64], variable[80];
@@ -299,8 +299,8 @@ static enum cps_status read_arguments(struct cps_options *self, char *const *arg
     }
 }
 
-/* The first walk: are all names known, and is there a --help or --version, which makes
- * everything else beside the point? */
+/* The first pass: checks that all names are known and looks for --help or --version, which override
+ * everything else. */
 static enum cps_status find_action(struct cps_options *self, char *const *argv, bool *found)
 {
     struct arguments arguments = {argv};
@@ -316,7 +316,7 @@ static enum cps_status find_action(struct cps_options *self, char *const *argv, 
     return CPS_OK;
 }
 
-/* All sources, weakest first. Which recipe lies below them is known once they have been read. */
+/* Applies all sources, weakest first, above the given recipe (0: none). */
 static enum cps_status read_all(struct cps_options *self, uint32_t recipe, char *const *argv, char *const *envp)
 {
     cps_text_clear(&self->warnings);
@@ -376,7 +376,7 @@ static void ask_for_help(struct cps_options *self, enum cps_command command)
     }
 }
 
-/* 'help' and 'version' take a page at most. */
+/* 'help' and 'version' take at most the name of a page. */
 static enum cps_status read_help_page(struct cps_options *self, char *const *argv)
 {
     enum cps_command command;
@@ -391,8 +391,8 @@ static enum cps_status read_help_page(struct cps_options *self, char *const *arg
     } else if (cps_command_find(argv[0], &command)) {
         ask_for_help(self, command);
     } else if (strcmp(argv[0], "--all") != 0) {
-        cps_fail(CPS_ERR_USAGE, "no help on '%.200s'", argv[0]);
-        return hint_commands("there is help on ", ", and on the whole at 'collab-ps help'");
+        cps_fail(CPS_ERR_USAGE, "no help for '%.200s'", argv[0]);
+        return hint_commands("there is help for ", "; 'collab-ps help' lists everything");
     }
     return CPS_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * The effective options as a record: for run.json by a visitor, for the other hosts as
- * an option file whose '#:' notes keep command and sources:
+ * The effective options as a record: passed to a visitor for run.json, and written for the other hosts as
+ * an option file whose '#:' notes hold the command and the sources:
  *
  *     #: command train
  *     #: source default
@@ -77,10 +77,10 @@ enum cps_status cps_options_each(const struct cps_options *self, cps_options_vis
 
 struct writer {
     struct cps_text *out;
-    const char *source; /* of the last line; NULL at first */
+    const char *source; /* source of the previous line; NULL at first */
 };
 
-/* 'config' is left out: what its files said is in the values. */
+/* 'config' is left out: the values already include those of its files. */
 static enum cps_status write_one(void *context, const struct cps_option_view *option)
 {
     struct writer *writer = context;
@@ -121,7 +121,7 @@ static enum cps_status read_note(struct cps_options *self, const struct cps_conf
         *source = (enum cps_option_source)number;
         return CPS_OK;
     }
-    cps_options_release(self); /* fields of the command assumed until now are zero again */
+    cps_options_release(self); /* zeroes the fields of the command assumed so far */
     self->command = (enum cps_command)number;
     return cps_option_reset_all(self);
 }

@@ -1,7 +1,7 @@
 /*
- * The option table itself. To add an option: a field in struct cps_options, a row
- * here; parser, help, manual, completion, record and broadcast follow. What two
- * options say together is checked in check.c.
+ * The option table itself. To add an option, add a field to struct cps_options and a row
+ * here; parser, help, manual, completion, record and broadcast follow. Combinations of
+ * options are checked in check.c.
  */
 #include "common/options/table.h"
 
@@ -57,39 +57,40 @@ const struct cps_option cps_option_table[] = {
              "synthetic set of its shape"},
     {"item-key", .argument = "KEY", .type = CPS_OPTION_CHOICE, SOURCE, DECIDES(DATA), FIELD(item_key),
      .fallback = "auto", .choices = item_keys,
-     .help = "What makes two ratings speak of the same item; auto is the title where the layout has titles"},
+     .help = "Key that identifies an item; auto is the title if the layout has titles, else the id"},
     {"valid-pct", .argument = "SHARE", .type = CPS_OPTION_REAL, READ, DECIDES(DATA), FIELD(valid_pct),
      .fallback = "0.2", .high = 1, .below_high = true,
      .help = "Share of the ratings drawn for validation, from 0 to below 1"},
     {"fold", .argument = "I/K", .type = CPS_OPTION_FOLD, TRAIN(DATA), DECIDES(DATA), FIELD(fold),
      .fallback = "none",
-     .help = "Validate on part I of K equal parts and train on the others, for cross-validation: the K parts "
-             "of a seed share no rating and hold them all"},
+     .help =
+         "Validate on part I of K equal parts and train on the others, for cross-validation: for a given seed "
+         "the K parts are disjoint and cover all ratings"},
     {"train", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(train),
-     .help = "Ratings to train on, in place of --data and a drawn split; with --valid"},
+     .help = "Ratings to train on, instead of --data and a random split; needs --valid"},
     {"valid", .argument = "FILE", .type = CPS_OPTION_STRING, SOURCE, DECIDES(DATA), FIELD(valid),
-     .help = "Ratings to validate on; with --train"},
+     .help = "Ratings to validate on; needs --train"},
     {"user-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(user_column),
-     .help = "Header name or 1-based position of the user ids in a ratings file; found when not given"},
+     .help = "Header name or 1-based position of the column of user ids; detected when not given"},
     {"item-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(item_column),
-     .help = "The same for the item ids"},
+     .help = "Header name or position of the column of item ids; detected when not given"},
     {"rating-column", .argument = "COLUMN", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA),
-     FIELD(rating_column), .help = "The same for the ratings"},
+     FIELD(rating_column), .help = "Header name or position of the column of ratings; detected when not given"},
     {"layout", .argument = "LAYOUT", .type = CPS_OPTION_CHOICE, FORM, DECIDES(DATA), FIELD(layout),
      .fallback = "long", .choices = layouts,
-     .help = "long is a line per rating; wide is a matrix with a line per user and a column per item"},
+     .help = "long has one line per rating; wide is a matrix with a line per user and a column per item"},
     {"missing", .argument = "VALUE", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(missing),
-     .help = "What stands for no rating in a wide file, beside an empty cell: 99, NA, …"},
+     .help = "Value of a cell without a rating in a wide file, besides an empty cell: 99, NA, …"},
     {"encoding", .argument = "NAME", .type = CPS_OPTION_CHOICE, FORM, DECIDES(DATA), FIELD(encoding),
      .fallback = "utf-8", .choices = encodings,
-     .help = "What ids are written in; latin1 also reads Western European text that is not UTF-8"},
+     .help = "Character encoding of the ids; latin1 accepts Western European text that is not UTF-8"},
     {"skip-bad", .argument = "N|all", .type = CPS_OPTION_STRING, FORM, DECIDES(DATA), FIELD(skip_bad),
-     .help = "Leave out up to N lines of ratings that cannot be read, and tell the first ten; without it "
-             "the first such line ends the run"},
+     .help = "Skip up to N malformed lines of ratings and report the first ten; without it the first such line "
+             "ends the run"},
 
     {"model", .argument = "MODEL", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(model),
      .fallback = "bias", .choices = models,
-     .help = "dot is the product of a user's and an item's factors; bias adds a bias of each"},
+     .help = "dot is the dot product of a user's and an item's factors; bias adds a bias for each"},
     {"y-range", .argument = "LO,HI", .type = CPS_OPTION_RANGE, TRAIN(MODEL), DECIDES(CURVE), FIELD(y_range),
      .fallback = "auto",
      .help =
@@ -104,31 +105,34 @@ const struct cps_option cps_option_table[] = {
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
      .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
     {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
-     .help = "Start from the model of a run, or a safetensors file, in place of random values; rows are found "
+     .help = "Start from the model of a run, or a safetensors file, instead of random values; rows are matched "
              "by id "
-             "where users.tsv and movies.tsv lie beside it, new ids get fresh rows"},
+             "if users.tsv and movies.tsv lie beside it, and new ids get random rows"},
 
     {"solver", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE), FIELD(solver),
      .fallback = "batch", .choices = solvers,
-     .help = "batch sums gradients over batches, as fastai does; block takes a step of SGD for every rating, "
-             "block by block, and is many times faster on a large set. It has defaults of its own: "
+     .help = "batch sums gradients over batches, as fastai does; block takes one SGD step per rating, "
+             "block by block, and is many times faster on a large set. Its defaults differ: "
              "--optimizer sgd, --lr-max 0.03, --epochs 10"},
     {"blocks", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(blocks),
      .fallback = "auto", .word = "auto", .low = 0, .high = 4096,
-     .help = "With --solver block: deal users and items to N blocks each; 'auto' follows from how many "
-             "ratings there are"},
+     .help =
+         "Number of blocks that --solver block divides users and items into; 'auto' is chosen from the number "
+         "of ratings"},
     {"recipe", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), FIELD(recipe),
      .fallback = "none", .choices = cps_recipe_names,
-     .help = "Settings that ship under a name, below all others: 'best' does well on sets of any size, "
-             "'notebook' is fastai's fourth model, which is the default as well"},
+     .help =
+         "Named built-in settings, which every other source overrides: 'best' does well on sets of any size, "
+         "'notebook' is fastai's fourth model and equals the defaults"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .word = "auto", .low = 1, .high = 1000000,
      .help = "Passes over the training ratings; 'auto' is 8 with adam and 16 with sgd. Losses are mean squared "
              "errors (MSE)"},
     {"early-stop", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = 1000000,
-     .help = "End after N epochs in a row whose valid_loss is not below the lowest before; the schedule stays "
-             "that of all --epochs, and model-best.safetensors has the best one"},
+     .help =
+         "Stop after N consecutive epochs without a new lowest valid_loss; the schedule remains that of all "
+         "--epochs, and model-best.safetensors holds the best epoch's model"},
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
      .fallback = "5e-3", .word = "auto", .above_low = true, .high = 1e6,
      .help = "Highest learning rate of the schedule; 'auto' is 0.003 with adam, and with sgd follows from the "
@@ -144,8 +148,9 @@ const struct cps_option cps_option_table[] = {
              "best of several, of which a fifth of the training ratings decides"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = 16777216,
-     .help = "Ratings in a step, over all workers together; 'auto' is the power of two nearest to a 1,250th "
-             "of the training ratings, and 16 or more"},
+     .help =
+         "Ratings per step, summed over all workers; 'auto' is the power of two nearest to a 1,250th of the "
+         "training ratings, but at least 16"},
     {"optimizer", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(optimizer), .fallback = "adam", .choices = optimizers,
      .help = "'auto' is adam, or sgd for fewer than 15 training ratings a user and item. adam is AdamW: every "
@@ -155,18 +160,18 @@ const struct cps_option cps_option_table[] = {
              "of its bias"},
     {"schedule", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(schedule), .fallback = "one-cycle", .choices = schedules, .later = LATER(SCHEDULE_RANGE_TEST),
-     .help = "How the learning rate moves over the run; one-cycle moves adam's momentum as well"},
+     .help = "Schedule of the learning rate; one-cycle also varies adam's momentum"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, .group = CPS_GROUP_TRAINING,
      .commands = TRAINS | CPS_FOR(DATA), DECIDES(DATA), FIELD(seed), .fallback = "42",
-     .help = "Makes the split, the initial values and the order of the ratings"},
+     .help = "Seed of the split, the initial values and the order of the ratings"},
     {"batch-order", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_order),
-     .help = "Replay the order of another run: an npy file, int32 [steps, batch], of 0-based row numbers of "
+     .help = "Train in a given order: an npy file, int32 [steps, batch], of 0-based row numbers in "
              "the --train file"},
 
     {"servers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(servers), .fallback = "auto",
      .word = "auto", .high = 65535,
-     .help = "Ranks that hold the tables; 'auto' shares the ranks out, about 3 servers to 4 workers"},
+     .help = "Ranks that hold the tables; 'auto' assigns about 3 servers per 4 workers"},
     {"workers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(workers), .fallback = "auto",
      .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
     {"threads", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(threads), .fallback = "auto",
@@ -176,117 +181,120 @@ const struct cps_option cps_option_table[] = {
     {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
      FIELD(consistency), .fallback = "bsp", .choices = consistencies,
      .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP), .hidden = true,
-     .help = "bsp: every worker sees every step before it; the curve depends on no rank"},
+     .help =
+         "bsp: every step sees the updates of all earlier steps, and the curve does not depend on the ranks"},
     {"staleness", .argument = "STEPS", .type = CPS_OPTION_COUNT, TRAIN(RANKS), DECIDES(CURVE), FIELD(staleness),
      .fallback = "0", .high = 65535, .hidden = true,
-     .help = "How far a worker may run ahead, with --consistency ssp"},
+     .help = "Steps that a worker may run ahead of the slowest, with --consistency ssp"},
     {"transport", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(transport),
      .fallback = "auto", .choices = transports,
-     .help = "What carries rows and gradients; auto is mpi within a host, tcp between hosts"},
+     .help = "Transport of rows and gradients; auto is mpi within a host, tcp between hosts"},
     {"interface", .argument = "NAME", .type = CPS_OPTION_STRING, TRAIN(RANKS), FIELD(interface),
      .help = "Network to listen on: the name of an interface or a CIDR such as 10.0.0.0/8; found when not "
              "given"},
     {"encrypt", .argument = "WHEN", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(encrypt), .fallback = "auto",
      .choices = switches,
-     .help =
-         "Encrypt what travels over tcp; auto does between hosts, off lets others on the network read along"},
+     .help = "Encrypt tcp traffic; auto does so between hosts, off lets others on the network read it"},
     {"port", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(port), .fallback = "any",
-     .word = "any", .high = 65535, .help = "Rank i listens on port N + i (tcp); 'any' takes free ones"},
+     .word = "any", .high = 65535, .help = "Rank i listens on port N + i (tcp); 'any' picks free ports"},
     {"isa", .argument = "NAME", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), FIELD(isa), .fallback = "auto",
      .choices = isas,
-     .help = "Instruction set of the kernels; all give the same bits, auto is the fastest there is"},
+     .help = "Instruction set of the kernels; all give the same bits, auto is the fastest available"},
     {"peer-timeout", .argument = "SECONDS", .type = CPS_OPTION_REAL, TRAIN(RANKS), FIELD(peer_timeout),
      .fallback = "60", .above_low = true, .high = 1e6,
-     .help = "A rank silent for so long while training is lost"},
+     .help = "Fail the run when a rank is silent for this long during training"},
     {"load-timeout", .argument = "SECONDS", .type = CPS_OPTION_REAL, TRAIN(RANKS), FIELD(load_timeout),
-     .fallback = "3600", .above_low = true, .high = 1e6, .help = "The same while the ratings are read"},
+     .fallback = "3600", .above_low = true, .high = 1e6,
+     .help = "Fail the run when a rank is silent for this long while the ratings are read"},
 
     {"out", .argument = "DIR", .type = CPS_OPTION_STRING, RECORDS, FIELD(out),
      .help = "Folder of the run's records and model; when not given, runs/<time>-<id>"},
     {"overwrite", .type = CPS_OPTION_FLAG, RECORDS, FIELD(overwrite), .fallback = "off",
-     .help = "Delete the run that the folder of --out holds, and train anew in its place"},
+     .help = "Replace the run in the folder of --out"},
     {"resume", .argument = "RUN_DIR", .type = CPS_OPTION_STRING, .group = CPS_GROUP_RUN,
      .commands = CPS_FOR(TRAIN) | CPS_FOR(REPLAY), FIELD(resume),
-     .help = "Go on with a run that was cut, from its newest checkpoint and with the options of its run.json, "
-             "on any number of ranks"},
+     .help = "Resume an interrupted run from its newest checkpoint, with the options of its run.json, on any "
+             "number "
+             "of ranks"},
     {"save-every", .argument = "N", .type = CPS_OPTION_PERIOD, RECORDS, .kept = true, FIELD(save_every),
      .fallback = "off",
      .help =
          "Save a checkpoint every N epochs, or every N steps as 'Nsteps'; SIGUSR1 saves one now, SIGTERM and "
          "SIGINT save one and end"},
     {"keep", .argument = "N", .type = CPS_OPTION_COUNT, RECORDS, .kept = true, FIELD(keep), .fallback = "2",
-     .low = 1, .high = 1000000, .help = "Checkpoints that are kept: the last N, and that of the best epoch"},
+     .low = 1, .high = 1000000, .help = "Number of checkpoints to keep, besides that of the best epoch"},
     {"log-steps", .type = CPS_OPTION_FLAG, RECORDS, .kept = true, FIELD(log_steps), .fallback = "off",
      .help = "Record every step in steps.csv, metrics.jsonl and tb/, not only every epoch"},
     {"metrics", .argument = "LIST", .type = CPS_OPTION_CHOICE, RECORDS, FIELD(metrics), .fallback = "none",
      .choices = metrics,
-     .help = "Columns of the table beside the losses, of the validation ratings: rmse, the root of valid_loss, "
-             "and mae, the mean absolute error; history.csv has both anyway"},
+     .help = "Validation metrics to show beside the losses: rmse, the root of valid_loss, and mae, the mean "
+             "absolute "
+             "error; history.csv always has both"},
     {"progress", .argument = "HOW", .type = CPS_OPTION_CHOICE, TRAIN(RUN), FIELD(progress), .fallback = "auto",
      .choices = progresses, .help = "auto draws a bar on a terminal and writes plain lines elsewhere"},
     {"log-level", .argument = "LEVEL", .type = CPS_OPTION_CHOICE, .group = CPS_GROUP_RUN,
      .commands = TRAINS | CPS_FOR(DATA) | CPS_FOR(PREPARE) | USES, FIELD(log_level), .fallback = "info",
-     .choices = log_levels, .help = "How much to say on standard error"},
+     .choices = log_levels, .help = "Verbosity of the log on standard error"},
     {"config", .argument = "FILE", .type = CPS_OPTION_STRING, TRAIN(RUN), FIELD(config),
-     .help = "Read options from this file, lines of 'name = value'; may be repeated, the later file wins"},
+     .help = "Read options from FILE, lines of 'name = value'; may be repeated, later files win"},
 
     {"user", .argument = "ID", .type = CPS_OPTION_STRING, USE(CPS_FOR(PREDICT) | CPS_FOR(RECOMMEND)),
-     FIELD(user), .help = "A user, by the id that the ratings have"},
+     FIELD(user), .help = "A user, by the id used in the ratings"},
     {"movie", .alias = "item", .argument = "TITLE", .type = CPS_OPTION_STRING,
      USE(CPS_FOR(PREDICT) | CPS_FOR(SIMILAR)), FIELD(movie),
-     .help =
-         "A movie, by id or title; case does not matter, and the beginning of a title, or beginnings of its "
-         "words, will do where only one fits"},
+     .help = "A movie, by id or title; case is ignored, and the start of a title, or the starts of its words, "
+             "suffice "
+             "if only one movie matches"},
     {"pairs", .argument = "FILE", .type = CPS_OPTION_STRING, USE(CPS_FOR(PREDICT)), FIELD(pairs),
-     .help =
-         "Predict for all pairs in FILE, a user's id and a movie's id or title a line, parted by a tab, '::', "
-         "';' or ','; '-' is standard input"},
+     .help = "Predict all pairs in FILE, one user id and movie id or title per line, separated by a tab, '::', "
+             "';' or ','; '-' is standard input"},
     {"ratings", .argument = "FILE", .type = CPS_OPTION_STRING, USE(CPS_FOR(EVALUATE) | CPS_FOR(FOLD_IN)),
      FIELD(ratings_file),
-     .help = "For evaluate a ratings file or folder as --data takes it; for fold-in the ratings of one person, "
-             "a movie and a rating a line"},
+     .help =
+         "For evaluate a ratings file or folder as accepted by --data; for fold-in the ratings of one person, "
+         "one movie and rating per line"},
     {"part", .argument = "PART", .type = CPS_OPTION_CHOICE, USE(CPS_FOR(EVALUATE)), FIELD(part),
      .fallback = "valid", .choices = parts, .help = "Which part of the run's own ratings to evaluate on"},
     {"count", .letter = 'k', .argument = "N", .type = CPS_OPTION_COUNT, USE(LISTS | CPS_FOR(MAP)), FIELD(count),
      .fallback = "10", .low = 1, .high = 1000000,
-     .help = "How many to list; for map how many of the most rated to label, 50 when not given"},
+     .help = "Number of entries to list; for map the number of most rated movies to label, 50 when not given"},
     {"all", .type = CPS_OPTION_FLAG, USE(CPS_FOR(RECOMMEND)), FIELD(all), .fallback = "off",
-     .help = "A list for every user, as TSV or JSON, with all cores"},
+     .help = "Make a list for every user, as TSV or JSON, using all cores"},
     {"with-rated", .type = CPS_OPTION_FLAG, USE(CPS_FOR(RECOMMEND) | CPS_FOR(FOLD_IN)), FIELD(with_rated),
-     .fallback = "off", .help = "List also what the user has rated"},
+     .fallback = "off", .help = "Include movies that the user has rated"},
     {"best", .type = CPS_OPTION_FLAG, USE(USES), FIELD(best), .fallback = "off",
-     .help = "Use the model of the best epoch, where that is not the last"},
+     .help = "Use the model of the best epoch if that is not the last"},
     {"data", .argument = "PATH", .type = CPS_OPTION_STRING,
      USE(CPS_FOR(EVALUATE) | CPS_FOR(RECOMMEND) | CPS_FOR(MAP)), FIELD(data),
-     .help = "Where the ratings of the run are now; when not given, where run.json says"},
+     .help = "Present location of the run's ratings; when not given, the one in run.json"},
     {"json", .type = CPS_OPTION_FLAG, USE(PRINTS | CPS_FOR(DATA)), FIELD(json), .fallback = "off",
-     .help = "Print JSON in place of a table"},
+     .help = "Print JSON instead of a table"},
     {"tsv", .type = CPS_OPTION_FLAG, USE(PRINTS | CPS_FOR(EXPORT)), FIELD(tsv), .fallback = "off",
      .help = "Print tab-separated values with a header line; for export, write such files"},
     {"npy", .type = CPS_OPTION_FLAG, USE(CPS_FOR(EXPORT)), FIELD(npy), .fallback = "off",
      .help = "Write NumPy arrays: user_factors.npy, movie_factors.npy, user_bias.npy, movie_bias.npy"},
     {"word2vec", .type = CPS_OPTION_FLAG, USE(CPS_FOR(EXPORT)), FIELD(word2vec), .fallback = "off",
-     .help = "Write the text format of word2vec, which viewers of embeddings read"},
+     .help = "Write the text format of word2vec, for embedding viewers"},
     {"out", .argument = "PATH", .type = CPS_OPTION_STRING, USE(CPS_FOR(EXPORT) | CPS_FOR(MAP)), FIELD(out),
-     .help = "For export the folder to write into, always needed; for map the picture, .svg, .png or .pdf"},
+     .help = "For export the folder to write to (required); for map the picture, .svg, .png or .pdf"},
 
     {"users", .argument = "N", .type = CPS_OPTION_COUNT, SYNTH, FIELD(users), .fallback = "943", .low = 1,
-     .high = MANY - 1, .help = "Users of the set"},
+     .high = MANY - 1, .help = "Number of users"},
     {"movies", .alias = "items", .argument = "N", .type = CPS_OPTION_COUNT, SYNTH, FIELD(movies),
-     .fallback = "1682", .low = 1, .high = MANY - 1, .help = "Movies of the set"},
+     .fallback = "1682", .low = 1, .high = MANY - 1, .help = "Number of movies"},
     {"ratings", .argument = "N", .type = CPS_OPTION_BIG, SYNTH, FIELD(ratings), .fallback = "100000", .low = 1,
-     .help = "Ratings of the set; no more than users times movies"},
+     .help = "Number of ratings; at most users times movies"},
     {"seed", .argument = "N", .type = CPS_OPTION_BIG, SYNTH, FIELD(seed), .fallback = "42",
-     .help = "Makes every number of the set"},
+     .help = "Seed of the synthetic set"},
     {"out", .argument = "FILE", .type = CPS_OPTION_STRING, .commands = CPS_FOR(PREPARE),
-     .group = CPS_GROUP_DATA, FIELD(out), .help = "File to write the prepared set to; always needed"},
+     .group = CPS_GROUP_DATA, FIELD(out), .help = "File to write the prepared set to (required)"},
     {"out", .argument = "NAME", .type = CPS_OPTION_STRING, .commands = CPS_FOR(LR_FIND), .group = CPS_GROUP_RUN,
      FIELD(out), .help = "Write NAME.csv and NAME.svg; lr-find when not given"},
     {"out", .argument = "DIR", .type = CPS_OPTION_STRING, SYNTH, FIELD(out),
-     .help = "Folder to write ratings.csv and movies.csv into; always needed"},
+     .help = "Folder to write ratings.csv and movies.csv to (required)"},
 
     {"help", .letter = 'h', .type = CPS_OPTION_ACTION, .group = CPS_GROUP_GENERAL, .commands = CPS_FOR_ALL,
-     .help = "Show this text; after a command, that command's part of it"},
+     .help = "Show this text; after a command, the help of that command"},
     {"version", .letter = 'V', .type = CPS_OPTION_ACTION, .group = CPS_GROUP_GENERAL, .commands = CPS_FOR_ALL,
      .help = "Show the version"},
 };
@@ -330,8 +338,8 @@ const struct cps_option *cps_option_find(const char *name, size_t length, unsign
     return NULL;
 }
 
-/* Edits from name to candidate; one that continues the other ("batch", "batch-size")
- * counts as one edit, provided enough of it is there. */
+/* The edit distance from name to candidate; 1 if one is a prefix of the other ("batch", "batch-size")
+ * of at least two characters. */
 static size_t name_distance(const char *name, const char *candidate)
 {
     size_t a = strlen(name), b = strlen(candidate), shorter = a < b ? a : b;
@@ -341,7 +349,7 @@ static size_t name_distance(const char *name, const char *candidate)
     return distance;
 }
 
-/* Puts candidate into *best if it is closer to name than what stands there. */
+/* Stores candidate in *best if it is closer to name than the best so far. */
 static void keep_closer(const char *name, const char *candidate, const char **best, size_t *least)
 {
     size_t distance = name_distance(name, candidate);
@@ -351,7 +359,7 @@ static void keep_closer(const char *name, const char *candidate, const char **be
     }
 }
 
-/* One more than the edits a typing error of name may have. */
+/* One more than the number of edits that count as a typing error of name. */
 static size_t too_far(const char *name)
 {
     return 2 + strlen(name) / 4;

@@ -1,4 +1,4 @@
-/* The option table: one row an option, the source of everything said or read about it. */
+/* The option table, from which parser, help, manual, completion and records are made: one row per option. */
 #ifndef CPS_OPTIONS_TABLE_H
 #define CPS_OPTIONS_TABLE_H
 
@@ -14,7 +14,7 @@ enum cps_option_type {
     CPS_OPTION_RANGE,  /* struct cps_y_range */
     CPS_OPTION_FOLD,   /* struct cps_fold */
     CPS_OPTION_PERIOD, /* struct cps_period */
-    CPS_OPTION_ACTION  /* a command in the guise of a flag; no field */
+    CPS_OPTION_ACTION  /* a command written as a flag, such as --help; no field */
 };
 
 #define CPS_OPTION_GROUP_MAP(X)                                                                                \
@@ -34,15 +34,15 @@ enum cps_option_group {
         CPS_GROUP_COUNT
 };
 
-/* The commands an option belongs to, as bits. */
+/* The bits of the commands that an option belongs to. */
 #define CPS_FOR(command) (1u << CPS_COMMAND_##command)
 #define CPS_FOR_ALL ((1u << CPS_COMMAND_COUNT) - 1)
 
-/* What an option decides: the one place that adopting, recording and comparing options rely on. */
+/* What an option decides; adopting, recording and comparing options all rely on this. */
 enum cps_option_decides {
-    CPS_DECIDES_NOTHING, /* no bit of a curve: ranks, transport, records */
+    CPS_DECIDES_NOTHING, /* does not affect the curve: ranks, transport, records */
     CPS_DECIDES_CURVE,
-    CPS_DECIDES_DATA /* what is read or how it is split and numbered, and so the curve */
+    CPS_DECIDES_DATA /* the data read or its split and numbering, and so the curve */
 };
 
 struct cps_option {
@@ -53,36 +53,35 @@ struct cps_option {
     enum cps_option_type type;
     enum cps_option_group group;
     enum cps_option_decides decides;
-    bool kept;            /* by a run that is resumed, though it decides nothing */
+    bool kept;            /* a resumed run keeps it, though it does not decide the curve */
     unsigned commands;    /* CPS_FOR bits */
     size_t offset;        /* of the field in struct cps_options */
     const char *fallback; /* the default, as text; NULL for none */
     const char *word;     /* a word that stands for "not given": 0 of a count, NaN of a real */
     const char *other;    /* of a real: another word, which stands for INFINITY */
-    double low, high;     /* bounds of a number, within them unless excluded */
+    double low, high;     /* bounds of a number, inclusive unless the next fields exclude them */
     bool above_low, below_high;
     const char *const *choices; /* names by enum value, ended by NULL */
     unsigned later;             /* choices not available yet, as bits */
-    bool hidden;                /* no page names it: what it is for is not available yet */
+    bool hidden;                /* omitted from help pages: its feature is not available yet */
     const char *help;           /* one or two sentences, no default, no full stop */
 };
 
 extern const struct cps_option cps_option_table[];
 extern const size_t cps_option_count;
 
-/* The row called by the first length bytes of name (or by its alias) among those of
- * the commands; NULL if none. */
+/* The option of one of the commands whose name or alias is the first length bytes of name; NULL if none. */
 const struct cps_option *cps_option_find(const char *name, size_t length, unsigned commands);
 
-/* The closest name to a mistyped one among options of the commands; NULL if all are far. */
+/* The option name of the commands that is closest to the mistyped name; NULL if none is close. */
 const char *cps_option_nearest(const char *name, unsigned commands);
 
-/* The closest of names (ended by NULL); NULL if all are far. */
+/* The element of names (ended by NULL) closest to name; NULL if none is close. */
 const char *cps_nearest_name(const char *name, const char *const *names);
 
 const char *cps_option_group_title(enum cps_option_group group);
 
-/* " (synth)": the commands that alone have options of the group, for a page about all commands; else "". */
+/* " (synth)": the only commands with options of the group, for the page about all commands; "" if general. */
 const char *cps_option_group_owner(enum cps_option_group group);
 
 static inline size_t cps_option_index(const struct cps_option *option)

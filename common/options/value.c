@@ -1,7 +1,6 @@
 /*
- * Values by type. The code that finds a setting (argv, environment, option file, defaults)
- * brings its text here, so that a value means the same wherever it is written and the
- * record of a run reads back to the same bits.
+ * Parsing and formatting of values by type. Every source (argv, environment, option file, defaults) passes its
+ * text through here, so that a value means the same everywhere and a run's record reads back to the same bits.
  */
 #include "common/options/value.h"
 
@@ -183,7 +182,7 @@ static bool read_value(void *field, const struct cps_option *option, const char 
     return false;
 }
 
-/* The error about text, which option does not allow. */
+/* Reports that option does not allow text. */
 static enum cps_status refuse(const struct cps_option *option, const char *text,
                               const struct cps_option_origin *origin)
 {
@@ -199,7 +198,7 @@ static enum cps_status refuse(const struct cps_option *option, const char *text,
     return status;
 }
 
-/* The error about something the contract names and this version does not do. */
+/* Reports a documented choice that this version does not implement yet. */
 static enum cps_status refuse_later(const struct cps_option *option, const char *text,
                                     const struct cps_option_origin *origin)
 {
@@ -265,8 +264,8 @@ bool cps_option_has_value(const struct cps_options *self, const struct cps_optio
     return option->type != CPS_OPTION_ACTION;
 }
 
-/* The shortest decimals that read back as value, as a double or as a float; no exponent
- * on a whole number of common size. */
+/* Adds the shortest decimal that reads back as value, as a double or as a float, without exponent for whole
+ * numbers of ordinary size. */
 static enum cps_status format_number(double value, bool single, struct cps_text *out)
 {
     char text[40];
@@ -386,9 +385,9 @@ enum cps_status cps_option_allowed(const struct cps_option *option, struct cps_t
     case CPS_OPTION_RANGE:
         return cps_text_add(out, "LO,HI with LO below HI, 'none' or 'auto'");
     case CPS_OPTION_FOLD:
-        return cps_text_add(out, "I/K, the number of a fold and of all folds, as in '1/5', or 'none'");
+        return cps_text_add(out, "I/K, the number of the fold and the number of folds, as in '1/5', or 'none'");
     case CPS_OPTION_PERIOD:
-        return cps_text_add(out, "a number of epochs, of steps as in '500steps', or 'off'");
+        return cps_text_add(out, "a number of epochs, a number of steps as in '500steps', or 'off'");
     case CPS_OPTION_STRING:
     case CPS_OPTION_ACTION:
         break;

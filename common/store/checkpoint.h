@@ -1,13 +1,13 @@
 /*
- * A run's checkpoints: what it was after a step, complete enough to go on from there. Format
- * and reasons: checkpoint.md.
+ * A run's checkpoints: its complete state after a step, from which it can be resumed. checkpoint.md describes
+ * the format and its reasons.
  *
- *     RUN/checkpoints/step-0000001250/rows-0, rows-1, …   states of rows, a file a server had them from
+ *     RUN/checkpoints/step-0000001250/rows-0, rows-1, …   states of rows, one file per server
  *                                     best                the model after the best epoch so far
  *                                     manifest            written last; without it there is no checkpoint
  *
- * A checkpoint is written by one thread, a call after the other; it may be another than that
- * which reads and lists them. Errors of writing are CPS_ERR_STORAGE and name the file.
+ * A checkpoint is written by one thread at a time, which may differ from the thread that reads and lists
+ * checkpoints. Errors of writing are CPS_ERR_STORAGE and name the file.
  */
 #ifndef CPS_STORE_CHECKPOINT_H
 #define CPS_STORE_CHECKPOINT_H
@@ -20,26 +20,26 @@
 #define CPS_CHECKPOINT_LOGS 3
 #define CPS_CHECKPOINT_PATH_BYTES 4096
 
-/* Whose checkpoint it is. */
+/* Identifies the run that a checkpoint belongs to. */
 struct cps_checkpoint_identity {
     uint64_t run_id;
     uint8_t fingerprint[CPS_SHA256_BYTES]; /* of the data */
     uint8_t plan[CPS_SHA256_BYTES];        /* cps_checkpoint_plan_digest */
 };
 
-/* A record that grows, and how long it was. */
+/* An append-only record and its length at the checkpoint. */
 struct cps_checkpoint_log {
     char file[256]; /* in the run's folder; "" for none */
     uint64_t bytes;
 };
 
-/* The run after a step, but for its rows. */
+/* The state of a run after a step, except its rows. */
 struct cps_checkpoint_state {
     struct cps_checkpoint_identity identity;
     uint64_t step;
     double average;                  /* of step losses, not debiased */
-    cps_int128 epoch_loss;           /* squared errors of the epoch under way, as in common/model/exact.h, */
-    uint64_t epoch_ratings;          /* and how many ratings they are of */
+    cps_int128 epoch_loss;           /* squared errors of the current epoch, as in common/model/exact.h, */
+    uint64_t epoch_ratings;          /* and the number of ratings they cover */
     uint32_t keys, words;            /* of the rows' states */
     double train_s;                  /* seconds of training up to there */
     bool has_best;                   /* it holds the model of the best of its epochs, */
@@ -49,15 +49,15 @@ struct cps_checkpoint_state {
     struct cps_checkpoint_log logs[CPS_CHECKPOINT_LOGS];
 };
 
-/* The digest of all in a plan that decides the curve: not of the job's shape, nor of cuts. */
+/* The digest of the fields of a plan that decide the curve, so not of the job's shape or of interruptions. */
 enum cps_status cps_checkpoint_plan_digest(const struct cps_plan *plan, uint8_t out[CPS_SHA256_BYTES]);
 
 /* ---- writing ---- */
 
 struct cps_checkpoint_writer; /* opaque */
 
-/* Makes the folder of step in that of a run, for rows of servers that hold every servers-th key, words words
- * each. One that is valid already is left alone: *exists, and there is nothing to write. */
+/* Makes the folder for state->step in a run's folder, for rows of `servers` servers, each of which holds every
+ * servers-th key. If a valid checkpoint exists already, sets *exists; nothing is to be written then. */
 enum cps_status cps_checkpoint_writer_create(const char *run_folder, const struct cps_checkpoint_state *state,
                                              uint32_t servers, bool *exists,
                                              struct cps_checkpoint_writer **out);
@@ -70,45 +70,45 @@ enum cps_status cps_checkpoint_writer_rows(struct cps_checkpoint_writer *self, u
 enum cps_status cps_checkpoint_writer_best(struct cps_checkpoint_writer *self,
                                            const struct cps_checkpoint_state *state, const float *rows);
 
-/* Whether the records that state names are at least that long, and brings them to the disk: what a run that
- * goes on is to find in them. *are_there false is no error, but too early. */
+/* Syncs the records named in state to disk, for a resumed run to find. *are_there is false, without error, if
+ * one of them is still shorter than state says; try again later. */
 enum cps_status cps_checkpoint_sync_logs(const char *run_folder, const struct cps_checkpoint_state *state,
                                          bool *are_there);
 
-/* Makes it valid: when this returns, it is on the disk. */
+/* Writes the manifest, which makes the checkpoint valid; it is on disk when this returns. */
 enum cps_status cps_checkpoint_writer_commit(struct cps_checkpoint_writer *self,
                                              const struct cps_checkpoint_state *state);
 
-/* What was not committed is removed. NULL is allowed. */
+/* Destroys the writer and removes a checkpoint that was not committed. NULL is allowed. */
 void cps_checkpoint_writer_destroy(struct cps_checkpoint_writer **self);
 
-/* ---- those that are there ---- */
+/* ---- existing checkpoints ---- */
 
 /* Removes all but the last keep and that of best_step (0: none); a folder without a manifest as well. */
 enum cps_status cps_checkpoints_prune(const char *run_folder, uint32_t keep, uint64_t best_step);
 
-/* Removes those of later steps than step, which a run that goes on from there makes anew. */
+/* Removes the checkpoints after step, which the resumed run will write again. */
 enum cps_status cps_checkpoints_rewind(const char *run_folder, uint64_t step);
 
-/* Removes all, as a run that begins anew does. */
+/* Removes all checkpoints, for a run that starts from the beginning. */
 enum cps_status cps_checkpoints_remove(const char *run_folder);
 
-/* One that was read: every byte of it was checked. */
+/* A checkpoint that was read and verified completely. */
 struct cps_checkpoint {
     struct cps_checkpoint_state state; /* its epochs are those of history */
     struct cps_history history;
-    uint32_t *words;         /* of all parts, one behind the other */
+    uint32_t *words;         /* of all parts, concatenated */
     const uint32_t **row_of; /* [keys]: into words */
     float *best;             /* [keys][best_words], where state.has_best */
 };
 
-/* Reads the newest valid checkpoint of the run with identity, and warns of each newer one: what is wrong with
- * it. *found is false when there is none. Released by the caller in any case. */
+/* Reads the newest valid checkpoint of the run with identity, and logs a warning with the defect of each newer
+ * one. *found is false if there is none. The caller releases *out also after an error. */
 enum cps_status cps_checkpoint_find(const char *run_folder, const struct cps_checkpoint_identity *identity,
                                     struct cps_checkpoint *out, bool *found);
 void cps_checkpoint_release(struct cps_checkpoint *self);
 
-/* Reads the one in folder. CPS_ERR_DATA with what is wrong. */
+/* Reads the checkpoint in folder. CPS_ERR_DATA describes a defect. */
 enum cps_status cps_checkpoint_read(const char *folder, struct cps_checkpoint *out);
 
 /* The states of keys first_key, first_key + stride, …: out[count][words]. */

@@ -1,4 +1,4 @@
-/* The folders under RUN/checkpoints: which there are. */
+/* Lists the folders under RUN/checkpoints. */
 #ifndef CPS_STORE_CHECKPOINT_FOLDERS_H
 #define CPS_STORE_CHECKPOINT_FOLDERS_H
 
@@ -15,7 +15,7 @@ struct cps_checkpoint_steps {
     size_t count, step_capacity, flag_capacity;
 };
 
-/* The checkpoints of a run; none where there is no such folder. CPS_ERR_STORAGE when it cannot be read. */
+/* Lists the checkpoints of a run; an empty list if there is no folder. CPS_ERR_STORAGE if it cannot be read. */
 enum cps_status cps_checkpoint_steps_list(const char *run_folder, struct cps_checkpoint_steps *out);
 void cps_checkpoint_steps_release(struct cps_checkpoint_steps *self);
 

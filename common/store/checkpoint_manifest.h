@@ -21,8 +21,9 @@ enum cps_status cps_checkpoint_manifest_encode(const struct cps_checkpoint_state
                                                const struct cps_checkpoint_part *parts, size_t part_count,
                                                struct cps_text *out);
 
-/* Reads one: every byte of it is covered by its digest. The epochs go to history; *parts is for free(). path
- * is for errors: CPS_ERR_DATA. Whatever comes of it, history and *parts are the caller's to release. */
+/* Decodes a manifest after verifying its digest. The epochs are stored in history; *parts is freed with free().
+ * path names the file in errors, which are CPS_ERR_DATA. The caller releases history and *parts also after an
+ * error. */
 enum cps_status cps_checkpoint_manifest_decode(const char *path, const void *bytes, size_t size,
                                                struct cps_checkpoint_state *state, struct cps_history *history,
                                                struct cps_checkpoint_part **parts, size_t *part_count);
@@ -30,8 +31,8 @@ enum cps_status cps_checkpoint_manifest_decode(const char *path, const void *byt
 /* RUN/checkpoints/step-0000001250 */
 void cps_checkpoint_folder(const char *run_folder, uint64_t step, char out[CPS_CHECKPOINT_PATH_BYTES]);
 
-/* Removes what a checkpoint's folder holds, the manifest first, and the folder. Nothing when it is not there.
- */
+/* Removes the contents of a checkpoint's folder, the manifest first, and the folder; does nothing if it is
+ * missing. */
 enum cps_status cps_checkpoint_remove(const char *folder);
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * history.csv: the loss curve, a line an epoch, rewritten whole after each so that a
- * run cut at any moment leaves the last complete one.
+ * history.csv: the loss curve, one line per epoch, rewritten atomically after each so that a
+ * run killed at any moment leaves the last complete file.
  *
  *     epoch,train_loss,valid_loss,time_s,steps,ratings_per_s,compute_s,wait_s,optimizer_s,validation_s,save_s,
  *     valid_rmse,valid_mae
  *
  * The losses are mean squared errors; valid_rmse is the root of valid_loss, and valid_mae the mean
- * absolute error over the same ratings. Losses have nine digits, which tell any two floats apart. The first
- * three columns are the curve that the promise is about, and its hash is what `cut -d, -f1-3 history.csv |
- * sha256sum` prints.
+ * absolute error over the same ratings. Losses have nine digits, which identify any float. The first
+ * three columns are the reproducible curve; its hash is the output of `cut -d, -f1-3 history.csv |
+ * sha256sum`.
  */
 #ifndef CPS_STORE_HISTORY_H
 #define CPS_STORE_HISTORY_H
@@ -24,9 +24,9 @@
 struct cps_run_folder;
 
 /*
- * Where the time of an epoch went, in seconds, zero where it was not measured. Ranks work
- * side by side: the parts of one process add up to nearly time_s, those of several may
- * come to more.
+ * The breakdown of an epoch's time in seconds, zero if not measured. Ranks work
+ * in parallel: the parts of one process add up to nearly time_s, those of several may
+ * exceed it.
  */
 struct cps_epoch_times {
     double compute;    /* training steps of a worker, without its waits; mean over the workers */
@@ -57,8 +57,8 @@ struct cps_history {
 void cps_history_release(struct cps_history *self);
 enum cps_status cps_history_add(struct cps_history *self, const struct cps_epoch_record *epoch);
 
-/* The epoch of the lowest valid_loss, the first of equals; of the lowest train_loss
- * where nothing was validated; NULL when there is no epoch. */
+/* The epoch with the lowest valid_loss, the first of equals; with the lowest train_loss
+ * if nothing was validated; NULL if there is no epoch. */
 const struct cps_epoch_record *cps_history_best(const struct cps_history *self);
 
 /* Epochs since the best one, none of which had a lower valid_loss; 0 where nothing was validated. */

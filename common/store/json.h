@@ -1,7 +1,7 @@
 /*
- * Whether jansson ran out of memory. Most of its functions say so by a NULL that the next one
- * passes on, or leave out what they could not hold, so that a tree may be short of a branch and
- * still be written. Asked of the allocator nothing is missed:
+ * Detects allocation failures in jansson. Most of its functions report one by a NULL that the next function
+ * propagates, or silently drop a value, so that an incomplete tree may be written. Counting failures in the
+ * allocator detects them all:
  *
  *     cps_json_begin();
  *     json_t *value = ...;  char *text = json_dumps(value, 0);
@@ -13,10 +13,10 @@
 
 #include <stdbool.h>
 
-/* From here on this thread's failures are counted. */
+/* Resets this thread's count of failed allocations. */
 void cps_json_begin(void);
 
-/* Whether jansson was refused memory on this thread since begin. */
+/* Whether an allocation by jansson has failed on this thread since begin. */
 bool cps_json_is_short(void);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * metrics.jsonl: what happened in a run, a JSON object a line, as it happens:
+ * metrics.jsonl: the events of a run as they happen, one JSON object per line:
  *
  *     {"run":"00000000f00dcafe","step":1249,"epoch":0,"wall":1795497311.250000,"name":"step/loss","value":0.95}
  *
  *   run    as run_id in run.json
  *   step   the step it belongs to, counted from 0 over the whole run; of an epoch its last
  *   epoch  the epoch it belongs to, from 0
- *   wall   when it was heard of, in seconds since 1970
+ *   wall   when the coordinator received it, in seconds since 1970
  *   name   step/loss, step/lr and step/momentum with --log-steps; of every epoch
  *          epoch/train_loss, epoch/valid_loss, epoch/valid_rmse, epoch/valid_mae,
  *          epoch/time_s, epoch/ratings_per_s,
@@ -14,8 +14,8 @@
  *          epoch/save_s, as in history.csv
  *   value  with the digits of the csv files; null when it is not finite
  *
- * Lines reach the file at every flush, whole ones only; a kill in the midst of one may
- * leave a line without its newline, which a reader drops.
+ * Whole lines are written at every flush; a kill during one may leave a line without its
+ * newline, which readers drop.
  */
 #ifndef CPS_STORE_METRICS_H
 #define CPS_STORE_METRICS_H
@@ -47,7 +47,7 @@ struct cps_metrics_place {
 enum cps_status cps_metrics_open(struct cps_metrics *self, const struct cps_run_folder *folder,
                                  uint64_t run_id);
 
-/* Goes on with metrics.jsonl behind its first bytes; see cps_append_file_continue. */
+/* Continues metrics.jsonl after its first `bytes` bytes; see cps_append_file_continue. */
 enum cps_status cps_metrics_continue(struct cps_metrics *self, const struct cps_run_folder *folder,
                                      uint64_t run_id, uint64_t bytes, bool *is_short);
 

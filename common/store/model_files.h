@@ -1,5 +1,5 @@
 /*
- * The files of a model: what a path given on the command line stands for.
+ * The files of a model, found from a path given on the command line.
  *
  *     RUN                  RUN/model.safetensors, RUN/users.tsv, RUN/movies.tsv
  *     DIR/FILE.safetensors the file, DIR/users.tsv, DIR/movies.tsv
@@ -19,7 +19,7 @@ struct cps_model_files {
     bool has_names; /* both lists of names are there */
 };
 
-/* CPS_ERR_DATA when there is nothing at path; whether the model is there is for its reader to see. */
+/* CPS_ERR_DATA if path does not exist; whether the model file exists is left to its reader. */
 enum cps_status cps_model_files_find(const char *path, struct cps_model_files *out);
 
 #endif

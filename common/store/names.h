@@ -1,11 +1,11 @@
 /*
- * users.tsv and movies.tsv: which row of the model is whose.
+ * users.tsv and movies.tsv: the user or movie of each row of the model.
  *
  *     row<TAB>user                 0  #na#
  *     row<TAB>movie<TAB>title      1  'Til There Was You (1997)  'Til There Was You (1997)
  *
  * A tab, newline, carriage return or backslash in a name is written \t, \n, \r, \\,
- * so that a line is a row whatever the names are.
+ * so that each line is one row, whatever the names contain.
  */
 #ifndef CPS_STORE_NAMES_H
 #define CPS_STORE_NAMES_H
@@ -18,9 +18,9 @@ struct cps_vocabulary;
 /* Replaces users.tsv in folder. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_names_write_users(const struct cps_run_folder *folder, const struct cps_vocabulary *users);
 
-/* Replaces movies.tsv in folder. keys are what rows stand for, ids or titles; titles
- * has a title for each row, or is NULL where there are none beside the keys, which
- * then stand in both columns. */
+/* Replaces movies.tsv in folder. keys are the ids or titles that identify rows; titles
+ * has a title for each row, or is NULL if there are no others; both columns then hold the
+ * keys. */
 enum cps_status cps_names_write_movies(const struct cps_run_folder *folder, const struct cps_vocabulary *keys,
                                        const struct cps_vocabulary *titles);
 

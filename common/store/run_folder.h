@@ -1,5 +1,5 @@
 /*
- * A run's folder: where one training run leaves all it has to say.
+ * A run's folder, which holds all output of one training run.
  *
  *     run.json  history.csv  steps.csv  metrics.jsonl  model.safetensors
  *     model-best.safetensors  users.tsv  movies.tsv  tb/  checkpoints/
@@ -45,10 +45,10 @@ enum cps_status cps_run_folder_put(const struct cps_run_folder *self, const char
 enum cps_status cps_run_folder_put_at_once(const struct cps_run_folder *self, const char *name,
                                            const struct cps_text *text);
 
-/* Removes what writes that were cut short left half done. */
+/* Removes temporary files left by interrupted writes. */
 enum cps_status cps_run_folder_sweep(const struct cps_run_folder *self);
 
-/* Goes on with the run that the folder holds: its files stay, what was left half done goes. */
+/* Continues the run in the folder: keeps its files, and removes temporary ones. */
 enum cps_status cps_run_folder_continue(struct cps_run_folder *self);
 
 /* Unlocks. A folder made by open() and never started is removed again. */

@@ -7,9 +7,8 @@
 
 #include "common/store/run_reader.h"
 
-/* Adds the losses that size bytes of text hold, each to those that self has. Only lines with
- * their newline count, which may be CRLF. CPS_ERR_DATA names path and line; self then keeps what
- * came before it. */
+/* Appends the losses in size bytes of text to those of self. Lines without a newline (LF or CRLF) are ignored.
+ * CPS_ERR_DATA names path and line; self then holds the losses before it. */
 enum cps_status cps_run_losses_history(struct cps_run_reader *self, const char *path, const char *text,
                                        size_t size);
 enum cps_status cps_run_losses_steps(struct cps_run_reader *self, const char *path, const char *text,

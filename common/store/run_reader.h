@@ -1,7 +1,6 @@
 /*
- * A run's folder, read back: what was trained, with which options, and every loss that was
- * recorded. Of a run that was cut, or is still under way, it is what is there: lines without
- * their newline are dropped, and files that were not written yet count as empty.
+ * Reads a run's folder: the model, the options and all recorded losses. An interrupted or running run is read
+ * as far as it got: lines without a newline are dropped, and missing files count as empty.
  *
  *   run.json               -> options, input files, fingerprint, hashes, how it ended
  *   history.csv            -> losses of epochs
@@ -32,7 +31,7 @@ struct cps_run_reader {
     const char *state;                    /* "running", "done", "failed: …" */
     const char *version;                  /* of collab-ps */
     const char *folder;                   /* that relative paths among the options are relative to */
-    const char *fingerprint;              /* NULL if it was taken in another way than those of today */
+    const char *fingerprint;              /* NULL if computed by an older method */
     const char *model_sha256, *curve_sha256;
     bool diverged;
     uint64_t diverged_step; /* where diverged */
@@ -49,15 +48,15 @@ struct cps_run_reader {
     void *tree; /* run.json, which the strings lie in */
 };
 
-/* Reads the run folder at path. CPS_ERR_DATA when it is no folder, has no run.json, or holds
- * something that no run of this version writes. Released by the caller on success only. */
+/* Reads the run folder at path. CPS_ERR_DATA if it is not a folder, has no run.json, or its contents are
+ * malformed. The caller releases self only on success. */
 enum cps_status cps_run_reader_open(struct cps_run_reader *self, const char *path);
 
-/* The same for run.json alone. */
+/* Reads only run.json, and no losses. */
 enum cps_status cps_run_reader_open_record(struct cps_run_reader *self, const char *path);
 
-/* Its part about run.json, from size bytes of text; self is all zeroes but for its path, and
- * to be closed whatever comes of it. */
+/* Parses run.json from size bytes of text; self must be all zeroes except for its path, and must be closed
+ * also after an error. */
 enum cps_status cps_run_reader_parse(struct cps_run_reader *self, const char *text, size_t size);
 
 void cps_run_reader_close(struct cps_run_reader *self);

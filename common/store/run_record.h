@@ -1,8 +1,8 @@
 /*
- * run.json: all that is known of a run, for people who compare runs and for tools
- * that resume or list them. The coordinator fills a cps_run_record with what it knows
- * so far and writes it whole, at the start ("running"), after each epoch and at the
- * end, so that a run cut at any moment leaves a true record.
+ * run.json: the record of a run, for people who compare runs and for tools
+ * that resume or list them. The coordinator fills a cps_run_record and writes it
+ * atomically at the start ("running"), after each epoch and at the
+ * end, so that a run killed at any moment leaves a correct record.
  *
  * Every pointer is borrowed and may be NULL, which becomes null in the file; so does
  * a number that is not finite.
@@ -20,7 +20,7 @@
 
 struct cps_run_folder;
 
-/* Written as "format"; another number when a reader of this one would misunderstand. */
+/* Written as "format"; incremented when older readers would misread the file. */
 #define CPS_RUN_RECORD_FORMAT 1
 
 struct cps_record_option {
@@ -47,7 +47,7 @@ struct cps_record_counter {
     uint64_t messages, bytes;
 };
 
-/* What went between hosts, and what came that was not of the run; of all ranks. */
+/* Traffic between hosts, and messages and connections from outside the run; summed over all ranks. */
 struct cps_record_traffic {
     uint64_t between_hosts, between_hosts_bytes; /* messages; bytes before they are encrypted */
     uint64_t strange_messages;                   /* damaged, forged, or of another run: dropped */
@@ -63,7 +63,7 @@ struct cps_record_input {
     const char *sha256; /* hex, as sha256sum prints it */
 };
 
-/* What was started, from which source, on what: all that is not an option. */
+/* The program and the machine of a run: everything that is not an option. */
 struct cps_record_origin {
     const char *const *arguments; /* the command line, the program's own name first */
     size_t argument_count;
@@ -84,11 +84,11 @@ struct cps_record_timing {
     double seconds;
 };
 
-/* What became of a run's checkpoints. */
+/* Statistics of a run's checkpoints. */
 struct cps_record_checkpoints {
     uint32_t saved, failed, skipped;
     uint64_t bytes, last_step; /* of the valid ones; the last of these */
-    double seconds;            /* from each one's beginning until it was valid */
+    double seconds;            /* total time from the start of each until it was valid */
 };
 
 struct cps_run_record {
@@ -167,12 +167,12 @@ struct cps_run_record {
     size_t timing_count;
 };
 
-/* Adds the text of run.json to *out, whole or (CPS_ERR_MEMORY) not at all. The same record gives the same
+/* Appends the text of run.json to *out, complete or (CPS_ERR_MEMORY) not at all. Equal records give equal
  * bytes. */
 enum cps_status cps_run_record_text(const struct cps_run_record *self, struct cps_text *out);
 
-/* Replaces run.json in folder by text, that of a running run, with its state and exit code changed to those of
- * a run that failed with status. Needs no memory. CPS_ERR_STORAGE. */
+/* Replaces run.json in folder by text, which must be that of a running run, with state and exit code changed to
+ * a failure with status. Does not allocate. CPS_ERR_STORAGE. */
 enum cps_status cps_run_record_amend(const struct cps_text *text, enum cps_status status,
                                      const struct cps_run_folder *folder);
 

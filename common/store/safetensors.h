@@ -32,7 +32,7 @@ struct cps_safetensors_view {
  * file and the tensor at fault. Not collective. */
 enum cps_status cps_safetensors_open(const char *path, struct cps_safetensors **out);
 
-/* Accepts NULL; views of the file end with it. */
+/* Closes the file and invalidates its views. NULL is allowed. */
 void cps_safetensors_close(struct cps_safetensors **self);
 
 /* The tensor called name. CPS_ERR_DATA when there is none, or when it is not float32
@@ -45,7 +45,7 @@ const char *cps_safetensors_metadata(const struct cps_safetensors *self, const c
 
 /* ---- writing ---- */
 
-struct cps_safetensors_writer; /* opaque: a file under way */
+struct cps_safetensors_writer; /* opaque: a file being written */
 
 struct cps_safetensors_tensor {
     const char *name;
@@ -65,8 +65,8 @@ enum cps_status cps_safetensors_writer_create(const char *path, const struct cps
                                               size_t string_count, struct cps_safetensors_writer **out);
 
 /* Writes row_count rows of a tensor (its place in the list) from first_row on. Row i
- * is the tensor's columns floats at values + i · stride, stride >= columns. Rows come
- * in any order; of one written twice the later counts. */
+ * is the tensor's columns floats at values + i · stride, stride >= columns. Rows may be written
+ * in any order; a later write replaces an earlier one. */
 enum cps_status cps_safetensors_writer_rows(struct cps_safetensors_writer *self, size_t tensor,
                                             uint64_t first_row, uint64_t row_count, const float *values,
                                             size_t stride);
@@ -76,7 +76,7 @@ enum cps_status cps_safetensors_writer_rows(struct cps_safetensors_writer *self,
 enum cps_status cps_safetensors_writer_finish(struct cps_safetensors_writer *self,
                                               char hex[CPS_SHA256_HEX_BYTES]);
 
-/* The same without waiting for the disk: a machine that loses its power may lose the file. */
+/* cps_safetensors_writer_finish() without syncing to disk: a power failure may lose the file. */
 enum cps_status cps_safetensors_writer_finish_at_once(struct cps_safetensors_writer *self,
                                                       char hex[CPS_SHA256_HEX_BYTES]);
 

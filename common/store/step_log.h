@@ -4,9 +4,9 @@
  *     step,lr,mom,loss
  *
  * It may grow to many megabytes, so unlike the other records it is not rewritten:
- * whole epochs of lines are appended. A write that fails is taken back, so the file
- * always ends with a whole epoch; only a kill in the midst of an append can leave a
- * line without its newline, which a reader drops.
+ * whole epochs of lines are appended. A failed write is undone, so that the file
+ * always ends with a whole epoch; only a kill during an append can leave a
+ * line without its newline, which readers drop.
  */
 #ifndef CPS_STORE_STEP_LOG_H
 #define CPS_STORE_STEP_LOG_H
@@ -24,7 +24,7 @@ struct cps_step_log {
 /* Makes steps.csv in folder its header line. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_step_log_open(struct cps_step_log *self, const struct cps_run_folder *folder);
 
-/* Goes on with steps.csv behind its first bytes; see cps_append_file_continue. */
+/* Continues steps.csv after its first `bytes` bytes; see cps_append_file_continue. */
 enum cps_status cps_step_log_continue(struct cps_step_log *self, const struct cps_run_folder *folder,
                                       uint64_t bytes, bool *is_short);
 

@@ -29,15 +29,15 @@ struct cps_tensorboard {
     size_t record_capacity;
 };
 
-/* Goes on with the event file called name (tb/events…) behind its first bytes. One that has lost something is
- * left as it is, and another begun: *is_short. */
+/* Continues the event file called name (tb/events…) after its first `bytes` bytes. If the file is shorter, sets
+ * *is_short, leaves it unchanged and starts another one. */
 enum cps_status cps_tensorboard_continue(struct cps_tensorboard *self, const struct cps_run_folder *folder,
                                          const char *name, uint64_t bytes, uint64_t wall_us, bool *is_short);
 
 /* The name of the file, in the run's folder. */
 const char *cps_tensorboard_name(const struct cps_tensorboard *self);
 
-/* An option for the HPARAMS tab: a number where its value reads as one. */
+/* An option for the HPARAMS tab, written as a number if its value is one. */
 struct cps_tensorboard_option {
     const char *name, *value; /* borrowed for the call */
 };
@@ -53,7 +53,7 @@ enum cps_status cps_tensorboard_open(struct cps_tensorboard *self, const struct 
 enum cps_status cps_tensorboard_scalar(struct cps_tensorboard *self, uint64_t wall_us, uint64_t step,
                                        const char *tag, double value);
 
-/* Adds how the run ended. */
+/* Records whether the run succeeded. */
 enum cps_status cps_tensorboard_end(struct cps_tensorboard *self, uint64_t wall_us, bool went_well);
 
 /* Appends the records added since the last flush. */

@@ -1,6 +1,6 @@
 /*
- * A thread that waits for the disk, so that nobody else has to: an fsync may take seconds, and a
- * rank that sits in one sends no heartbeats.
+ * A thread that writes files in the background: an fsync may take seconds, during which a
+ * rank could not send heartbeats.
  *
  *     owner's thread                           writer's thread
  *     submit(job) ---> [ job | job | job ] --> job.write(context)
@@ -31,10 +31,10 @@
 struct cps_writer; /* opaque */
 
 struct cps_write_job {
-    /* On the writer's thread. It may fail with a sentence and a hint, as any function. */
+    /* Called on the writer's thread. It may fail with an error text and a hint, like any function. */
     enum cps_status (*write)(void *context);
-    /* On the owner's thread, once write has returned status, with its sentence as the last error. What it
-     * returns is poll's outcome. NULL: an error of write is. */
+    /* Called on the owner's thread after write returned status, with write's error as the last error. poll
+     * returns its result; if it is NULL, poll returns status. */
     enum cps_status (*written)(void *context, enum cps_status status);
     void *context; /* write's alone from submit to written */
     size_t bytes;  /* of memory that the job holds until then */
@@ -44,27 +44,27 @@ struct cps_write_job {
  * CPS_ERR_MEMORY when there is no memory or no thread to be had. */
 enum cps_status cps_writer_create(uint32_t jobs, size_t bytes, struct cps_writer **out);
 
-/* Ends the thread once everything submitted is written and told to the jobs' owners. False when
- * that took longer than patience_ns: the thread is abandoned where it hangs, and what its
- * jobs refer to must not be freed before the process ends. Accepts NULL. */
+/* Joins the thread once all submitted jobs are written and reported to their owners. False if
+ * that takes longer than patience_ns: the blocked thread is then abandoned, and memory its
+ * jobs refer to must not be freed before the process ends. NULL is allowed. */
 bool cps_writer_destroy(struct cps_writer **self, uint64_t patience_ns);
 
-/* Whether a job of bytes would be taken now. One that is larger than the writer's bound is taken when
- * there is no other. */
+/* Whether a job of `bytes` bytes would be accepted now. A job larger than the writer's limit is accepted if
+ * no other is pending. */
 bool cps_writer_has_room(const struct cps_writer *self, size_t bytes);
 
-/* Takes job, which is copied. False, and nothing is taken, when there is no room. */
+/* Submits a copy of job; false if there is no room. */
 bool cps_writer_submit(struct cps_writer *self, const struct cps_write_job *job);
 
-/* Jobs submitted and not yet told of by poll. */
+/* The number of jobs submitted but not yet reported by poll. */
 uint32_t cps_writer_pending(const struct cps_writer *self);
 
-/* Tells the owners of the jobs that were written meanwhile, up to the first error, which it returns: the
- * next poll goes on after it. */
+/* Reports finished jobs to their owners up to the first error, which it returns; the next poll continues
+ * after it. */
 enum cps_status cps_writer_poll(struct cps_writer *self);
 
-/* Polls until nothing is pending, an error is met, or timeout_ns have passed, which is no error: whether
- * something is still pending is for the caller to ask. */
+/* Polls until nothing is pending, an error occurs, or timeout_ns have passed. A timeout is not an error; check
+ * cps_writer_pending(). */
 enum cps_status cps_writer_wait(struct cps_writer *self, uint64_t timeout_ns);
 
 #endif

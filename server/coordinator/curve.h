@@ -1,5 +1,5 @@
 /*
- * The loss curve and how far it has come: puts the workers' reports together into the results of
+ * The loss curve in progress: combines the workers' reports into the results of
  * steps and epochs, in order, each once all workers have reported it.
  *
  *     REPORT -> sums of losses by step  -> take_step   in order, none of a later epoch
@@ -30,21 +30,22 @@ struct cps_curve {
 enum cps_status cps_curve_init(struct cps_curve *self, const struct cps_plan *plan);
 void cps_curve_release(struct cps_curve *self);
 
-/* Begins at the mark of a checkpoint, before anything is added; and the mark of a checkpoint of now. */
+/* Starts at the mark of a checkpoint, before anything is added; and returns the mark for a checkpoint of now.
+ */
 void cps_curve_begin_at(struct cps_curve *self, const struct cps_save_mark *mark);
 struct cps_save_mark cps_curve_mark(const struct cps_curve *self);
 
-/* Takes in a worker's report, which was checked. */
+/* Adds a worker's report, which must have been checked. */
 enum cps_status cps_curve_add(struct cps_curve *self, const struct cps_message *message);
 
-/* And the times of a server's. */
+/* Adds the times in a server's report. */
 void cps_curve_add_server(struct cps_curve *self, const struct cps_report *report);
 
-/* The next step of the epoch under way, if it is there. */
+/* Takes the result of the current epoch's next step; false if it is not complete. */
 bool cps_curve_take_step(struct cps_curve *self, struct cps_step_result *out);
 
-/* The epoch under way, if all of it is there; the next one is under way then. own_save_ns is what the
- * coordinator spent on saving since the last one. */
+/* Whether the current epoch is complete; and takes its result and moves on to the next. own_save_ns is the time
+ * that the coordinator spent on saving since the last one. */
 bool cps_curve_epoch_is_complete(const struct cps_curve *self);
 void cps_curve_take_epoch(struct cps_curve *self, uint64_t own_save_ns, struct cps_epoch_result *out);
 
@@ -60,8 +61,8 @@ static inline void cps_curve_end_early(struct cps_curve *self)
     self->epochs = self->epoch;
 }
 
-/* How many workers have reported the loss of step; for the step after the last one, the validation of the
- * last epoch. */
+/* The number of workers that have reported the loss of step; for the step after the last one, the validation of
+ * the last epoch. */
 uint32_t cps_curve_reports(const struct cps_curve *self, uint64_t step);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * How a run that diverges ends: at the same step, with the same records and the same
- * sentence, whatever the ranks.
+ * Ends a diverged run at the same step, with the same records and the same
+ * error, whatever the ranks.
  *
- * A node that meets something out of range reports it and waits. Which step that is
- * follows from the bits alone: no worker begins step t before every server has trained
- * t - 1, and no server trains t before every worker has pushed it. But nodes meet it at
+ * A node that detects a value out of range reports it and waits. The step is determined
+ * by the numbers alone: no worker starts step t before every server has trained
+ * t - 1, and no server trains t before every worker has pushed it. But nodes detect it at
  * different times, and several may. So the run ends when every worker has either
- * reported its loss of that step or said why it has none; until then the losses of
- * earlier steps keep coming in and are recorded.
+ * reported its loss of that step or explained why it has none; until then the losses of
+ * earlier steps are received and recorded.
  */
 #ifndef CPS_SERVER_COORDINATOR_DIVERGENCE_H
 #define CPS_SERVER_COORDINATOR_DIVERGENCE_H
@@ -22,8 +22,8 @@ struct cps_divergence {
     uint32_t mute;                /* workers that will report no loss of step */
 };
 
-/* Takes in the report of a node that diverged. Of several the first step, then what comes
- * first in a step, then the lowest rows remain. CPS_ERR_PEER for a report that no node sends. */
+/* Adds the report of a node that diverged. Of several reports, the one with the earliest step is kept, then the
+ * earliest cause within a step, then the lowest rows. CPS_ERR_PEER for an invalid report. */
 enum cps_status cps_divergence_add(struct cps_divergence *self, const struct cps_report *report);
 
 /* The error that ends a run of plan; its status is CPS_ERR_DIVERGED. */

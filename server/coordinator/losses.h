@@ -1,5 +1,5 @@
 /*
- * Step losses as they come in from the workers, given out complete and in order.
+ * Collects step losses from the workers, and returns them complete and in order.
  */
 #ifndef CPS_SERVER_COORDINATOR_LOSSES_H
 #define CPS_SERVER_COORDINATOR_LOSSES_H
@@ -33,7 +33,7 @@ void cps_losses_release(struct cps_losses *self);
 enum cps_status cps_losses_add(struct cps_losses *self, uint64_t first_step, uint32_t steps,
                                const struct cps_loss_sum *sums, const uint64_t *ratings);
 
-/* How many workers have reported step, of `workers`. */
+/* The number of workers, out of `workers`, that have reported step. */
 uint32_t cps_losses_reports(const struct cps_losses *self, uint64_t step, uint32_t workers);
 
 /* The next step in order, once all `workers` have reported it. */

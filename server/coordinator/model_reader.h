@@ -30,11 +30,12 @@ enum cps_status cps_model_reader_begin(struct cps_model_reader *self, uint64_t s
 /* Asks for the part after this one, which is complete; *more is false when this was the last. */
 enum cps_status cps_model_reader_next(struct cps_model_reader *self, struct cps_outbox *outbox, bool *more);
 
-/* Takes in a server's rows; *complete: the part is. CPS_ERR_PEER for rows that were not asked for. */
+/* Adds a server's rows; *complete is set once the part is complete. CPS_ERR_PEER if the reply matches no
+ * outstanding request. */
 enum cps_status cps_model_reader_on_rows(struct cps_model_reader *self, const struct cps_message *message,
                                          bool *complete);
 
-/* The first server that has yet to send its rows; one is awaited. */
+/* The first server that has not sent its rows yet; there must be one. */
 uint32_t cps_model_reader_awaited(const struct cps_model_reader *self);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the coordinator has heard of each node: whether it has greeted and is ready, how far a
- * worker's reports reach, and when it was last heard at all.
+ * The coordinator's view of each node: whether it has sent HELLO and READY, how far a
+ * worker's reports reach, and when it was last heard from.
  */
 #ifndef CPS_SERVER_COORDINATOR_NODES_H
 #define CPS_SERVER_COORDINATOR_NODES_H
@@ -26,16 +26,16 @@ struct cps_nodes {
 enum cps_status cps_nodes_init(struct cps_nodes *self, const struct cps_plan *plan, uint64_t timeout_ns);
 void cps_nodes_release(struct cps_nodes *self);
 
-/* The workers have reported all before step and the validation of so many epochs. */
+/* Marks everything before step, and the validation of `epochs` epochs, as reported by all workers. */
 void cps_nodes_begin_at(struct cps_nodes *self, uint64_t step, uint32_t epochs);
 
-/* node said something. */
+/* Notes that node sent a message. */
 static inline void cps_nodes_hear(struct cps_nodes *self, uint32_t node)
 {
     self->heard[node].heard_ns = self->now_ns;
 }
 
-/* node greeted, or is ready; false when it was so already. */
+/* Notes HELLO or READY from node; false for a duplicate. */
 bool cps_nodes_greet(struct cps_nodes *self, uint32_t node);
 bool cps_nodes_make_ready(struct cps_nodes *self, uint32_t node);
 
@@ -54,13 +54,13 @@ static inline bool cps_nodes_all_ready(const struct cps_nodes *self)
  * as soon as it is granted, however late others report, so the last granted step is the only limit. */
 enum cps_status cps_nodes_report(struct cps_nodes *self, const struct cps_message *message, uint64_t granted);
 
-/* CPS_ERR_PEER, by name, when a node has been silent for the timeout. */
+/* Fails with CPS_ERR_PEER when a node exceeds the peer timeout. */
 enum cps_status cps_nodes_on_tick(struct cps_nodes *self, uint64_t now_ns);
 
-/* Whose greeting, or word that it is ready, is missing first. Not all are there. */
+/* The first node whose HELLO, or else READY, is missing; there must be one. */
 void cps_nodes_await_start(const struct cps_nodes *self, struct cps_awaited *out);
 
-/* The worker that holds up epoch: the one with the fewest steps, or that has yet to validate. */
+/* The worker that delays epoch: the one with the fewest steps, or without a validation loss. */
 void cps_nodes_await_reports(const struct cps_nodes *self, uint32_t epoch, struct cps_awaited *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the coordinator finds out of a run, and whom it tells: the results of steps and epochs, and
- * the hooks of an observer that records and shows them.
+ * The results of steps and epochs, and the callbacks by which the coordinator passes them to
+ * an observer that records and shows them.
  */
 #ifndef CPS_SERVER_COORDINATOR_OBSERVER_H
 #define CPS_SERVER_COORDINATOR_OBSERVER_H
@@ -34,13 +34,14 @@ struct cps_epoch_result {
     double spent_s[CPS_PHASES];
 };
 
-/* What the workers said at the start, over all of them. */
+/* Totals reported by the workers at the start. */
 struct cps_start_result {
     uint64_t sample_bytes; /* memory the workers' ratings take */
 };
 
-/* Records and shows a run. An error ends the run with it. What on_start, on_rows and on_complete begin
- * may take its time: the run goes on, and what they were given stays, until poll says it is no longer busy. */
+/* Records and shows a run. An error returned by a callback ends the run. on_start, on_rows and on_complete may
+ * start work in the background: training continues, and their arguments stay valid, until poll reports that it
+ * is done. */
 struct cps_observer {
     void *context;
     enum cps_status (*on_start)(void *context, const struct cps_start_result *start);
@@ -58,7 +59,7 @@ struct cps_observer {
     bool (*ends_early)(void *context);
     /* The trained rows of keys first_key .. first_key + count - 1, rows[count][width]. */
     enum cps_status (*on_rows)(void *context, uint32_t first_key, uint32_t count, const float *rows);
-    /* All of the model was handed over: the run is complete. */
+    /* The whole model has been passed on: the run is complete. */
     enum cps_status (*on_complete)(void *context);
     /* *busy: what was begun is not done. Asked on every tick, and whether or not anything was begun an error
      * ends the run. NULL: nothing takes its time. */

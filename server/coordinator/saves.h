@@ -1,6 +1,6 @@
 /*
- * Checkpoints, from the coordinator's side: which step is saved, when all that belongs to
- * it is there, and its rows on their way from the servers to the sink that writes them.
+ * The coordinator's side of checkpoints: chooses the step to save, collects its state, and
+ * passes rows from the servers to the sink that writes them.
  *
  *     due by the plan  --------------------------------+
  *     asked for (a signal): HOLD -> all say where they  |
@@ -10,8 +10,8 @@
  *     fetching:  FETCH -> STATE, server by server's rows, as fast as the sink takes them
  *     writing:   the sink says when the checkpoint is valid, or that it failed
  *
- * One checkpoint is fetched or written at a time. A server that is asked to keep another
- * step meanwhile refuses, and that checkpoint is given up: training waits for no disk.
+ * One checkpoint is fetched or written at a time. A server asked to keep another
+ * step meanwhile refuses, and that checkpoint is skipped, so that training never waits for the disk.
  */
 #ifndef CPS_SERVER_COORDINATOR_SAVES_H
 #define CPS_SERVER_COORDINATOR_SAVES_H
@@ -34,8 +34,8 @@ struct cps_save_mark {
 
 enum cps_save_outcome { CPS_SAVE_PENDING, CPS_SAVE_VALID, CPS_SAVE_FAILED };
 
-/* Who writes checkpoints. All NULL: nobody. What fails is the sink's to tell the user; it shows in the
- * outcome alone, since training goes on without. */
+/* The writer of checkpoints; all NULL for none. The sink reports failures to the user; the coordinator only
+ * sees the outcome, since training continues. */
 struct cps_save_sink {
     void *context;
     /* All losses up to the mark's step are recorded, and no later one. */
@@ -45,7 +45,7 @@ struct cps_save_sink {
     void (*rows)(void *context, uint32_t server, const struct cps_state *state, struct cps_buffer *payload);
     /* Whether it takes the rows of one more STATE; true is followed by just that. */
     bool (*reserve)(void *context);
-    /* That was all of them. */
+    /* All rows have been passed. */
     void (*end)(void *context);
     /* Of the checkpoint that was begun last. VALID: it is on the disk. */
     enum cps_save_outcome (*outcome)(void *context);
@@ -88,14 +88,14 @@ enum cps_status cps_saves_init(struct cps_saves *self, const struct cps_plan *pl
                                const struct cps_save_sink *sink);
 void cps_saves_release(struct cps_saves *self);
 
-/* Whether there is anybody who writes checkpoints. */
+/* Whether there is a sink for checkpoints. */
 static inline bool cps_saves_possible(const struct cps_saves *self)
 {
     return self->sink.begin != NULL;
 }
 
-/* Asks for a checkpoint of now, or as good as now where one is under way. With stop the run ends once
- * it is valid. Training has begun. */
+/* Requests a checkpoint of the current step, or, if one is in progress, of a step soon after it. With stop the
+ * run ends once it is valid. Training must have started. */
 enum cps_status cps_saves_ask(struct cps_saves *self, bool stop, struct cps_outbox *outbox);
 
 /* All steps are trained: the run ends by itself, whether or not it was to stop, and nothing more is fetched. */
@@ -105,8 +105,8 @@ static inline void cps_saves_let_end(struct cps_saves *self)
     self->ended = true;
 }
 
-/* No server has anything more to say for a checkpoint. What it said after its coordinator has left would be
- * acknowledged by nobody, and its rank would wait for that. */
+/* Whether no server will send further messages for a checkpoint. A message sent after the coordinator has left
+ * would never be acknowledged, and its rank would wait for that. */
 bool cps_saves_are_quiet(const struct cps_saves *self);
 
 /* Whether the state after step, up to which all losses are known, is to be marked. */
@@ -119,8 +119,8 @@ enum cps_status cps_saves_on_kept(struct cps_saves *self, const struct cps_messa
 enum cps_status cps_saves_on_state(struct cps_saves *self, const struct cps_message *message,
                                    struct cps_outbox *outbox);
 
-/* Goes on where the sink was waited for. CPS_ERR_PREEMPTED once the checkpoint to stop at is valid,
- * CPS_ERR_STORAGE when it failed. */
+/* Continues when the sink is ready. CPS_ERR_PREEMPTED once the checkpoint to stop at is valid, CPS_ERR_STORAGE
+ * if it failed. */
 enum cps_status cps_saves_on_tick(struct cps_saves *self, struct cps_outbox *outbox);
 
 #endif

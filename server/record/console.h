@@ -1,5 +1,5 @@
 /*
- * What a person sees of a run: a banner, fastai's table, a progress bar, a summary.
+ * The console output of a run: a banner, fastai's table, a progress bar, a summary.
  *
  *     stderr  banner, progress
  *     stdout  the table and the summary, which others may want to keep
@@ -111,7 +111,7 @@ void cps_console_clear(struct cps_console *self);
 
 void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary);
 
-/* Whether all that went to stdout arrived: CPS_ERR_STORAGE when not (a full disk). */
+/* Checks that all output to stdout was written: CPS_ERR_STORAGE if not (a full disk). */
 enum cps_status cps_console_finish(struct cps_console *self);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The events of a run, each said twice: as a line of metrics.jsonl and as a record for
- * TensorBoard, under one name (see common/store/metrics.h).
+ * Writes each event of a run both as a line of metrics.jsonl and as a record for
+ * TensorBoard, under the same name (see common/store/metrics.h).
  */
 #ifndef CPS_SERVER_RECORD_EVENTS_H
 #define CPS_SERVER_RECORD_EVENTS_H
@@ -38,7 +38,7 @@ void cps_events_init(struct cps_events *self, struct cps_writer *writer);
 /* Starts both files anew, or goes on with them, on whatever thread calls it. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup);
 
-/* Hands what there is to the writer, unless the last of it is still on its way. */
+/* Passes new events to the writer, unless the previous ones are still being written. */
 enum cps_status cps_events_flush(struct cps_events *self);
 
 /* A finished step. Hands what there is to the writer about once a second, and is told of an error by it; waits

@@ -1,6 +1,6 @@
 /*
- * The files of a run, kept by the coordinator's rank through the writer (store/writer.h): its thread waits
- * for the disk, the run goes on.
+ * The files of a run, written by the coordinator's rank in the background by the writer's thread
+ * (store/writer.h).
  *
  *     start     run.json ("running"), users.tsv, movies.tsv, room for the model, the logs; of a run that goes
  *               on the logs as they were at its checkpoint
@@ -9,8 +9,8 @@
  *     complete  model.safetensors under its name, and model-best.safetensors if the best epoch was another
  *     end       history.csv, the logs closed, run.json with its end
  *
- * start, rows, complete and end return at once with their work under way: what they were given has to stay
- * as it is until cps_files_poll() says that they are done. An error on the way is returned by poll.
+ * start, rows, complete and end return at once and work in the background: their arguments must stay unchanged
+ * until cps_files_poll() reports that they are done. poll also returns their errors.
  */
 #ifndef CPS_SERVER_RECORD_FILES_H
 #define CPS_SERVER_RECORD_FILES_H
@@ -72,14 +72,13 @@ enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_ro
 enum cps_status cps_files_complete(struct cps_files *self, uint32_t last_epoch);
 enum cps_status cps_files_end(struct cps_files *self);
 
-/* What the writer has to tell; *busy: the last call is still under way. Waits for it for patience_ns at most.
- * CPS_ERR_STORAGE too when the disk takes nothing for many minutes. */
+/* Returns the writer's errors; *busy is set while the last call is in progress. Waits for it at most
+ * patience_ns. CPS_ERR_STORAGE also if the disk accepts nothing for many minutes. */
 enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, bool *busy);
 
-/* The last words of a run that failed, for which it has a second at most: history.csv and run.json as
- * they are now, under their names when it returns, though perhaps not yet on the disk; then the logs, and
- * what is half written goes. Without memory the record is the last one with its end changed. Errors are of no
- * interest any more. False when the disk has not taken it all. */
+/* Records a failed run within about a second: writes the current history.csv and run.json without syncing them
+ * to disk, then the logs, and removes partial files. If memory is short, the last run.json is amended. Ignores
+ * errors; false if the disk has not accepted everything. */
 bool cps_files_fail(struct cps_files *self);
 
 /* After that: writes kept.last, which is there, as model.safetensors, and the best one beside it if that is

@@ -1,7 +1,7 @@
 /*
- * Models of past epochs, in the memory of the coordinator's rank: that of the best epoch, and that of the last
- * one that is over. Training waits while they are taken, and so it waits for no disk; only one of them or
- * both are written in the end, and the best with each checkpoint.
+ * Models of past epochs, held in the memory of the coordinator's rank: those of the best epoch and of the last
+ * complete one. Training waits while a model is copied, but not for the disk; one or
+ * both are written at the end, and the best with each checkpoint.
  *
  *     epoch 0  best and last: A
  *     epoch 1  better: B, and A is free

@@ -8,7 +8,7 @@
  *   on_complete  model.safetensors under its name
  *   finish       summary, tb/ and run.json with its end
  *
- * What it prints is printed at once; what it writes goes through files.h and is waited for by poll.
+ * It prints at once; files are written in the background (files.h), and poll reports when they are done.
  */
 #ifndef CPS_SERVER_RECORD_RECORDER_H
 #define CPS_SERVER_RECORD_RECORDER_H

@@ -1,7 +1,7 @@
 /*
  * The gradients of the step in flight: for every row that some worker pushed, the exact
- * sum over workers. Adding is associative in fixed point, so the order of arrival leaves
- * no trace.
+ * sum over workers. Fixed-point addition is associative, so the result does not depend on the order of
+ * arrival.
  *
  * Most rows are pushed once, by one worker: as floats or a slope where one rating made the gradient, else as
  * sums. Such a row only remembers where that stands in the payload, which is kept until the step is

@@ -1,12 +1,12 @@
 /*
- * A given start (--init RUN|FILE.safetensors): the tensors that training begins from.
+ * The initial model of --init RUN|FILE.safetensors: the tensors that training starts from.
  *
  *   users.tsv and movies.tsv beside the tensors   rows are found by external id, or by title where the ratings
  *                                                 have titles; an id that is new gets a fresh row
  *   none                                          row r of the data is row r of the tensors
  *
- * Which row is which is found on the one rank that has the vocabulary and handed on as an array, since
- * servers do not read the ratings.
+ * The rank that has the vocabulary computes the mapping of rows and sends it to the servers, which do not read
+ * the ratings.
  */
 #ifndef CPS_SERVER_SHARD_INITIAL_FILE_H
 #define CPS_SERVER_SHARD_INITIAL_FILE_H

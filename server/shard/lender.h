@@ -3,13 +3,13 @@
  * machine without socket, clock or file.
  *
  *   PLAN -> the rows of its part of every block, in place order -> READY
- *   GRANT -> lends user blocks to the workers they lie with, movie blocks to whoever meets them next
+ *   GRANT -> lends user blocks to the workers that own them, movie blocks to the worker that trains them next
  *   RETURN of a block after step s -> lends it on for sub-epoch s, when that is granted
  *   an epoch's end -> lends each movie block to all workers at once, to validate with
  *   EXCHANGE of the coordinator -> its rows, once all that it asks for are home after that step
  *
- * Nobody asks for a block: who needs it next follows from the plan (common/model/blocks.h). worker/block.md
- * tells the whole.
+ * Blocks are not requested: the plan determines which worker needs one next (common/model/blocks.h).
+ * worker/block.md describes the protocol.
  */
 #ifndef CPS_SERVER_SHARD_LENDER_H
 #define CPS_SERVER_SHARD_LENDER_H

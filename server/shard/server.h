@@ -1,6 +1,6 @@
 /*
- * A parameter server: holds its share of the rows, adds up what the workers push for a
- * step, trains when all have pushed, and answers what they pull. A state machine
+ * A parameter server: holds its share of the rows, sums the gradients that workers push for a
+ * step, trains once all have pushed, and answers their pulls. A state machine
  * without socket, clock or file.
  *
  *   PLAN -> table, READY          GRANT -> hyper-parameters of more steps

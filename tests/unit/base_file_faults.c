@@ -153,7 +153,7 @@ static void what_fails_keeps_the_old_file(void **state)
         check_holds("the old one");
     }
     damaged_reads = 1;
-    check_fails(cps_file_replace(path, bytes, strlen(bytes)), CPS_ERR_STORAGE, "something else");
+    check_fails(cps_file_replace(path, bytes, strlen(bytes)), CPS_ERR_STORAGE, "other bytes");
     check_holds("the old one");
 }
 

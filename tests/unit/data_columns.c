@@ -212,13 +212,13 @@ static void doubtful_columns_are_refused(void **state)
         const char *want, *hint; /* the hint has this in it */
     } cases[] = {
         {{.head = "s,d,studage,lectage,service,dept,y\n", .line = "$u,$i,$a,2,0,3,$r"},
-         CANNOT("7") "the header has none of the names that are known",
+         CANNOT("7") "the header has no known column name",
          "--user-column, --item-column and --rating-column"},
         {{.head = "\"\",\"s\",\"d\",\"y\"\n", .line = "\"$n\",\"$u\",\"$i\",$r"},
-         CANNOT("4") "the header has none of the names that are known",
+         CANNOT("4") "the header has no known column name",
          "--user-column"},
         {{.head = "s,d,y,z\n", .line = "$u,$i,$r,$2", .rating_column = "y"},
-         CANNOT("4") "the header has none of the names that are known",
+         CANNOT("4") "the header has no known column name",
          "--user-column"},
         {{.line = "$u,$i,$t"},
          CANNOT("3") "column 3 has values up to 880585216, too large for ratings",
@@ -268,17 +268,17 @@ static void doubtful_columns_are_refused(void **state)
          "r.csv:1: this is markup (XML or HTML), not a table",
          "convert"},
         {{.head = "%%MatrixMarket matrix array real general\n30 20\n", .line = "$r"},
-         "r.csv:1: a Matrix Market file that is not in coordinate form",
+         "r.csv:1: a Matrix Market file not in coordinate form",
          "one line per rating"},
         {{.head = "# nothing\n"}, "'r.csv' holds nothing but comments", ""},
         {{.head = "user,item,rating\n", .line = "$u,$i,$t"},
          "the ratings of 'r.csv', 880000000 to 880585216, are timestamps",
          "--rating-column"},
         {{.head = "user,item,rating\n", .line = "$u,$i,$r000000"},
-         "a rating of 5000000 in 'r.csv', and ratings are below 1000000",
+         "a rating of 5000000 in 'r.csv', but ratings must be below 1000000",
          "logarithm"},
         {{.head = "user,item,rating\n", .line = "$u,$i,-$r000000"},
-         "a rating of -5000000 in 'r.csv', and ratings are below 1000000",
+         "a rating of -5000000 in 'r.csv', but ratings must be below 1000000",
          "logarithm"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -311,7 +311,7 @@ static void bad_lines_are_skipped_as_far_as_allowed(void **state)
     input.skip_bad = 4;
     assert_int_equal(build(&input, &data), CPS_ERR_DATA);
     assert_string_equal(cps_error_text(), "r.csv:606: rating '3?' is not a number");
-    assert_non_null(strstr(cps_error_hint(), "one line more than the 4 of --skip-bad"));
+    assert_non_null(strstr(cps_error_hint(), "--skip-bad allows 4 such lines"));
     input = (struct input){.head = "user,item,rating\n", .tail = "1,2,x\n1,3,y\n", .skip_bad = CPS_SKIP_ALL};
     assert_int_equal(build(&input, &data), CPS_ERR_DATA);
     assert_string_equal(cps_error_text(), "'r.csv' holds no ratings: none of its 2 lines can be read");
@@ -340,11 +340,11 @@ static void what_surprises_is_noted(void **state)
         const char *want;
     } cases[] = {
         {{.head = "user,item,rating\n", .line = "$u,$i,3"},
-         "all ratings are 3, so that there is nothing to tell apart\n"},
+         "all ratings are 3, so there is nothing to learn\n"},
         {{.head = "user,item,rating\n", .line = "$u,$i,$r", .tail = "1,2,3\n1,2,4\n2,2,4\n"},
-         "3 ratings (0.5 %) repeat a pair of user and item; each counts as it stands\n"},
+         "3 ratings (0.5 %) repeat a pair of user and item; all of them are used\n"},
         {{.head = "user,item,plays\n", .line = "$u,$i,$r000", .rating_column = "plays"},
-         "ratings run from 1000 to 5000; where they are counts, their logarithms train better\n"},
+         "ratings range from 1000 to 5000; if they are counts, their logarithms train better\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cps_dataset data;
@@ -380,7 +380,7 @@ static void matrices_are_read(void **state)
          "a matrix of 3 items named by the header, user = column 1 'user'"},
         {{.head = "2,-7.82,99,8.5\n1,99.00,4,99\n", .missing = "99"},
          "1,1,-7.82;1,3,8.5;2,2,4;",
-         "a matrix of 3 items, user = the line's number, column 1 is the count of its line"},
+         "a matrix of 3 items, user = the line's number, column 1 is the number of ratings of its line"},
         {{.head = "5 NA 3\n1 2 NA\n", .missing = "NA"},
          "1,1,5;1,3,3;2,1,1;2,2,2;",
          "a matrix of 3 items, user = the line's number"},

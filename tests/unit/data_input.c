@@ -62,10 +62,10 @@ static void encodings_are_decoded(void **state)
     check_text("bytes that begin as UTF-16 and are not", "\xFF\xFE,6,3\n", 7, false, "\xFF\xFE,6,3\n");
     check_refused("\xFF\xFE"
                   "a\0\x3C\xD8",
-                  6, "'r' begins as UTF-16 and is not");
+                  6, "'r' starts like UTF-16 but is malformed");
     check_refused("\xFF\xFE"
                   "a\0b",
-                  5, "'r' begins as UTF-16 and is not");
+                  5, "'r' starts like UTF-16 but is malformed");
 }
 
 static size_t gzip(const char *text, size_t length, unsigned char *out, size_t room)

@@ -284,7 +284,7 @@ static void an_id_may_be_long_but_not_huge(void **state)
         if (length == 4096)
             assert_int_equal(status, CPS_OK);
         else
-            assert_string_equal(cps_error_text(), "r.csv:2: item id of 4097 bytes, at most 4096 are taken");
+            assert_string_equal(cps_error_text(), "r.csv:2: item id of 4097 bytes, at most 4096 are allowed");
         cps_dataset_release(&data);
         cps_text_release(&text);
     }

@@ -46,10 +46,10 @@ static void fields_out_of_bounds_are_refused(void **state)
 #undef OUT
     struct cps_plan plan = small_plan();
     plan.lr_max = NAN;
-    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "lr_max nan");
+    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "lr_max is nan");
     plan = small_plan();
     plan.range_high = INFINITY;
-    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "range_high inf");
+    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "range_high is inf");
 }
 
 static void zeroes_are_refused(void **state)
@@ -62,7 +62,7 @@ static void zeroes_are_refused(void **state)
                                  &plan.batch_size, &plan.servers,   &plan.workers};
         memcpy(fields, all, sizeof fields);
         *fields[i] = 0;
-        check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "which must be from 1 to");
+        check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "but must be from 1 to");
     }
 }
 
@@ -78,7 +78,7 @@ static void fields_that_disagree_are_refused(void **state)
     check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "parameters");
     plan = small_plan();
     plan.batch_size = (uint32_t)plan.train_count + 1;
-    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "steps 0");
+    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "steps is 0");
     plan = small_plan();
     plan.batch_size = 1;
     plan.train_count = UINT32_MAX;

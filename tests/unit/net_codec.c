@@ -277,11 +277,11 @@ static void refusals_say_why(void **state)
     assert_non_null(strstr(cps_error_hint(), "same build"));
     check_fails(cps_codec_decode(no_kind, sizeof no_kind, &back), CPS_ERR_PEER, "unknown kind 0");
     check_fails(cps_codec_decode(far_kind, sizeof far_kind, &back), CPS_ERR_PEER, "unknown kind 99");
-    check_fails(cps_codec_decode(no_body, sizeof no_body, &back), CPS_ERR_PEER, "'plan' with a body");
+    check_fails(cps_codec_decode(no_body, sizeof no_body, &back), CPS_ERR_PEER, "'plan' with the body of another");
     check_fails(cps_codec_decode(other_body, sizeof other_body, &back), CPS_ERR_PEER,
-                "'heartbeat' with a body");
-    check_fails(cps_codec_decode(bad_model, sizeof bad_model, &back), CPS_ERR_PEER, "'plan' with a body");
-    check_fails(cps_codec_decode(bad_status, sizeof bad_status, &back), CPS_ERR_PEER, "'fail' with a body");
+                "'heartbeat' with the body of another");
+    check_fails(cps_codec_decode(bad_model, sizeof bad_model, &back), CPS_ERR_PEER, "'plan' with the body of another");
+    check_fails(cps_codec_decode(bad_status, sizeof bad_status, &back), CPS_ERR_PEER, "'fail' with the body of another");
     check_fails(cps_codec_decode(long_bytes, sizeof long_bytes, &back), CPS_ERR_PEER, "no message header");
     check_fails(cps_codec_decode((const uint8_t *)"\xff\xff", 2, &back), CPS_ERR_PEER, "no message header");
 }

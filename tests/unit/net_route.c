@@ -20,9 +20,9 @@ static void a_sender_speaks_for_its_own_nodes(void **state)
     (void)state;
     check_ok(check_at(1, 2, 3, 2, CPS_MESSAGE_EXCHANGE));
     check_ok(check_at(3, 0, 1, 4, CPS_MESSAGE_ROWS));
-    check_fails(check_at(1, 3, 3, 2, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not live there");
-    check_fails(check_at(1, 2, 3, 1, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not live there");
-    check_fails(check_at(0, 2, 3, 2, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not live there");
+    check_fails(check_at(1, 3, 3, 2, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not run there");
+    check_fails(check_at(1, 2, 3, 1, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not run there");
+    check_fails(check_at(0, 2, 3, 2, CPS_MESSAGE_EXCHANGE), CPS_ERR_PEER, "do not run there");
 }
 
 /* Read past node_rank, these would be whatever stands there. */
@@ -34,10 +34,10 @@ static void numbers_beyond_the_last_node_are_refused(void **state)
     for (uint32_t beyond = NODES; beyond < COUNT_OF(bounded); beyond++) {
         const struct cps_message from = {.kind = CPS_MESSAGE_EXCHANGE, .from = beyond, .to = 2};
         const struct cps_message to = {.kind = CPS_MESSAGE_EXCHANGE, .from = 3, .to = beyond};
-        check_fails(cps_route_check(&route, 2, &from), CPS_ERR_PEER, "do not live there");
+        check_fails(cps_route_check(&route, 2, &from), CPS_ERR_PEER, "do not run there");
         check_fails(
             cps_route_check(&(struct cps_route){2, RANKS, NODES, SERVERS, bounded, NULL, 0, NULL}, 2, &to),
-            CPS_ERR_PEER, "do not live there");
+            CPS_ERR_PEER, "do not run there");
     }
 }
 
@@ -60,7 +60,7 @@ static void kinds_are_for_certain_roles(void **state)
                           (allowed[i].from & from) && (allowed[i].to & to), "%s from %u to %u",
                           cps_message_kind_name(allowed[i].kind), from, to);
     assert_false(cps_message_allowed(CPS_MESSAGE_KINDS, C, W));
-    check_fails(check_at(1, 2, 3, 2, CPS_MESSAGE_GRANT), CPS_ERR_PEER, "not for their roles");
+    check_fails(check_at(1, 2, 3, 2, CPS_MESSAGE_GRANT), CPS_ERR_PEER, "which their roles do not allow");
     check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER, "rank 3 sent a 'stop' from node 4 to node 2");
 }
 

@@ -70,8 +70,8 @@ static void test_refused(void **state)
         {"a = # b", 7, "f:1: no value after '='"},
         {"a = \"b", 6, "f:1: a quote is not closed"},
         {"a = \"b\\\"", 8, "f:1: a quote is not closed"},
-        {"a = \"b\" c", 9, "f:1: something follows the closing quote"},
-        {"a = \"\\x\"", 8, "f:1: a backslash inside quotes"},
+        {"a = \"b\" c", 9, "f:1: unexpected text after the closing quote"},
+        {"a = \"\\x\"", 8, "f:1: unknown escape"},
         {"\na = b\0c", 8, "f:2: a NUL byte"},
     };
     (void)state;

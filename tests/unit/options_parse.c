@@ -225,7 +225,7 @@ static const struct refusal refusals[] = {
     {"trian", NULL, "unknown command 'trian'", "did you mean 'train'?"},
     {"data/u.data", NULL, "unknown command 'data/u.data'", "--data data/u.data"},
     {"frobnicate", NULL, "unknown command 'frobnicate'", "the commands are"},
-    {"help epochs", NULL, "no help on 'epochs'", ""},
+    {"help epochs", NULL, "no help for 'epochs'", ""},
     {"help compare runs", NULL, "unexpected argument 'runs'", NULL},
     {"version 3", NULL, "unexpected argument '3'", NULL},
     {"--seed 3 synth", NULL, "unexpected argument 'synth'", "the command goes first"},
@@ -272,7 +272,8 @@ static const struct refusal refusals[] = {
     {"--consistency asp", NULL, "not available yet", "'bsp'"},
     {"--encrypt perhaps", NULL, "bad value 'perhaps' for '--encrypt'", NULL},
     {"--save-every 3times", NULL,
-     "bad value '3times' for '--save-every': expected a number of epochs, of steps as in '500steps', or 'off'",
+     "bad value '3times' for '--save-every': expected a number of epochs, a number of steps as in '500steps', "
+     "or 'off'",
      NULL},
     {"--save-every 0", NULL, "bad value '0' for '--save-every': expected a number of epochs", NULL},
     {"--resume a --out b", NULL, "'--out' and '--resume' exclude each other", NULL},
@@ -347,9 +348,9 @@ static void test_unknown_variables_warn(void **state)
     struct cps_options o;
     parse_well("", "COLLAB_PS_SEDE=3 COLLAB_PS_QQQQQQQQ=4", &o);
     assert_string_equal(o.warnings.data,
-                        "environment variable 'COLLAB_PS_SEDE' is no option and is ignored; did you mean "
+                        "environment variable 'COLLAB_PS_SEDE' is not an option and is ignored; did you mean "
                         "'COLLAB_PS_SEED'?\n"
-                        "environment variable 'COLLAB_PS_QQQQQQQQ' is no option and is ignored\n");
+                        "environment variable 'COLLAB_PS_QQQQQQQQ' is not an option and is ignored\n");
     cps_options_release(&o);
 }
 
@@ -496,8 +497,8 @@ static void test_config_refusals(void **state)
         {"# fine\n\nepochs = 3\nepocs = 4\n", "c.conf:4: unknown option 'epocs'", "'epochs'"},
         {"epochs = x\n", "c.conf:1: bad value 'x' for 'epochs'", ""},
         {"users = 3", "c.conf:1: 'users' is not an option of 'train'", "synth"},
-        {"config = other.conf", "c.conf:1: 'config' cannot stand in an option file", ""},
-        {"help = yes", "c.conf:1: 'help' cannot stand", ""},
+        {"config = other.conf", "c.conf:1: 'config' cannot be set in an option file", ""},
+        {"help = yes", "c.conf:1: 'help' cannot be set", ""},
         {"save-every = often", "c.conf:1: bad value 'often' for 'save-every': expected a number of epochs", ""},
         {"log-steps = maybe", "c.conf:1: bad value 'maybe' for 'log-steps': expected on or off", ""},
         {"train = a", "'--train' needs '--valid'", "comes from an option file"},

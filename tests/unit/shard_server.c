@@ -340,7 +340,7 @@ static void plans_for_another_job_are_refused(void **state)
     check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "servers");
     plan = plan_message(&rig);
     plan.plan.gradient_bits = 200;
-    check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "gradient_bits 200");
+    check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "gradient_bits is 200");
     plan = plan_message(&rig);
     plan.plan.workers = 2;
     check_fails(hand(&rig.role, &rig.post, plan), CPS_ERR_PEER, "not for this job");
