@@ -60,7 +60,7 @@ def in_the_clear(raw, folder):
     run_id = bytes.fromhex(records.read_record(folder)["run_id"])
     model = (folder / "model.safetensors").read_bytes()
     data = model[8 + int.from_bytes(model[:8], "little"):]
-    rows = sum(data[at:at + 16] in raw for at in range(0, 64 * 200, 64))
+    rows = sum(data[at:at + 16] in raw for at in range(0, 64 * 200, 64 * 10))
     return (["run id"] if run_id in raw or run_id[::-1] in raw else []) + (["rows"] if rows else [])
 
 
@@ -145,8 +145,8 @@ def check_not_encrypted(check, data):
 # ---- hosts that are cut off ----
 
 def check_short_cut(check, data, bed):
-    want = one_process(data, 2048, 12)
-    process = bed.start([*training(data, 2048, 12), "--out", bed.private / "short"], RANKS, launch.OURS)
+    want = one_process(data, 2048, 8)
+    process = bed.start([*training(data, 2048, 8), "--out", bed.private / "short"], RANKS, launch.OURS)
     wait_for_epoch(bed, process, "short")
     bed.cut(2)
     time.sleep(1.5)
