@@ -47,6 +47,15 @@ void cps_log(enum cps_log_level level, const char *format, ...)
     va_end(args);
 }
 
+void cps_log_lines(enum cps_log_level level, const char *prefix, const char *lines)
+{
+    while (lines && *lines) {
+        size_t length = strcspn(lines, "\n");
+        cps_log(level, "%s%.*s", prefix, (int)length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
 void cps_log_error(const char *text, const char *hint)
 {
     cps_log(CPS_LOG_ERROR, "%s", text);

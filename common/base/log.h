@@ -17,6 +17,9 @@ void cps_log_set_speaker(const char *speaker);
 /* Writes one line, whole, in one write(2). */
 void cps_log(enum cps_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Each line of lines (NULL: none), with prefix before it. */
+void cps_log_lines(enum cps_log_level level, const char *prefix, const char *lines);
+
 #define cps_warn(...) cps_log(CPS_LOG_WARN, __VA_ARGS__)
 #define cps_info(...) cps_log(CPS_LOG_INFO, __VA_ARGS__)
 #define cps_debug(...) cps_log(CPS_LOG_DEBUG, __VA_ARGS__)

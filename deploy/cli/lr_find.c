@@ -2,10 +2,10 @@
  * lr-find: the trainer trains, under a schedule of its own, and is stopped after a hundred steps or when the
  * smoothed loss diverges.
  *
- *   plan, its schedule replaced -> cps_train() -> smoothed losses -> <out>.csv -> lr-plot -> <out>.svg
+ *   plan, its schedule replaced -> a training job -> smoothed losses -> <out>.csv -> lr-plot -> <out>.svg
  *                                                                \-> "valley …, steep …"
  *
- * As replay, it is a director of the trainer: steps, batches and sums are those of any run, over any ranks.
+ * The job is that of any run: steps, batches and sums are the same, over any ranks.
  */
 #include "deploy/cli/lr_find.h"
 
@@ -21,7 +21,7 @@
 #include "common/model/range_test.h"
 #include "deploy/cli/scratch.h"
 #include "deploy/cli/script.h"
-#include "deploy/cli/train.h"
+#include "deploy/training/training.h"
 
 static const char DEFAULT_OUT[] = "lr-find";
 
@@ -56,9 +56,8 @@ static enum cps_status name_files(struct lr_find *self, const char *out)
     return cps_fail(CPS_ERR_USAGE, "'--out' is longer than a path may be");
 }
 
-static enum cps_status settle(void *context, struct cps_options *options)
+static enum cps_status settle(struct lr_find *self, struct cps_options *options)
 {
-    struct lr_find *self = context;
     warn_of_idle_options(options);
     CPS_TRY(name_files(self, options->out ? options->out : DEFAULT_OUT));
     CPS_TRY(cps_scratch_make("lr-find", self->scratch));
@@ -68,9 +67,8 @@ static enum cps_status settle(void *context, struct cps_options *options)
 }
 
 /* Epochs enough for the steps, and a batch in the midst of which none of them comes. */
-static enum cps_status replan(void *context, struct cps_plan *plan)
+static void replan(struct lr_find *self, struct cps_plan *plan)
 {
-    struct lr_find *self = context;
     uint64_t per_epoch = cps_plan_steps_per_epoch(plan);
     self->wanted = cps_range_test_steps(fmax(plan->wd, plan->wd_bias));
     plan->schedule = CPS_SCHEDULE_RANGE_TEST;
@@ -78,26 +76,6 @@ static enum cps_status replan(void *context, struct cps_plan *plan)
     plan->save_every = 0;
     if (per_epoch > 0)
         plan->epochs = (uint32_t)(self->wanted / per_epoch + 1);
-    return CPS_OK;
-}
-
-static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
-                                 const struct cps_options *options)
-{
-    (void)context, (void)inputs, (void)options;
-    return CPS_OK;
-}
-
-static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
-{
-    (void)context, (void)dataset;
-    return CPS_OK;
-}
-
-static bool keeps_folder(void *context)
-{
-    (void)context;
-    return false;
 }
 
 /* ---- the run, of which the recorder sees nothing ---- */
@@ -151,10 +129,9 @@ static enum cps_status on_complete(void *context)
     return CPS_OK;
 }
 
-static struct cps_observer observe(void *context, const struct cps_observer *next)
+static struct cps_observer observer_of(struct lr_find *self)
 {
-    (void)next;
-    return (struct cps_observer){.context = context,
+    return (struct cps_observer){.context = self,
                                  .on_start = on_start,
                                  .on_step = on_step,
                                  .on_epoch = on_epoch,
@@ -195,19 +172,12 @@ static enum cps_status suggest(struct lr_find *self)
     return cps_fail(CPS_ERR_STORAGE, "cannot write to the standard output: %s", strerror(errno));
 }
 
-static enum cps_status judge(void *context, enum cps_status status)
+static enum cps_status judge(struct lr_find *self, enum cps_status status)
 {
-    struct lr_find *self = context;
     if (!self->ended && !self->diverged)
         return status;
     CPS_TRY(write_csv(self));
     return suggest(self);
-}
-
-static void release(void *context)
-{
-    const struct lr_find *self = context;
-    cps_scratch_remove(self->scratch);
 }
 
 /* Goes on as the program that draws the picture. */
@@ -222,18 +192,44 @@ static int draw(const struct lr_find *self)
     return cps_status_exit_code(status);
 }
 
+static enum cps_status prepare(struct lr_find *self, struct cps_training *training, struct cps_options *options)
+{
+    const struct cps_observer observer = observer_of(self);
+    const struct cps_training_terms terms = {.scratch = true, .no_saves = true, .observer = &observer};
+    bool leads = cps_training_leads(training);
+    CPS_TRY(cps_training_agree(training, leads ? settle(self, options) : CPS_OK));
+    CPS_TRY(cps_training_open(training));
+    CPS_TRY(cps_training_load(training));
+    CPS_TRY(cps_training_plan(training));
+    if (leads)
+        replan(self, cps_training_planned(training));
+    return cps_training_connect(training, &terms);
+}
+
+/* The first rank has the last word on how the run ended. */
+static enum cps_status find(struct lr_find *self, struct cps_training *training, struct cps_options *options)
+{
+    enum cps_status agreed;
+    CPS_TRY(prepare(self, training, options));
+    enum cps_status status = cps_training_run(training, &agreed);
+    if (!cps_training_has_ended(agreed))
+        return status;
+    if (cps_training_leads(training))
+        status = judge(self, status);
+    else if (status == agreed)
+        status = CPS_OK;
+    return cps_training_agree(training, status);
+}
+
 int cps_lr_find(struct cps_options *options)
 {
     struct lr_find self = {.count = 0};
-    const struct cps_train_director director = {.context = &self,
-                                                .settle = settle,
-                                                .on_inputs = on_inputs,
-                                                .on_data = on_data,
-                                                .replan = replan,
-                                                .keeps_folder = keeps_folder,
-                                                .observe = observe,
-                                                .judge = judge,
-                                                .release = release};
-    int code = cps_train(options, &director);
+    struct cps_training *training;
+    enum cps_status status = cps_training_start(options, &training);
+    if (status == CPS_OK)
+        status = find(&self, training, options);
+    cps_training_close(training, status);
+    cps_scratch_remove(self.scratch);
+    int code = cps_training_end(&training, status);
     return code == 0 && cps_launcher_find().rank == 0 ? draw(&self) : code;
 }

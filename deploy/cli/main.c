@@ -10,16 +10,16 @@
 #include "common/cluster/launcher.h"
 #include "common/data/synth.h"
 #include "common/options/command.h"
-#include "deploy/cli/origin.h"
 #include "deploy/cli/lr_find.h"
 #include "deploy/cli/prepare.h"
 #include "deploy/cli/replay.h"
 #include "deploy/cli/resume.h"
 #include "deploy/cli/script.h"
-#include "deploy/cli/settings.h"
 #include "deploy/cli/train.h"
 #include "deploy/cli/use.h"
 #include "deploy/doctor/doctor.h"
+#include "deploy/training/origin.h"
+#include "deploy/training/settings.h"
 
 extern char **environ;
 
@@ -80,15 +80,6 @@ static int use(const struct cps_options *options, enum cps_status (*command)(con
     return status == CPS_OK ? 0 : fail(status);
 }
 
-static void show_warnings(const struct cps_options *options)
-{
-    for (const char *line = options->warnings.data; speaks() && line && *line;) {
-        size_t length = strcspn(line, "\n");
-        cps_warn("%.*s", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
-}
-
 static int examine(struct cps_options *options)
 {
     char build[CPS_BUILD_BYTES];
@@ -141,7 +132,7 @@ static int run_command(struct cps_options *options)
     case CPS_COMMAND_COUNT:
         break;
     }
-    return options->resume ? cps_resume(options) : cps_train(options, NULL);
+    return options->resume ? cps_resume(options) : cps_train(options);
 }
 
 /* A standard stream that the caller closed stays unusable: the next file opened, or a socket, would take its
@@ -170,7 +161,8 @@ int main(int argc, char **argv)
     if (status != CPS_OK)
         return fail(status);
     cps_log_set_level(options.log_level);
-    show_warnings(&options);
+    if (speaks())
+        cps_log_lines(CPS_LOG_WARN, "", options.warnings.data);
     int code = finish_output(run_command(&options));
     cps_options_release(&options);
     return code;

@@ -3,20 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/base/log.h"
 #include "common/data/load.h"
-#include "deploy/cli/settings.h"
-
-static void show_notes(const struct cps_dataset *data)
-{
-    for (const char *line = data->notes.data; line && *line;) {
-        size_t length = strcspn(line, "\n");
-        cps_log(CPS_LOG_INFO, "note: %.*s", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
-}
+#include "deploy/training/settings.h"
 
 enum cps_status cps_prepare(const struct cps_options *options)
 {
@@ -25,7 +15,7 @@ enum cps_status cps_prepare(const struct cps_options *options)
     request.valid_pct = 0;
     request.shards = 1;
     CPS_TRY(cps_dataset_load_and_prepare(&request, options->out, &data));
-    show_notes(&data);
+    cps_log_lines(CPS_LOG_INFO, "note: ", data.notes.data);
     printf("%s: %" PRIu64 " ratings of %u movies by %u users, from %s\n", options->out, data.rating_count,
            data.movies.rows - 1, data.users.rows - 1, data.description);
     if (data.columns[0])

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/memory.h"
-#include "deploy/cli/settings.h"
+#include "deploy/training/settings.h"
 
 /* The options that name files and folders to read. */
 static const char *const path_options[] = {"data", "train", "valid", "init", "batch-order"};

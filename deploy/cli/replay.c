@@ -2,7 +2,7 @@
  * Replaying a run: its record says how it was trained, the trainer trains, and the two folders
  * are compared.
  *
- *   RUN/run.json -> options -> cps_train() -> a run folder, --out or a temporary one
+ *   RUN/run.json -> options -> a training job -> a run folder, --out or a temporary one
  *   RUN ------------------------------------+-> parting -> "same: …" or "differs: …"
  *
  * The new run is written down as any other and read back, so that what is compared is what a
@@ -20,10 +20,9 @@
 #include "common/base/memory.h"
 #include "common/store/run_difference.h"
 #include "common/store/run_reader.h"
-#include "deploy/cli/limit.h"
 #include "deploy/cli/recorded.h"
 #include "deploy/cli/scratch.h"
-#include "deploy/cli/train.h"
+#include "deploy/training/training.h"
 #include "server/record/figures.h"
 
 struct replay {
@@ -74,9 +73,8 @@ static uint32_t epochs_to_see(const struct cps_run_reader *run)
     return (uint32_t)(epochs + (run->loss_count > whole_steps || run->diverged));
 }
 
-static enum cps_status settle(void *context, struct cps_options *options)
+static enum cps_status settle(struct replay *self, struct cps_options *options)
 {
-    struct replay *self = context;
     const struct cps_run_reader *run = &self->recorded;
     CPS_TRY(cps_run_reader_open(&self->recorded, options->run));
     self->limit.epochs = epochs_to_see(run);
@@ -87,23 +85,15 @@ static enum cps_status settle(void *context, struct cps_options *options)
     return choose_folder(self, options);
 }
 
-static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
-                                 const struct cps_options *options)
+static enum cps_status check_inputs(struct replay *self, const struct cps_inputs *inputs,
+                                    const struct cps_options *options)
 {
-    struct replay *self = context;
     return cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count,
                             &self->differing, &self->may_read_other_data);
 }
 
-static bool keeps_folder(void *context)
+static enum cps_status check_data(struct replay *self, const struct cps_dataset *dataset)
 {
-    const struct replay *self = context;
-    return self->scratch[0] == '\0';
-}
-
-static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
-{
-    struct replay *self = context;
     char hex[CPS_SHA256_HEX_BYTES];
     const char *recorded = self->recorded.fingerprint;
     cps_sha256_to_hex(dataset->fingerprint, hex);
@@ -112,12 +102,6 @@ static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
         return CPS_OK;
     cps_fail(CPS_ERR_DATA, "the ratings are not those of the recorded run: %s", dataset->description);
     return cps_hint(CPS_ERR_DATA, "their fingerprint was %.16s…, and is %.16s…", recorded, hex);
-}
-
-static struct cps_observer observe(void *context, const struct cps_observer *next)
-{
-    struct replay *self = context;
-    return cps_limit_observer(&self->limit, next);
 }
 
 /* ---- after the run ---- */
@@ -238,9 +222,8 @@ static enum cps_status print_verdict(const struct replay *self, const struct cps
     return alike ? CPS_OK : CPS_DIFFERS;
 }
 
-static enum cps_status judge(void *context, enum cps_status status)
+static enum cps_status judge(struct replay *self, enum cps_status status)
 {
-    struct replay *self = context;
     struct cps_run_reader now;
     bool interrupted = status == CPS_ERR_INTERRUPTED && !self->limit.reached;
     if (interrupted || (status != CPS_OK && status != CPS_ERR_DIVERGED && status != CPS_ERR_INTERRUPTED))
@@ -251,24 +234,54 @@ static enum cps_status judge(void *context, enum cps_status status)
     return verdict;
 }
 
-static void release(void *context)
+static void release(struct replay *self)
 {
-    struct replay *self = context;
     cps_scratch_remove(self->scratch);
     cps_run_reader_close(&self->recorded);
     cps_text_release(&self->differing);
 }
 
+/* ---- the run ---- */
+
+static enum cps_status prepare(struct replay *self, struct cps_training *training, struct cps_options *options)
+{
+    bool leads = cps_training_leads(training);
+    CPS_TRY(cps_training_agree(training, leads ? settle(self, options) : CPS_OK));
+    CPS_TRY(cps_training_open(training));
+    CPS_TRY(cps_training_agree(training,
+                               leads ? check_inputs(self, cps_training_inputs(training), options) : CPS_OK));
+    CPS_TRY(cps_training_load(training));
+    CPS_TRY(cps_training_agree(training, leads ? check_data(self, cps_training_dataset(training)) : CPS_OK));
+    return cps_training_plan(training);
+}
+
+/* Trains, and compares what came of it, on the first rank, which has the last word on how the run ended. */
+static enum cps_status replay(struct replay *self, struct cps_training *training, struct cps_options *options)
+{
+    enum cps_status agreed;
+    CPS_TRY(prepare(self, training, options));
+    const struct cps_training_terms terms = {
+        .scratch = self->scratch[0] != '\0', .no_saves = true, .limit = &self->limit};
+    CPS_TRY(cps_training_connect(training, &terms));
+    enum cps_status status = cps_training_run(training, &agreed);
+    if (!cps_training_has_ended(agreed))
+        return status;
+    cps_training_close_record(training);
+    if (cps_training_leads(training))
+        status = judge(self, status);
+    else if (status == agreed)
+        status = CPS_OK;
+    return cps_training_agree(training, status);
+}
+
 int cps_replay(struct cps_options *options)
 {
     struct replay self = {.out = NULL};
-    const struct cps_train_director director = {.context = &self,
-                                                .settle = settle,
-                                                .on_inputs = on_inputs,
-                                                .on_data = on_data,
-                                                .keeps_folder = keeps_folder,
-                                                .observe = observe,
-                                                .judge = judge,
-                                                .release = release};
-    return cps_train(options, &director);
+    struct cps_training *training;
+    enum cps_status status = cps_training_start(options, &training);
+    if (status == CPS_OK)
+        status = replay(&self, training, options);
+    cps_training_close(training, status);
+    release(&self);
+    return cps_training_end(&training, status);
 }

@@ -14,7 +14,8 @@
 #include "common/base/log.h"
 #include "common/store/run_reader.h"
 #include "deploy/cli/recorded.h"
-#include "deploy/cli/train.h"
+#include "deploy/training/training.h"
+#include "server/coordinator/coordinator.h"
 
 struct resume {
     struct cps_run_reader recorded;
@@ -70,9 +71,8 @@ static enum cps_status check_state(const struct resume *self, const struct cps_o
                     "from its model with --init");
 }
 
-static enum cps_status settle(void *context, struct cps_options *options)
+static enum cps_status settle(struct resume *self, struct cps_options *options)
 {
-    struct resume *self = context;
     bool other_data;
     CPS_TRY(cps_run_reader_open_record(&self->recorded, options->resume));
     CPS_TRY(cps_recorded_adopt(&self->recorded, options, &self->differing, &other_data));
@@ -84,10 +84,9 @@ static enum cps_status settle(void *context, struct cps_options *options)
 }
 
 /* A file that the command line names may lie elsewhere, but is to have the bytes it had. */
-static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
-                                 const struct cps_options *options)
+static enum cps_status check_inputs(const struct resume *self, const struct cps_inputs *inputs,
+                                    const struct cps_options *options)
 {
-    struct resume *self = context;
     struct cps_text others = {0};
     bool any = false;
     enum cps_status status =
@@ -100,9 +99,8 @@ static enum cps_status on_inputs(void *context, const struct cps_inputs *inputs,
     return status;
 }
 
-static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
+static enum cps_status check_data(const struct resume *self, const struct cps_dataset *dataset)
 {
-    const struct resume *self = context;
     char hex[CPS_SHA256_HEX_BYTES];
     cps_sha256_to_hex(dataset->fingerprint, hex);
     if (self->recorded.fingerprint && strcmp(self->recorded.fingerprint, hex) == 0)
@@ -112,11 +110,9 @@ static enum cps_status on_data(void *context, const struct cps_dataset *dataset)
                     self->recorded.fingerprint ? self->recorded.fingerprint : "none", hex);
 }
 
-static enum cps_status find_former(void *context, const struct cps_plan *plan,
-                                   const uint8_t fingerprint[CPS_SHA256_BYTES], const char *folder,
-                                   const struct cps_former_run **out)
+static enum cps_status find_checkpoint(struct resume *self, const struct cps_plan *plan,
+                                       const uint8_t fingerprint[CPS_SHA256_BYTES], const char *folder)
 {
-    struct resume *self = context;
     struct cps_checkpoint_identity identity = {.run_id = self->recorded.run_id};
     memcpy(identity.fingerprint, fingerprint, sizeof identity.fingerprint);
     CPS_TRY(cps_checkpoint_plan_digest(plan, identity.plan));
@@ -129,47 +125,44 @@ static enum cps_status find_former(void *context, const struct cps_plan *plan,
                 (unsigned long long)self->checkpoint.state.step, (unsigned long long)cps_plan_steps(plan));
     else
         cps_warn("'%s' has no checkpoint to go on from: it begins again with its first step", folder);
-    *out = &self->former;
     return CPS_OK;
 }
 
-static bool keeps_folder(void *context)
+/* What is asked of the run before the first message; each on the first rank. */
+static enum cps_status prepare(struct resume *self, struct cps_training *training, struct cps_options *options)
 {
-    (void)context;
-    return true;
-}
-
-static struct cps_observer observe(void *context, const struct cps_observer *next)
-{
-    (void)context;
-    return *next;
-}
-
-static enum cps_status judge(void *context, enum cps_status status)
-{
-    (void)context;
-    return status;
-}
-
-static void release(void *context)
-{
-    struct resume *self = context;
-    cps_checkpoint_release(&self->checkpoint);
-    cps_run_reader_close(&self->recorded);
-    cps_text_release(&self->differing);
+    bool leads = cps_training_leads(training);
+    CPS_TRY(cps_training_agree(training, leads ? settle(self, options) : CPS_OK));
+    CPS_TRY(cps_training_open(training));
+    CPS_TRY(cps_training_agree(training,
+                               leads ? check_inputs(self, cps_training_inputs(training), options) : CPS_OK));
+    CPS_TRY(cps_training_load(training));
+    CPS_TRY(cps_training_agree(training, leads ? check_data(self, cps_training_dataset(training)) : CPS_OK));
+    CPS_TRY(cps_training_plan(training));
+    if (leads)
+        return cps_training_agree(training, find_checkpoint(self, cps_training_planned(training),
+                                                            cps_training_dataset(training)->fingerprint,
+                                                            cps_training_folder(training)));
+    return cps_training_agree(training, CPS_OK);
 }
 
 int cps_resume(struct cps_options *options)
 {
     struct resume self = {.found = false};
-    const struct cps_train_director director = {.context = &self,
-                                                .settle = settle,
-                                                .on_inputs = on_inputs,
-                                                .on_data = on_data,
-                                                .find_former = find_former,
-                                                .keeps_folder = keeps_folder,
-                                                .observe = observe,
-                                                .judge = judge,
-                                                .release = release};
-    return cps_train(options, &director);
+    struct cps_training *training;
+    const struct cps_training_terms terms = {.former = &self.former};
+    enum cps_status agreed, status = cps_training_start(options, &training);
+    if (status == CPS_OK)
+        status = prepare(&self, training, options);
+    if (status == CPS_OK)
+        status = cps_training_connect(training, &terms);
+    if (status == CPS_OK)
+        status = cps_training_run(training, &agreed);
+    else if (status == CPS_ERR_INTERRUPTED) /* it can be resumed again */
+        status = cps_fail(CPS_ERR_PREEMPTED, CPS_STOPPED_RESUMING);
+    cps_training_close(training, status);
+    cps_checkpoint_release(&self.checkpoint);
+    cps_run_reader_close(&self.recorded);
+    cps_text_release(&self.differing);
+    return cps_training_end(&training, status);
 }

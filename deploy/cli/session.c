@@ -8,7 +8,7 @@
 #include "common/data/load.h"
 #include "common/inference/title_search.h"
 #include "deploy/cli/recorded.h"
-#include "deploy/cli/settings.h"
+#include "deploy/training/settings.h"
 
 static bool is_folder(const char *path)
 {

@@ -7,8 +7,8 @@
 #include "common/base/memory.h"
 #include "common/data/load.h"
 #include "deploy/cli/listing.h"
-#include "deploy/cli/settings.h"
 #include "deploy/cli/use.h"
+#include "deploy/training/settings.h"
 
 enum { SHOWN = 10, BARS = 40, DIFFERENT = 40 /* ratings that a histogram shows one by one */ };
 

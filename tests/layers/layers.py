@@ -2,7 +2,7 @@
 
     layers.py [SOURCE]
 
-    proto <- common <- server, worker <- deploy/cli      within common:
+    proto <- common <- server, worker <- deploy/training <- deploy/cli      within common:
                                                           base <- options, model <- data, store, net <- drive <- cluster
                                                           within server:
                                                           shard; coordinator <- record
@@ -23,6 +23,7 @@ LOWEST = {"common/base"}
 MIDDLE = LOWEST | {"common/options", "common/model"}
 ROLES = MIDDLE | {"common/data", "common/store", "common/net", "common/drive"}
 COMMON = ROLES | {"common/cluster", "common/inference"}
+ROLE_FOLDERS = {"server/shard", "server/coordinator", "server/record", "worker"}
 
 # folder: the folders it may include from, beside itself
 MAY_SEE = {
@@ -41,11 +42,12 @@ MAY_SEE = {
     "worker": ROLES,
     "deploy/local": set(),
     "deploy/doctor": COMMON,
-    "deploy/cli": COMMON | {"deploy/doctor", "server/shard", "server/coordinator", "server/record", "worker"},
+    "deploy/training": COMMON | ROLE_FOLDERS,
+    "deploy/cli": COMMON | {"deploy/doctor", "deploy/training"} | ROLE_FOLDERS,
 }
 
 # headers of the outside world: the files that may include them
-CARRIERS = r"common/(net|cluster)/|deploy/(cli/train|doctor/facts)\.c"
+CARRIERS = r"common/(net|cluster)/|deploy/(training/recording|doctor/facts)\.c"
 ONLY_IN = {
     "mpi.h": CARRIERS,
     "zmq.h": CARRIERS,

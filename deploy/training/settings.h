@@ -1,8 +1,8 @@
 /*
  * From what the user asked for to what the parts need: options -> dataset request, plan.
  */
-#ifndef CPS_DEPLOY_CLI_SETTINGS_H
-#define CPS_DEPLOY_CLI_SETTINGS_H
+#ifndef CPS_DEPLOY_TRAINING_SETTINGS_H
+#define CPS_DEPLOY_TRAINING_SETTINGS_H
 
 #include "common/cluster/job.h"
 #include "common/data/baselines.h"

@@ -1,6 +1,6 @@
 /* An observer that lets another see a run, but ends it after so many epochs. */
-#ifndef CPS_DEPLOY_CLI_LIMIT_H
-#define CPS_DEPLOY_CLI_LIMIT_H
+#ifndef CPS_DEPLOY_TRAINING_LIMIT_H
+#define CPS_DEPLOY_TRAINING_LIMIT_H
 
 #include "server/coordinator/coordinator.h"
 

@@ -2,8 +2,8 @@
  * Where a run comes from, for its record: the command line, the source and the compiler that made the
  * program, the machine, the libraries, and the input files.
  */
-#ifndef CPS_DEPLOY_CLI_ORIGIN_H
-#define CPS_DEPLOY_CLI_ORIGIN_H
+#ifndef CPS_DEPLOY_TRAINING_ORIGIN_H
+#define CPS_DEPLOY_TRAINING_ORIGIN_H
 
 #include <sys/utsname.h>
 

@@ -1,5 +1,5 @@
 /* Counters of the driver, the transports and the kernel -> account -> record; see account.h. */
-#include "deploy/cli/account.h"
+#include "deploy/training/account.h"
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* The process, its program and its machine -> the record's account of them; see origin.h. */
-#include "deploy/cli/origin.h"
+#include "deploy/training/origin.h"
 
 #include <gnu/libc-version.h>
 #include <jansson.h>
@@ -12,7 +12,7 @@
 
 #include "common/base/memory.h"
 #include "common/net/codec.h"
-#include "deploy/cli/revision.h"
+#include "deploy/training/revision.h"
 
 #ifdef __clang__
 #define COMPILER __VERSION__

@@ -1,6 +1,6 @@
 /* What one rank did in a run, for the coordinator's record: a plain struct that travels as it is. */
-#ifndef CPS_DEPLOY_CLI_ACCOUNT_H
-#define CPS_DEPLOY_CLI_ACCOUNT_H
+#ifndef CPS_DEPLOY_TRAINING_ACCOUNT_H
+#define CPS_DEPLOY_TRAINING_ACCOUNT_H
 
 #include "common/drive/driver.h"
 #include "common/store/run_record.h"

@@ -1,6 +1,6 @@
 /* coordinator -> limit -> recorder; see limit.h. A run that is only to show its first epochs keeps
  * the schedule of all of them, so it cannot simply be given fewer. */
-#include "deploy/cli/limit.h"
+#include "deploy/training/limit.h"
 
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
 {

@@ -1,5 +1,5 @@
 /* Options into requests and plans; see settings.h. */
-#include "deploy/cli/settings.h"
+#include "deploy/training/settings.h"
 
 #include <math.h>
 #include <string.h>
