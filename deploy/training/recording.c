@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/cluster/exchange.h"
 
@@ -20,6 +21,24 @@ void cps_recording_init(struct cps_recording *self)
     *self = (struct cps_recording){.started_ns = cps_clock_ns(), .folder = {.lock = -1}};
 }
 
+static const struct cps_record_input *input_of(const struct cps_inputs *inputs, const char *option)
+{
+    for (size_t i = 0; i < inputs->count; i++)
+        if (strcmp(inputs->files[i].option, option) == 0)
+            return &inputs->files[i];
+    return NULL;
+}
+
+/* A valid_loss on the ratings that were trained on looks good and says little. */
+static void warn_of_one_file(const struct cps_inputs *inputs)
+{
+    const struct cps_record_input *train = input_of(inputs, "train"), *valid = input_of(inputs, "valid");
+    if (train && valid && strcmp(train->sha256, valid->sha256) == 0)
+        cps_warn(
+            "'--train' and '--valid' hold the same ratings: valid_loss tells how well they are remembered, "
+            "and nothing of ratings that were not seen");
+}
+
 enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_training_env *env)
 {
     const struct cps_options *options = env->options;
@@ -30,7 +49,9 @@ enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_
         CPS_TRY(cps_origin_init(&self->origin));
     }
     CPS_TRY(cps_alloc("accounts", env->cluster->ranks, sizeof *self->accounts, &self->accounts));
-    return cps_inputs_read(options, is_coordinators, &self->origin.inputs);
+    CPS_TRY(cps_inputs_read(options, is_coordinators, &self->origin.inputs));
+    warn_of_one_file(&self->origin.inputs);
+    return CPS_OK;
 }
 
 /* Servers and workers each open --init and --batch-order for themselves, on hosts of their own perhaps. */

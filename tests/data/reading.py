@@ -94,13 +94,24 @@ def options_that_do_not_fit(check, folder):
     refuses(check, "a folder for a matrix", [*SMALL, "--data", folder / "set", "--layout", "wide"], USAGE, r"reads a file", folder)
 
 
+def one_file_twice(check, folder):
+    """Validating on what was trained on is allowed and warned of, whatever the files are called."""
+    names = {"train.csv": TEXT, "same.csv": TEXT, "other.csv": "\n".join(TEXT.splitlines()[:40]) + "\n"}
+    for name, text in names.items():
+        (folder / name).write_text(text)
+    for valid, warned in (("same.csv", True), ("other.csv", False)):
+        run = launch.launch([*SMALL, "--train", folder / "train.csv", "--valid", folder / valid, "--out", folder / f"out-{valid}"], None, 60)
+        check.equal(f"--train train.csv --valid {valid}: exit code", run.code, 0)
+        check.equal("warned of one file", "hold the same ratings" in run.stderr, warned)
+
+
 def main():
     check = Verdict("data/reading")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "set").mkdir()
         (folder / "set" / "u.data").write_text(TEXT.replace(",", "\t"))
-        for part in (one_model, a_matrix, skipped_lines, options_that_do_not_fit):
+        for part in (one_model, a_matrix, skipped_lines, options_that_do_not_fit, one_file_twice):
             part(check, folder)
     check.finish()
 
