@@ -59,12 +59,15 @@ size_t cps_header_find(const struct cps_field *names, size_t count, const char *
     return CPS_COLUMN_NONE;
 }
 
-/* The letters and digits of a name in lower case; "" for one that is longer than any known. */
+/* The letters and digits of a name in lower case, without what follows in brackets, a unit or a scale; "" for
+ * one that is longer than any known. */
 static void fold(const struct cps_field *name, char out[NAME_BYTES])
 {
     size_t used = 0;
     for (size_t i = 0; i < name->length; i++) {
         unsigned char c = (unsigned char)name->text[i];
+        if (used > 0 && (c == '(' || c == '['))
+            break;
         if (!isalnum(c))
             continue;
         if (used == NAME_BYTES - 1) {

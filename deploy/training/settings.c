@@ -133,6 +133,12 @@ static double decay(const struct cps_options *options, const struct cps_plan *pl
     return floor(100 * fmin(fmax(wanted, least), most) + 0.5) / 100;
 }
 
+/* Was sgd asked for, over batches? */
+static bool trains_sgd(const struct cps_options *options)
+{
+    return options->optimizer == CPS_OPTIMIZER_SGD && options->solver == CPS_SOLVER_BATCH;
+}
+
 const struct cps_penalty_search *cps_settings_search(const struct cps_options *options,
                                                      const struct cps_plan *plan,
                                                      struct cps_penalty_search *search)
@@ -142,7 +148,10 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
                                           .has_range = plan->has_range,
                                           .range_low = plan->range_low,
                                           .range_high = plan->range_high};
-    return options->optimizer == CPS_OPTIMIZER_AUTO ? search : NULL;
+    if (options->optimizer == CPS_OPTIMIZER_AUTO)
+        return search;
+    search->below_ratings_a_row = UINT32_MAX;
+    return trains_sgd(options) && isinf(options->wd_bias) ? search : NULL;
 }
 
 /* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay moves it as ridge
@@ -174,7 +183,7 @@ enum cps_status cps_settings_complete(const struct cps_options *options, const s
                                       const struct cps_dataset *dataset, struct cps_plan *plan)
 {
     double spread = (double)dataset->rating_max - (double)dataset->rating_min;
-    if (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->penalty > 0)
+    if (trains_sgd(options) || (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->penalty > 0))
         settle_sgd(options, baselines, spread, plan);
     if (begins_at_mean(options, plan))
         plan->offset = cps_offset_of_mean(plan, baselines->mean);

@@ -39,6 +39,19 @@ def changed_options(check, bench):
                 trained(bench.run("a.toml", "--out", "a", "--set", "factors=2")), [])
 
 
+def changed_recipe(check, bench):
+    """A run by a recipe that sets something else by now: its record is made to say that it did."""
+    bench.write("a.toml", '[options]\nepochs = 1\nrecipe = "best"\n[axes.a]\na = { }\nb = { factors = 3 }\n')
+    bench.run("a.toml", "--out", "a")
+    check.equal("the same recipe: none", trained(bench.run("a.toml", "--out", "a")), [])
+    for folder in ("a-seed-1", "b-seed-1"):
+        path = bench.folder / "a" / folder / "run.json"
+        record = json.loads(path.read_text())
+        record["options"]["factors"]["value"] = {"a-seed-1": "64", "b-seed-1": "3"}[folder]
+        path.write_text(json.dumps(record))
+    check.equal("another recipe: what it set is trained anew", trained(bench.run("a.toml", "--out", "a")), ["a, seed 1"])
+
+
 def changed_ranks(check, bench):
     bench.write("a.toml", "[options]\nepochs = 1\n[axes.a]\na = { ranks = 2 }\n")
     bench.run("a.toml", "--out", "a")
@@ -123,5 +136,6 @@ def defect(check, bench):
                "a defect: exit code 70, and said", f"{run.code}: {errors_of(run)[:1]}")
 
 
-check_parts("experiment/changes", (changed_options, changed_ranks, changed_after_failure, changed_ratings,
+check_parts("experiment/changes", (changed_options, changed_recipe, changed_ranks, changed_after_failure,
+                                   changed_ratings,
                                    record_without_sizes, recipes, folds, defect))

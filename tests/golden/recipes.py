@@ -60,6 +60,8 @@ def check_sparse(check, data, scratch):
         check.equal(f"few, {name}: training", record["training"], training)
     replay = launch.launch(["replay", Path(scratch) / "best-of-few", "--progress", "none"])
     check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "few: replays", replay.stdout[:60] + replay.stderr[-200:])
+    spelled = train(check, "few, sgd by name", scratch, ["--recipe", "best", "--data", data, "--optimizer", "sgd", "--offset", "mean"])
+    check.equal("few, sgd by name: model", spelled[1], model)
     unvalidated = train(check, "few, all trained", scratch, ["--recipe", "best", "--data", data, "--valid-pct", 0])[0]
     check.equal("few, all trained: optimizer", unvalidated["training"]["optimizer"], "sgd")
 

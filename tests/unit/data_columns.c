@@ -137,6 +137,10 @@ static void the_columns_are_found_and_told(void **state)
         {"Book-Crossing",
          {.head = "\"User-ID\";\"ISBN\";\"Book-Rating\"\r\n", .line = "\"$u\";\"\\\"$i\\\"\";\"$r\"\r"},
          "user = column 1 'User-ID', item = column 2 'ISBN', rating = column 3 'Book-Rating'"},
+        {"scales in brackets, and a count beside them",
+         {.head = "n,user id,movie id (imdb),rating (1-5 stars)\n", .line = "$n,$u,$i,$r"},
+         "user = column 2 'user id', item = column 3 'movie id (imdb)', rating = column 4 'rating (1-5 "
+         "stars)'"},
         {"pandas with its index",
          {.head = ",userId,movieId,rating\n", .line = "$n,$u,$i,$r"},
          "user = column 2 'userId', item = column 3 'movieId', rating = column 4 'rating'"},

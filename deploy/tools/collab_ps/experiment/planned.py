@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 
 from collab_ps.record import runs as records
+from collab_ps.experiment import recipes
 from collab_ps.experiment.plan import PATHS
 from collab_ps.files import DATA, Failure, say
 
@@ -75,8 +76,9 @@ class Run:
         """Was option name as wanted, and left alone, or to the recipe, where nothing is wanted of it? What moves no
         curve may have been set."""
         if name not in self.options:
-            left = {"default", "recipe"} if "recipe" in self.options else {"default"}
-            return entry["source"] in left or not records.decides_curve(name, entry) or name == "seed"
+            if entry["source"] == "recipe":
+                return recipes.agrees(self.options, name, entry["value"], records.plain)
+            return entry["source"] == "default" or not records.decides_curve(name, entry) or name == "seed"
         wanted = self.options[name]
         wanted = {True: "on", False: "off"}.get(wanted, wanted)
         return entry is not None and records.plain(entry["value"]) == records.plain(wanted)
