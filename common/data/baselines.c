@@ -2,7 +2,8 @@
  * Fits the baselines; see baselines.h.
  *
  * All ratings of a user are in one shard, those of a movie in many. So sums per movie are reduced over all
- * ranks, sums per user are local, and each round costs one reduction of one number per movie.
+ * ranks, sums per user are local, and each round costs one reduction of one number per movie. Ratings and
+ * biases are rounded to units first, so that a round is one addition of integers per rating.
  */
 #include "common/data/baselines.h"
 
@@ -20,16 +21,23 @@ enum { USER_ROWS, MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, H
 /* Two 128-bit losses, in limbs that a sum over ranks cannot overflow, and the number of errors out of range. */
 enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, LOSSES };
 
+/* The rows of one table. Whole units, so that a sweep adds nothing but integers, in any order. */
+struct side {
+    size_t rows;
+    int64_t *above, *unit; /* what its ratings are above the mean, summed; the bias, in units */
+    int64_t *sum;          /* of a sweep */
+    double *bias;
+    uint64_t *count; /* ratings */
+};
+
 struct fit {
     const struct cps_dataset *const *shards;
     size_t count;
     const struct cps_rank_sums *sums;
     uint64_t header[HEADER];
-    double scale, mean; /* sums are in units of 1/scale */
-    double *user_bias, *movie_bias;
-    uint64_t *movie_sum; /* [movies], then [movies] ratings of each */
-    int64_t *user_sum;
-    uint32_t *user_count, user_rows;
+    double scale, mean;        /* sums are in units of 1/scale */
+    struct side users, movies; /* movies: over all ranks, users: of this one's shards */
+    uint64_t *exchanged;       /* [2 movies] */
     double penalty;
     uint8_t **held; /* [count][train ratings]: those left out of a fit; NULL: none */
 };
@@ -82,24 +90,38 @@ static enum cps_status share_header(struct fit *self, const struct cps_dataset *
     return CPS_OK;
 }
 
+static enum cps_status make_side(struct side *self, size_t rows)
+{
+    self->rows = rows;
+    CPS_TRY(cps_alloc("biases", rows, sizeof *self->bias, &self->bias));
+    CPS_TRY(cps_alloc("biases", rows, sizeof *self->unit, &self->unit));
+    CPS_TRY(cps_alloc("sums of ratings", rows, sizeof *self->above, &self->above));
+    CPS_TRY(cps_alloc("sums of ratings", rows, sizeof *self->sum, &self->sum));
+    return cps_alloc("counts of ratings", rows, sizeof *self->count, &self->count);
+}
+
+static void release_side(struct side *self)
+{
+    free(self->above);
+    free(self->unit);
+    free(self->sum);
+    free(self->bias);
+    free(self->count);
+}
+
 static enum cps_status make_room(struct fit *self)
 {
     size_t movies = self->header[MOVIE_ROWS];
-    self->user_rows = self->count ? self->shards[0]->users.rows : 0;
-    CPS_TRY(cps_alloc("biases of movies", movies, sizeof *self->movie_bias, &self->movie_bias));
-    CPS_TRY(cps_alloc("sums of movies", 2 * movies, sizeof *self->movie_sum, &self->movie_sum));
-    CPS_TRY(cps_alloc("biases of users", self->user_rows, sizeof *self->user_bias, &self->user_bias));
-    CPS_TRY(cps_alloc("sums of users", self->user_rows, sizeof *self->user_sum, &self->user_sum));
-    return cps_alloc("ratings of users", self->user_rows, sizeof *self->user_count, &self->user_count);
+    CPS_TRY(make_side(&self->users, self->count ? self->shards[0]->users.rows : 0));
+    CPS_TRY(make_side(&self->movies, movies));
+    return cps_alloc("sums of movies", 2 * movies, sizeof *self->exchanged, &self->exchanged);
 }
 
 static void release(struct fit *self)
 {
-    free(self->user_bias);
-    free(self->movie_bias);
-    free(self->movie_sum);
-    free(self->user_sum);
-    free(self->user_count);
+    release_side(&self->users);
+    release_side(&self->movies);
+    free(self->exchanged);
 }
 
 static bool is_held(const struct fit *self, size_t shard, uint64_t rating)
@@ -107,47 +129,68 @@ static bool is_held(const struct fit *self, size_t shard, uint64_t rating)
     return self->held && self->held[shard][rating];
 }
 
-static enum cps_status fit_movies(struct fit *self)
+/* How far each row's ratings lie above the mean in all, and how many there are. */
+static enum cps_status count_ratings(struct fit *self)
 {
-    size_t movies = self->header[MOVIE_ROWS];
-    uint64_t *sum = self->movie_sum, *count = sum + movies;
-    for (size_t m = 0; m < 2 * movies; m++)
-        sum[m] = 0;
+    struct side *users = &self->users, *movies = &self->movies;
+    uint64_t *above = self->exchanged, *count = above + movies->rows;
+    int64_t mean = to_units(self->mean, self->scale);
+    memset(self->exchanged, 0, 2 * movies->rows * sizeof *self->exchanged);
+    memset(users->above, 0, users->rows * sizeof *users->above);
+    memset(users->count, 0, users->rows * sizeof *users->count);
     for (size_t s = 0; s < self->count; s++) {
         const struct cps_samples *train = &self->shards[s]->train;
         for (uint64_t i = 0; i < train->count; i++) {
             if (is_held(self, s, i))
                 continue;
-            double left = (double)train->rating[i] - self->mean - self->user_bias[train->user[i]];
-            sum[train->movie[i]] += (uint64_t)to_units(left, self->scale);
+            int64_t left = to_units((double)train->rating[i], self->scale) - mean;
+            users->above[train->user[i]] += left;
+            users->count[train->user[i]]++;
+            above[train->movie[i]] += (uint64_t)left;
             count[train->movie[i]]++;
         }
     }
-    CPS_TRY(self->sums->add(self->sums->context, sum, 2 * movies));
-    for (size_t m = 0; m < movies; m++)
-        self->movie_bias[m] = (double)(int64_t)sum[m] / self->scale / ((double)count[m] + self->penalty);
+    CPS_TRY(self->sums->add(self->sums->context, self->exchanged, 2 * movies->rows));
+    memcpy(movies->above, above, movies->rows * sizeof *above);
+    memcpy(movies->count, count, movies->rows * sizeof *count);
+    return CPS_OK;
+}
+
+/* From the sums of a sweep: what the other side's biases take off each row. */
+static void set_biases(struct side *self, double scale, double penalty)
+{
+    for (size_t row = 0; row < self->rows; row++) {
+        self->bias[row] =
+            (double)(self->above[row] - self->sum[row]) / scale / ((double)self->count[row] + penalty);
+        self->unit[row] = to_units(self->bias[row], scale);
+    }
+}
+
+/* Adds up the units of the rows that stand beside each row of into. */
+static void add_up(const struct fit *self, struct side *into, const struct side *from, bool users)
+{
+    memset(into->sum, 0, into->rows * sizeof *into->sum);
+    for (size_t s = 0; s < self->count; s++) {
+        const struct cps_samples *train = &self->shards[s]->train;
+        const uint32_t *to = users ? train->user : train->movie, *of = users ? train->movie : train->user;
+        for (uint64_t i = 0; i < train->count; i++)
+            if (!is_held(self, s, i))
+                into->sum[to[i]] += from->unit[of[i]];
+    }
+}
+
+static enum cps_status fit_movies(struct fit *self)
+{
+    add_up(self, &self->movies, &self->users, false);
+    CPS_TRY(self->sums->add(self->sums->context, (uint64_t *)(void *)self->movies.sum, self->movies.rows));
+    set_biases(&self->movies, self->scale, self->penalty);
     return CPS_OK;
 }
 
 static void fit_users(struct fit *self)
 {
-    for (uint32_t u = 0; u < self->user_rows; u++) {
-        self->user_sum[u] = 0;
-        self->user_count[u] = 0;
-    }
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        for (uint64_t i = 0; i < train->count; i++) {
-            if (is_held(self, s, i))
-                continue;
-            double left = (double)train->rating[i] - self->mean - self->movie_bias[train->movie[i]];
-            self->user_sum[train->user[i]] += to_units(left, self->scale);
-            self->user_count[train->user[i]]++;
-        }
-    }
-    for (uint32_t u = 0; u < self->user_rows; u++)
-        self->user_bias[u] =
-            (double)self->user_sum[u] / self->scale / ((double)self->user_count[u] + self->penalty);
+    add_up(self, &self->users, &self->movies, true);
+    set_biases(&self->users, self->scale, self->penalty);
 }
 
 /* Adds the loss of one prediction to its limbs. */
@@ -183,7 +226,7 @@ static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
         for (uint64_t i = 0; i < valid->count; i++) {
             double error = self->mean - (double)valid->rating[i];
             add_loss(&of_mean, &values[OUT_OF_RANGE], error);
-            error += self->user_bias[valid->user[i]] + self->movie_bias[valid->movie[i]];
+            error += self->users.bias[valid->user[i]] + self->movies.bias[valid->movie[i]];
             add_loss(&of_biases, &values[OUT_OF_RANGE], error);
         }
     }
@@ -199,7 +242,7 @@ static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
 static enum cps_status fit_biases(struct fit *self, double penalty, int sweeps)
 {
     self->penalty = penalty;
-    memset(self->user_bias, 0, self->user_rows * sizeof *self->user_bias);
+    memset(self->users.unit, 0, self->users.rows * sizeof *self->users.unit);
     for (int sweep = 0; sweep < sweeps; sweep++) {
         CPS_TRY(fit_movies(self));
         fit_users(self);
@@ -276,7 +319,7 @@ static enum cps_status held_out_loss(struct fit *self, const struct squeeze *squ
     for (size_t s = 0; s < self->count; s++) {
         const struct cps_samples *train = &self->shards[s]->train;
         for (uint64_t i = 0; i < train->count; i++) {
-            double biases = self->user_bias[train->user[i]] + self->movie_bias[train->movie[i]];
+            double biases = self->users.bias[train->user[i]] + self->movies.bias[train->movie[i]];
             double predicted = self->header[HAS_RANGE] ? squeezed(squeeze, biases) : self->mean + biases;
             if (self->held[s][i])
                 add_loss(&sum, &values[OUT_OF_RANGE], predicted - (double)train->rating[i]);
@@ -293,6 +336,7 @@ static enum cps_status try_penalties(struct fit *self, struct cps_baselines *out
     static const double penalties[] = {1, 1.5, 2, 3, 4, 6, 8, 12, 18, 27};
     const struct squeeze squeeze = squeeze_of(self);
     double loss, lowest = (double)INFINITY;
+    CPS_TRY(count_ratings(self));
     for (size_t p = 0; p < sizeof penalties / sizeof penalties[0]; p++) {
         CPS_TRY(fit_biases(self, penalties[p], HELD_OUT_SWEEPS));
         CPS_TRY(held_out_loss(self, &squeeze, &loss));
@@ -321,6 +365,7 @@ static enum cps_status fit_all(struct fit *self, const struct cps_penalty_search
         CPS_TRY(find_penalty(self, search->seed, out));
     if (self->header[VALID_COUNT] == 0)
         return CPS_OK;
+    CPS_TRY(count_ratings(self));
     CPS_TRY(fit_biases(self, CPS_BASELINE_PENALTY, CPS_BASELINE_SWEEPS));
     return find_losses(self, out);
 }
