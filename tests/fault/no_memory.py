@@ -113,8 +113,8 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         campaign = Campaign(check, sys.argv[1], Path(name))
         total = campaign.count(None, 0, [])
-        campaign.fail(f"one of {total} allocations", "ONCE", range(1, total + 1, 3) if full else spread(total, 80))
-        campaign.fail("all from some point on", "FROM", spread(total, 50 if full else 20))
+        campaign.fail(f"one of {total} allocations", "ONCE", range(1, total + 1, 3) if full else spread(total, 50))
+        campaign.fail("all from some point on", "FROM", spread(total, 50 if full else 14))
         for transport in ("mpi", "tcp") if full else ("tcp",):
             for role, rank in (("coordinator", 0), ("server", 1), ("worker", 3)):
                 more = ["--transport", transport]
