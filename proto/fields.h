@@ -22,6 +22,8 @@
 #ifndef CPS_PROTO_FIELDS_H
 #define CPS_PROTO_FIELDS_H
 
+#include "proto/bounds.h"
+
 /* X(number, name in C, name in the schema, name of its list): CPS_<LIST>_FIELDS has the fields. */
 #define CPS_BODY_MAP(X)                                                                                        \
     X(10, hello, Hello, HELLO)                                                                                 \
@@ -50,7 +52,7 @@
  * number. What the fields mean, and what holds between them: common/model/plan.h. */
 #define CPS_PLAN_FIELDS(X)                                                                                     \
     X(1, MODEL, model, 0, CPS_MODELS - 1)                                                                      \
-    X(2, U32, factors, 1, 4096)                                                                                \
+    X(2, U32, factors, 1, CPS_MOST_FACTORS)                                                                    \
     X(3, BOOL, has_range, 0, 1)                                                                                \
     X(4, F32, range_low, -FLT_MAX, FLT_MAX)                                                                    \
     X(5, F32, range_high, -FLT_MAX, FLT_MAX)                                                                   \
@@ -59,24 +61,24 @@
     X(8, OPTIMIZER, optimizer, 0, CPS_OPTIMIZERS - 1)                                                          \
     X(9, SCHEDULE, schedule, 0, CPS_SCHEDULES - 1)                                                             \
     X(10, CONSISTENCY, consistency, 0, CPS_CONSISTENCIES - 1)                                                  \
-    X(11, U32, epochs, 1, 1000000)                                                                             \
-    X(12, U32, batch_size, 1, 16777216)                                                                        \
+    X(11, U32, epochs, 1, CPS_MOST_EPOCHS)                                                                     \
+    X(12, U32, batch_size, 1, CPS_MOST_BATCH)                                                                  \
     X(13, U64, train_count, 1, UINT32_MAX)                                                                     \
     X(14, U64, valid_count, 0, UINT32_MAX)                                                                     \
-    X(15, F64, lr_max, 0, 1e6)                                                                                 \
-    X(16, F64, wd, 0, 1e6)                                                                                     \
-    X(17, F64, wd_bias, 0, 1e6)                                                                                \
+    X(15, F64, lr_max, 0, CPS_MOST_LR)                                                                         \
+    X(16, F64, wd, 0, CPS_MOST_WD)                                                                             \
+    X(17, F64, wd_bias, 0, CPS_MOST_WD)                                                                        \
     X(18, U64, seed, 0, UINT64_MAX)                                                                            \
     X(19, U32, gradient_bits, 0, 40)                                                                           \
-    X(20, U32, servers, 1, 1048576)                                                                            \
-    X(21, U32, workers, 1, 1048576)                                                                            \
+    X(20, U32, servers, 1, CPS_MOST_NODES)                                                                     \
+    X(21, U32, workers, 1, CPS_MOST_NODES)                                                                     \
     X(22, U64, first_step, 0, UINT32_MAX)                                                                      \
     X(23, BOOL, validates_first, 0, 1)                                                                         \
     X(24, U64, save_every, 0, UINT32_MAX)                                                                      \
     X(25, F32, offset, -FLT_MAX, FLT_MAX)                                                                      \
     X(26, BOOL, reads_epochs, 0, 1)                                                                            \
     X(27, SOLVER, solver, 0, CPS_SOLVERS - 1)                                                                  \
-    X(28, U32, blocks, 0, 4096)
+    X(28, U32, blocks, 0, CPS_MOST_BLOCKS)
 
 /* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
  * double lr[steps], double momentum[steps]. */

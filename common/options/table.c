@@ -6,6 +6,7 @@
 #include "common/options/table.h"
 
 #include "common/options/recipes.h"
+#include "proto/bounds.h"
 
 #include <string.h>
 
@@ -103,7 +104,7 @@ const struct cps_option cps_option_table[] = {
              "'auto' does so for sets with fewer than 5 training ratings a user and item, and where "
              "--optimizer auto takes sgd"},
     {"factors", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(MODEL), DECIDES(CURVE), FIELD(factors),
-     .fallback = "50", .low = 1, .high = 4096, .help = "Length of a factor vector"},
+     .fallback = "50", .low = 1, .high = CPS_MOST_FACTORS, .help = "Length of a factor vector"},
     {"init", .argument = "RUN|FILE", .type = CPS_OPTION_STRING, TRAIN(MODEL), DECIDES(DATA), FIELD(init),
      .help = "Start from the model of a run, or a safetensors file, instead of random values; rows are matched "
              "by id "
@@ -115,7 +116,7 @@ const struct cps_option cps_option_table[] = {
              "block by block, and is many times faster on a large set. Its defaults differ: "
              "--optimizer sgd, --lr-max 0.03, --epochs 10"},
     {"blocks", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(blocks),
-     .fallback = "auto", .word = "auto", .low = 0, .high = 4096,
+     .fallback = "auto", .word = "auto", .low = 0, .high = CPS_MOST_BLOCKS,
      .help =
          "Number of blocks that --solver block divides users and items into; 'auto' is chosen from the number "
          "of ratings"},
@@ -125,29 +126,29 @@ const struct cps_option cps_option_table[] = {
          "Named built-in settings, which every other source overrides: 'best' does well on sets of any size, "
          "'notebook' is fastai's fourth model and equals the defaults"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
-     .fallback = "5", .word = "auto", .low = 1, .high = 1000000,
+     .fallback = "5", .word = "auto", .low = 1, .high = CPS_MOST_EPOCHS,
      .help = "Passes over the training ratings; 'auto' is 8 with adam and 16 with sgd. Losses are mean squared "
              "errors (MSE)"},
     {"early-stop", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = 1000000,
+     FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = CPS_MOST_EPOCHS,
      .help =
          "Stop after N consecutive epochs without a new lowest valid_loss; the schedule remains that of all "
          "--epochs, and model-best.safetensors holds the best epoch's model"},
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
-     .fallback = "5e-3", .word = "auto", .above_low = true, .high = 1e6,
+     .fallback = "5e-3", .word = "auto", .above_low = true, .high = CPS_MOST_LR,
      .help = "Highest learning rate of the schedule; 'auto' is 0.003 with adam, and with sgd follows from the "
              "range of the ratings"},
     {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),
-     .fallback = "0.1", .word = "auto", .high = 1e6,
+     .fallback = "0.1", .word = "auto", .high = CPS_MOST_WD,
      .help = "Decoupled weight decay; every step takes lr*wd off every weight. 'auto' is 0.3 for 30 training "
              "ratings a user and item, and falls with the root of them, within 0.2 and 1; with sgd it follows "
              "from the number of ratings"},
     {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
-     .fallback = "same", .word = "same", .other = "auto", .high = 1e6,
+     .fallback = "same", .word = "same", .other = "auto", .high = CPS_MOST_WD,
      .help = "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "
              "best of several, of which a fifth of the training ratings decides"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
-     FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = 16777216,
+     FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = CPS_MOST_BATCH,
      .help =
          "Ratings per step, summed over all workers; 'auto' is the power of two nearest to a 1,250th of the "
          "training ratings, but at least 16"},
@@ -170,10 +171,10 @@ const struct cps_option cps_option_table[] = {
              "the --train file"},
 
     {"servers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(servers), .fallback = "auto",
-     .word = "auto", .high = 65535,
+     .word = "auto", .high = CPS_MOST_NODES,
      .help = "Ranks that hold the tables; 'auto' assigns about 3 servers per 4 workers"},
     {"workers", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(workers), .fallback = "auto",
-     .word = "auto", .high = 65535, .help = "Ranks that hold the ratings and compute gradients"},
+     .word = "auto", .high = CPS_MOST_NODES, .help = "Ranks that hold the ratings and compute gradients"},
     {"threads", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(threads), .fallback = "auto",
      .word = "auto", .low = 0, .high = 1024,
      .help = "Threads that each rank trains with; 'auto' shares the cores of a host among its ranks. The "

@@ -28,7 +28,7 @@ ROLE_FOLDERS = {"server/shard", "server/coordinator", "server/record", "worker"}
 # folder: the folders it may include from, beside itself
 MAY_SEE = {
     "common/base": set(),
-    "common/options": LOWEST,
+    "common/options": LOWEST | {"proto"},
     "common/model": LOWEST | {"proto"},
     "common/data": MIDDLE,
     "common/store": MIDDLE | {"common/data", "proto"},

@@ -14,7 +14,7 @@ static void honest_plans_pass(void **state)
     plan.factors = 4096;
     plan.batch_size = 1;
     plan.epochs = 1000;
-    plan.servers = plan.workers = 1048576;
+    plan.servers = plan.workers = CPS_MOST_NODES;
     plan.seed = UINT64_MAX;
     plan.has_range = true;
     plan.range_low = -1.0f;
