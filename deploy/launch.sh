@@ -138,6 +138,7 @@ launch_wait() {
             kill -USR2 "$pid" 2>/dev/null
         fi
         now=$(pgrep -c -P "$pid")
+        now=${now:-$most} # of a pgrep that was killed
         [ "$now" -le "$most" ] || most=$now
         [ "$now" -ge "$most" ] || [ "$ended_at" -gt 0 ] || ended_at=$((SECONDS + 1))
         if [ "$ended_at" -gt 0 ] && [ $((SECONDS - ended_at)) -ge "${CPS_END_S:-8}" ]; then

@@ -28,6 +28,8 @@
 #define LONGEST_SLEEP_NS 1000000u
 #define BEREAVED_NS 2000000000u
 enum { LONGEST_START_S = 120 };
+/* Of address space, with what the program takes for a small set. */
+static const uint64_t MPI_SPACE = (uint64_t)320 << 20, MPI_SPACE_A_RANK = (uint64_t)4 << 20;
 #define INTERRUPTED_NS 300000000u
 
 static enum cps_status fail_mpi(const char *what, int code)
@@ -344,7 +346,11 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct
     struct cps_cluster *self;
     CPS_TRY(cps_alloc("the cluster", 1, sizeof *self, &self));
     self->ranks = 1;
-    enum cps_status status = launcher.mpi ? start_mpi(self, timeout_ns) : CPS_OK;
+    enum cps_status status = CPS_OK;
+    if (launcher.mpi)
+        status = cps_host_need_address_space(MPI_SPACE + MPI_SPACE_A_RANK * launcher.ranks);
+    if (status == CPS_OK && launcher.mpi)
+        status = start_mpi(self, timeout_ns);
     if (status == CPS_OK)
         status = cps_launcher_check(&launcher, self->ranks);
     if (status == CPS_OK)

@@ -60,6 +60,16 @@ static uint32_t open_files(void)
     return count;
 }
 
+enum cps_status cps_host_need_address_space(uint64_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur >= bytes)
+        return CPS_OK;
+    cps_fail(CPS_ERR_MEMORY, "%llu MiB of memory are allowed, and a rank of this job needs %llu",
+             (unsigned long long)limit.rlim_cur >> 20, (unsigned long long)bytes >> 20);
+    return cps_hint(CPS_ERR_MEMORY, "raise 'ulimit -v'");
+}
+
 enum cps_status cps_host_need_files(uint32_t count)
 {
     struct rlimit limit;

@@ -22,6 +22,10 @@ int cps_host_widen_affinity(void);
  * refused one. */
 enum { CPS_FILES_OF_RUN = 8, CPS_FILES_OF_ZMQ = 24, CPS_FILES_A_PEER = 3 };
 
+/* Checks that this process may map bytes in all. Under a lower limit Open MPI and ZeroMQ crash while they
+ * start, or wait for ranks that did. CPS_ERR_MEMORY otherwise. */
+enum cps_status cps_host_need_address_space(uint64_t bytes);
+
 /* Checks that this process may open count more files, after raising its limit as far as permitted.
  * CPS_ERR_USAGE otherwise. */
 enum cps_status cps_host_need_files(uint32_t count);

@@ -156,7 +156,7 @@ enum cps_status cps_gate_open(void *context, const struct cps_gate_list *list, s
     if (status == CPS_OK)
         status = cps_door_open(&self->door, context, list->half_open, list->handshake_ms);
     if (status == CPS_OK && pthread_create(&self->thread, NULL, run, self) != 0)
-        status = cps_fail(CPS_ERR_INTERNAL, "zeromq cannot open its gate: no thread");
+        status = cps_fail(CPS_ERR_MEMORY, "out of memory: a thread for zeromq's gate");
     if (status == CPS_OK) {
         *out = self;
         return CPS_OK;

@@ -1,6 +1,8 @@
 /* Launchers are told from their environment, and those that MPI does not see are refused. */
 #include "tests/unit/check.h"
 
+#include <sys/resource.h>
+
 #include "common/cluster/cluster.h"
 #include "common/cluster/host.h"
 #include "common/cluster/launcher.h"
@@ -97,12 +99,32 @@ static void files_are_counted(void **state)
     assert_non_null(strstr(cps_error_hint(), "ulimit"));
 }
 
+static void address_space_is_counted(void **state)
+{
+    (void)state;
+    struct rlimit limit, low;
+    getrlimit(RLIMIT_AS, &limit);
+    low = limit;
+    low.rlim_cur = (rlim_t)1 << 44;
+    if (limit.rlim_max < low.rlim_cur)
+        skip();
+    setrlimit(RLIMIT_AS, &low);
+    enum cps_status enough = cps_host_need_address_space((uint64_t)1 << 44),
+                    few = cps_host_need_address_space(((uint64_t)1 << 44) + 1);
+    setrlimit(RLIMIT_AS, &limit);
+    check_int(enough, CPS_OK, "enough");
+    check_int(few, CPS_ERR_MEMORY, "too few");
+    assert_non_null(strstr(cps_error_text(), "16777216 MiB of memory are allowed"));
+    assert_non_null(strstr(cps_error_hint(), "ulimit"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(launchers_are_told_apart),
         cmocka_unit_test(a_bare_process_is_a_cluster),
         cmocka_unit_test(files_are_counted),
+        cmocka_unit_test(address_space_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
