@@ -94,7 +94,7 @@ def damaged_sets(check, folder):
     train_refuses(check, folder, "a byte too many", good + b"\0", r"is damaged: it is too long")
     newer = good[:VERSION] + (2).to_bytes(4, "little") + good[VERSION + 4:]
     train_refuses(check, folder, "a newer version", newer, r"is of version 2, and this program reads version 1")
-    train_refuses(check, folder, "line ends changed on the way", good.replace(b"\r\n", b"\n", 1), r"its line ends were changed")
+    train_refuses(check, folder, "line ends changed on the way", good.replace(b"\r\n", b"\n", 1), r"its line ends were converted")
     # Every byte of the parts that are always checked.
     missed = [at for at in range(8, 400, 37) if launch.launch(
         [*SMALL, "--data", write(folder / "bad.set", good[:at] + bytes([good[at] ^ 1]) + good[at + 1:]), "--out", folder / "out"]).code != DATA]
