@@ -32,6 +32,7 @@
 #include "common/net/ipc_folder.h"
 
 enum { LINGER_MS = 1000, HANDSHAKE_MS = 5000, PING_MS = 4000, BACKLOG = 256, CODE_BYTES = 8 };
+enum { CONNECT_LEAST_MS = 250 };
 enum { STRANGERS_HALF_OPEN = 64 }; /* besides the ranks */
 static const uint64_t LOOK_NS = 2000000;
 
@@ -305,8 +306,12 @@ static bool renew_mute(struct zmq_transport *self, uint64_t patience_ns)
 {
     uint64_t ping_ms = patience_ns / 8000000;
     ping_ms = ping_ms < PING_MS ? ping_ms : PING_MS;
+    /* An attempt to connect that met a link that is down is repeated by TCP after 1, 3, 7 s: try anew instead.
+     */
+    int connect_ms = ping_ms < CONNECT_LEAST_MS ? CONNECT_LEAST_MS : (int)ping_ms;
     return ping_ms == 0 || (set_option(self, ZMQ_HEARTBEAT_IVL, (int)ping_ms) &&
-                            set_option(self, ZMQ_HEARTBEAT_TIMEOUT, 3 * (int)ping_ms));
+                            set_option(self, ZMQ_HEARTBEAT_TIMEOUT, 3 * (int)ping_ms) &&
+                            set_option(self, ZMQ_CONNECT_TIMEOUT, connect_ms));
 }
 
 static enum cps_status open_gate(struct zmq_transport *self)
