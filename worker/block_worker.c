@@ -54,6 +54,13 @@ void cps_block_worker_destroy(struct cps_block_worker **out)
     *out = NULL;
 }
 
+/* For few samples no thread is worth while. */
+static uint32_t order_threads(const struct cps_block_worker *self)
+{
+    static const uint64_t few = 100000;
+    return self->dataset->train.count < few ? 1 : self->threads;
+}
+
 static enum cps_status on_plan(struct cps_block_worker *self, const struct cps_plan *plan,
                                struct cps_outbox *outbox)
 {
@@ -65,7 +72,8 @@ static enum cps_status on_plan(struct cps_block_worker *self, const struct cps_p
         self->node > plan->servers + plan->workers)
         return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
     self->plan = *plan;
-    CPS_TRY(cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset));
+    CPS_TRY(
+        cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset, order_threads(self)));
     CPS_TRY(cps_tenant_init(&self->tenant, plan));
     CPS_TRY(cps_crew_create(plan, &self->order, self->kernels, self->threads, &self->crew));
     self->reported = plan->first_step;

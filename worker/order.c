@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/parallel.h"
 
 /* Where rows stand: the block and the place within it. */
 struct place {
@@ -52,38 +53,110 @@ static inline uint64_t block_of(const struct cps_order *self, const struct place
     return (uint64_t)user_block * self->blocks.count + places->of[CPS_TABLE_MOVIES][samples->movie[i]].block;
 }
 
-static enum cps_status count_blocks(const struct cps_order *self, const struct places *places,
-                                    const struct cps_samples *samples, uint64_t *first)
+/* Samples on their way to their blocks, in stretches that several threads take. Stretch s puts its samples of
+ * block b from at[s · blocks + b] on, so that they stand in their own order whoever takes which. */
+struct dealing {
+    const struct cps_order *order;
+    const struct places *places;
+    const struct cps_samples *samples;
+    struct cps_block_rating *out; /* NULL while they are counted */
+    uint64_t blocks, stretches;
+    uint64_t *at;
+};
+
+static uint64_t stretch_begin(const struct dealing *self, uint64_t stretch)
 {
-    for (uint64_t i = 0; i < samples->count; i++) {
-        uint64_t block = block_of(self, places, samples, i);
+    return self->samples->count * stretch / self->stretches;
+}
+
+static enum cps_status count_stretch(void *context, uint64_t stretch, uint32_t slot)
+{
+    struct dealing *self = context;
+    uint64_t *count = self->at + stretch * self->blocks, end = stretch_begin(self, stretch + 1);
+    (void)slot;
+    for (uint64_t i = stretch_begin(self, stretch); i < end; i++) {
+        uint64_t block = block_of(self->order, self->places, self->samples, i);
         if (block == UINT64_MAX)
             return cps_fail(CPS_ERR_INTERNAL, "sample %llu is another worker's", (unsigned long long)i);
-        first[block + 1]++;
+        count[block]++;
     }
-    for (uint64_t block = 0; block < (uint64_t)self->block_count * self->blocks.count; block++)
-        first[block + 1] += first[block];
     return CPS_OK;
+}
+
+static enum cps_status deal_stretch(void *context, uint64_t stretch, uint32_t slot)
+{
+    struct dealing *self = context;
+    const struct cps_samples *samples = self->samples;
+    uint64_t *at = self->at + stretch * self->blocks, end = stretch_begin(self, stretch + 1);
+    (void)slot;
+    for (uint64_t i = stretch_begin(self, stretch); i < end; i++) {
+        uint64_t block = block_of(self->order, self->places, samples, i);
+        self->out[at[block]++] =
+            (struct cps_block_rating){.user = self->places->of[CPS_TABLE_USERS][samples->user[i]].within,
+                                      .movie = self->places->of[CPS_TABLE_MOVIES][samples->movie[i]].within,
+                                      .rating = samples->rating[i]};
+    }
+    return CPS_OK;
+}
+
+static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot)
+{
+    (void)context, (void)piece, (void)slot;
+    return CPS_OK;
+}
+
+/* Runs pieces on so many threads; on the caller's where there is one. */
+static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
+                                  enum cps_status (*work)(void *context, uint64_t piece, uint32_t slot),
+                                  void *context)
+{
+    const struct cps_parallel job = {
+        .threads = threads, .pieces = pieces, .work = work, .take = take_nothing, .context = context};
+    if (threads > 1)
+        return cps_parallel_run(&job);
+    for (uint64_t piece = 0; piece < pieces; piece++)
+        CPS_TRY(work(context, piece, 0));
+    return CPS_OK;
+}
+
+/* Counts become places: first those of all stretches in block 0, then in block 1, … */
+static void set_places(struct dealing *self, uint64_t *first)
+{
+    uint64_t sum = 0;
+    for (uint64_t block = 0; block < self->blocks; block++) {
+        first[block] = sum;
+        for (uint64_t stretch = 0; stretch < self->stretches; stretch++) {
+            uint64_t *at = &self->at[stretch * self->blocks + block], count = *at;
+            *at = sum;
+            sum += count;
+        }
+    }
+    first[self->blocks] = sum;
 }
 
 /* Deals samples to their blocks, in their own order. */
 static enum cps_status deal(const struct cps_order *self, const struct places *places,
-                            const struct cps_samples *samples, struct cps_ordered *out)
+                            const struct cps_samples *samples, uint32_t threads, struct cps_ordered *out)
 {
-    uint64_t blocks = (uint64_t)self->block_count * self->blocks.count;
-    CPS_TRY(cps_alloc("starts of blocks", blocks + 2, sizeof *out->first, &out->first));
-    CPS_TRY(count_blocks(self, places, samples, out->first + 1));
+    struct dealing dealing = {.order = self,
+                              .places = places,
+                              .samples = samples,
+                              .blocks = (uint64_t)self->block_count * self->blocks.count,
+                              .stretches = threads};
+    CPS_TRY(cps_alloc("starts of blocks", dealing.blocks + 1, sizeof *out->first, &out->first));
+    CPS_TRY(cps_alloc_raw("ratings by block", samples->count + CPS_BLOCK_AHEAD, sizeof *out->ratings,
+                          &out->ratings));
+    memset(out->ratings + samples->count, 0, CPS_BLOCK_AHEAD * sizeof *out->ratings);
     CPS_TRY(
-        cps_alloc("ratings by block", samples->count + CPS_BLOCK_AHEAD, sizeof *out->ratings, &out->ratings));
-    /* first[b + 1] is where block b begins, and moves on to its end, where the next one begins. */
-    for (uint64_t i = 0; i < samples->count; i++) {
-        uint64_t block = block_of(self, places, samples, i);
-        out->ratings[out->first[block + 1]++] =
-            (struct cps_block_rating){.user = places->of[CPS_TABLE_USERS][samples->user[i]].within,
-                                      .movie = places->of[CPS_TABLE_MOVIES][samples->movie[i]].within,
-                                      .rating = samples->rating[i]};
+        cps_alloc("places of ratings", dealing.stretches * dealing.blocks, sizeof *dealing.at, &dealing.at));
+    enum cps_status status = run_pieces(threads, dealing.stretches, count_stretch, &dealing);
+    if (status == CPS_OK) {
+        set_places(&dealing, out->first);
+        dealing.out = out->ratings;
+        status = run_pieces(threads, dealing.stretches, deal_stretch, &dealing);
     }
-    return CPS_OK;
+    free(dealing.at);
+    return status;
 }
 
 /* A stable counting sort by user or movie. */
@@ -99,18 +172,21 @@ static void sort_by(bool user, const struct cps_block_rating *in, uint64_t count
         out[starts[user ? in[i].user : in[i].movie]++] = in[i];
 }
 
-static enum cps_status sort_blocks(struct cps_order *self)
+/* The blocks of a user block, sorted with scratch memory of its own. */
+static enum cps_status sort_row(void *context, uint64_t row, uint32_t slot)
 {
+    struct cps_order *self = context;
     const struct cps_blocks *blocks = &self->blocks;
     struct cps_block_rating *scratch = NULL;
-    uint32_t *starts;
+    uint32_t *starts, i = self->first_block + (uint32_t)row;
     size_t capacity = 0;
-    CPS_TRY(cps_alloc("starts of rows", CPS_BLOCK_MOST_ROWS + 1, sizeof *starts, &starts));
     enum cps_status status = CPS_OK;
-    for (uint64_t b = 0; status == CPS_OK && b < (uint64_t)self->block_count * blocks->count; b++) {
-        uint32_t i = self->first_block + (uint32_t)(b / blocks->count), j = (uint32_t)(b % blocks->count);
-        struct cps_block_rating *ratings = self->train.ratings + self->train.first[b];
-        uint64_t count = self->train.first[b + 1] - self->train.first[b];
+    (void)slot;
+    CPS_TRY(cps_alloc_raw("starts of rows", CPS_BLOCK_MOST_ROWS + 1, sizeof *starts, &starts));
+    for (uint32_t j = 0; status == CPS_OK && j < blocks->count; j++) {
+        const uint64_t *first = self->train.first + row * blocks->count + j;
+        struct cps_block_rating *ratings = self->train.ratings + first[0];
+        uint64_t count = first[1] - first[0];
         status = cps_grow("a block's ratings", &scratch, &capacity, count, sizeof *scratch);
         if (status != CPS_OK)
             break;
@@ -123,7 +199,7 @@ static enum cps_status sort_blocks(struct cps_order *self)
 }
 
 enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *plan, uint32_t worker,
-                               const struct cps_dataset *dataset)
+                               const struct cps_dataset *dataset, uint32_t threads)
 {
     struct places places;
     memset(self, 0, sizeof *self);
@@ -132,11 +208,11 @@ enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *pl
     self->block_count = cps_blocks_first_of(&self->blocks, worker + 1) - self->first_block;
     enum cps_status status = places_init(&places, &self->blocks);
     if (status == CPS_OK)
-        status = deal(self, &places, &dataset->train, &self->train);
+        status = deal(self, &places, &dataset->train, threads, &self->train);
     if (status == CPS_OK)
-        status = deal(self, &places, &dataset->valid, &self->valid);
+        status = deal(self, &places, &dataset->valid, threads, &self->valid);
     if (status == CPS_OK)
-        status = sort_blocks(self);
+        status = run_pieces(threads, self->block_count, sort_row, self);
     places_release(&places);
     return status;
 }

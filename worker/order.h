@@ -24,10 +24,11 @@ struct cps_order {
     struct cps_ordered train, valid;
 };
 
-/* The samples of worker (0-based) of plan: those of its user blocks, in the order of the file. CPS_ERR_INTERNAL when
- * there are others among them. */
+/* The samples of worker (0-based) of plan: those of its user blocks, in the order of the file. CPS_ERR_INTERNAL
+ * when there are others among them. threads, from 1 on, put them in order, which does not depend on how many
+ * there are. */
 enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *plan, uint32_t worker,
-                               const struct cps_dataset *dataset);
+                               const struct cps_dataset *dataset, uint32_t threads);
 void cps_order_release(struct cps_order *self);
 
 /* The ratings of block (user_block, movie_block), which is one of the worker's. */

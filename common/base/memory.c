@@ -26,13 +26,21 @@ static void *aligned_bytes(size_t count, size_t size, size_t *bytes)
     return memory;
 }
 
-enum cps_status cps_alloc(const char *what, size_t count, size_t size, void *out)
+enum cps_status cps_alloc_raw(const char *what, size_t count, size_t size, void *out)
 {
     size_t bytes;
     void *memory = aligned_bytes(count, size, &bytes);
     if (!memory)
         return cps_fail_memory(what, bytes);
-    memset(memory, 0, bytes);
+    memcpy(out, &memory, sizeof memory);
+    return CPS_OK;
+}
+
+enum cps_status cps_alloc(const char *what, size_t count, size_t size, void *out)
+{
+    void *memory = NULL;
+    CPS_TRY(cps_alloc_raw(what, count, size, &memory));
+    memset(memory, 0, count * size);
     memcpy(out, &memory, sizeof memory);
     return CPS_OK;
 }

@@ -13,6 +13,9 @@
  * valid pointer. */
 enum cps_status cps_alloc(const char *what, size_t count, size_t size, void *out);
 
+/* The same without zeroing, for what is filled at once. */
+enum cps_status cps_alloc_raw(const char *what, size_t count, size_t size, void *out);
+
 /* Makes room in *array for need items of size bytes, keeping the first *capacity items. Grows by at least
  * half; the new part is not zeroed; 64-byte aligned. array is the address of a pointer. */
 enum cps_status cps_grow(const char *what, void *array, size_t *capacity, size_t need, size_t size);

@@ -53,9 +53,12 @@ static uint64_t unit_bits(const struct cps_dataset *set)
     return bits;
 }
 
+/* Rounded, halves upwards: floor(value·scale + 0.5) without the call that floor() is on older processors. */
 static int64_t to_units(double value, double scale)
 {
-    return (int64_t)floor(value * scale + 0.5);
+    double moved = value * scale + 0.5;
+    int64_t whole = (int64_t)moved;
+    return whole - ((double)whole > moved);
 }
 
 static void put_range(struct fit *self, const struct cps_penalty_search *search)
@@ -368,6 +371,19 @@ static enum cps_status fit_all(struct fit *self, const struct cps_penalty_search
     CPS_TRY(count_ratings(self));
     CPS_TRY(fit_biases(self, CPS_BASELINE_PENALTY, CPS_BASELINE_SWEEPS));
     return find_losses(self, out);
+}
+
+enum cps_status cps_baselines_mean(const struct cps_dataset *const *shards, size_t count,
+                                   const struct cps_dataset *overview, const struct cps_rank_sums *sums,
+                                   struct cps_baselines *out)
+{
+    struct fit self = {.shards = shards, .count = count, .sums = sums};
+    *out = (struct cps_baselines){0};
+    CPS_TRY(share_header(&self, overview, NULL));
+    out->train_count = self.header[TRAIN_COUNT];
+    out->rows = self.header[USER_ROWS] + self.header[MOVIE_ROWS];
+    out->mean = self.mean;
+    return CPS_OK;
 }
 
 enum cps_status cps_baselines_fit(const struct cps_dataset *const *shards, size_t count,

@@ -48,6 +48,11 @@ struct cps_penalty_search {
 /* The slope of a prediction in a range over its score, where it is the mean; 1 without a range. */
 double cps_slope_at_mean(bool has_range, float range_low, float range_high, double mean);
 
+/* The mean alone, in one pass over the ratings; has_losses is false. As cps_baselines_fit(). Collective. */
+enum cps_status cps_baselines_mean(const struct cps_dataset *const *shards, size_t count,
+                                   const struct cps_dataset *overview, const struct cps_rank_sums *sums,
+                                   struct cps_baselines *out);
+
 /* From the shards of this rank, which all ranks call with theirs, none perhaps. overview: what the set has
  * in all, on one rank; NULL on all others. search: NULL on all, or on none. The same *out on every rank.
  * Collective. */

@@ -1,6 +1,7 @@
 /* Reads prepared sets; see prepared.h. The file is mapped: pages that are not accessed are not read. */
 #include "common/data/prepared.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -87,6 +88,21 @@ static bool has_sound_counts(const struct cps_prepared_header *header)
            (header->value_count > 0 || header->value_bits == 32);
 }
 
+/* Ratings lie between the least and the greatest that the header tells of, which are numbers. */
+static bool has_sound_values(const struct cps_source *bytes)
+{
+    const struct cps_prepared_header *header = header_of(bytes);
+    const char *at = bytes->data + header->sections[CPS_SECTION_VALUES].offset;
+    bool sound = header->rating_min >= -FLT_MAX && header->rating_max <= FLT_MAX &&
+                 header->rating_min <= header->rating_max;
+    for (uint32_t i = 0; i < header->value_count && sound; i++) {
+        float value;
+        memcpy(&value, at + i * sizeof value, sizeof value);
+        sound = value >= header->rating_min && value <= header->rating_max;
+    }
+    return sound;
+}
+
 static enum cps_status check_sections(const struct cps_source *bytes)
 {
     const struct cps_prepared_header *header = header_of(bytes);
@@ -97,6 +113,8 @@ static enum cps_status check_sections(const struct cps_source *bytes)
         if (cps_crc32c(bytes->data + section->offset, section->bytes) != section->checksum)
             return refuse(bytes->path, "is damaged: the checksum of a section does not match");
     }
+    if (!has_sound_values(bytes))
+        return refuse(bytes->path, "is damaged: its ratings are not between its least and its greatest");
     return CPS_OK;
 }
 
@@ -297,10 +315,33 @@ static void fill_users(const struct cps_prepared *self, uint64_t first, uint64_t
             *out++ = user;
 }
 
+/* Sums, modulo 2^64, that tell whether every place occurs once. Checksums detect damage by chance; this detects
+ * a file that a program wrote wrongly. */
+struct tally {
+    uint64_t sum, squares;
+};
+
+static bool is_each_once(const struct tally *self, uint64_t count)
+{
+    unsigned __int128 n = count;
+    return self->sum == (uint64_t)(n * (n - 1) / 2) &&
+           self->squares == (uint64_t)(n * (n - 1) / 2 * (2 * n - 1) / 3);
+}
+
+/* Whether ratings that are stored as floats lie between the set's bounds. */
+static bool is_within(const struct cps_prepared *self, const float *ratings, uint64_t count)
+{
+    const float low = self->facts.rating_min, high = self->facts.rating_max;
+    bool within = true;
+    for (uint64_t i = 0; i < count; i++)
+        within &= ratings[i] >= low && ratings[i] <= high;
+    return within;
+}
+
 /* Unpacks words [first, end) into the columns, whose first rating is number origin; false if a word refers
  * to a missing row or value. */
 static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t first, uint64_t end,
-                   struct cps_rating_list *list, uint32_t *places)
+                   struct cps_rating_list *list, uint32_t *places, struct tally *tally)
 {
     const uint32_t value_bits = self->value_bits, place_shift = self->movie_bits + value_bits;
     const uint64_t movie_mask = ((uint64_t)1 << self->movie_bits) - 1,
@@ -314,12 +355,16 @@ static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t fi
         value_most = value > value_most ? value : value_most;
         list->item[i - origin] = (uint32_t)movie;
         places[i - origin] = (uint32_t)place;
+        tally->sum += place;
+        tally->squares += place * place;
         uint32_t bits = (uint32_t)value;
         memcpy(&list->rating[i - origin], &bits, sizeof bits);
     }
     bool sound = movie_most < self->movies.rows && place_most < self->facts.rating_count;
-    if (!self->values || !sound || value_most >= self->value_count)
-        return sound && !self->values;
+    if (!self->values)
+        return sound && is_within(self, list->rating + (first - origin), end - first);
+    if (!sound || value_most >= self->value_count)
+        return false;
     for (uint64_t i = first; i < end; i++) {
         uint32_t value;
         memcpy(&value, &list->rating[i - origin], sizeof value);
@@ -333,6 +378,7 @@ static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t fi
                                     struct cps_rating_list *list, uint32_t *places)
 {
     const uint64_t ahead = BLOCKS_AHEAD * BLOCK_WORDS;
+    struct tally tally = {0};
     for (uint64_t block = first / BLOCK_WORDS; block * BLOCK_WORDS < end; block++) {
         uint64_t begin = block * BLOCK_WORDS, stop = begin + BLOCK_WORDS;
         if (block % BLOCKS_AHEAD == 0) {
@@ -341,9 +387,11 @@ static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t fi
                 cps_prepared_forget(self, begin - ahead, ahead);
         }
         CPS_TRY(check_block(self, block));
-        if (!decode(self, first, begin < first ? first : begin, stop < end ? stop : end, list, places))
+        if (!decode(self, first, begin < first ? first : begin, stop < end ? stop : end, list, places, &tally))
             return refuse(self->path, "is damaged: a rating refers to a missing row or value");
     }
+    if (first == 0 && end == self->facts.rating_count && !is_each_once(&tally, end))
+        return refuse(self->path, "is damaged: two of its ratings have one place in the text");
     return CPS_OK;
 }
 
@@ -352,13 +400,13 @@ enum cps_status cps_prepared_read(const struct cps_prepared *self, uint64_t firs
 {
     *list = (struct cps_rating_list){.count = count, .capacity = count};
     *places = NULL;
-    enum cps_status status = cps_alloc("ratings", count, sizeof *list->user, &list->user);
+    enum cps_status status = cps_alloc_raw("ratings", count, sizeof *list->user, &list->user);
     if (status == CPS_OK)
-        status = cps_alloc("ratings", count, sizeof *list->item, &list->item);
+        status = cps_alloc_raw("ratings", count, sizeof *list->item, &list->item);
     if (status == CPS_OK)
-        status = cps_alloc("ratings", count, sizeof *list->rating, &list->rating);
+        status = cps_alloc_raw("ratings", count, sizeof *list->rating, &list->rating);
     if (status == CPS_OK)
-        status = cps_alloc("places", count, sizeof **places, places);
+        status = cps_alloc_raw("places", count, sizeof **places, places);
     if (status == CPS_OK && count > 0) {
         fill_users(self, first, count, list->user);
         status = read_stretch(self, first, first + count, list, *places);

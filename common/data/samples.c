@@ -78,10 +78,10 @@ uint64_t cps_samples_bytes(const struct cps_samples *self)
 enum cps_status cps_samples_alloc(struct cps_samples *self, uint64_t count, bool training)
 {
     *self = (struct cps_samples){.count = count};
-    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->user));
-    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->movie));
-    CPS_TRY(cps_alloc(memory_name, count, COLUMN_BYTES, &self->rating));
-    return training ? cps_alloc(memory_name, count, COLUMN_BYTES, &self->index) : CPS_OK;
+    CPS_TRY(cps_alloc_raw(memory_name, count, COLUMN_BYTES, &self->user));
+    CPS_TRY(cps_alloc_raw(memory_name, count, COLUMN_BYTES, &self->movie));
+    CPS_TRY(cps_alloc_raw(memory_name, count, COLUMN_BYTES, &self->rating));
+    return training ? cps_alloc_raw(memory_name, count, COLUMN_BYTES, &self->index) : CPS_OK;
 }
 
 /* One column of a split: its source and its two destinations. */
@@ -95,8 +95,8 @@ struct deal {
 static enum cps_status deal(struct deal *self, const uint32_t *places, uint64_t count, uint64_t valid_count,
                             uint64_t valid_kept)
 {
-    CPS_TRY(cps_alloc(memory_name, count - valid_kept + 1, COLUMN_BYTES, &self->train));
-    CPS_TRY(cps_alloc(memory_name, valid_kept + 1, COLUMN_BYTES, &self->valid));
+    CPS_TRY(cps_alloc_raw(memory_name, count - valid_kept + 1, COLUMN_BYTES, &self->train));
+    CPS_TRY(cps_alloc_raw(memory_name, valid_kept + 1, COLUMN_BYTES, &self->valid));
     const uint32_t *from = self->from;
     uint32_t *train = self->train, *valid = self->valid;
     for (uint64_t i = 0; i < count; i++) {
@@ -135,7 +135,7 @@ static enum cps_status deal_columns(struct cps_rating_list *list, const uint32_t
 static enum cps_status deal_index(const uint32_t *positions, uint64_t count, uint64_t valid_count,
                                   struct cps_samples *train)
 {
-    CPS_TRY(cps_alloc(memory_name, train->count + 1, COLUMN_BYTES, &train->index));
+    CPS_TRY(cps_alloc_raw(memory_name, train->count + 1, COLUMN_BYTES, &train->index));
     uint32_t *next = train->index;
     for (uint64_t i = 0; i < count; i++) {
         *next = (uint32_t)(positions[i] - valid_count);

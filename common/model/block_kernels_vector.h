@@ -303,8 +303,24 @@ static void train(const struct cps_block_rule *rule, struct cps_block_stream *st
 static void scores(const struct cps_block_rule *rule, const float *users, const float *movies,
                    const struct cps_block_rating *ratings, size_t count, float *restrict score)
 {
+    enum { AHEAD = 8 };
     uint32_t vectors = rule->stride / WIDTH, row_floats = rule->row_floats;
     size_t i = 0;
+    for (; i + GROUP <= count; i += GROUP) {
+        oct partial[GROUP];
+        for (size_t k = 0; k < GROUP; k++) {
+            struct cps_block_rating now = ratings[i + k];
+            struct cps_block_rating later = ratings[i + k + AHEAD < count ? i + k + AHEAD : count - 1];
+            vec sums[CPS_LANES / WIDTH];
+            prefetch_row(users, later.user, row_floats);
+            prefetch_row(movies, later.movie, row_floats);
+            dot_rows(users + (size_t)now.user * row_floats, movies + (size_t)now.movie * row_floats, vectors,
+                     sums);
+            partial[k] = halved(sums);
+        }
+        quad four = folded(partial) + 0.0f;
+        memcpy(score + i, &four, sizeof four);
+    }
     for (; i < count; i++) {
         vec sums[CPS_LANES / WIDTH];
         dot_rows(users + (size_t)ratings[i].user * row_floats, movies + (size_t)ratings[i].movie * row_floats,

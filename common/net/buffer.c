@@ -1,9 +1,12 @@
 /*
  * Pooled byte buffers. A block is the header, padded to a cache line, with the bytes
- * right after it; its capacity is a power of two, and a released block waits in the
- * free list of its class for the next acquire:
+ * right after it. Sizes fall into classes, one per power of two, or four where they are large; a released block
+ * waits in the free list of its class for the next acquire:
  *
- *     | struct cps_buffer | pad to 64 | data: 2^(6 + size_class) bytes |
+ *     | struct cps_buffer | pad to 64 | data: as many bytes as the class says |
+ *
+ * Large blocks are cut from slabs of huge pages: the block solver trains rows where they lie in them, and
+ * with small pages address translation takes up to a quarter of its kernel's time.
  *
  * Rows and gradients stay in one such buffer from the role that packs them to the one that
  * unpacks them, so that a step copies them only where a transport must.
@@ -11,16 +14,31 @@
 #include "common/net/buffer.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "common/base/memory.h"
 
-enum { SMALLEST_BITS = 6, CLASSES = 34 }; /* 64 bytes to 512 GiB */
+enum { SMALLEST_BITS = 6, STEPS = 4, CLASSES = 34 * STEPS }; /* 64 bytes to 512 GiB */
+
+/* Blocks of at least this many bytes are cut from slabs. */
+static const size_t LEAST_CUT_BYTES = 32 << 10;
+static const size_t MOST_SLAB_BYTES = 32 << 20;
+static const size_t HUGE_PAGE = 2 << 20; /* of x86-64 and of most others */
 
 #define HEADER_BYTES ((sizeof(struct cps_buffer) + CPS_CACHE_LINE - 1) / CPS_CACHE_LINE * CPS_CACHE_LINE)
 
+/* Memory that blocks are cut from; begins with this. */
+struct slab {
+    struct slab *next;
+    size_t bytes, used;
+};
+
 struct cps_buffer_pool {
     struct cps_buffer *free[CLASSES];
+    struct slab *slabs;  /* the newest first */
+    size_t cut, waiting; /* blocks of slabs; those of them in the lists, counted at the end */
 };
 
 enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out)
@@ -28,37 +46,98 @@ enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out)
     return cps_alloc("a buffer pool", 1, sizeof **out, out);
 }
 
+static size_t capacity_of(uint32_t size_class)
+{
+    size_t octave = (size_t)1 << (SMALLEST_BITS + size_class / STEPS);
+    return cps_round_up(octave + octave / STEPS * (size_class % STEPS), CPS_CACHE_LINE);
+}
+
+static bool is_cut(uint32_t size_class)
+{
+    return capacity_of(size_class) >= LEAST_CUT_BYTES;
+}
+
+static void free_slabs(struct cps_buffer_pool *self)
+{
+    while (self->slabs) {
+        struct slab *next = self->slabs->next;
+        free(self->slabs);
+        self->slabs = next;
+    }
+}
+
 void cps_buffer_pool_destroy(struct cps_buffer_pool **self)
 {
-    if (!*self)
+    struct cps_buffer_pool *pool = *self;
+    if (!pool)
         return;
-    for (size_t i = 0; i < CLASSES; i++) {
-        struct cps_buffer *buffer = (*self)->free[i];
+    for (uint32_t i = 0; i < CLASSES; i++) {
+        struct cps_buffer *buffer = pool->free[i];
         while (buffer) {
             struct cps_buffer *next = buffer->next_free;
-            free(buffer);
+            pool->waiting += is_cut(i);
+            if (!is_cut(i))
+                free(buffer);
             buffer = next;
         }
     }
-    free(*self);
+    if (pool->waiting == pool->cut)
+        free_slabs(pool);
+    free(pool);
     *self = NULL;
 }
 
 /* The smallest class whose buffers hold size bytes; CLASSES or more if none does. */
 static uint32_t class_of(size_t size)
 {
-    if (size <= (size_t)1 << SMALLEST_BITS)
-        return 0;
-    return (uint32_t)(64 - __builtin_clzll(size - 1)) - SMALLEST_BITS;
+    uint32_t octave = 0, step = 0;
+    if (size > (size_t)1 << SMALLEST_BITS)
+        octave = (uint32_t)(63 - __builtin_clzll(size - 1)) - SMALLEST_BITS;
+    while (octave * STEPS + step < CLASSES && capacity_of(octave * STEPS + step) < size)
+        step += is_cut(octave * STEPS) ? 1 : STEPS;
+    return octave * STEPS + step;
+}
+
+/* A new slab that holds at least bytes. Slabs double in size, so that a small run has a small one. */
+static enum cps_status add_slab(struct cps_buffer_pool *pool, size_t bytes)
+{
+    size_t wanted = pool->slabs ? 2 * pool->slabs->bytes : HUGE_PAGE;
+    if (wanted > MOST_SLAB_BYTES)
+        wanted = MOST_SLAB_BYTES;
+    bytes = cps_round_up(bytes + CPS_CACHE_LINE, HUGE_PAGE);
+    if (bytes < wanted)
+        bytes = wanted;
+    struct slab *slab = aligned_alloc(HUGE_PAGE, bytes);
+    if (!slab)
+        return cps_fail_memory("messages", bytes);
+    madvise(slab, bytes, MADV_HUGEPAGE); /* advice may be ignored */
+    *slab = (struct slab){.next = pool->slabs, .bytes = bytes, .used = CPS_CACHE_LINE};
+    pool->slabs = slab;
+    return CPS_OK;
+}
+
+static enum cps_status cut(struct cps_buffer_pool *pool, size_t bytes, struct cps_buffer **out)
+{
+    if (!pool->slabs || pool->slabs->bytes - pool->slabs->used < bytes)
+        CPS_TRY(add_slab(pool, bytes));
+    *out = (struct cps_buffer *)(void *)((uint8_t *)pool->slabs + pool->slabs->used);
+    pool->slabs->used += bytes;
+    pool->cut++;
+    return CPS_OK;
 }
 
 /* Memory is not zeroed, so that unused pages of a large buffer are never touched. */
 static enum cps_status allocate(struct cps_buffer_pool *pool, uint32_t size_class, struct cps_buffer **out)
 {
-    size_t capacity = (size_t)1 << (SMALLEST_BITS + size_class);
-    struct cps_buffer *buffer = aligned_alloc(CPS_CACHE_LINE, HEADER_BYTES + capacity);
-    if (!buffer)
-        return cps_fail_memory("a message", capacity);
+    size_t capacity = capacity_of(size_class);
+    struct cps_buffer *buffer;
+    if (is_cut(size_class)) {
+        CPS_TRY(cut(pool, HEADER_BYTES + capacity, &buffer));
+    } else {
+        buffer = aligned_alloc(CPS_CACHE_LINE, HEADER_BYTES + capacity);
+        if (!buffer)
+            return cps_fail_memory("a message", capacity);
+    }
     *buffer = (struct cps_buffer){.size_class = size_class, .pool = pool};
     *out = buffer;
     return CPS_OK;
@@ -78,7 +157,7 @@ enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, st
     buffer->references = 1;
     buffer->data = (uint8_t *)buffer + HEADER_BYTES;
     buffer->size = size;
-    buffer->capacity = (size_t)1 << (SMALLEST_BITS + size_class);
+    buffer->capacity = capacity_of(size_class);
     *out = buffer;
     return CPS_OK;
 }

@@ -144,8 +144,9 @@ static enum cps_status add_over_ranks(void *context, uint64_t *values, size_t co
     return cps_cluster_sum(context, values, count);
 }
 
-/* What the ratings alone predict, which needs those of all ranks; and where the plan's predictions begin. */
-static enum cps_status fit_baselines(struct cps_ratings *self, struct cps_training_env *env)
+/* What the ratings alone predict, which needs those of all ranks, or their mean alone. Collective. */
+static enum cps_status fit_baselines(struct cps_ratings *self, const struct cps_training_env *env,
+                                     bool mean_alone)
 {
     const struct cps_dataset **shards;
     const struct cps_rank_sums sums = {env->cluster, add_over_ranks};
@@ -158,17 +159,45 @@ static enum cps_status fit_baselines(struct cps_ratings *self, struct cps_traini
     struct cps_penalty_search wanted;
     const struct cps_penalty_search *search = cps_settings_search(env->options, &self->plan, &wanted);
     const struct cps_dataset *overview = cps_env_has(env, 0) ? cps_ratings_overview(self) : NULL;
-    status = cps_baselines_fit(shards, count, overview, &sums, search, &self->baselines);
+    if (mean_alone)
+        status = cps_baselines_mean(shards, count, overview, &sums, &self->baselines);
+    else
+        status = cps_baselines_fit(shards, count, overview, &sums, search, &self->baselines);
     free(shards);
-    if (status == CPS_OK && overview)
-        status = cps_settings_complete(env->options, &self->baselines, overview, &self->plan);
+    return status;
+}
+
+/* The block solver trains on millions of ratings in seconds, and fitting biases would take a good part of that:
+ * it comes after training then, unless the plan depends on it. Every rank knows once it has the mean. */
+static bool fits_later(const struct cps_ratings *self, const struct cps_training_env *env)
+{
+    static const uint64_t many = 2000000;
+    return env->options->solver == CPS_SOLVER_BLOCK && env->options->optimizer != CPS_OPTIMIZER_AUTO &&
+           self->baselines.train_count > many;
+}
+
+/* The baselines, and what of the plan follows from them. */
+static enum cps_status find_baselines(struct cps_ratings *self, const struct cps_training_env *env)
+{
+    enum cps_status status = fit_baselines(self, env, true);
+    if (status == CPS_OK && !fits_later(self, env))
+        status = fit_baselines(self, env, false);
+    if (status == CPS_OK && cps_env_has(env, 0))
+        status = cps_settings_complete(env->options, &self->baselines, cps_ratings_overview(self), &self->plan);
     return cps_cluster_agree(env->cluster, status);
+}
+
+enum cps_status cps_ratings_fit_late(struct cps_ratings *self, const struct cps_training_env *env)
+{
+    if (!fits_later(self, env))
+        return CPS_OK;
+    return cps_cluster_agree(env->cluster, fit_baselines(self, env, false));
 }
 
 enum cps_status cps_ratings_plan(struct cps_ratings *self, struct cps_training_env *env)
 {
     CPS_TRY(cps_cluster_agree(env->cluster, make_plan(self, env)));
-    CPS_TRY(fit_baselines(self, env));
+    CPS_TRY(find_baselines(self, env));
     return share_start(self, env);
 }
 

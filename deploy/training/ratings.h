@@ -59,6 +59,9 @@ enum cps_status cps_ratings_load(struct cps_ratings *self, struct cps_training_e
 /* Makes the plan, and fits what the ratings alone predict. Collective. */
 enum cps_status cps_ratings_plan(struct cps_ratings *self, struct cps_training_env *env);
 
+/* Fits after training what cps_ratings_plan() put off. Collective. */
+enum cps_status cps_ratings_fit_late(struct cps_ratings *self, const struct cps_training_env *env);
+
 void cps_ratings_release(struct cps_ratings *self);
 
 #endif

@@ -194,6 +194,8 @@ enum cps_status cps_training_run(struct cps_training *self, enum cps_status *agr
         status = cps_recording_fail(recording, status);
     *agreed = cps_training_agree(self, status);
     if (*agreed == CPS_OK)
+        *agreed = cps_ratings_fit_late(&self->ratings, &self->env);
+    if (*agreed == CPS_OK)
         return cps_recording_complete(recording, &self->env, self->roles.driver, &self->connection);
     return recorded ? *agreed : cps_recording_fail(recording, *agreed);
 }

@@ -40,6 +40,16 @@ static const char *model_name(const struct cps_plan *plan)
 
 static const char *const optimizers[] = {CPS_OPTIMIZER_MAP(CPS_CHOICE_WORD)};
 
+static void record_baselines(struct cps_run_info *self)
+{
+    const struct cps_baselines *baselines = self->setup->baselines;
+    struct cps_run_record *record = &self->record;
+    record->baselines.mean = baselines->mean;
+    record->baselines.mean_loss = baselines->has_losses ? baselines->mean_loss : (double)NAN;
+    record->baselines.biases_loss = baselines->has_losses ? baselines->biases_loss : (double)NAN;
+    record->baselines.penalty = CPS_BASELINE_PENALTY;
+}
+
 static void fill_record(struct cps_run_info *self)
 {
     const struct cps_recorder_setup *setup = self->setup;
@@ -78,11 +88,7 @@ static void fill_record(struct cps_run_info *self)
     record->data.movies = data->movies.rows;
     record->data.rating_min = (double)data->rating_min;
     record->data.rating_max = (double)data->rating_max;
-    const struct cps_baselines *baselines = setup->baselines;
-    record->baselines.mean = baselines->mean;
-    record->baselines.mean_loss = baselines->has_losses ? baselines->mean_loss : (double)NAN;
-    record->baselines.biases_loss = baselines->has_losses ? baselines->biases_loss : (double)NAN;
-    record->baselines.penalty = CPS_BASELINE_PENALTY;
+    record_baselines(self);
     record->training.batch_size = plan->batch_size;
     record->training.steps_per_epoch = cps_plan_steps_per_epoch(plan);
     record->training.wd = plan->wd;
@@ -173,6 +179,7 @@ void cps_run_info_end(struct cps_run_info *self, enum cps_status status,
                  cps_error_text());
     self->record.state = self->state;
     self->record.exit_code = cps_status_exit_code(status);
+    record_baselines(self); /* which may have been fitted since the run began */
     self->record.ended = time(NULL);
     const struct cps_record_timing timings[] = {{"load", seconds->load},
                                                 {"train", seconds->train},

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/parallel.h"
 #include "common/model/block_kernels.h"
 #include "common/model/blocks.h"
 #include "common/model/initial.h"
@@ -107,9 +108,9 @@ static void fill_row(const struct cps_lender *self, enum cps_table_kind table, u
     cps_block_row_set(&self->rule, self->plan.model == CPS_MODEL_BIAS, table == CPS_TABLE_MOVIES, weights, row);
 }
 
-/* The rows of block that live here, with their initial values, which rows of a checkpoint may replace. */
-static enum cps_status fill_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
-                                 struct cps_buffer_pool *pool, float *weights)
+/* Where the rows of block that live here stand, and room for them. */
+static enum cps_status lay_out_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                                    struct cps_buffer_pool *pool)
 {
     struct part *part = &self->parts[table][block];
     uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
@@ -123,31 +124,77 @@ static enum cps_status fill_part(struct cps_lender *self, enum cps_table_kind ta
     }
     if (part->rows == 0)
         return CPS_OK;
-    size_t bytes = (size_t)part->rows * self->rule.row_floats * sizeof(float);
-    CPS_TRY(cps_buffer_acquire(pool, bytes, &part->buffer));
-    memset(part->buffer->data, 0, bytes);
+    return cps_buffer_acquire(pool, (size_t)part->rows * self->rule.row_floats * sizeof(float), &part->buffer);
+}
+
+/* Initial values, which rows of a checkpoint may replace. */
+static void fill_part(const struct cps_lender *self, enum cps_table_kind table, uint32_t block, float *weights)
+{
+    const struct part *part = &self->parts[table][block];
+    uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
+    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
+    if (part->rows == 0)
+        return;
+    memset(part->buffer->data, 0, part->buffer->size);
     for (uint32_t place = first; place < end; place++) {
         uint32_t key = key_at(self, table, place);
         if (key % servers == self->server)
             fill_row(self, table, key, weights, row_of(self, part, self->place_of[key / servers]));
     }
+}
+
+/* Blocks are filled on all processors: drawing millions of normal numbers takes as long as part of an epoch. */
+struct filling {
+    const struct cps_lender *lender;
+    float *weights; /* a row for each slot */
+};
+
+static enum cps_status fill_piece(void *context, uint64_t piece, uint32_t slot)
+{
+    struct filling *self = context;
+    const struct cps_lender *lender = self->lender;
+    enum cps_table_kind table = piece < lender->blocks.count ? CPS_TABLE_USERS : CPS_TABLE_MOVIES;
+    fill_part(lender, table, (uint32_t)(piece % lender->blocks.count),
+              self->weights + (size_t)slot * cps_plan_row_width(&lender->plan));
     return CPS_OK;
+}
+
+static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot)
+{
+    (void)context, (void)piece, (void)slot;
+    return CPS_OK;
+}
+
+static enum cps_status fill_all(const struct cps_lender *self, uint32_t rows)
+{
+    static const uint32_t few = 20000; /* rows, for which no thread is worth while */
+    struct filling filling = {.lender = self};
+    const struct cps_parallel job = {.pieces = CPS_TABLES * (uint64_t)self->blocks.count,
+                                     .work = fill_piece,
+                                     .take = take_nothing,
+                                     .context = &filling};
+    bool alone = self->start || rows < few;
+    CPS_TRY(cps_alloc("rows", (size_t)cps_parallel_slots(0) * cps_plan_row_width(&self->plan), sizeof(float),
+                      &filling.weights));
+    enum cps_status status = CPS_OK;
+    if (!alone)
+        status = cps_parallel_run(&job);
+    for (uint64_t piece = 0; alone && piece < job.pieces; piece++)
+        fill_piece(&filling, piece, 0);
+    free(filling.weights);
+    return status;
 }
 
 static enum cps_status fill_parts(struct cps_lender *self, struct cps_buffer_pool *pool)
 {
-    float *weights;
     uint32_t rows = cps_plan_server_rows(&self->plan, self->server);
     CPS_TRY(cps_alloc("places of rows", rows, sizeof *self->place_of, &self->place_of));
-    CPS_TRY(cps_alloc("a row", cps_plan_row_width(&self->plan), sizeof *weights, &weights));
-    enum cps_status status = CPS_OK;
-    for (int table = 0; status == CPS_OK && table < CPS_TABLES; table++) {
-        status = cps_alloc("blocks", self->blocks.count, sizeof(struct part), &self->parts[table]);
-        for (uint32_t block = 0; status == CPS_OK && block < self->blocks.count; block++)
-            status = fill_part(self, (enum cps_table_kind)table, block, pool, weights);
+    for (int table = 0; table < CPS_TABLES; table++) {
+        CPS_TRY(cps_alloc("blocks", self->blocks.count, sizeof(struct part), &self->parts[table]));
+        for (uint32_t block = 0; block < self->blocks.count; block++)
+            CPS_TRY(lay_out_part(self, (enum cps_table_kind)table, block, pool));
     }
-    free(weights);
-    return status;
+    return fill_all(self, rows);
 }
 
 /* Asks for the next rows of the checkpoint that the run goes on from; when there are none left, this server is
