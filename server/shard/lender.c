@@ -1,8 +1,5 @@
 /*
- * The lender's state machine; see lender.h.
- *
- * The rows of a block's part are one buffer, which a lease moves to the worker and back: within a process no
- * row is ever copied.
+ * The lender's state machine; see lender.h. The rows it lends are in block_parts.c.
  *
  *     home --lend--> lent --RETURN, a later step--> home
  *     home --lend to all--> shared --RETURN of each--> home, read
@@ -18,34 +15,19 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/base/parallel.h"
 #include "common/model/block_kernels.h"
 #include "common/model/blocks.h"
-#include "common/model/initial.h"
+#include "server/shard/block_parts.h"
 #include "server/shard/block_snapshot.h"
 
 enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
-
-struct part {
-    struct cps_buffer *buffer; /* NULL while lent, or when there are no rows */
-    uint32_t rows;
-    uint64_t step; /* sub-epochs that its rows have seen */
-    uint64_t kept; /* the last of them after which they were copied, plus 1 */
-    bool lent;
-    uint32_t node;    /* that it is lent to */
-    uint32_t readers; /* workers that have it to read */
-    bool read;        /* by all, since it came home after an epoch */
-};
 
 struct cps_lender {
     uint32_t server, nodes;
     const struct cps_initial_rows *start;
     bool planned, greeted, stopped;
     struct cps_plan plan;
-    struct cps_blocks blocks;
-    struct cps_block_rule rule;
-    struct part *parts[CPS_TABLES]; /* [blocks] */
-    uint32_t *place_of;             /* [server rows]: place in the part */
+    struct cps_block_parts parts;
     uint64_t granted;
     uint64_t passed;            /* an epoch's end: what it left was read, and training goes on from there */
     bool asked;                 /* the coordinator waits for rows that are not home */
@@ -73,129 +55,14 @@ void cps_lender_destroy(struct cps_lender **out)
     struct cps_lender *self = *out;
     if (!self)
         return;
-    for (int table = 0; table < CPS_TABLES; table++) {
-        for (uint32_t block = 0; self->parts[table] && block < self->blocks.count; block++)
-            cps_buffer_release(self->parts[table][block].buffer);
-        free(self->parts[table]);
-    }
+    cps_block_parts_release(&self->parts);
     cps_message_release(&self->pending);
     cps_block_snapshot_release(&self->snapshot);
-    free(self->place_of);
     free(self);
     *out = NULL;
 }
 
 /* ---- the start ---- */
-
-static uint32_t key_at(const struct cps_lender *self, enum cps_table_kind table, uint32_t place)
-{
-    uint32_t row = cps_blocks_row(&self->blocks, table, place);
-    return table == CPS_TABLE_MOVIES ? cps_plan_movie_key(&self->plan, row) : row;
-}
-
-static float *row_of(const struct cps_lender *self, const struct part *part, uint32_t place)
-{
-    return (float *)(void *)part->buffer->data + (size_t)place * self->rule.row_floats;
-}
-
-static void fill_row(const struct cps_lender *self, enum cps_table_kind table, uint32_t key, float *weights,
-                     float *row)
-{
-    if (self->start)
-        self->start->row(self->start->context, &self->plan, key, weights);
-    else
-        cps_initial_row(&self->plan, key, weights);
-    cps_block_row_set(&self->rule, self->plan.model == CPS_MODEL_BIAS, table == CPS_TABLE_MOVIES, weights, row);
-}
-
-/* Where the rows of block that live here stand, and room for them. */
-static enum cps_status lay_out_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
-                                    struct cps_buffer_pool *pool)
-{
-    struct part *part = &self->parts[table][block];
-    uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
-    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
-    part->step = self->plan.first_step;
-    part->read = !self->plan.validates_first;
-    for (uint32_t place = first; place < end; place++) {
-        uint32_t key = key_at(self, table, place);
-        if (key % servers == self->server)
-            self->place_of[key / servers] = part->rows++;
-    }
-    if (part->rows == 0)
-        return CPS_OK;
-    return cps_buffer_acquire(pool, (size_t)part->rows * self->rule.row_floats * sizeof(float), &part->buffer);
-}
-
-/* Initial values, which rows of a checkpoint may replace. */
-static void fill_part(const struct cps_lender *self, enum cps_table_kind table, uint32_t block, float *weights)
-{
-    const struct part *part = &self->parts[table][block];
-    uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan.servers;
-    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
-    if (part->rows == 0)
-        return;
-    memset(part->buffer->data, 0, part->buffer->size);
-    for (uint32_t place = first; place < end; place++) {
-        uint32_t key = key_at(self, table, place);
-        if (key % servers == self->server)
-            fill_row(self, table, key, weights, row_of(self, part, self->place_of[key / servers]));
-    }
-}
-
-/* Blocks are filled on all processors: drawing millions of normal numbers takes as long as part of an epoch. */
-struct filling {
-    const struct cps_lender *lender;
-    float *weights; /* a row for each slot */
-};
-
-static enum cps_status fill_piece(void *context, uint64_t piece, uint32_t slot)
-{
-    struct filling *self = context;
-    const struct cps_lender *lender = self->lender;
-    enum cps_table_kind table = piece < lender->blocks.count ? CPS_TABLE_USERS : CPS_TABLE_MOVIES;
-    fill_part(lender, table, (uint32_t)(piece % lender->blocks.count),
-              self->weights + (size_t)slot * cps_plan_row_width(&lender->plan));
-    return CPS_OK;
-}
-
-static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot)
-{
-    (void)context, (void)piece, (void)slot;
-    return CPS_OK;
-}
-
-static enum cps_status fill_all(const struct cps_lender *self, uint32_t rows)
-{
-    static const uint32_t few = 20000; /* rows, for which no thread is worth while */
-    struct filling filling = {.lender = self};
-    const struct cps_parallel job = {.pieces = CPS_TABLES * (uint64_t)self->blocks.count,
-                                     .work = fill_piece,
-                                     .take = take_nothing,
-                                     .context = &filling};
-    bool alone = self->start || rows < few;
-    CPS_TRY(cps_alloc("rows", (size_t)cps_parallel_slots(0) * cps_plan_row_width(&self->plan), sizeof(float),
-                      &filling.weights));
-    enum cps_status status = CPS_OK;
-    if (!alone)
-        status = cps_parallel_run(&job);
-    for (uint64_t piece = 0; alone && piece < job.pieces; piece++)
-        fill_piece(&filling, piece, 0);
-    free(filling.weights);
-    return status;
-}
-
-static enum cps_status fill_parts(struct cps_lender *self, struct cps_buffer_pool *pool)
-{
-    uint32_t rows = cps_plan_server_rows(&self->plan, self->server);
-    CPS_TRY(cps_alloc("places of rows", rows, sizeof *self->place_of, &self->place_of));
-    for (int table = 0; table < CPS_TABLES; table++) {
-        CPS_TRY(cps_alloc("blocks", self->blocks.count, sizeof(struct part), &self->parts[table]));
-        for (uint32_t block = 0; block < self->blocks.count; block++)
-            CPS_TRY(lay_out_part(self, (enum cps_table_kind)table, block, pool));
-    }
-    return fill_all(self, rows);
-}
 
 /* Asks for the next rows of the checkpoint that the run goes on from; when there are none left, this server is
  * ready. */
@@ -212,8 +79,6 @@ static enum cps_status restore_more(struct cps_lender *self, struct cps_outbox *
     return CPS_OK;
 }
 
-static struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table);
-
 static enum cps_status on_state(struct cps_lender *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
@@ -228,9 +93,9 @@ static enum cps_status on_state(struct cps_lender *self, const struct cps_messag
     for (uint32_t i = 0; i < state->rows; i++, words += state->words) {
         enum cps_table_kind table;
         uint32_t row = self->restored++;
-        const struct part *part = part_of(self, self->server + row * self->plan.servers, &table);
-        if (!cps_block_row_unpack(&self->rule, &self->plan, table == CPS_TABLE_MOVIES, words, state->step,
-                                  row_of(self, part, self->place_of[row])))
+        float *out = cps_block_parts_row(&self->parts, self->server + row * self->plan.servers, &table);
+        if (!cps_block_row_unpack(&self->parts.rule, &self->plan, table == CPS_TABLE_MOVIES, words, state->step,
+                                  out))
             return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu is of another step",
                             (unsigned long long)state->step);
     }
@@ -248,9 +113,7 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
     if (self->start)
         CPS_TRY(self->start->check(self->start->context, plan));
     self->plan = *plan;
-    cps_blocks_init(&self->blocks, plan);
-    self->rule = cps_block_rule_of(plan);
-    CPS_TRY(fill_parts(self, outbox->pool));
+    CPS_TRY(cps_block_parts_init(&self->parts, self->server, &self->plan, self->start, outbox->pool));
     self->passed = plan->first_step ? (plan->first_step - 1) / plan->blocks * plan->blocks : 0;
     self->planned = true;
     return restore_more(self, outbox);
@@ -261,14 +124,14 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
 static enum cps_status send_lease(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                                   uint32_t worker, bool shared, struct cps_outbox *outbox)
 {
-    struct part *part = &self->parts[table][block];
+    struct cps_block_part *part = &self->parts.of[table][block];
     struct cps_message *message;
     CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_LEND, 1 + self->plan.servers + worker, 0, &message));
     message->lease = (struct cps_lease){.movies = table == CPS_TABLE_MOVIES,
                                         .block = block,
                                         .step = part->step,
                                         .rows = part->rows,
-                                        .row_floats = self->rule.row_floats,
+                                        .row_floats = self->parts.rule.row_floats,
                                         .shared = shared};
     message->payload = part->buffer && shared ? cps_buffer_retain(part->buffer) : part->buffer;
     if (shared)
@@ -280,14 +143,16 @@ static enum cps_status send_lease(struct cps_lender *self, enum cps_table_kind t
 }
 
 /* Movie blocks are read by all workers after every epoch, if there is anything to validate. */
-static bool is_to_be_read(const struct cps_lender *self, enum cps_table_kind table, const struct part *part)
+static bool is_to_be_read(const struct cps_lender *self, enum cps_table_kind table,
+                          const struct cps_block_part *part)
 {
     return table == CPS_TABLE_MOVIES && self->plan.valid_count > 0 && part->step > 0 &&
-           part->step % self->blocks.count == 0 && !part->read;
+           part->step % self->parts.blocks.count == 0 && !part->read;
 }
 
 /* A run goes on with the validation of the epoch before, for which workers need their user blocks. */
-static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind table, const struct part *part)
+static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind table,
+                           const struct cps_block_part *part)
 {
     return self->plan.validates_first && table == CPS_TABLE_USERS && part->step == self->plan.first_step &&
            !part->read;
@@ -297,7 +162,7 @@ static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind ta
 static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                             struct cps_outbox *outbox)
 {
-    struct part *part = &self->parts[table][block];
+    struct cps_block_part *part = &self->parts.of[table][block];
     if (part->lent || part->readers || self->held)
         return CPS_OK;
     if (is_to_be_read(self, table, part)) {
@@ -306,17 +171,18 @@ static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, 
             CPS_TRY(send_lease(self, table, block, worker, true, outbox));
         return CPS_OK;
     }
-    bool held = self->plan.reads_epochs && part->step >= self->passed + self->blocks.count;
+    bool held = self->plan.reads_epochs && part->step >= self->passed + self->parts.blocks.count;
     if ((part->step >= self->granted || held) && !is_to_validate(self, table, part))
         return CPS_OK;
-    uint32_t user_block = table == CPS_TABLE_USERS ? block : cps_blocks_user(&self->blocks, block, part->step);
-    return send_lease(self, table, block, cps_blocks_worker(&self->blocks, user_block), false, outbox);
+    uint32_t user_block =
+        table == CPS_TABLE_USERS ? block : cps_blocks_user(&self->parts.blocks, block, part->step);
+    return send_lease(self, table, block, cps_blocks_worker(&self->parts.blocks, user_block), false, outbox);
 }
 
 static enum cps_status lend_all(struct cps_lender *self, struct cps_outbox *outbox)
 {
     for (int table = 0; table < CPS_TABLES; table++)
-        for (uint32_t block = 0; block < self->blocks.count; block++)
+        for (uint32_t block = 0; block < self->parts.blocks.count; block++)
             CPS_TRY(lend(self, (enum cps_table_kind)table, block, outbox));
     return CPS_OK;
 }
@@ -337,7 +203,7 @@ static enum cps_status on_pass(struct cps_lender *self, const struct cps_message
                                struct cps_outbox *outbox)
 {
     CPS_TRY(cps_message_check(message, 0));
-    if (!self->planned || message->pass.step != self->passed + self->blocks.count)
+    if (!self->planned || message->pass.step != self->passed + self->parts.blocks.count)
         return cps_fail(CPS_ERR_PEER, "the coordinator passed step %llu out of order",
                         (unsigned long long)message->pass.step);
     self->passed = message->pass.step;
@@ -366,39 +232,24 @@ static enum cps_status tell_kept(struct cps_outbox *outbox, enum cps_snapshot_ac
     return CPS_OK;
 }
 
-/* Copies the rows of a block into the snapshot. */
-static void copy_part(struct cps_lender *self, enum cps_table_kind table, uint32_t block)
-{
-    const struct part *part = &self->parts[table][block];
-    uint32_t words = cps_plan_state_words(&self->plan), servers = self->plan.servers;
-    uint32_t end = cps_blocks_first(&self->blocks, table, block + 1);
-    for (uint32_t place = cps_blocks_first(&self->blocks, table, block); part->rows && place < end; place++) {
-        uint32_t key = key_at(self, table, place), row = key / servers;
-        if (key % servers == self->server)
-            cps_block_row_pack(&self->rule, &self->plan, table == CPS_TABLE_MOVIES,
-                               row_of(self, part, self->place_of[row]), part->step,
-                               self->snapshot.words + (size_t)row * words);
-    }
-}
-
 /* A block is home. Keeps a copy of it, if its step is saved. All blocks meet such steps in order, so that the
  * first to meet one decides whether there is room for it. */
 static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                                    struct cps_outbox *outbox)
 {
     struct cps_block_snapshot *snapshot = &self->snapshot;
-    struct part *part = &self->parts[table][block];
+    struct cps_block_part *part = &self->parts.of[table][block];
     uint64_t step = part->step;
     if (!saves_after(self, step) || part->kept == step + 1)
         return CPS_OK;
     cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
     if (step > snapshot->decided &&
         !cps_block_snapshot_begin(snapshot, step, cps_plan_server_rows(&self->plan, self->server),
-                                  cps_plan_state_words(&self->plan), CPS_TABLES * self->blocks.count))
+                                  cps_plan_state_words(&self->plan), CPS_TABLES * self->parts.blocks.count))
         return tell_kept(outbox, CPS_SNAPSHOT_REFUSED, step);
     if (!snapshot->held || snapshot->step != step)
         return CPS_OK;
-    copy_part(self, table, block);
+    cps_block_parts_pack(&self->parts, table, block, snapshot->words);
     part->kept = step + 1;
     return --snapshot->missing == 0 ? tell_kept(outbox, CPS_SNAPSHOT_TAKE, step) : CPS_OK;
 }
@@ -406,7 +257,7 @@ static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind 
 /* The step at which a movie block that is lent as after `step` comes home, if nobody asks for it before. */
 static uint64_t return_step(const struct cps_lender *self, uint32_t block, uint64_t step)
 {
-    const struct cps_blocks *blocks = &self->blocks;
+    const struct cps_blocks *blocks = &self->parts.blocks;
     uint32_t worker = cps_blocks_worker(blocks, cps_blocks_user(blocks, block, step));
     do
         step++;
@@ -419,8 +270,8 @@ static uint64_t return_step(const struct cps_lender *self, uint32_t block, uint6
 static uint64_t furthest(const struct cps_lender *self)
 {
     uint64_t most = 0;
-    for (uint32_t block = 0; block < self->blocks.count; block++) {
-        const struct part *part = &self->parts[CPS_TABLE_MOVIES][block];
+    for (uint32_t block = 0; block < self->parts.blocks.count; block++) {
+        const struct cps_block_part *part = &self->parts.of[CPS_TABLE_MOVIES][block];
         uint64_t step = part->lent ? return_step(self, block, part->step) : part->step;
         if (step > most)
             most = step;
@@ -441,8 +292,8 @@ static enum cps_status save_at(struct cps_lender *self, uint64_t step, struct cp
     if (step <= self->snapshot.decided)
         return CPS_OK;
     for (int table = 0; table < CPS_TABLES; table++)
-        for (uint32_t block = 0; block < self->blocks.count; block++) {
-            const struct part *part = &self->parts[table][block];
+        for (uint32_t block = 0; block < self->parts.blocks.count; block++) {
+            const struct cps_block_part *part = &self->parts.of[table][block];
             if (!part->lent && part->step == step)
                 CPS_TRY(keep_if_due(self, (enum cps_table_kind)table, block, outbox));
         }
@@ -503,7 +354,7 @@ static enum cps_status on_shared_return(struct cps_lender *self, const struct cp
                                         struct cps_outbox *outbox)
 {
     const struct cps_lease *lease = &message->lease;
-    struct part *part = &self->parts[CPS_TABLE_MOVIES][lease->block];
+    struct cps_block_part *part = &self->parts.of[CPS_TABLE_MOVIES][lease->block];
     if (!lease->movies || part->readers == 0 || lease->step != part->step || lease->rows)
         return stray_return(self, message);
     if (--part->readers > 0)
@@ -519,14 +370,14 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
 {
     const struct cps_lease *lease = &message->lease;
     CPS_TRY(cps_message_check(message, 0));
-    if (!self->planned || lease->block >= self->blocks.count)
+    if (!self->planned || lease->block >= self->parts.blocks.count)
         return stray_return(self, message);
     if (lease->shared)
         return on_shared_return(self, message, outbox);
     enum cps_table_kind table = lease->movies ? CPS_TABLE_MOVIES : CPS_TABLE_USERS;
-    struct part *part = &self->parts[table][lease->block];
+    struct cps_block_part *part = &self->parts.of[table][lease->block];
     if (!part->lent || part->node != message->from || lease->rows != part->rows ||
-        lease->row_floats != self->rule.row_floats ||
+        lease->row_floats != self->parts.rule.row_floats ||
         lease->step < part->step + !is_to_validate(self, table, part) ||
         lease->step > cps_plan_steps(&self->plan) || runs_over_save(self, part->step, lease->step))
         return stray_return(self, message);
@@ -540,26 +391,6 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
 }
 
 /* ---- the coordinator reads ---- */
-
-/* The part that key's row stands in. */
-static struct part *part_of(const struct cps_lender *self, uint32_t key, enum cps_table_kind *table)
-{
-    *table = key < self->plan.user_rows ? CPS_TABLE_USERS : CPS_TABLE_MOVIES;
-    uint32_t row = *table == CPS_TABLE_USERS ? key : key - self->plan.user_rows;
-    uint32_t place = cps_blocks_place(&self->blocks, *table, row);
-    return &self->parts[*table][cps_blocks_of(&self->blocks, *table, place)];
-}
-
-static bool is_home(const struct cps_lender *self, uint64_t step)
-{
-    for (int table = 0; table < CPS_TABLES; table++)
-        for (uint32_t block = 0; block < self->blocks.count; block++) {
-            const struct part *part = &self->parts[table][block];
-            if (part->lent || part->step != step)
-                return false;
-        }
-    return true;
-}
 
 static enum cps_status answer(struct cps_lender *self, const struct cps_message *message,
                               struct cps_outbox *outbox)
@@ -578,16 +409,15 @@ static enum cps_status answer(struct cps_lender *self, const struct cps_message 
         if (keys[i] >= cps_plan_keys(&self->plan) || keys[i] % self->plan.servers != self->server)
             return cps_fail(CPS_ERR_PEER, "node %u asked for key %u, which does not live on server %u",
                             message->from, keys[i], self->server);
-        const struct part *part = part_of(self, keys[i], &table);
-        cps_block_row_get(&self->rule, has_bias, table == CPS_TABLE_MOVIES,
-                          row_of(self, part, self->place_of[keys[i] / self->plan.servers]), out);
+        const float *row = cps_block_parts_row(&self->parts, keys[i], &table);
+        cps_block_row_get(&self->parts.rule, has_bias, table == CPS_TABLE_MOVIES, row, out);
     }
     return CPS_OK;
 }
 
 static enum cps_status answer_if_home(struct cps_lender *self, struct cps_outbox *outbox)
 {
-    if (!is_home(self, self->pending.exchange.step))
+    if (!cps_block_parts_are_home(&self->parts, self->pending.exchange.step))
         return CPS_OK;
     CPS_TRY(answer(self, &self->pending, outbox));
     cps_message_release(&self->pending);
