@@ -1,6 +1,7 @@
 """Breaks the program on purpose, one edit at a time, and sees that a test notices.
 
     mutate.py BUILD [NAME ...]
+    mutate.py --check           only whether the text of each stands in its file once
 
 In a copy of the sources beside BUILD, with a build of its own. A mutation that passes its tests has survived:
 the tests have a hole. One whose text is not found, or that does not compile, is a mistake of the list.
@@ -92,7 +93,18 @@ class Workshop:
             path.write_text(text)
 
 
+def check_list():
+    check = Verdict("layers/mutations")
+    for name, file, old, _new, _tests in MUTATIONS:
+        count = (places.SOURCE / file).read_text().count(old) if (places.SOURCE / file).exists() else 0
+        check.equal(f"{name}: its text in '{file}'", count, 1)
+    check.finish()
+
+
 def main():
+    if sys.argv[1] == "--check":
+        check_list()
+        return
     build, names = Path(sys.argv[1]).resolve(), sys.argv[2:]
     check = Verdict("mutations")
     workshop = Workshop(build)
