@@ -9,11 +9,11 @@
 
 #include "common/base/status.h"
 #include "common/data/dataset.h"
-#include "common/data/fields.h"
 #include "common/data/prepared.h"
 #include "common/data/sharing.h"
-#include "common/data/source.h"
 #include "common/data/synth.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 struct cps_dataset_sources {
     struct cps_source ratings; /* the training ratings where valid is given */

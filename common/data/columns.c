@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/base/text.h"
-#include "common/data/decimal.h"
 #include "common/data/guess.h"
 #include "common/data/preamble.h"
+#include "common/text/decimal.h"
 
 #define UNKNOWN CPS_COLUMN_NONE
 /* A table with more columns than this, none of them identified, is assumed to be a matrix. */

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
 #include "common/data/header.h"
-#include "common/data/source.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 /* Columns beyond this number are ignored. */
 #define CPS_COLUMNS_MAX 64

@@ -12,9 +12,9 @@
 #include <stddef.h>
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
 #include "common/data/header.h"
-#include "common/data/source.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 /* Columns beyond this number are not sampled. */
 #define CPS_GUESS_COLUMNS 16

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/data/fields.h"
+#include "common/text/fields.h"
 
 enum cps_column_role { CPS_COLUMN_USER, CPS_COLUMN_ITEM, CPS_COLUMN_RATING, CPS_COLUMN_OTHER };
 #define CPS_COLUMN_ROLES 3

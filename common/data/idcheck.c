@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "common/data/ids.h"
-#include "common/data/utf8.h"
+#include "common/text/utf8.h"
 
 static bool has_control_character(const char *text, size_t length)
 {

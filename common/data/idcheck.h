@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "common/base/status.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 /* Refuses, naming the line at 'at' of source, an id that is empty, longer than
  * CPS_ID_MAX_BYTES, not UTF-8, or contains a control character, which the run's users.tsv and

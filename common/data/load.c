@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 
 #include "common/data/build.h"
-#include "common/data/input.h"
 #include "common/data/movielens.h"
+#include "common/text/input.h"
 
 /* The open files of a request. */
 struct inputs {

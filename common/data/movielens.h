@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
+#include "common/text/fields.h"
 
 #define CPS_PATH_BYTES 4096
 

@@ -3,8 +3,8 @@
 #define CPS_DATA_PREAMBLE_H
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
-#include "common/data/source.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 struct cps_preamble {
     const char *line;                      /* the first line of the table, header or data */

@@ -20,7 +20,7 @@
 #include "common/data/dataset.h"
 #include "common/data/fingerprint.h"
 #include "common/data/rating_list.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 #define CPS_PREPARED_VERSION 1
 /* The size in bytes of a block of ratings with one checksum. */

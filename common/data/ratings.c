@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#include "common/data/decimal.h"
 #include "common/data/idcheck.h"
+#include "common/text/decimal.h"
 
 /* The number of bytes checked to be text before they are parsed. */
 #define HEAD_BYTES ((size_t)1 << 16)

@@ -8,7 +8,7 @@
 #include "common/base/status.h"
 #include "common/data/columns.h"
 #include "common/data/intake.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 /* The part of a file to read: part `index` of `count`, in the order of the file. */
 struct cps_ratings_share {

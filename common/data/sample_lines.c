@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
-#include "common/data/decimal.h"
 #include "common/data/ids.h"
+#include "common/text/decimal.h"
 
 #define STRETCHES 32
 #define STRETCH_LINES 64

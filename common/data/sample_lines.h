@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
-#include "common/data/source.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 struct cps_cell {
     uint64_t hash; /* of the text; equal texts have equal hashes */

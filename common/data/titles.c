@@ -7,7 +7,7 @@
 #include "common/base/memory.h"
 #include "common/data/columns.h"
 #include "common/data/idcheck.h"
-#include "common/data/utf8.h"
+#include "common/text/utf8.h"
 
 struct reader {
     struct cps_titles *titles;

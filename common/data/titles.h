@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
-#include "common/data/fields.h"
 #include "common/data/ids.h"
-#include "common/data/source.h"
+#include "common/text/fields.h"
+#include "common/text/source.h"
 
 /* All zeroes is a valid empty object. */
 struct cps_titles {

@@ -13,9 +13,9 @@
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "common/data/decimal.h"
 #include "common/data/idcheck.h"
 #include "common/data/preamble.h"
+#include "common/text/decimal.h"
 
 #define NO_COLUMN SIZE_MAX
 #define COLUMNS_MAX 1000000

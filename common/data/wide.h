@@ -14,7 +14,7 @@
 #include "common/base/status.h"
 #include "common/data/columns.h"
 #include "common/data/intake.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 struct cps_wide_request {
     const char *user_column; /* a header's name or a position from 1; NULL: a known name, else none */

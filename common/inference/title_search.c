@@ -8,7 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "common/data/utf8.h"
+#include "common/text/utf8.h"
 
 enum { SHOWN = 5 /* titles that an error lists */ };
 

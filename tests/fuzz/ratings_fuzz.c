@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "common/data/build.h"
-#include "common/data/input.h"
 #include "common/data/skip.h"
+#include "common/text/input.h"
 
 #define SEPARATOR 0x1E
 

@@ -3,7 +3,7 @@
     layers.py [SOURCE]
 
     proto <- common <- server, worker <- deploy/training <- deploy/cli      within common:
-                                                          base <- options, model <- data, store, net <- drive <- cluster
+                                                          base <- options, model, text <- data, store, net <- drive <- cluster
                                                           within server:
                                                           shard; coordinator <- record
 
@@ -21,7 +21,7 @@ from verdict import Verdict  # noqa: E402
 
 LOWEST = {"common/base"}
 MIDDLE = LOWEST | {"common/options", "common/model"}
-ROLES = MIDDLE | {"common/data", "common/store", "common/net", "common/drive"}
+ROLES = MIDDLE | {"common/text", "common/data", "common/store", "common/net", "common/drive"}
 COMMON = ROLES | {"common/cluster", "common/inference"}
 ROLE_FOLDERS = {"server/shard", "server/coordinator", "server/record", "worker"}
 
@@ -30,9 +30,10 @@ MAY_SEE = {
     "common/base": set(),
     "common/options": LOWEST | {"proto"},
     "common/model": LOWEST | {"proto"},
-    "common/data": MIDDLE,
+    "common/text": LOWEST,
+    "common/data": MIDDLE | {"common/text"},
     "common/store": MIDDLE | {"common/data", "proto"},
-    "common/inference": MIDDLE | {"common/data", "common/store"},
+    "common/inference": MIDDLE | {"common/text", "common/data", "common/store"},
     "common/net": MIDDLE | {"proto"},
     "common/drive": MIDDLE | {"common/net"},
     "common/cluster": ROLES,
@@ -52,7 +53,7 @@ ONLY_IN = {
     "mpi.h": CARRIERS,
     "zmq.h": CARRIERS,
     "common/base/clock.h": r"common/|deploy/|server/record/",
-    "common/base/file.h": r"common/(base|data|options|store)/|deploy/",
+    "common/base/file.h": r"common/(base|text|data|options|store)/|deploy/",
     "sys/socket.h": r"common/(net|cluster)/|deploy/local/",
     "pthread.h": r"common/|worker/crew",
 }

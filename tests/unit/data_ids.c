@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "common/data/decimal.h"
 #include "common/data/ids.h"
-#include "common/data/utf8.h"
 #include "common/data/vocabulary.h"
+#include "common/text/decimal.h"
+#include "common/text/utf8.h"
 
 static void check_ok(enum cps_status status)
 {

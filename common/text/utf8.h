@@ -1,6 +1,6 @@
 /* Validation of UTF-8 and conversion to it. */
-#ifndef CPS_DATA_UTF8_H
-#define CPS_DATA_UTF8_H
+#ifndef CPS_TEXT_UTF8_H
+#define CPS_TEXT_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

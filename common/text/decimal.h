@@ -1,6 +1,6 @@
 /* Parses ratings from text, correctly rounded; short ones without the C library. */
-#ifndef CPS_DATA_DECIMAL_H
-#define CPS_DATA_DECIMAL_H
+#ifndef CPS_TEXT_DECIMAL_H
+#define CPS_TEXT_DECIMAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

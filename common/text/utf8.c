@@ -3,7 +3,7 @@
  * 256 code points, so the conversion is two lines here; iconv would depend on its
  * loadable tables being installed where the job runs.
  */
-#include "common/data/utf8.h"
+#include "common/text/utf8.h"
 
 #include <stdint.h>
 

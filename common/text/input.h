@@ -2,15 +2,15 @@
  * An input file as text: mapped, or decoded into memory if it is compressed (gzip, a zip
  * archive of one file), is UTF-16, or ends its lines with carriage returns alone.
  */
-#ifndef CPS_DATA_INPUT_H
-#define CPS_DATA_INPUT_H
+#ifndef CPS_TEXT_INPUT_H
+#define CPS_TEXT_INPUT_H
 
 #include <stdbool.h>
 
 #include "common/base/file.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 struct cps_input {
     struct cps_file_map map;

@@ -8,8 +8,8 @@
  * A quoted field may span several lines. The cursor sees only the line it was given and
  * reports CPS_FIELD_UNCLOSED; cps_record_end() finds the end of such a record.
  */
-#ifndef CPS_DATA_FIELDS_H
-#define CPS_DATA_FIELDS_H
+#ifndef CPS_TEXT_FIELDS_H
+#define CPS_TEXT_FIELDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 #include "common/base/status.h"
 #include "common/base/text.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 struct cps_delimiter {
     const char *name; /* for messages */

@@ -1,5 +1,5 @@
 /* gzip by zlib, zip by libzip; see unpack.h. Used by input.c. */
-#include "common/data/unpack.h"
+#include "common/text/unpack.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Splitting lines into fields; see fields.h. This is the general parser, used for titles,
  * headers and every line that the fast path of ratings.c cannot parse. */
-#include "common/data/fields.h"
+#include "common/text/fields.h"
 
 #include <string.h>
 #include <strings.h>

@@ -4,8 +4,8 @@
  * A source is a view and does not own its bytes. Lines are not counted while reading; a line's
  * number is computed only for an error.
  */
-#ifndef CPS_DATA_SOURCE_H
-#define CPS_DATA_SOURCE_H
+#ifndef CPS_TEXT_SOURCE_H
+#define CPS_TEXT_SOURCE_H
 
 #include <stddef.h>
 #include <stdint.h>

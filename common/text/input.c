@@ -1,11 +1,11 @@
 /* From the bytes of a file to its text; see input.h. The first step of load.c. */
-#include "common/data/input.h"
+#include "common/text/input.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "common/data/unpack.h"
-#include "common/data/utf8.h"
+#include "common/text/unpack.h"
+#include "common/text/utf8.h"
 
 static bool begins_with(const struct cps_source *source, const char *magic, size_t bytes)
 {

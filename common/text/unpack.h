@@ -1,10 +1,10 @@
 /* Decompresses files into memory. */
-#ifndef CPS_DATA_UNPACK_H
-#define CPS_DATA_UNPACK_H
+#ifndef CPS_TEXT_UNPACK_H
+#define CPS_TEXT_UNPACK_H
 
 #include "common/base/status.h"
 #include "common/base/text.h"
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 /* Appends the contents of all members of a gzip file to out. CPS_ERR_DATA if it is damaged or truncated. */
 enum cps_status cps_unpack_gzip(const struct cps_source *source, struct cps_text *out);

@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "common/base/text.h"
-#include "common/data/input.h"
+#include "common/text/input.h"
 
 static const char ratings[] = "user,item,rating\n1,2,3\n4,5,6\n";
 
@@ -171,5 +171,5 @@ int main(void)
         cmocka_unit_test(much_is_unpacked),      cmocka_unit_test(a_zip_of_one_file_is_unpacked),
         cmocka_unit_test(other_files_are_named),
     };
-    return cmocka_run_group_tests_name("data_input", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("text_input", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* The general parser of ratings; see decimal.h. */
-#include "common/data/decimal.h"
+#include "common/text/decimal.h"
 
 #include <math.h>
 #include <stdbool.h>

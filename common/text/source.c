@@ -1,12 +1,12 @@
 /* Views of input files; see source.h. The readers of ratings and titles build on it. */
-#include "common/data/source.h"
+#include "common/text/source.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/data/utf8.h"
+#include "common/text/utf8.h"
 
 const char *cps_source_begin(const struct cps_source *self)
 {
