@@ -102,8 +102,8 @@ def attack(bed, folder, raw, fuzz, half_open):
     return done.stdout.strip() or done.stderr, captured.stat().st_size
 
 
-def check_strangers(check, data, fuzz=1000, half_open=250, epochs=20, loss=0.0):
-    links, batch = {"delay_ms": 3, "loss": loss}, 4096
+def check_strangers(check, data, fuzz=1000, half_open=250, epochs=5, loss=0.0):
+    links, batch = {"delay_ms": 3, "loss": loss}, 256
     want = one_process(data, batch, epochs)
     with tempfile.TemporaryDirectory() as scratch:
         capture, folder = Path(scratch) / "capture", Path(scratch) / "run"
@@ -255,7 +255,7 @@ def main():
             check_networks(check, data, bed)
         with Bed(3) as bed:
             check_long_cut(check, data, bed, 0)
-        check_strangers(check, data, 100000, 2000, 400)
+        check_strangers(check, data, 100000, 2000, 100)
         check_links(check, data)
     check.finish()
 
