@@ -8,7 +8,7 @@ find_program(CPS_PYTHON python3 HINTS /usr/bin NO_CMAKE_ENVIRONMENT_PATH REQUIRE
              DOC "Python with numpy, for tests")
 set(CPS_TEST_ENVIRONMENT
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-  PYTHONPYCACHEPREFIX=${CMAKE_BINARY_DIR}/tests/pycache)
+  PYTHONDONTWRITEBYTECODE=1)
 
 function(cps_python_test name)
   cmake_parse_arguments(ARG "ALONE" "SCRIPT;TIMEOUT" "ARGS;LABELS" ${ARGN})
