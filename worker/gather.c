@@ -228,8 +228,10 @@ static void close_up(struct cps_gather *self, struct job *job)
 {
     const struct column *movies = &job->columns[CPS_TABLE_MOVIES];
     uint32_t users = job->columns[CPS_TABLE_USERS].found;
-    memmove(self->key + users, movies->key, movies->found * sizeof *self->key);
-    memmove(self->hits + users, movies->hits, movies->found * sizeof *self->hits);
+    if (movies->found) {
+        memmove(self->key + users, movies->key, movies->found * sizeof *self->key);
+        memmove(self->hits + users, movies->hits, movies->found * sizeof *self->hits);
+    }
     for (uint32_t i = 0; i < job->count; i++)
         self->movie[i] += users;
     self->row_count = users + movies->found;

@@ -20,7 +20,7 @@ static void *aligned_bytes(size_t count, size_t size, size_t *bytes)
     *bytes = count * size;
     if (*bytes < MANY_PAGES)
         return aligned_alloc(CPS_CACHE_LINE, cps_round_up(*bytes ? *bytes : 1, CPS_CACHE_LINE));
-    void *memory = aligned_alloc(HUGE_PAGE, cps_round_up(*bytes, CPS_CACHE_LINE));
+    void *memory = aligned_alloc(HUGE_PAGE, cps_round_up(*bytes, HUGE_PAGE));
     if (memory)
         madvise(memory, *bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return memory;
