@@ -1,11 +1,11 @@
 /*
- * A worker of the block solver: holds the ratings of its user blocks in order, has their rows on lease from the
- * servers, and trains them with the movie blocks as these come by. A state machine without socket, clock or
- * file; its threads (crew.h) touch rows alone.
+ * A worker of the block solver: holds the sorted ratings of its user blocks, leases the rows of these blocks
+ * from the servers, and trains them with each movie block that it is lent. A state machine without socket,
+ * clock or file; its threads (crew.h) access only rows.
  *
- *   PLAN -> orders its ratings -> READY;  GRANT -> learning rates of the next sub-epochs
- *   LEND -> a block is here: train with it as soon as its turn comes, or validate
- *   a block is through -> RETURN;  a sub-epoch, an epoch's validation -> REPORT
+ *   PLAN -> sorts its ratings -> READY;  GRANT -> learning rates of the next sub-epochs
+ *   LEND -> a block has arrived: train it when its turn comes, or validate with it
+ *   a block is done -> RETURN;  a sub-epoch or the validation of an epoch is done -> REPORT
  */
 #ifndef CPS_WORKER_BLOCK_WORKER_H
 #define CPS_WORKER_BLOCK_WORKER_H
@@ -16,8 +16,8 @@
 
 struct cps_block_worker; /* opaque */
 
-/* Node `node` of a job. dataset, the samples of this worker's user blocks, and kernels are borrowed. threads
- * includes the one that drives the role. */
+/* Creates the worker that is node `node` of a job. dataset (the samples of this worker's user blocks) and
+ * kernels are borrowed. threads includes the thread that drives the role. */
 enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                         const struct cps_kernels *kernels, uint32_t threads,
                                         struct cps_block_worker **out);

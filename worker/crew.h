@@ -1,14 +1,14 @@
 /*
- * Who trains which block when, within a worker: the main thread and --threads - 1 others.
+ * Schedules the blocks of a worker on its threads: the main thread and --threads - 1 others.
  *
- * A block is ready when its user block and its movie block are both here and both have seen as many sub-epochs
- * as it comes after, and that sub-epoch is granted. A thread keeps eight blocks in hand and trains them side by
- * side; when one is through it goes on with the movie block it has, if the next user block is ready, else with
- * the first block that is. After an epoch the threads take the errors of the validation ratings, a movie block
- * at a time, and no user block moves before that is done.
+ * A block is ready when the worker holds its user block and its movie block, both have been trained in all
+ * earlier sub-epochs, and the block's sub-epoch is granted. A thread trains eight blocks at a time, alternating
+ * between them. When one of the eight is done, the thread keeps that block's movie block if the next user block
+ * is ready for it, and otherwise takes the first ready block. After an epoch the threads compute the errors of
+ * the validation ratings, one movie block at a time; no user block is trained until that is done.
  *
- * Who trains what is decided by who is free; no bit depends on it: blocks in hand share no row, and sums are
- * exact.
+ * Any free thread may take any ready block. The assignment does not change the result: blocks in training share
+ * no row, and sums are exact.
  *
  *     main thread                                       any thread
  *     _user_here, _movie_here, _grant  --->  ready  ---> in hand ---> _take_movie, _take_user ---> main thread
@@ -21,48 +21,51 @@
 
 struct cps_crew; /* opaque */
 
-/* A sub-epoch that all of the worker's blocks have been through. */
+/* A sub-epoch in which all of the worker's blocks have been trained. */
 struct cps_crew_step {
-    cps_int128 squared; /* errors, each before its step */
+    cps_int128 squared; /* sum of squared errors, each taken before the rating's update */
     uint64_t ratings;
-    bool wild; /* an error was out of range, and squared says nothing */
+    bool wild; /* an error was out of range; squared is meaningless */
 };
 
-/* order and kernels are borrowed. threads includes the main one. */
+/* Creates a crew and starts threads - 1 threads; threads includes the main thread. order and kernels are
+ * borrowed. */
 enum cps_status cps_crew_create(const struct cps_plan *plan, const struct cps_order *order,
                                 const struct cps_kernels *kernels, uint32_t threads, struct cps_crew **out);
 void cps_crew_destroy(struct cps_crew **self);
 
-/* All of the following are for the main thread. */
+/* Only the main thread may call the functions below. */
 
-/* Learning rates of the next sub-epochs, and leave to train them. */
+/* Grants the next `steps` sub-epochs and gives their learning rates lr[steps]. */
 enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t steps);
 
-/* All leases end after step, too, beside those of the plan's checkpoints: one is made of the rows as they are
- * then. No block here is further. An earlier step than one told before changes nothing. */
+/* Ends all leases after step, as at the checkpoints of the plan, because a checkpoint saves the rows as they
+ * are after step. No block of this worker may be beyond step. A step earlier than one given before has no
+ * effect. */
 void cps_crew_save_at(struct cps_crew *self, uint64_t step);
 
-/* The rows of a block are here and stay where they are until taken back. A shared movie block is for the
- * validation of the epoch that ends with step. */
+/* Hands the crew the rows of a block, as they are after step sub-epochs; rows stay valid until the block is
+ * taken back with the functions below. A shared movie block serves the validation of the epoch that ends with
+ * step. */
 void cps_crew_user_here(struct cps_crew *self, uint32_t block, uint64_t step, float *rows);
 void cps_crew_movie_here(struct cps_crew *self, uint32_t block, uint64_t step, bool shared, float *rows);
 
-/* A block that this worker has no use for at present; false when there is none. */
+/* Takes back a block that this worker does not need at present; false when there is none. */
 bool cps_crew_take_movie(struct cps_crew *self, uint32_t *block, uint64_t *step, bool *shared);
 bool cps_crew_take_user(struct cps_crew *self, uint32_t *block, uint64_t *step);
 
-/* The next sub-epoch, in order, that is through; false when there is none. */
+/* Takes the result of the next sub-epoch, in order; false while that sub-epoch is not done. */
 bool cps_crew_take_step(struct cps_crew *self, uint64_t *step, struct cps_crew_step *out);
 
-/* The errors of the next epoch whose validation is done, and whether one was out of range; false when it is
- * not. An epoch without validation ratings, here or anywhere, counts as well. */
+/* Takes the validation errors of the next epoch, in order, and whether an error was out of range; false while
+ * that validation is not done. Epochs count even if this worker, or the data set, has no validation ratings. */
 bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_error_sums *out, bool *wild);
 
-/* Trains or validates for a millisecond or so. True when something was done, or other threads are at it. What
- * diverges trains on, so that no other worker waits. */
+/* Trains or validates on the calling thread for about a millisecond. Returns whether anything was done here or
+ * is being done by other threads. Training continues after divergence so that no other worker waits. */
 bool cps_crew_work(struct cps_crew *self);
 
-/* Whether the next work is validation, as far as one can tell. */
+/* An estimate of whether the next work is validation; used for timing only. */
 bool cps_crew_is_validating(struct cps_crew *self);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * A set of samples with the rows they need: who they are, where they live, and, once
- * pulled, what is in them.
+ * A set of samples and the rows they need: the keys of the rows, the servers that own them, and, once pulled,
+ * their values.
  *
  *   sample i = (user[i], movie[i], rating[i])   user, movie: places among the rows
  *   row r    = key[r], hits[r]                  unique, users, then movies, in order of first appearance
- *   share s  = places of the rows on server s   the order in which they are asked for
+ *   share s  = places of the rows on server s   in the order in which they are requested
  *
- * Pulled rows are kept padded: the factors, then zeroes up to the stride; biases stand
- * in an array of their own, so that a dot product runs over whole strides.
+ * Pulled rows are stored padded: the factors, then zeroes up to the stride. Biases are stored in a separate
+ * array, so that a dot product runs over whole strides.
  */
 #ifndef CPS_WORKER_GATHER_H
 #define CPS_WORKER_GATHER_H
@@ -16,7 +16,7 @@
 #include "common/data/dataset.h"
 #include "common/model/plan.h"
 
-/* Finds a key's place in the gather being built; shared by a worker's gathers, which are
+/* Maps a key to its place in the gather being built. All gathers of a worker share one map, since they are
  * built one at a time. */
 struct cps_key_map {
     struct {
@@ -29,15 +29,15 @@ struct cps_share {
     uint32_t *places;
     uint32_t count;
     size_t capacity;
-    uint32_t sums, singles; /* of them pushed in these forms */
-    uint32_t scaled;        /* parts of the gradients of the others */
+    uint32_t sums, singles; /* number of rows pushed in these forms */
+    uint32_t scaled;        /* number of parts (samples) of the rows pushed as CPS_PUSH_SCALED */
 };
 
-/* How a row's gradient travels: as what is smallest. */
+/* The form in which a row's gradient is sent: the smallest one that applies. */
 enum cps_push_form {
     CPS_PUSH_SUM,    /* several samples: their exact sum */
     CPS_PUSH_SINGLE, /* one sample: the gradient */
-    CPS_PUSH_SCALED  /* few samples, whose other rows live on the same server: slopes, to be multiplied there */
+    CPS_PUSH_SCALED  /* few samples whose other rows live on the same server: slopes; the server multiplies */
 };
 
 struct cps_gather {
@@ -62,17 +62,17 @@ void cps_key_map_release(struct cps_key_map *self);
 enum cps_status cps_gather_init(struct cps_gather *self, const struct cps_plan *plan, struct cps_team *team);
 void cps_gather_release(struct cps_gather *self);
 
-/* Takes count samples: those at chosen[0..count-1], or the first ones when chosen is NULL.
- * What was gathered before is forgotten. chosen holds `known` places in all, which are
- * looked at to ask for memory ahead of its use. */
+/* Gathers count samples, replacing what self held: those at chosen[0..count-1], or the first count samples when
+ * chosen is NULL. chosen has `known` entries in all; those after count are read only to prefetch memory. */
 enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *map,
                                    const struct cps_samples *samples, const uint32_t *chosen, uint64_t known,
                                    uint32_t count);
 
-/* Writes the keys of server's share to out[shares[server].count]. */
+/* Writes the keys of the share of server to out[shares[server].count]. */
 void cps_gather_keys(const struct cps_gather *self, uint32_t server, uint32_t *out);
 
-/* Takes the rows of server's share as they come in a ROWS message. */
+/* Copies the rows of the share of server from packed[shares[server].count][width], the layout of a ROWS
+ * message, into rows and bias. */
 void cps_gather_fill(struct cps_gather *self, uint32_t server, const float *packed);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A worker: holds its shard of the ratings, pulls the rows of its part of each batch,
- * computes the gradients and pushes them. A state machine without socket, clock or file.
+ * A worker: holds its shard of the ratings, pulls the rows that its part of each batch needs, computes the
+ * gradients and pushes them. A state machine without socket, clock or file.
  *
  *   PLAN -> READY;  the GRANT that reaches its first step -> begin
  *   rows of step t -> errors, gradients -> EXCHANGE (push t, pull t+1) to every server
@@ -18,8 +18,8 @@
 
 struct cps_worker; /* opaque */
 
-/* Node `node` of a job. dataset (this worker's shard), kernels, replay (NULL: shuffle) and
- * team, whose threads share the samples of a step, are borrowed. */
+/* Creates the worker that is node `node` of a job. dataset (this worker's shard), kernels, replay (NULL:
+ * shuffle) and team, whose threads share the samples of a step, are borrowed. */
 enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                   const struct cps_kernels *kernels, const struct cps_batch_order *replay,
                                   struct cps_team *team, struct cps_worker **out);
