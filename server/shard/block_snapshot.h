@@ -1,37 +1,36 @@
 /*
- * The rows of a server of the block solver as they were after one sub-epoch, put together while its blocks
- * come home and kept while a checkpoint fetches them.
+ * The rows of a server of the block solver as they were after one sub-epoch, copied block by block as the
+ * workers return them and kept while a checkpoint fetches them.
  *
- * Blocks reach a sub-epoch at different times, so there is no moment at which all rows are of that step. But
- * each of them ends its lease there, and is copied on the way from one lease to the next: training waits for
- * no other block.
+ * Blocks reach a sub-epoch at different times, so all rows are never at that step at once. But every block is
+ * returned after that step, and is copied before it is lent again: no block waits for another one.
  *
- *     a block is home after a step that is saved -> copied -> lent on
- *     the last one is                            -> the snapshot is complete
+ *     a block is returned after the step to save -> copied -> lent again
+ *     the last block is returned                 -> the snapshot is complete
  */
 #ifndef CPS_SERVER_SHARD_BLOCK_SNAPSHOT_H
 #define CPS_SERVER_SHARD_BLOCK_SNAPSHOT_H
 
 #include "common/model/block_kernels.h"
 
-/* All zeroes is a valid one that holds nothing. */
+/* A zeroed struct is a valid, empty snapshot. */
 struct cps_block_snapshot {
-    uint32_t *words;  /* [rows][cps_plan_state_words]; allocated at the first one and kept */
-    uint64_t step;    /* the rows are those after it */
-    uint32_t missing; /* blocks that are not copied yet */
-    bool held;        /* being put together, or still needed */
-    uint64_t decided; /* the last step for which one was begun or refused */
+    uint32_t *words;  /* [rows][cps_plan_state_words]; allocated for the first snapshot and kept */
+    uint64_t step;    /* the rows are as they were after this step */
+    uint32_t missing; /* number of blocks not copied yet */
+    bool held;        /* incomplete, or still needed */
+    uint64_t decided; /* the last step for which a snapshot was begun or refused */
 };
 
 void cps_block_snapshot_release(struct cps_block_snapshot *self);
 
-/* Begins one of `step`, with `rows` rows of words words each in `blocks` blocks. False when another is still
- * needed, or when there is no memory; either way no later call decides about step again. */
+/* Begins a snapshot at `step` of `rows` rows of `words` words each, in `blocks` blocks. False when the previous
+ * snapshot is still needed or memory is short. In every case the decision for step is final. */
 bool cps_block_snapshot_begin(struct cps_block_snapshot *self, uint64_t step, uint32_t rows, uint32_t words,
                               uint32_t blocks);
 
-/* Between a row as it is trained (block_kernels.h) and its saved state, which has seen `step` sub-epochs.
- * unpack is false for a state that has seen another number of them; the rest of row was zeroed. */
+/* Converts a row as it is trained (block_kernels.h) to its saved state after `step` sub-epochs, and back.
+ * unpack returns false for a state after another number of sub-epochs; the caller has zeroed row. */
 void cps_block_row_pack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
                         const float *row, uint64_t step, uint32_t *state);
 bool cps_block_row_unpack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,

@@ -24,11 +24,11 @@ struct cps_initial_file {
     struct cps_safetensors_view user_factors, movie_factors, user_bias, movie_bias;
     bool has_bias;
     uint32_t user_rows, movie_rows; /* of the tensors */
-    struct cps_text row_of;         /* uint32_t by key: the tensors' row, CPS_ROW_NONE: new; empty: by number */
+    struct cps_text row_of; /* uint32_t [keys]: row of the tensors, or CPS_ROW_NONE; empty: same number */
     uint32_t new_users, new_movies;
 };
 
-/* Opens what path stands for. CPS_ERR_DATA. Not collective. */
+/* Opens path, a run folder or a safetensors file. CPS_ERR_DATA when it cannot be read. Not collective. */
 enum cps_status cps_initial_file_open(struct cps_initial_file *self, const char *path);
 void cps_initial_file_close(struct cps_initial_file *self);
 
@@ -38,13 +38,13 @@ static inline bool cps_initial_file_has_names(const struct cps_initial_file *sel
     return self->files.has_names;
 }
 
-/* Finds the rows of data among the names: fills row_of and counts what is new. */
+/* Finds the users and movies of data by name: fills row_of and counts those without a row in the tensors. */
 enum cps_status cps_initial_file_match(struct cps_initial_file *self, const struct cps_dataset *data);
 
-/* CPS_ERR_DATA when the tensors are not of plan's shape. */
+/* Checks the shape of the tensors against plan; CPS_ERR_DATA when they differ. */
 enum cps_status cps_initial_file_check(const struct cps_initial_file *self, const struct cps_plan *plan);
 
-/* Rows of self, for servers of a plan it was checked against; borrows self. */
+/* Returns self as a source of initial rows for a plan that it was checked against; borrows self. */
 struct cps_initial_rows cps_initial_file_rows(const struct cps_initial_file *self);
 
 #endif

@@ -4,9 +4,9 @@
  *
  *   PLAN -> the rows of its part of every block, in place order -> READY
  *   GRANT -> lends user blocks to the workers that own them, movie blocks to the worker that trains them next
- *   RETURN of a block after step s -> lends it on for sub-epoch s, when that is granted
- *   an epoch's end -> lends each movie block to all workers at once, to validate with
- *   EXCHANGE of the coordinator -> its rows, once all that it asks for are home after that step
+ *   RETURN of a block after step s -> lends it again for sub-epoch s once that is granted
+ *   end of an epoch -> lends each movie block to all workers at once for validation
+ *   EXCHANGE from the coordinator -> ROWS, once all requested rows have been returned after that step
  *
  * Blocks are not requested: the plan determines which worker needs one next (common/model/blocks.h).
  * worker/block.md describes the protocol.
@@ -19,7 +19,8 @@
 
 struct cps_lender; /* opaque */
 
-/* As cps_server_create. */
+/* Creates server number `server` (node 1 + server) of a job of `nodes` nodes. start (NULL: the initial values
+ * of the plan) is borrowed. */
 enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct cps_initial_rows *start,
                                   struct cps_lender **out);
 void cps_lender_destroy(struct cps_lender **self);

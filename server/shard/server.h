@@ -1,11 +1,10 @@
 /*
- * A parameter server: holds its share of the rows, sums the gradients that workers push for a
- * step, trains once all have pushed, and answers their pulls. A state machine
- * without socket, clock or file.
+ * A parameter server: holds its share of the rows, sums the gradients that the workers push for a step, trains
+ * once all workers have pushed, and answers their pulls. A state machine without socket, clock or file.
  *
  *   PLAN -> table, READY          GRANT -> hyper-parameters of more steps
  *   EXCHANGE (push t-1, pull t) from every worker -> train step t-1 -> ROWS to each
- *   PLAN with first_step > 0 -> FETCH -> STATE, until all rows are here -> READY
+ *   PLAN with first_step > 0 -> FETCH -> STATE, until all rows have arrived -> READY
  *   SNAPSHOT, or the plan's save_every -> KEPT;   FETCH -> STATE of the rows kept
  */
 #ifndef CPS_SERVER_SHARD_SERVER_H
@@ -18,8 +17,8 @@
 
 struct cps_server; /* opaque */
 
-/* Server number server (node 1 + server) of a job of `nodes` nodes. start (NULL: the
- * plan's initial values), kernels and team, whose threads share the rows of a step, are borrowed. */
+/* Creates server number `server` (node 1 + server) of a job of `nodes` nodes. start (NULL: the initial values
+ * of the plan), kernels and team, whose threads share the rows of a step, are borrowed. */
 enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
                                   const struct cps_initial_rows *start, struct cps_team *team,
                                   struct cps_server **out);

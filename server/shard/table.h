@@ -1,13 +1,12 @@
 /*
- * One server's share of the rows: every key with key mod servers == server, by
- * key / servers.
+ * One server's share of the rows: every key with key mod servers == server, stored as row key / servers.
  *
  *     | w[stride] | m[stride] | v[stride] |      Adam
  *     | w[stride] |                              SGD
  *     | w[stride] | h of the factors, h of the bias, padding to 16 |   row-wise AdaGrad
  *
- * stride is the row's width padded to 16 floats; padding is zero and stays zero. Beside
- * it stands the step after which the row's state is that of dense training.
+ * stride is the row's width padded to a multiple of 16 floats; padding is zero and stays zero. For each row the
+ * table also stores the number of steps it has seen: its state equals that of dense training after them.
  */
 #ifndef CPS_SERVER_SHARD_TABLE_H
 #define CPS_SERVER_SHARD_TABLE_H
@@ -19,20 +18,20 @@
 #include "common/model/kernels.h"
 #include "common/model/plan.h"
 
-/* Where initial rows come from when they are given. */
+/* A source of given initial rows. */
 struct cps_initial_rows {
     const void *context;
-    /* CPS_ERR_DATA when there are no rows for plan. */
+    /* CPS_ERR_DATA when the source has no rows for plan. */
     enum cps_status (*check)(const void *context, const struct cps_plan *plan);
-    /* Fills row[width] for key of plan. */
+    /* Writes the initial row of key to row[width]. */
     void (*row)(const void *context, const struct cps_plan *plan, uint32_t key, float *row);
 };
 
-/* Where one thread works on rows. */
+/* Scratch memory of one thread. */
 struct cps_table_desk {
     float *row;                       /* [stride] */
     int64_t *sums;                    /* [stride] */
-    struct cps_catch_up_cache *cache; /* of short gaps up to the step in question */
+    struct cps_catch_up_cache *cache; /* catch-up factors of short gaps */
 };
 
 struct cps_table {
@@ -46,24 +45,24 @@ struct cps_table {
     uint32_t *step;                     /* [rows]: steps the row has seen */
     struct cps_steps *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
     struct cps_adam_step adam;          /* of the step in training */
-    uint64_t training;                  /* the step that was begun last */
+    uint64_t training;                  /* the step begun last */
     struct cps_table_desk *desks;       /* [threads] */
     uint32_t threads;
 };
 
-/* The table of server with its initial values: plan's, or start's when not NULL. Up to `threads` threads may
- * work on it at a time, on rows of their own and each under a number of its own, from 0 on: the `thread` of the
- * functions below. */
+/* Creates the table of server with the initial values of plan, or those of start when not NULL; kernels is
+ * borrowed. Up to `threads` threads may work on the table at a time, each on different rows. Each thread passes
+ * its own number, from 0 on, as `thread` to the functions below. */
 enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *plan,
                                const struct cps_kernels *kernels, uint32_t server,
                                const struct cps_initial_rows *start, uint32_t threads);
 void cps_table_release(struct cps_table *self);
 
-/* Makes the next block of steps known; see cps_steps_grant. */
+/* Adds the next `steps` steps, with their hyper-parameters, to those granted; see cps_steps_grant. */
 enum cps_status cps_table_grant(struct cps_table *self, const struct cps_hyper *hyper, uint32_t steps);
 uint64_t cps_table_granted(const struct cps_table *self);
 
-/* Whether key lives here. */
+/* Whether this table has the row of key. */
 static inline bool cps_table_owns(const struct cps_table *self, uint32_t key)
 {
     return key < cps_plan_keys(&self->plan) && key % self->plan.servers == self->server;
@@ -79,27 +78,27 @@ static inline uint32_t cps_table_key_of(const struct cps_table *self, uint32_t r
     return row * self->plan.servers + self->server;
 }
 
-/* Brings row up to date, to after `step` steps (all granted), and copies its weights to
- * out[width]. */
+/* Brings row up to date with `step` steps (all granted) and copies its weights to out[width]. */
 void cps_table_pull(struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out);
 
-/* The weights of row after `step` steps, leaving the row as it is. */
+/* Writes the weights of row after `step` steps to out[width] without changing the row. */
 void cps_table_read(const struct cps_table *self, uint32_t thread, uint32_t row, uint64_t step, float *out);
 
-/* The state of row as it is saved: cps_plan_state_words words from floats[row_floats] (the row's own, or
- * a copy of it) and the step that they are up to date with. */
+/* Writes the saved state of a row to out[cps_plan_state_words]. floats[row_floats] is the row, or a copy of it,
+ * up to date with `step` steps. */
 void cps_table_pack(const struct cps_table *self, const float *floats, uint32_t step, uint32_t *out);
 
-/* Puts a saved state in the place of row's. False, and nothing is changed, when it is of a step after
- * `step`. */
+/* Replaces the state of row with a saved one. Returns false and changes nothing when the saved state is from a
+ * step after `step`. */
 bool cps_table_unpack(struct cps_table *self, uint32_t row, uint64_t step, const uint32_t *state);
 
-/* Comes before the rows of step number step (1-based, granted) are trained, on one thread. */
+/* Begins step number step (1-based, granted). Call it from one thread before any row of that step is trained.
+ */
 void cps_table_begin_step(struct cps_table *self, uint64_t step);
 
-/* Trains row, which is up to date to after step - 1 steps, with the step begun last
- * and the summed gradient sum[stride], which is overwritten. False when the gradient or a
- * new weight is out of range: training has diverged. */
+/* Trains row, which is up to date with all steps before the one begun last, on that step with the summed
+ * gradient sum[stride], which is overwritten. False when the gradient or a new weight is out of range: training
+ * has diverged. */
 bool cps_table_train(struct cps_table *self, uint32_t row, int64_t *sum);
 
 /* As above for packed sums, sum[width]. */
@@ -108,14 +107,14 @@ bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t ro
 /* As above for a sum of one contribution, x[width]. */
 bool cps_table_train_single(struct cps_table *self, uint32_t thread, uint32_t row, const float *x);
 
-/* As above for the contribution slope·(other, 1), other[width] being the weights of another row. */
+/* As above for the contribution slope·(other, 1), where other[width] has the weights of another row. */
 bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t row, const float *other,
                             float slope);
 
-/* How many rows ahead of their use to ask for their memory. */
+/* How many rows ahead to prefetch. */
 #define CPS_PREFETCH_ROWS 3
 
-/* Asks for row's memory ahead of its use. */
+/* Prefetches the memory of row. */
 static inline void cps_table_prefetch(const struct cps_table *self, uint32_t row)
 {
     const float *floats = self->floats + (size_t)row * self->row_floats;
