@@ -2,11 +2,11 @@
  * The console output of a run: a banner, fastai's table, a progress bar, a summary.
  *
  *     stderr  banner, progress
- *     stdout  the table and the summary, which others may want to keep
+ *     stdout  the table and the summary, which users may redirect to a file
  *
- * On a terminal progress is one line redrawn in place; elsewhere a plain line every few
- * seconds. The console reads no clock: the caller passes the time. No colours, and
- * nothing but carriage return and erase-line to move the cursor.
+ * On a terminal progress is one line redrawn in place, elsewhere a plain line every few seconds. The console
+ * reads no clock: the caller passes the time. It uses no colours, and no control sequences except carriage
+ * return and erase-line.
  */
 #ifndef CPS_SERVER_RECORD_CONSOLE_H
 #define CPS_SERVER_RECORD_CONSOLE_H
@@ -33,9 +33,9 @@ struct cps_console_setup {
 struct cps_console {
     struct cps_console_setup setup;
     bool draws;     /* the progress is a bar */
-    bool bar_shown; /* and it is on the screen now */
+    bool bar_shown; /* the bar is on the screen now */
     uint64_t next_ns;
-    uint64_t pace_ns, pace_steps; /* when the first step was done, and how many were done then */
+    uint64_t pace_ns, pace_steps; /* time of the first step, and the number of steps done by then */
     uint64_t rate_ns, rate_steps; /* when the rate was last taken, and at which step */
     double steps_per_s;           /* smoothed; 0 until known */
 };
@@ -45,13 +45,13 @@ struct cps_console_host {
     uint32_t ranks;
 };
 
-/* Texts may be NULL where there is nothing to say. */
+/* Texts may be NULL; the banner then omits them. */
 struct cps_console_banner {
     const char *version;
     const char *data;    /* where the ratings came from */
-    const char *columns; /* and which columns of the file they are */
+    const char *columns; /* the columns of the file that were read */
     uint64_t ratings, train, valid;
-    double bytes_per_rating; /* of memory; 0 where not known */
+    double bytes_per_rating; /* in memory; 0: not known */
     uint32_t users, movies;  /* without '#na#' */
     const char *model;       /* "dot", "bias" */
     uint32_t factors;
@@ -60,14 +60,14 @@ struct cps_console_banner {
     double offset; /* 0: none */
     uint64_t parameters;
     bool has_baselines;
-    double mean_loss, biases_loss; /* valid_loss of the mean, and of mean and biases */
+    double mean_loss, biases_loss; /* valid_loss when predicting the mean, and mean and biases */
     const char *recipe;            /* optimizer, schedule, batch, … in words */
     uint32_t ranks, servers, workers;
     const struct cps_console_host *hosts;
     size_t host_count;
     const char *transport, *isa;
-    uint32_t threads; /* that train, on the coordinator's host; 0: not known */
-    const char *network; /* of several hosts, or NULL */
+    uint32_t threads;    /* training threads per rank on the coordinator's host; 0: not known */
+    const char *network; /* the one that several hosts use, or NULL */
     bool encrypted;
     const char *run_folder;
 };
@@ -81,37 +81,37 @@ struct cps_console_epoch {
 };
 
 struct cps_console_summary {
-    bool has_epochs;                     /* else the next two say nothing */
-    struct cps_console_epoch best, last; /* the last is the one that the model is of */
-    uint32_t patience;                   /* of --early-stop, if that ended the run; else 0 */
+    bool has_epochs;                     /* false: best and last are unset */
+    struct cps_console_epoch best, last; /* the model is that of the last epoch */
+    uint32_t patience;                   /* of --early-stop if it ended the run, else 0 */
     uint32_t planned_epochs;
     bool has_baselines;
     double mean_loss, biases_loss;      /* as in the banner */
-    const char *model_path, *best_path; /* NULL where there is none, likewise: */
+    const char *model_path, *best_path; /* NULL: no such file; likewise the hashes */
     const char *model_sha256, *curve_sha256;
     double seconds;
-    uint64_t ratings; /* trained on, for the rate */
+    uint64_t ratings; /* number trained on, for the rate */
 };
 
-/* Begins at now_ns. self may be copied and needs no release. */
+/* Initializes a console at time now_ns. self may be copied and needs no release. */
 void cps_console_init(struct cps_console *self, const struct cps_console_setup *setup, uint64_t now_ns);
 
 void cps_console_banner(const struct cps_console *self, const struct cps_console_banner *banner);
 void cps_console_table_header(struct cps_console *self);
 
-/* A step is done: step of steps_per_epoch (1-based) in epoch (0-based), loss smoothed.
- * Cheap unless it is time to draw. */
+/* Reports that step (1-based) of epoch (0-based) is done, with its smoothed loss. Cheap unless progress is due
+ * to be drawn. */
 void cps_console_step(struct cps_console *self, uint32_t epoch, uint64_t step, double loss, uint64_t now_ns);
 
-/* A row of the table; what was not validated shows as fastai's None. */
+/* Prints a row of the table; values that were not validated are printed as None, as fastai does. */
 void cps_console_epoch(struct cps_console *self, const struct cps_console_epoch *epoch);
 
-/* Takes the bar off the screen, before anything else is written to it. */
+/* Erases the bar from the screen; call it before writing anything else there. */
 void cps_console_clear(struct cps_console *self);
 
 void cps_console_summary(struct cps_console *self, const struct cps_console_summary *summary);
 
-/* Checks that all output to stdout was written: CPS_ERR_STORAGE if not (a full disk). */
+/* Checks that all output to stdout was written; CPS_ERR_STORAGE if not (a full disk). */
 enum cps_status cps_console_finish(struct cps_console *self);
 
 #endif

@@ -15,44 +15,44 @@ struct cps_epoch_record;
 
 struct cps_events {
     struct cps_writer *writer;
-    bool leaving; /* lines and records that are on their way */
+    bool leaving; /* the writer still has lines or records to write */
     struct cps_metrics metrics;
     struct cps_tensorboard tensorboard;
     uint64_t steps_per_epoch;
-    bool steps;          /* have events of their own */
+    bool steps;          /* log every step */
     uint64_t flushed_us; /* wall clock */
 };
 
 struct cps_events_setup {
     const struct cps_run_folder *folder; /* started */
     uint64_t run_id, steps_per_epoch;
-    bool log_steps; /* loss, learning rate and momentum of every step; else epochs alone */
-    const struct cps_tensorboard_option *options; /* that decide the curve */
+    bool log_steps; /* loss, learning rate and momentum of every step; else epochs only */
+    const struct cps_tensorboard_option *options; /* those that the loss curve depends on */
     size_t option_count;
-    const struct cps_checkpoint_log *metrics, *tensorboard; /* to go on with; NULL: anew */
+    const struct cps_checkpoint_log *metrics, *tensorboard; /* files to continue; NULL: new files */
 };
 
-/* Event files that are closed. writer, which brings them to the disk, is borrowed. */
+/* Initializes self with closed event files. writer, which writes them to the disk, is borrowed. */
 void cps_events_init(struct cps_events *self, struct cps_writer *writer);
 
-/* Starts both files anew, or goes on with them, on whatever thread calls it. CPS_ERR_STORAGE, as below. */
+/* Creates both files, or opens them to continue, on the calling thread. CPS_ERR_STORAGE, as below. */
 enum cps_status cps_events_open(struct cps_events *self, const struct cps_events_setup *setup);
 
 /* Passes new events to the writer, unless the previous ones are still being written. */
 enum cps_status cps_events_flush(struct cps_events *self);
 
-/* A finished step. Hands what there is to the writer about once a second, and is told of an error by it; waits
- * for a disk that is very far behind. */
+/* Adds a finished step. Passes the events to the writer about once a second, and returns the writer's error if
+ * there was one; waits when the disk is very far behind. */
 enum cps_status cps_events_step(struct cps_events *self, const struct cps_step_result *step);
 
-/* A finished epoch; hands all before it to the writer. */
+/* Adds a finished epoch and passes all events up to it to the writer. */
 enum cps_status cps_events_epoch(struct cps_events *self, const struct cps_epoch_record *epoch);
 
-/* How the run ended; closes the files, on whatever thread calls it once nothing is on its way. Harmless when
- * they are not open. */
+/* Adds how the run ended and closes the files, on the calling thread; the writer must have nothing left to
+ * write to them. Does nothing when they are not open. */
 enum cps_status cps_events_end(struct cps_events *self, bool went_well);
 
-/* Closes the files of a run of which no more is known. */
+/* Closes the files without adding how the run ended. */
 void cps_events_close(struct cps_events *self);
 
 #endif

@@ -2,12 +2,11 @@
  * The files of a run, written by the coordinator's rank in the background by the writer's thread
  * (store/writer.h).
  *
- *     start     run.json ("running"), users.tsv, movies.tsv, room for the model, the logs; of a run that goes
- *               on the logs as they were at its checkpoint
- *     progress  history.csv, steps.csv and run.json as of now; skipped while the disk is behind
- *     rows      a part of the model
- *     complete  model.safetensors under its name, and model-best.safetensors if the best epoch was another
- *     end       history.csv, the logs closed, run.json with its end
+ *     start     run.json ("running"), users.tsv, movies.tsv, disk space for the model, the logs; in a resumed
+ * run the logs are cut to their length at its checkpoint progress  history.csv, steps.csv and run.json as of
+ * now; skipped while the disk is behind rows      a part of the model complete  model.safetensors under its
+ * final name, and model-best.safetensors if an earlier epoch was best end       history.csv, the logs closed,
+ * run.json with its end
  *
  * start, rows, complete and end return at once and work in the background: their arguments must stay unchanged
  * until cps_files_poll() reports that they are done. poll also returns their errors.
@@ -32,9 +31,9 @@ struct cps_files_setup {
     const struct cps_plan *plan;
     const struct cps_dataset *dataset;
     struct cps_run_folder *folder;
-    const struct cps_history *history; /* of the run, and its record: read by the calls below alone */
+    const struct cps_history *history; /* of the run; history and record are read only during the calls below */
     const struct cps_run_record *record;
-    const struct cps_tensorboard_option *options; /* that decide the curve */
+    const struct cps_tensorboard_option *options; /* those that the loss curve depends on */
     size_t option_count;
     bool log_steps;
     const struct cps_checkpoint_state *resumed; /* NULL: the run begins */
@@ -44,31 +43,31 @@ struct cps_files {
     struct cps_files_setup setup;
     struct cps_step_log steps;
     struct cps_events events;
-    struct cps_safetensors_writer *model; /* room for it is claimed at the start */
+    struct cps_safetensors_writer *model; /* its disk space is allocated at the start */
     char model_path[CPS_RUN_FILE_BYTES], model_hash[CPS_SHA256_HEX_BYTES];
     struct cps_kept_models kept;
     uint32_t last_epoch;
-    bool has_best; /* there is a model of an epoch that is not model.safetensors' */
+    bool has_best; /* model-best.safetensors exists, since the best epoch is not the last */
     char best_path[CPS_RUN_FILE_BYTES], best_hash[CPS_SHA256_HEX_BYTES];
-    struct cps_text history_text, record_text; /* as last laid out: on their way to the disk, or there */
+    struct cps_text history_text, record_text; /* as last formatted: being written, or written */
     struct cps_model_rows rows;
-    bool busy, progressing; /* a call whose end is awaited; a progress */
-    uint64_t busy_ns;       /* since when */
-    bool slow;              /* and it was said that it takes long */
-    bool went_well;         /* the run, for its end */
+    bool busy, progressing; /* a call, or a progress, is still being written */
+    uint64_t busy_ns;       /* since when busy is set */
+    bool slow;              /* the user was told that this call takes long */
+    bool went_well;         /* the run succeeded; for its end */
 };
 
 /* Everything in setup is borrowed. Needs release even when nothing was started. */
 void cps_files_init(struct cps_files *self, const struct cps_files_setup *setup);
 
-/* Once the writer is at rest. A model that is not complete is removed. */
+/* Releases self, once the writer is idle, and removes an incomplete model. */
 void cps_files_release(struct cps_files *self);
 
 enum cps_status cps_files_start(struct cps_files *self);
 enum cps_status cps_files_progress(struct cps_files *self);
 enum cps_status cps_files_rows(struct cps_files *self, const struct cps_model_rows *rows);
 
-/* last_epoch is the one whose model was given. */
+/* last_epoch is the epoch whose model was passed to cps_files_rows. */
 enum cps_status cps_files_complete(struct cps_files *self, uint32_t last_epoch);
 enum cps_status cps_files_end(struct cps_files *self);
 
@@ -81,17 +80,17 @@ enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, boo
  * errors; false if the disk has not accepted everything. */
 bool cps_files_fail(struct cps_files *self);
 
-/* After that: writes kept.last, which is there, as model.safetensors, and the best one beside it if that is
- * another; on the calling thread, without waiting for the disk. */
+/* After cps_files_fail: writes kept.last, which must not be NULL, as model.safetensors, and kept.best beside it
+ * if that is a different model, on the calling thread and without syncing to disk. */
 enum cps_status cps_files_keep_model(struct cps_files *self);
 
-/* And then: run.json anew. */
+/* After cps_files_keep_model: rewrites run.json. */
 enum cps_status cps_files_amend(struct cps_files *self);
 
-/* The logs, for a checkpoint's manifest: how long they are with all that was added. */
+/* Writes the lengths of the logs, including all that was added so far, to out, for a checkpoint's manifest. */
 void cps_files_logs(const struct cps_files *self, struct cps_checkpoint_log out[CPS_CHECKPOINT_LOGS]);
 
-/* Sees that what was added to the logs is on its way to them. */
+/* Passes everything added to the logs to the writer. */
 void cps_files_flush(struct cps_files *self);
 
 #endif
