@@ -1,4 +1,4 @@
-/* A folder for a run that nobody is to see. */
+/* A temporary folder for a run that is not kept. */
 #ifndef CPS_DEPLOY_CLI_SCRATCH_H
 #define CPS_DEPLOY_CLI_SCRATCH_H
 
@@ -6,10 +6,11 @@
 
 #define CPS_SCRATCH_BYTES 4096
 
-/* Makes an empty folder for a command in $TMPDIR, or else /tmp. path is "" on failure: CPS_ERR_STORAGE. */
+/* Makes an empty folder for command in $TMPDIR, or in /tmp if that is not set, and writes its path to path. On
+ * failure path is "" and the status CPS_ERR_STORAGE. */
 enum cps_status cps_scratch_make(const char *command, char path[CPS_SCRATCH_BYTES]);
 
-/* Removes it with all that is in it; "" is none. */
+/* Removes the folder at path with its contents; does nothing when path is "". */
 void cps_scratch_remove(const char *path);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "common/options/options.h"
 
-/* Trains as options say, with the other ranks if a launcher started them. Prints results and, on the first
- * rank, errors. Returns the exit code; does not return when another rank was lost. Collective. */
+/* Trains as options say, together with the other ranks if a launcher started several. Prints results and errors
+ * on the first rank. Returns the exit code; does not return when another rank was lost. Collective. */
 int cps_train(struct cps_options *options);
 
 #endif

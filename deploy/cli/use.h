@@ -1,6 +1,6 @@
 /*
- * The commands that use a trained model: each opens a run, computes, and prints a table, TSV or JSON. They
- * return the status to end with; what was computed is on standard output, notes are on standard error.
+ * The commands that use a trained model. Each opens a run, computes, and prints a table, TSV or JSON on
+ * standard output and notes on standard error. Each returns the status with which the program ends.
  */
 #ifndef CPS_DEPLOY_CLI_USE_H
 #define CPS_DEPLOY_CLI_USE_H

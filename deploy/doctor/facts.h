@@ -1,4 +1,4 @@
-/* What a rank knows of its host before a run, as doctor gathers it: a plain struct that travels as it is. */
+/* The facts that doctor gathers on each rank about its host: a plain struct, sent as raw bytes. */
 #ifndef CPS_DEPLOY_DOCTOR_FACTS_H
 #define CPS_DEPLOY_DOCTOR_FACTS_H
 
@@ -10,7 +10,7 @@
 
 struct cps_facts {
     char mpi[CPS_FACTS_TEXT_BYTES], zmq[CPS_FACTS_TEXT_BYTES]; /* versions of the libraries */
-    char mpi_networks[CPS_FACTS_TEXT_BYTES];                   /* that Open MPI was bound to; "" for all */
+    char mpi_networks[CPS_FACTS_TEXT_BYTES]; /* networks Open MPI is restricted to; "": none */
     char isa[16], processor[CPS_FACTS_TEXT_BYTES];
     uint32_t curve;                           /* ZeroMQ can encrypt */
     uint32_t cores, bound_cores, quota_cores; /* of the host; this rank may use; of the control group, 0: all */
@@ -18,18 +18,18 @@ struct cps_facts {
     int32_t shared_error, scratch_error;      /* errno; 0: can be written to */
     uint64_t shared_free_bytes, scratch_free_bytes;
     char scratch[CPS_FACTS_TEXT_BYTES]; /* the folder of temporary files */
-    uint64_t files;                     /* that may be open */
+    uint64_t files;                     /* the limit on open files */
     char out_error[CPS_FACTS_TEXT_BYTES];
     /* Of the input files. */
     char data_error[CPS_ERROR_BYTES];
     uint64_t data_bytes;
-    uint8_t data_digest[CPS_SHA256_BYTES]; /* of what is in them */
-    /* Where this rank would listen. */
+    uint8_t data_digest[CPS_SHA256_BYTES]; /* of their contents */
+    /* The networks on which this rank could listen. */
     char address_error[CPS_ERROR_BYTES];
     struct cps_networks networks;
 };
 
-/* Those of this rank. Never fails: what cannot be found out is what doctor is for. */
+/* Gathers the facts of this rank. Never fails: an error is itself a fact, stored in *out. */
 void cps_facts_find(const struct cps_options *options, struct cps_facts *out);
 
 #endif

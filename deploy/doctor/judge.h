@@ -1,4 +1,4 @@
-/* What the facts of all ranks say of a run that is to come: facts -> findings. No I/O. */
+/* Judges the facts of all ranks: facts -> findings. No I/O. */
 #ifndef CPS_DEPLOY_DOCTOR_JUDGE_H
 #define CPS_DEPLOY_DOCTOR_JUDGE_H
 
@@ -15,10 +15,10 @@ struct cps_patient {
     const struct cps_links_found *links; /* of all hosts */
 };
 
-/* Adds a line on each thing that can be told of the ranks and their hosts. */
+/* Adds the findings about the ranks and their hosts. */
 void cps_judge_hosts(const struct cps_patient *self, struct cps_findings *findings);
 
-/* And on the networks and links between them. */
+/* Adds the findings about the networks and links between the hosts. */
 void cps_judge_links(const struct cps_patient *self, struct cps_findings *findings);
 
 #endif

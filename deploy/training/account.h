@@ -1,4 +1,4 @@
-/* What one rank did in a run, for the coordinator's record: a plain struct that travels as it is. */
+/* The statistics of one rank in a run, for the coordinator's record: a plain struct, sent as raw bytes. */
 #ifndef CPS_DEPLOY_TRAINING_ACCOUNT_H
 #define CPS_DEPLOY_TRAINING_ACCOUNT_H
 
@@ -12,11 +12,11 @@ struct cps_account {
     struct cps_record_traffic traffic;
 };
 
-/* This process's own; control and bulk may be NULL. */
+/* Returns the account of this process; control and bulk may be NULL. */
 struct cps_account cps_account_here(const struct cps_driver *driver, const struct cps_transport *control,
                                     const struct cps_transport *bulk);
 
-/* Puts the account of one rank into its record, and adds its messages to counters, one a kind, and to traffic.
+/* Copies the account of one rank into record, and adds its messages to counters, one per kind, and to traffic.
  */
 void cps_account_enter(const struct cps_account *self, struct cps_record_rank *record,
                        struct cps_record_counter counters[CPS_MESSAGE_KINDS],

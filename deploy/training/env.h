@@ -1,4 +1,4 @@
-/* What every part of a training job stands on: the user's options, the ranks, and which nodes are whose. */
+/* The environment of all parts of a training job: the user's options, the ranks, and the rank of each node. */
 #ifndef CPS_DEPLOY_TRAINING_ENV_H
 #define CPS_DEPLOY_TRAINING_ENV_H
 
@@ -6,12 +6,12 @@
 #include "common/options/options.h"
 
 struct cps_training_env {
-    struct cps_options *options; /* borrowed; the same on all ranks once they are shared */
+    struct cps_options *options; /* borrowed; equal on all ranks once rank 0 has sent its own */
     struct cps_cluster *cluster;
     struct cps_job job;
 };
 
-/* Whether this is the first rank, which decides, records and speaks for all. */
+/* Whether this is the first rank, which decides, records and prints for all ranks. */
 static inline bool cps_env_leads(const struct cps_training_env *self)
 {
     return self->cluster->rank == 0;
@@ -23,7 +23,7 @@ static inline bool cps_env_has(const struct cps_training_env *self, uint32_t nod
     return self->job.node_rank[node] == self->cluster->rank;
 }
 
-/* Threads that train on this rank: --threads, or its share of the cores of its host. */
+/* The number of training threads on this rank: --threads, or the rank's share of its host's cores. */
 uint32_t cps_env_threads(const struct cps_training_env *self);
 
 static inline uint64_t cps_env_peer_timeout_ns(const struct cps_training_env *self)

@@ -1,4 +1,4 @@
-/* An observer that lets another see a run, but ends it after so many epochs. */
+/* An observer that forwards all calls to another observer and ends the run after a number of epochs. */
 #ifndef CPS_DEPLOY_TRAINING_LIMIT_H
 #define CPS_DEPLOY_TRAINING_LIMIT_H
 
@@ -6,11 +6,11 @@
 
 struct cps_limit {
     uint32_t epochs; /* 0: no limit */
-    bool reached;    /* the run was ended because of it, with CPS_ERR_INTERRUPTED */
+    bool reached;    /* the limit ended the run, with CPS_ERR_INTERRUPTED */
     struct cps_observer next;
 };
 
-/* Stands before next, which is copied; self is borrowed for the life of the observer. */
+/* Returns the observer, which forwards to next. next is copied; self is borrowed for the observer's life. */
 struct cps_observer cps_limit_observer(struct cps_limit *self, const struct cps_observer *next);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Where a run comes from, for its record: the command line, the source and the compiler that made the
- * program, the machine, the libraries, and the input files.
+ * The origin of a run, for its record: the command line, the source revision and the compiler of the program,
+ * the machine, the libraries, and the input files.
  */
 #ifndef CPS_DEPLOY_TRAINING_ORIGIN_H
 #define CPS_DEPLOY_TRAINING_ORIGIN_H
@@ -10,9 +10,9 @@
 #include "common/store/inputs.h"
 
 struct cps_origin {
-    struct cps_record_origin record; /* points into the rest: an origin is not to be copied */
+    struct cps_record_origin record; /* points into the other members: do not copy an origin */
     struct cps_inputs inputs;
-    char *command_line; /* words, each with its NUL */
+    char *command_line; /* words, each ending with a NUL */
     const char **arguments;
     char folder[4096], processor[128];
     char system[sizeof((struct utsname *)0)->sysname + sizeof((struct utsname *)0)->release + 2];
@@ -20,18 +20,19 @@ struct cps_origin {
     struct cps_record_version versions[8];
 };
 
-/* All of it but the input files and the versions of what carries messages; where the system does not
- * tell, nothing stands. All zeroes may be released as well. */
+/* Fills in everything except the input files and the versions of the messaging libraries; what the system does
+ * not report stays empty. A zeroed struct may be released as well. */
 enum cps_status cps_origin_init(struct cps_origin *self);
 void cps_origin_release(struct cps_origin *self);
 
-/* A text that two programs have in common if they are one build: version, revision, and what they speak. */
+/* Writes a text that identifies the build, and is equal in two programs only if they can run in one job:
+ * version, revision and protocol. */
 void cps_origin_build(char *out, size_t bytes);
 
 /* Adds a version; both texts are borrowed. */
 void cps_origin_add_version(struct cps_origin *self, const char *name, const char *version);
 
-/* The record, with the input files as they are known by now. */
+/* Returns the record with the input files known so far; borrowed from self. */
 const struct cps_record_origin *cps_origin_record(struct cps_origin *self);
 
 #endif

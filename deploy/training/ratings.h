@@ -1,10 +1,10 @@
 /*
- * What the ranks of a job read before they train: ratings, a given start, an order of batches; and the
- * plan that follows from them.
+ * Reads the inputs of a job before training (ratings, an initial model, a batch order) and makes the plan from
+ * them.
  *
- *     ratings -> all ranks, each a part -> the workers' shards     and what every rank knows of them
+ *     ratings -> each rank reads a part -> the workers' shards, and an overview on every rank
  *             -> baselines -> plan, on the coordinator's rank
- *     --init, --batch-order -> each rank for itself
+ *     --init, --batch-order -> read by each rank separately
  */
 #ifndef CPS_DEPLOY_TRAINING_RATINGS_H
 #define CPS_DEPLOY_TRAINING_RATINGS_H
@@ -19,7 +19,7 @@
 #include "worker/batches.h"
 
 struct cps_ratings {
-    struct cps_dataset *sets; /* [nodes]: of the workers here; [0]: all but samples */
+    struct cps_dataset *sets; /* [nodes]: of the workers on this rank; [0]: the overview, without samples */
     uint32_t nodes;
     struct cps_initial_file start; /* of --init */
     struct cps_npy npy;
@@ -31,35 +31,35 @@ struct cps_ratings {
     bool is_loading;
 };
 
-/* What every rank knows of the data. */
+/* The data set without its samples, as every rank has it. */
 static inline const struct cps_dataset *cps_ratings_overview(const struct cps_ratings *self)
 {
     return &self->sets[0];
 }
 
-/* --init, or NULL without. */
+/* The initial model of --init, or NULL if the option is not given. */
 static inline const struct cps_initial_file *cps_ratings_start(const struct cps_ratings *self,
                                                                const struct cps_training_env *env)
 {
     return env->options->init ? &self->start : NULL;
 }
 
-/* Opens what each rank has for itself. Needs release even when it failed. Not collective. */
+/* Opens the files that each rank reads separately. Needs release even when it failed. Not collective. */
 enum cps_status cps_ratings_open(struct cps_ratings *self, const struct cps_training_env *env);
 
-/* Shows on terminal from now on that something is going on, until end; harmless when it has not begun. */
+/* Begin and end showing on terminal that ratings are loaded; the end may be called without a beginning. */
 void cps_ratings_begin_loading(struct cps_ratings *self, const struct cps_training_env *env,
                                const struct cps_terminal *terminal);
 void cps_ratings_end_loading(struct cps_ratings *self);
 
-/* Reads the ratings, all ranks together; each worker's go to its node. Collective. */
+/* Reads the ratings on all ranks together and sends each worker's shard to the rank of its node. Collective. */
 enum cps_status cps_ratings_load(struct cps_ratings *self, struct cps_training_env *env,
                                  const struct cps_signals *signals);
 
-/* Makes the plan, and fits what the ratings alone predict. Collective. */
+/* Makes the plan and fits the baselines. Collective. */
 enum cps_status cps_ratings_plan(struct cps_ratings *self, struct cps_training_env *env);
 
-/* Fits after training what cps_ratings_plan() put off. Collective. */
+/* Fits, after training, the baselines that cps_ratings_plan() postponed. Collective. */
 enum cps_status cps_ratings_fit_late(struct cps_ratings *self, const struct cps_training_env *env);
 
 void cps_ratings_release(struct cps_ratings *self);

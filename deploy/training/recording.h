@@ -10,7 +10,7 @@
 
 struct cps_recording {
     uint64_t started_ns;      /* when the process began */
-    struct cps_origin origin; /* of the coordinator's rank; of the others the input files alone */
+    struct cps_origin origin; /* complete on the coordinator's rank; on the others only the input files */
     struct cps_run_folder folder;
     struct cps_terminal terminal; /* where progress is drawn */
     struct cps_writer *writer;
@@ -20,42 +20,42 @@ struct cps_recording {
     struct cps_record_counter counters[CPS_MESSAGE_KINDS];
     struct cps_record_traffic traffic;
     struct cps_account *accounts; /* [ranks]; on every rank */
-    bool abandoned;               /* the writer's thread hangs in the disk, with all it may touch */
+    bool abandoned; /* the writer's thread hangs in a disk call; its memory must not be released */
 };
 
-/* What the run's command knows of it. */
+/* What the command tells the recording about its run. */
 struct cps_recording_terms {
-    bool scratch;                        /* the folder is gone when the command is done: its path is not told */
-    bool saves;                          /* makes checkpoints */
-    const struct cps_former_run *former; /* that it goes on with, or NULL */
+    bool scratch;                        /* the folder is removed after the command: its path is not printed */
+    bool saves;                          /* the run makes checkpoints */
+    const struct cps_former_run *former; /* the run that it resumes, or NULL */
 };
 
 void cps_recording_init(struct cps_recording *self);
 
-/* Opens the run's folder and reads the input files, of the ratings on the coordinator's rank alone. Not
+/* Opens the run's folder and reads the input files; only the coordinator's rank reads the ratings files. Not
  * collective. */
 enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_training_env *env);
 
-/* Sees that all ranks read the same files. Collective. */
+/* Checks that all ranks read the same files. Collective. */
 enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env);
 
-/* Creates the recorder, on the coordinator's rank. */
+/* Creates the recorder on the coordinator's rank. */
 enum cps_status cps_recording_begin(struct cps_recording *self, const struct cps_training_env *env,
                                     const struct cps_ratings *ratings, const char *isa,
                                     const struct cps_recording_terms *terms);
 
-/* The run failed on this rank with status, which is returned. */
+/* Records that the run failed on this rank with status, and returns status. */
 enum cps_status cps_recording_fail(struct cps_recording *self, enum cps_status status);
 
-/* Completes the record of a run that all ranks saw end well, with the accounts of all. Collective. */
+/* Completes the record of a run that succeeded on all ranks with the accounts of all ranks. Collective. */
 enum cps_status cps_recording_complete(struct cps_recording *self, const struct cps_training_env *env,
                                        const struct cps_driver *driver,
                                        const struct cps_connection *connection);
 
-/* Brings what the record still holds to its files, if the disk takes it; else it is abandoned. */
+/* Writes what is left of the record to its files, or abandons the writer when the disk does not respond. */
 void cps_recording_close(struct cps_recording *self);
 
-/* Once it is closed, and was not abandoned. */
+/* Releases a recording that is closed and was not abandoned. */
 void cps_recording_release(struct cps_recording *self);
 
 #endif

@@ -16,7 +16,7 @@ struct cps_roles {
     struct cps_worker **workers;             /* [nodes] */
     struct cps_lender **lenders;             /* [nodes]: in place of servers in the block solver */
     struct cps_block_worker **block_workers; /* [nodes]: in place of workers */
-    struct cps_team *team;                   /* of the servers and workers of the batch solver here */
+    struct cps_team *team;                   /* shared by this rank's servers and workers of the batch solver */
     struct cps_initial_rows start;           /* of --init */
     struct cps_route route;
     struct cps_role *roles; /* [nodes], of this rank */
@@ -24,20 +24,20 @@ struct cps_roles {
     struct cps_driver *driver;
 };
 
-/* What the coordinator here is given; unused on the other ranks. */
+/* What the coordinator is created with; unused on other ranks. */
 struct cps_roles_record {
     struct cps_recorder *recorder;
-    struct cps_limit *limit;             /* NULL: the run goes to its end */
+    struct cps_limit *limit;             /* NULL: no limit */
     const struct cps_observer *observer; /* in place of the recorder; NULL: the recorder */
-    const struct cps_former_run *former; /* NULL: it begins with the first step */
+    const struct cps_former_run *former; /* the run to resume; NULL: training begins with the first step */
 };
 
-/* Needs release even when it failed. Not collective. */
+/* Creates the roles of this rank's nodes. Needs release even when it failed. Not collective. */
 enum cps_status cps_roles_create(struct cps_roles *self, const struct cps_training_env *env,
                                  struct cps_ratings *ratings, const struct cps_kernels *kernels,
                                  const struct cps_roles_record *record);
 
-/* A driver for them, over connection. */
+/* Creates the driver that runs the roles over connection. */
 enum cps_status cps_roles_drive(struct cps_roles *self, const struct cps_training_env *env,
                                 const struct cps_connection *connection, const struct cps_signals *signals);
 

@@ -1,9 +1,9 @@
 /*
- * Signals, as flags that the driver and the collectives look at.
+ * Signals as flags that the driver and the collectives check.
  *
- *     SIGINT, SIGTERM, SIGUSR2   a checkpoint, and the end; a second Ctrl-C does not wait for it
- *     SIGUSR1                    a checkpoint
- *     SIGTERM under launch.sh    mpirun's own: a rank was lost, and it ends the job
+ *     SIGINT, SIGTERM, SIGUSR2   save a checkpoint and end; a second Ctrl-C ends without waiting for it
+ *     SIGUSR1                    save a checkpoint
+ *     SIGTERM under launch.sh    sent by mpirun, which lost a rank and ends the job
  */
 #ifndef CPS_DEPLOY_TRAINING_SIGNALS_H
 #define CPS_DEPLOY_TRAINING_SIGNALS_H
@@ -12,14 +12,14 @@
 
 struct cps_signals {
     volatile sig_atomic_t interrupted;
-    volatile sig_atomic_t save_asked; /* counted up by one */
-    volatile sig_atomic_t torn_down;  /* the launcher ends the job, now */
+    volatile sig_atomic_t save_asked; /* number of requests for a checkpoint */
+    volatile sig_atomic_t torn_down;  /* the launcher is ending the job */
 };
 
-/* Makes what cannot be written an error of the write, and no signal. */
+/* Ignores the signals of failed writes, so that write() returns an error instead. */
 void cps_signals_ignore(void);
 
-/* Catches the others from now on. The result is the process's own, and stays. */
+/* Installs handlers for the signals above. The result is static. */
 const struct cps_signals *cps_signals_catch(void);
 
 #endif
