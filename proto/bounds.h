@@ -1,7 +1,6 @@
 /*
- * How far the numbers of a run may go. Options are held to these bounds where they are read, and a plan that
- * comes over the network where it arrives (proto/fields.h): one list, so that no option leads to a plan that is
- * refused.
+ * The upper bounds of the numbers of a run. Both the options, when they are read, and a plan received over the
+ * network (proto/fields.h) are checked against this one list, so that no valid option leads to a refused plan.
  */
 #ifndef CPS_PROTO_BOUNDS_H
 #define CPS_PROTO_BOUNDS_H

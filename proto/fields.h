@@ -1,11 +1,11 @@
 /*
- * The one list of what messages carry. From it come the schema (wire.proto), the structs that the
- * program works with (common/model/plan.h, common/net/message.h), the code between the two
- * (common/net/codec.c) and the bounds of a plan (common/model/plan.c).
+ * The single list of the fields of all messages. It generates the schema (wire.proto), the structs of the
+ * program (common/model/plan.h, common/net/message.h), the conversion between them (common/net/codec.c) and the
+ * bounds checks of a plan (common/model/plan.c).
  *
- * A new field is one line here: the next free number of its list, a type, a name, and in a plan its
- * bounds. A new body is a list of fields and a line in CPS_BODY_MAP; which kinds of messages have it
- * stands in CPS_MESSAGE_MAP (common/net/message.h).
+ * To add a field, add one line here: the next free number of its list, a type, a name, and in a plan its
+ * bounds. To add a body, add a list of fields and a line in CPS_BODY_MAP; CPS_MESSAGE_MAP
+ * (common/net/message.h) tells which kinds of messages have that body.
  *
  *   type       in C                        in the schema
  *   BOOL       bool                        bool
@@ -15,7 +15,7 @@
  *   MODEL …    an enum of base/choices.h   uint32, refused when out of range
  *   STATUS     enum cps_status             uint32, refused when out of range
  *   ACTION     enum cps_snapshot_action    uint32, refused when out of range
- *   DIGEST     uint8_t [32]                bytes of just that size
+ *   DIGEST     uint8_t [32]                bytes, exactly 32
  *   LOSS       struct cps_loss_sum         bytes: low, high
  *   TIMES      uint64_t [CPS_PHASES]       bytes
  */
@@ -39,8 +39,8 @@
     X(20, pass, Pass, PASS)                                                                                    \
     X(21, lease, Lease, LEASE)
 
-/* A worker's ratings, so that the coordinator can see that all read the same; a server has has_data
- * false. The counts are those of the worker's shard, sample_bytes is the memory they take. */
+/* Describes a worker's ratings, so that the coordinator can check that all workers read the same data set. The
+ * counts are those of the worker's shard, sample_bytes is its size in memory. A server sends has_data false. */
 #define CPS_HELLO_FIELDS(X)                                                                                    \
     X(1, BOOL, has_data)                                                                                       \
     X(2, DIGEST, fingerprint)                                                                                  \
@@ -48,8 +48,8 @@
     X(4, U64, valid_count)                                                                                     \
     X(5, U64, sample_bytes)
 
-/* Everything a loss curve depends on besides the data, and the shape of the job, with the bounds of each
- * number. What the fields mean, and what holds between them: common/model/plan.h. */
+/* Everything that a loss curve depends on besides the data, and the shape of the job, with the bounds of each
+ * number. common/model/plan.h explains the fields and the conditions between them. */
 #define CPS_PLAN_FIELDS(X)                                                                                     \
     X(1, MODEL, model, 0, CPS_MODELS - 1)                                                                      \
     X(2, U32, factors, 1, CPS_MOST_FACTORS)                                                                    \
@@ -80,24 +80,23 @@
     X(27, SOLVER, solver, 0, CPS_SOLVERS - 1)                                                                  \
     X(28, U32, blocks, 0, CPS_MOST_BLOCKS)
 
-/* Leave to train steps first_step .. first_step + steps - 1. Payload: their hyper-parameters,
- * double lr[steps], double momentum[steps]. */
+/* Permits training steps first_step .. first_step + steps - 1. Payload: their hyper-parameters, double
+ * lr[steps], double momentum[steps]. */
 #define CPS_GRANT_FIELDS(X)                                                                                    \
     X(1, U64, first_step)                                                                                      \
     X(2, U32, steps)
 
 /*
- * Push the gradients of step - 1 (when has_push), then answer with rows as they are after `step` steps.
- * pull_keys announce that their gradients will be pushed for step `step`; read_keys change nothing.
- * ticket, counted up by the sender, returns in ROWS. Every worker sends every server one exchange with
- * has_push for every step, be it empty. Payload, in this order (width = cps_plan_row_width):
- *   int64  sums[sum_rows][width]        rows hit more than once by this worker: sums of
- *                                       fixed-point gradients, in units of 2^-gradient_bits
- *   float  singles[single_rows][width]  rows hit once: the gradient itself
- *   {uint32 row, uint32 other, float slope} scaled[scaled]   a part of a row's gradient: slope times the
- *                                       factors of another row, and slope for the bias; both by their places
- *                                       among pull_keys of the exchange before, with the weights it was answered
- *   uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows], read_keys[read_rows]
+ * Pushes the gradients of step - 1 (if has_push) and requests rows as they are after `step` steps. pull_keys
+ * also announce that their gradients will be pushed for step `step`; read_keys only read. The sender increments
+ * ticket with each exchange, and ROWS returns it. Every worker sends every server one exchange with has_push
+ * for every step, even if it is empty. Payload, in this order (width = cps_plan_row_width): int64
+ * sums[sum_rows][width]        rows hit more than once by this worker: sums of fixed-point gradients, in units
+ * of 2^-gradient_bits float  singles[single_rows][width]  rows hit once: the gradient itself {uint32 row,
+ * uint32 other, float slope} scaled[scaled]   a part of the gradient of row: slope times the factors of other,
+ * and slope for the bias. row and other are places among pull_keys of the previous exchange; the weights are
+ * those of its answer uint32 sum_keys[sum_rows], single_keys[single_rows], pull_keys[pull_rows],
+ * read_keys[read_rows]
  */
 #define CPS_EXCHANGE_FIELDS(X)                                                                                 \
     X(1, U64, step)                                                                                            \
@@ -116,15 +115,16 @@
     X(3, U32, rows)
 
 /*
- * A worker's errors. Payload: struct cps_loss_sum of the squared errors of its part of the batch of each of
- * steps first_step .. first_step + steps - 1. has_valid: after the epoch's last step, valid_sum has the
- * squared errors of its validation ratings, and valid_absolute their sizes. The report that ends an epoch also
- * says where the time of its rank went since the last such one: of a worker COMPUTE, WAIT, VALIDATION; of a
- * server OPTIMIZER; else 0. A server reports that alone, with steps 0. counted: behind the sums stand, as
- * uint64, how many ratings went into each, since a sub-epoch has no size that the plan tells.
+ * Reports a worker's errors. Payload: for each of the steps first_step .. first_step + steps - 1 a struct
+ * cps_loss_sum, the sum of the squared errors of the worker's part of the batch. has_valid: after the last step
+ * of an epoch, valid_sum and valid_absolute are the sums of the squared and the absolute errors of its
+ * validation ratings. The report that ends an epoch also has spent_ns, the time that its rank spent in each
+ * phase since the previous such report: a worker sets COMPUTE, WAIT and VALIDATION, a server OPTIMIZER; the
+ * others are 0. A server reports only these times, with steps 0. counted: the sums are followed by the number
+ * of ratings in each, as uint64, because the plan does not determine the size of a sub-epoch.
  *
- * diverged, an enum cps_diverged: the node met something out of range at diverged_step and waits to be
- * stopped. Rows are those of the rating whose error it was, else 0.
+ * diverged, an enum cps_diverged: the node found a value out of range at diverged_step and waits to be stopped.
+ * user_row and movie_row are those of the rating if the value is an error, else 0.
  */
 #define CPS_REPORT_FIELDS(X)                                                                                   \
     X(1, U64, first_step)                                                                                      \
@@ -141,37 +141,37 @@
     X(12, U32, movie_row)                                                                                      \
     X(13, BOOL, counted)
 
-/* An error (FAIL, from where it was met) or the end of the run (STOP, from the coordinator). Payload: the
- * sentence, a NUL, the hint, a NUL; or nothing. */
+/* Reports an error (FAIL, from the node where it occurred) or the end of the run (STOP, from the coordinator).
+ * Payload: the error message, a NUL, the hint, a NUL; or nothing. */
 #define CPS_END_FIELDS(X) X(1, STATUS, status)
 
-/* What a checkpoint wants of a server (SNAPSHOT), and what the server did (KEPT): at, or after, step. */
+/* What a server has to do for a checkpoint (SNAPSHOT), and what the server did (KEPT), at or after step. */
 #define CPS_SNAPSHOT_FIELDS(X)                                                                                 \
     X(1, U64, step)                                                                                            \
     X(2, ACTION, action)
 
-/* FETCH asks for rows first_row .. first_row + rows - 1 of a server, as they are after step: the
- * coordinator for those that the server keeps for a checkpoint, which it no longer needs when rows is 0; a
- * server for its own, with which a run that was cut goes on. STATE has them. Its payload:
- * uint32 state[rows][words], words = cps_plan_state_words (of FETCH 0). */
+/* FETCH requests rows first_row .. first_row + rows - 1 of a server as they are after step; STATE brings them.
+ * The coordinator fetches the rows that a server keeps for a checkpoint, and sends rows 0 when they are no
+ * longer needed. In a resumed run a server fetches its own rows. Payload of STATE: uint32 state[rows][words],
+ * where words is cps_plan_state_words (0 in FETCH). */
 #define CPS_STATE_FIELDS(X)                                                                                    \
     X(1, U64, step)                                                                                            \
     X(2, U32, first_row)                                                                                       \
     X(3, U32, rows)                                                                                            \
     X(4, U32, words)
 
-/* A HEARTBEAT: a sign of life that also acknowledges, outside of the sequence. progress counts what the node
- * has handled: one that lives and whose count stands still is waiting, too. */
+/* A HEARTBEAT: a sign of life that also acknowledges, outside of the sequence. progress counts the messages
+ * that the node has handled; a live node whose count does not change is itself waiting. */
 #define CPS_PULSE_FIELDS(X) X(1, U64, progress)
 
-/* The coordinator has read the rows as they are after step, the last of an epoch: train on. */
+/* The coordinator has read the rows as they are after step, the last of an epoch; training may continue. */
 #define CPS_PASS_FIELDS(X) X(1, U64, step)
 
 /*
- * The block solver. LEND hands a worker the rows of a block that live on the sending server, as they are after
- * step sub-epochs of its users or movies; the worker alone has them until its RETURN brings them back as they
- * are after a later step. With shared the rows are for reading, by all workers at once, and RETURN has none.
- * Payload: float rows[rows][row_floats], laid out as in common/model/block_kernels.h, by place.
+ * The block solver. LEND hands a worker those rows of a block that live on the sending server, as they are
+ * after `step` sub-epochs. The worker has them exclusively until its RETURN brings them back as they are after
+ * a later step. With shared, all workers read the rows at the same time, and RETURN has no rows. Payload: float
+ * rows[rows][row_floats], laid out as in common/model/block_kernels.h, in the order of places.
  */
 #define CPS_LEASE_FIELDS(X)                                                                                    \
     X(1, BOOL, movies)                                                                                         \
@@ -181,7 +181,7 @@
     X(5, U32, row_floats)                                                                                      \
     X(6, BOOL, shared)
 
-/* A field as a member of a struct. */
+/* Expands a field to a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);
 #define CPS_MEMBER_BOOL(name) bool name
 #define CPS_MEMBER_U32(name) uint32_t name
@@ -199,7 +199,7 @@
 #define CPS_MEMBER_LOSS(name) struct cps_loss_sum name
 #define CPS_MEMBER_TIMES(name) uint64_t name[CPS_PHASES]
 
-/* A field as a line of the schema. */
+/* Expands a field to a line of the schema. */
 #define CPS_SCHEMA(number, type, name, ...) CPS_SCHEMA_##type name = number;
 #define CPS_SCHEMA_BOOL bool
 #define CPS_SCHEMA_U32 uint32

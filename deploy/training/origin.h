@@ -25,8 +25,7 @@ struct cps_origin {
 enum cps_status cps_origin_init(struct cps_origin *self);
 void cps_origin_release(struct cps_origin *self);
 
-/* Writes a text that identifies the build, and is equal in two programs only if they can run in one job:
- * version, revision and protocol. */
+/* Writes a text that identifies the program's build to out[bytes]: version, revision and protocol. */
 void cps_origin_build(char *out, size_t bytes);
 
 /* Adds a version; both texts are borrowed. */
