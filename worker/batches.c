@@ -61,8 +61,8 @@ void cps_batches_release(struct cps_batches *self)
     *self = (struct cps_batches){0};
 }
 
-/* Turns counts in first[1..steps] into starts, first[s+1] being where step s begins;
- * after the fill has moved each on by its count, first[s] is. */
+/* Turns the counts in first[1..steps] into starts: step s begins at first[s+1]. The fill then advances each
+ * entry by its count, after which step s begins at first[s]. */
 static void starts_from_counts(uint32_t *first, uint64_t steps)
 {
     uint32_t start = 0;

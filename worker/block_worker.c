@@ -54,7 +54,7 @@ void cps_block_worker_destroy(struct cps_block_worker **out)
     *out = NULL;
 }
 
-/* For few samples no thread is worth while. */
+/* The number of threads; one for few samples, where more would not pay. */
 static uint32_t order_threads(const struct cps_block_worker *self)
 {
     static const uint64_t few = 100000;
@@ -119,8 +119,8 @@ static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_m
     return CPS_OK;
 }
 
-/* A checkpoint is made of the rows as they are after a step, as told by a server before it lends anything that
- * gets further, or by the coordinator, whose word may be the later one. */
+/* Takes the step after which a checkpoint saves the rows. Both the servers, before they lend a block that could
+ * pass that step, and the coordinator send it; either message may arrive first. */
 static enum cps_status on_snapshot(struct cps_block_worker *self, const struct cps_snapshot *wanted)
 {
     if (self->planned && wanted->action == CPS_SNAPSHOT_TAKE)
@@ -128,7 +128,7 @@ static enum cps_status on_snapshot(struct cps_block_worker *self, const struct c
     return CPS_OK;
 }
 
-/* ---- what the crew has done ---- */
+/* ---- results of the crew ---- */
 
 static enum cps_status return_blocks(struct cps_block_worker *self, struct cps_outbox *outbox)
 {
@@ -142,7 +142,7 @@ static enum cps_status return_blocks(struct cps_block_worker *self, struct cps_o
     return CPS_OK;
 }
 
-/* Reports the sub-epochs that wait; *out is the report, to be added to. */
+/* Reports the sub-epochs not reported yet; *out is the report, which the caller may extend. */
 static enum cps_status report(struct cps_block_worker *self, struct cps_outbox *outbox, struct cps_report **out)
 {
     uint32_t steps = self->waiting;
@@ -160,8 +160,8 @@ static enum cps_status report(struct cps_block_worker *self, struct cps_outbox *
     return CPS_OK;
 }
 
-/* Reports what came before, and that the next sub-epoch, or the validation behind the last, diverged. From then
- * on the worker trains for the sake of those who wait for its blocks, until it is stopped. */
+/* Reports the sub-epochs so far, and that the next sub-epoch, or the validation after the last one, diverged.
+ * The worker then continues to train until it is stopped, because other workers wait for its blocks. */
 static enum cps_status diverge(struct cps_block_worker *self, enum cps_diverged what, struct cps_outbox *outbox)
 {
     struct cps_report *told;

@@ -1,6 +1,6 @@
 /*
- * Blocks to threads; see crew.h. One mutex guards all that says where blocks stand; rows are touched without it
- * by the one thread that has the block in hand, and change hands under it.
+ * Assigns blocks to threads; see crew.h. One mutex guards the state of all blocks. The thread that trains a
+ * block accesses its rows without the mutex, but takes and releases the block with it.
  */
 #include "worker/crew.h"
 
@@ -26,7 +26,7 @@ struct movie_block {
     bool done; /* to be taken back */
 };
 
-/* Eight blocks in hand; those of no block train rows of zeroes. */
+/* The eight blocks that a thread trains at a time; empty slots train rows of zeroes. */
 struct hand {
     struct cps_block_stream streams[CPS_BLOCK_STREAMS];
     uint32_t user[CPS_BLOCK_STREAMS], movie[CPS_BLOCK_STREAMS]; /* NOTHING: no block */
@@ -90,13 +90,13 @@ static bool waits_for_validation(const struct cps_crew *self, uint64_t step)
     return step == epoch_end(self);
 }
 
-/* A checkpoint is made of the rows as they are after step. */
+/* Whether a checkpoint saves the rows as they are after step. */
 static bool is_saved(const struct cps_crew *self, uint64_t step)
 {
     return step == self->save_step || cps_plan_saves_after(&self->plan, step);
 }
 
-/* A lease of user rows ends where no further sub-epoch is granted, and where the coordinator reads them. */
+/* Whether a user block's lease ends now: no further sub-epoch is granted, or its rows are read or saved. */
 static bool lease_ends(const struct cps_crew *self, const struct user_block *block)
 {
     bool read = self->plan.reads_epochs && block->step % self->blocks == 0;
@@ -143,14 +143,14 @@ static void let_go(struct cps_crew *self, struct hand *hand, uint32_t slot)
     hand->user[slot] = hand->movie[slot] = NOTHING;
 }
 
-/* The movie block's next user block is the worker's too, and nobody has to see the rows in between. */
+/* Whether the movie block's next user block is also this worker's, and no other node needs the rows before. */
 static bool stays(const struct cps_crew *self, uint32_t movie, uint64_t step)
 {
     uint32_t next = cps_blocks_user(&self->order->blocks, movie, step) - self->order->first_block;
     return next < self->own && step % self->blocks != 0 && step < self->granted && !is_saved(self, step);
 }
 
-/* The block in a slot is through. The slot may go on with the same movie block. */
+/* Ends the block in a slot. The slot may continue with the same movie block. */
 static void finish_block(struct cps_crew *self, struct hand *hand, uint32_t slot)
 {
     uint32_t user = hand->user[slot], j = hand->movie[slot];
@@ -171,7 +171,7 @@ static void finish_block(struct cps_crew *self, struct hand *hand, uint32_t slot
         take_in_hand(self, hand, slot, next);
 }
 
-/* Takes ready blocks into the empty slots. Blocks without ratings are through at once. */
+/* Fills empty slots with ready blocks. Blocks without ratings are done at once. */
 static void fill_hand(struct cps_crew *self, struct hand *hand)
 {
     uint32_t slot = 0;
@@ -205,7 +205,7 @@ static void train_hand(struct cps_crew *self, struct hand *hand)
     }
 }
 
-/* With the mutex held, which is let go while rows are trained. */
+/* Called with the mutex held, which is released while rows are trained. */
 static void train_some(struct cps_crew *self, struct hand *hand)
 {
     pthread_mutex_unlock(&self->mutex);
@@ -229,7 +229,7 @@ static bool epoch_is_trained(const struct cps_crew *self)
     return true;
 }
 
-/* A movie block to validate with, or NOTHING. */
+/* Returns a movie block to validate with, or NOTHING. */
 static uint32_t next_to_validate(const struct cps_crew *self)
 {
     if (self->plan.valid_count == 0 || !epoch_is_trained(self))
@@ -242,7 +242,7 @@ static uint32_t next_to_validate(const struct cps_crew *self)
     return NOTHING;
 }
 
-/* The errors of the validation ratings of one block. False when one is out of range. */
+/* Computes the errors of the validation ratings of one block. False when an error is out of range. */
 static bool validate_block(struct cps_crew *self, struct hand *hand, uint32_t user, uint32_t j,
                            struct cps_error_sums *sums)
 {
@@ -289,7 +289,7 @@ static void validate_movie(struct cps_crew *self, struct hand *hand, uint32_t j)
 
 /* ---- threads ---- */
 
-/* Something that is at hand, or false. With the mutex held. */
+/* Does one piece of work; false when there is none. Called with the mutex held. */
 static bool do_some(struct cps_crew *self, struct hand *hand)
 {
     fill_hand(self, hand);
@@ -324,7 +324,7 @@ static void *member_main(void *context)
     return NULL;
 }
 
-/* Waits a little for the other threads, who are at work. */
+/* Waits briefly for the other threads, which are working. */
 static void wait_a_little(struct cps_crew *self)
 {
     struct timespec until;
@@ -359,7 +359,7 @@ bool cps_crew_work(struct cps_crew *self)
     return worked;
 }
 
-/* ---- the main thread's ---- */
+/* ---- functions of the main thread ---- */
 
 enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t steps)
 {
@@ -387,7 +387,7 @@ void cps_crew_save_at(struct cps_crew *self, uint64_t step)
 void cps_crew_user_here(struct cps_crew *self, uint32_t block, uint64_t step, float *rows)
 {
     pthread_mutex_lock(&self->mutex);
-    /* What comes to be validated with has been trained as far as it was to. */
+    /* A block lent for validation has been trained up to the end of the epoch. */
     uint64_t lent_step = waits_for_validation(self, step) ? step - 1 : step;
     self->users[block - self->order->first_block] =
         (struct user_block){.rows = rows, .step = step, .lent_step = lent_step};

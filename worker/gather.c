@@ -21,7 +21,7 @@ void cps_key_map_release(struct cps_key_map *self)
     *self = (struct cps_key_map){0};
 }
 
-/* Forgets all keys. */
+/* Removes all keys. */
 static void key_map_clear(struct cps_key_map *self, uint32_t keys)
 {
     if (++self->stamp == 0) {
@@ -54,7 +54,7 @@ void cps_gather_release(struct cps_gather *self)
     *self = (struct cps_gather){0};
 }
 
-/* Several arrays share one capacity, so each grows from the same old one. */
+/* Several arrays share one capacity, so all of them grow from the same old capacity. */
 static enum cps_status make_room_for_samples(struct cps_gather *self, size_t need)
 {
     size_t capacity = self->sample_capacity;
@@ -69,7 +69,7 @@ static enum cps_status make_room_for_samples(struct cps_gather *self, size_t nee
     return CPS_OK;
 }
 
-/* Rows are allocated afresh: zero, so that the padding is; their old contents are of no use. */
+/* Rows are newly allocated and zeroed, because the padding must be zero; their old contents are not needed. */
 static enum cps_status make_room_for_rows(struct cps_gather *self, size_t need)
 {
     if (need <= self->row_capacity)
@@ -98,7 +98,7 @@ static enum cps_status make_room_for_rows(struct cps_gather *self, size_t need)
 /* The most samples whose gradients a server multiplies and adds up itself. */
 enum { MOST_SCALED = 4 };
 
-/* The form of every row's gradient, as far as it depends on its samples' number alone. */
+/* Chooses the form of every row's gradient as far as it depends only on the number of its samples. */
 static void choose_forms(struct cps_gather *self)
 {
     size_t width = cps_plan_row_width(&self->plan);
@@ -112,7 +112,8 @@ static void choose_forms(struct cps_gather *self)
         self->form[row] = self->hits[row] <= MOST_SCALED ? of_hits[self->hits[row]] : CPS_PUSH_SUM;
 }
 
-/* A server can multiply nothing with a row that lives on another. */
+/* Rows whose samples have rows on other servers are pushed as sums or singles: a server multiplies only its
+ * own. */
 static void set_apart(struct cps_gather *self)
 {
     uint32_t servers = self->plan.servers;
@@ -144,7 +145,7 @@ static enum cps_status share_out(struct cps_gather *self)
     return CPS_OK;
 }
 
-/* The samples to gather, and what is known of one of their columns. */
+/* The samples to gather, and the state of gathering one of their columns. */
 struct column {
     const uint32_t *row; /* of the user or movie table */
     uint32_t first_key;
@@ -163,7 +164,7 @@ struct job {
     struct column columns[CPS_TABLES];
 };
 
-/* The place of key among the column's rows, new or known. */
+/* Returns the place of key among the column's rows, adding a row if the key is new. */
 static inline uint32_t place_of(struct column *column, struct cps_key_map *map, uint32_t key)
 {
     if (map->entries[key].stamp == map->stamp) {
@@ -181,8 +182,9 @@ static inline uint32_t place_of(struct column *column, struct cps_key_map *map, 
 
 enum { FAR_AHEAD = 64, AHEAD = 8 };
 
-/* A shuffled batch's samples lie all over memory: asks for that of place i + FAR_AHEAD, be
- * it of a later batch, and for the map entry of the one at i + AHEAD, which is here by now. */
+/* The samples of a shuffled batch are scattered in memory: prefetches the sample at place i + FAR_AHEAD, even
+ * if it belongs to a later batch, and the map entry of the sample at i + AHEAD, which is in the cache by now.
+ */
 static inline void prefetch(const struct job *job, const struct column *column, uint32_t i)
 {
     if (!job->chosen || i + FAR_AHEAD >= job->known)
@@ -192,7 +194,7 @@ static inline void prefetch(const struct job *job, const struct column *column, 
     __builtin_prefetch(&job->map->entries[column->first_key + column->row[soon]]);
 }
 
-/* One column of the samples: the two have no key in common, and may be gathered at the same time. */
+/* Gathers one column of the samples. The two columns have no key in common and may be gathered in parallel. */
 static void gather_column(void *context, uint32_t table, uint32_t thread)
 {
     struct job *job = context;
@@ -205,7 +207,7 @@ static void gather_column(void *context, uint32_t table, uint32_t thread)
     }
 }
 
-/* Ratings are the third of a gather's columns, and go with the movies, of which fewer are new. */
+/* The ratings are gathered together with the movies, because fewer movies than users are new. */
 static void gather_ratings(const struct job *job)
 {
     float *rating = job->gather->rating;
@@ -223,7 +225,7 @@ static void gather_piece(void *context, uint32_t table, uint32_t thread)
         gather_ratings(context);
 }
 
-/* Puts the movies right behind the users. */
+/* Appends the movies directly after the users. */
 static void close_up(struct cps_gather *self, struct job *job)
 {
     const struct column *movies = &job->columns[CPS_TABLE_MOVIES];

@@ -1,7 +1,7 @@
 /*
- * Ratings into blocks; see order.h. They are dealt to their blocks first, which needs no more memory than the
- * result, and then each block is sorted on its own, where its counters stay in the cache: two counting sorts,
- * by movie and by user, both stable.
+ * Sorts ratings into blocks; see order.h. Ratings are first distributed to their blocks, which needs no memory
+ * besides the result. Then each block is sorted separately, so that its counters stay in the cache, by two
+ * stable counting sorts: by movie, then by user.
  */
 #include "worker/order.h"
 
@@ -11,7 +11,7 @@
 #include "common/base/memory.h"
 #include "common/base/parallel.h"
 
-/* Where rows stand: the block and the place within it. */
+/* The position of each row: its block and its place within the block. */
 struct place {
     uint16_t block, within;
 };
@@ -43,7 +43,7 @@ static enum cps_status places_init(struct places *self, const struct cps_blocks 
     return CPS_OK;
 }
 
-/* The block of a sample among those of the worker, or UINT64_MAX. */
+/* Returns the index of a sample's block among those of the worker, or UINT64_MAX. */
 static inline uint64_t block_of(const struct cps_order *self, const struct places *places,
                                 const struct cps_samples *samples, uint64_t i)
 {
@@ -53,8 +53,9 @@ static inline uint64_t block_of(const struct cps_order *self, const struct place
     return (uint64_t)user_block * self->blocks.count + places->of[CPS_TABLE_MOVIES][samples->movie[i]].block;
 }
 
-/* Samples on their way to their blocks, in stretches that several threads take. Stretch s puts its samples of
- * block b from at[s · blocks + b] on, so that they stand in their own order whoever takes which. */
+/* Distributes samples to their blocks, in stretches that several threads process. Stretch s writes its samples
+ * of block b from at[s · blocks + b] on, so that the samples keep their order whichever thread takes a stretch.
+ */
 struct dealing {
     const struct cps_order *order;
     const struct places *places;
@@ -105,7 +106,7 @@ static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot
     return CPS_OK;
 }
 
-/* Runs pieces on so many threads; on the caller's where there is one. */
+/* Runs pieces on several threads, or on the calling thread when there is only one. */
 static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
                                   enum cps_status (*work)(void *context, uint64_t piece, uint32_t slot),
                                   void *context)
@@ -119,7 +120,7 @@ static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
     return CPS_OK;
 }
 
-/* Counts become places: first those of all stretches in block 0, then in block 1, … */
+/* Turns counts into places: first those of all stretches in block 0, then in block 1, … */
 static void set_places(struct dealing *self, uint64_t *first)
 {
     uint64_t sum = 0;
@@ -134,7 +135,7 @@ static void set_places(struct dealing *self, uint64_t *first)
     first[self->blocks] = sum;
 }
 
-/* Deals samples to their blocks, in their own order. */
+/* Distributes samples to their blocks, keeping their order. */
 static enum cps_status deal(const struct cps_order *self, const struct places *places,
                             const struct cps_samples *samples, uint32_t threads, struct cps_ordered *out)
 {
@@ -172,7 +173,7 @@ static void sort_by(bool user, const struct cps_block_rating *in, uint64_t count
         out[starts[user ? in[i].user : in[i].movie]++] = in[i];
 }
 
-/* The blocks of a user block, sorted with scratch memory of its own. */
+/* Sorts the blocks of one user block, using its own scratch memory. */
 static enum cps_status sort_row(void *context, uint64_t row, uint32_t slot)
 {
     struct cps_order *self = context;

@@ -90,7 +90,7 @@ void cps_push_place(struct cps_push *self, const struct cps_gather *gather, uint
     }
 }
 
-/* The derivative of <row, other> + bias by row is (other, 1): times slope it goes to out. */
+/* Writes slope times (other, 1), the derivative of <row, other> + bias with respect to row, to out. */
 static void write_single(const struct cps_push *self, const float *other, float slope, float *out)
 {
     uint32_t factors = self->plan.factors;
@@ -110,7 +110,7 @@ static bool add_to_sum(const struct cps_push *self, const float *other, size_t o
     return fits;
 }
 
-/* Adds what a sample that has the row `other` as well makes of the gradient of row. */
+/* Adds the contribution of a sample with the rows row and other to the gradient of row. */
 static bool add_gradient(struct cps_push *self, const struct cps_gather *gather, uint32_t row, uint32_t other,
                          float slope)
 {
@@ -131,7 +131,7 @@ static bool add_gradient(struct cps_push *self, const struct cps_gather *gather,
     return true;
 }
 
-/* Rows in parts: every thread looks at all samples, and adds to the rows that are its own. */
+/* Divides the rows among the threads: every thread reads all samples, and adds to its own rows. */
 struct job {
     struct cps_push *push;
     const struct cps_gather *gather;

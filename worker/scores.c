@@ -5,7 +5,7 @@
 
 #include "common/base/memory.h"
 
-/* What becomes of each piece. */
+/* The result of each piece. */
 struct piece {
     struct cps_error_sums sums;
     size_t good; /* samples, from the first of all; the piece's end when all are */

@@ -36,7 +36,7 @@ void cps_tenant_release(struct cps_tenant *self)
     memset(self, 0, sizeof *self);
 }
 
-/* The server that has the row at a place. */
+/* Returns the server that owns the row at a place. */
 static uint32_t server_of(const struct cps_tenant *self, enum cps_table_kind table, uint32_t place)
 {
     uint32_t row = cps_blocks_row(&self->blocks, table, place);

@@ -9,8 +9,7 @@
  *       round: push t, pull t+1, after the epoch's last step read the first validation rows
  *       gather step t+2 while the round is on its way
  *
- * Steps alternate between two gathers: the one whose rows are used and the one whose
- * rows are asked for.
+ * Steps alternate between two gathers: the one whose rows are in use and the one whose rows are requested.
  */
 #include "worker/worker.h"
 
@@ -93,7 +92,7 @@ static struct cps_gather *gather_of(struct cps_worker *self, uint64_t step)
     return &self->gathers[step % 2];
 }
 
-/* Gathers the samples of step, laying out its epoch first when it begins one. */
+/* Gathers the samples of step, after assigning the samples of its epoch to steps if it begins one. */
 static enum cps_status gather_step(struct cps_worker *self, uint64_t step)
 {
     uint64_t per_epoch = cps_plan_steps_per_epoch(&self->plan);
@@ -121,7 +120,7 @@ static enum cps_status gather_reads(struct cps_worker *self)
     return cps_gather_samples(&self->reads, &self->map, &rest, NULL, 0, count);
 }
 
-/* An exchange for server, its keys written and room for its push in front of them. */
+/* Creates an exchange for server with its keys, leaving room for its push before them. */
 static enum cps_status add_exchange(struct cps_worker *self, uint32_t server, const struct cps_gather *pushed,
                                     struct cps_outbox *outbox, struct cps_message **out)
 {
@@ -143,7 +142,7 @@ static enum cps_status add_exchange(struct cps_worker *self, uint32_t server, co
     return CPS_OK;
 }
 
-/* Opens a round: from now on every server's answer is awaited. */
+/* Begins a round; every server's answer is awaited from now on. */
 static void begin_round(struct cps_worker *self, bool pulls, bool reading)
 {
     self->ticket++;
@@ -152,7 +151,7 @@ static void begin_round(struct cps_worker *self, bool pulls, bool reading)
     self->awaited = self->plan.servers;
 }
 
-/* A round without a push. */
+/* Sends a round without a push. */
 static enum cps_status ask(struct cps_worker *self, struct cps_outbox *outbox)
 {
     struct cps_message *exchange;
@@ -198,8 +197,9 @@ static uint64_t keys_of(const struct cps_gather *gather, size_t sample)
     return (uint64_t)gather->key[gather->user[sample]] << 32 | gather->key[gather->movie[sample]];
 }
 
-/* As diverge, for errors of which that of sample first_bad is the first out of range. Of all such the one of
- * the lowest rows is named, so that it does not depend on how ratings are dealt. */
+/* As diverge, for errors of which that of sample first_bad is the first out of range. Of all errors out of
+ * range it reports the one with the lowest rows, so that the report does not depend on how ratings are
+ * distributed. */
 static enum cps_status diverge_at(struct cps_worker *self, enum cps_diverged what,
                                   const struct cps_gather *gather, size_t first_bad, struct cps_outbox *outbox)
 {
@@ -216,8 +216,8 @@ static enum cps_status diverge_at(struct cps_worker *self, enum cps_diverged wha
     return CPS_OK;
 }
 
-/* Errors of the validation ratings whose rows are here. *finished when they were the
- * epoch's last. */
+/* Computes the errors of the validation ratings whose rows have arrived. *finished tells whether they were the
+ * last of the epoch. */
 static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outbox, bool *finished)
 {
     struct cps_gather *reads = &self->reads;
@@ -231,7 +231,7 @@ static enum cps_status validate(struct cps_worker *self, struct cps_outbox *outb
     return *finished ? report(self, true, outbox) : CPS_OK;
 }
 
-/* Computes the step whose rows are here and sends the round that pushes it. */
+/* Computes the step whose rows have arrived and sends the round that pushes its gradients. */
 static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
 {
     struct cps_gather *gather = gather_of(self, self->step);
@@ -266,7 +266,7 @@ static enum cps_status train(struct cps_worker *self, struct cps_outbox *outbox)
     return gather_step(self, self->step + 1);
 }
 
-/* Every server has answered. */
+/* Continues once every server has answered. */
 static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
 {
     if (self->reading) {
@@ -288,7 +288,7 @@ static enum cps_status go_on(struct cps_worker *self, struct cps_outbox *outbox)
     return self->held ? CPS_OK : train(self, outbox);
 }
 
-/* Whether plan is for this worker's ratings and node. */
+/* Checks that plan fits this worker's ratings and node. */
 static enum cps_status check_plan(const struct cps_worker *self, const struct cps_plan *plan)
 {
     const struct cps_dataset *data = self->dataset;
@@ -303,7 +303,7 @@ static enum cps_status check_plan(const struct cps_worker *self, const struct cp
     return CPS_OK;
 }
 
-/* Of an epoch whose first steps were done before, the batches are laid out all the same. */
+/* If the first steps of an epoch were done in an earlier start, all its batches are computed nevertheless. */
 static enum cps_status begin_epoch_under_way(struct cps_worker *self)
 {
     uint64_t per_epoch = cps_plan_steps_per_epoch(&self->plan);
@@ -335,7 +335,7 @@ static enum cps_status on_plan(struct cps_worker *self, const struct cps_plan *p
     return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &ready);
 }
 
-/* Leave to train what comes after the first step of the plan begins the run. */
+/* The grant that covers the step after the plan's first_step begins the run. */
 static enum cps_status on_grant(struct cps_worker *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
@@ -394,7 +394,7 @@ static enum cps_status on_rows(struct cps_worker *self, struct cps_message *mess
     return --self->awaited == 0 ? go_on(self, outbox) : CPS_OK;
 }
 
-/* The checkpoint is complete with the losses up to its step: they are not to wait for their turn. */
+/* A checkpoint needs the losses up to its step, so they are reported at once. */
 static enum cps_status on_snapshot(struct cps_worker *self, const struct cps_message *message,
                                    struct cps_outbox *outbox)
 {
@@ -459,7 +459,7 @@ static bool done(const void *context)
     return self->stopped;
 }
 
-/* Everything before the first step hangs on all other nodes, whom the coordinator watches. */
+/* Before the first step the worker waits for all other nodes, which the coordinator watches. */
 static bool awaits(const void *context, struct cps_awaited *out)
 {
     const struct cps_worker *self = context;
