@@ -175,7 +175,7 @@ static enum cps_status grant_block(struct cps_coordinator *self, struct cps_outb
     return CPS_OK;
 }
 
-/* To the end of the epoch after this one, and two blocks ahead of the slowest report where epochs are short. */
+/* Grants steps to the end of the next epoch, and at least two blocks beyond the slowest report. */
 static enum cps_status grant_ahead(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t total = cps_plan_steps(&self->plan);
@@ -206,14 +206,14 @@ static enum cps_status on_ready(struct cps_coordinator *self, const struct cps_m
     return go_on(self, outbox);
 }
 
-/* Begins to read the model as it is after the epochs that are over. */
+/* Begins to read the model as it is after the finished epochs. */
 static enum cps_status read_model(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t step = cps_plan_steps_per_epoch(&self->plan) * self->curve.epoch;
     return cps_model_reader_begin(&self->reader, step, outbox);
 }
 
-/* Lets the servers go on from the end of the epoch that is over. */
+/* Lets the servers continue after the end of the finished epoch. */
 static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_message *pass;
@@ -224,7 +224,7 @@ static enum cps_status pass_epoch(struct cps_coordinator *self, struct cps_outbo
     return CPS_OK;
 }
 
-/* Makes the epoch that is over the last if the observer says so. The servers wait at its end. */
+/* Makes the finished epoch the last one if the observer asks for it. The servers wait at its end. */
 static void end_early_if_wanted(struct cps_coordinator *self)
 {
     const struct cps_observer *observer = &self->observer;
@@ -233,7 +233,7 @@ static void end_early_if_wanted(struct cps_coordinator *self)
         cps_curve_end_early(&self->curve);
 }
 
-/* Whether the run goes on from the end of an epoch that was validated, where the servers wait as well. */
+/* Whether the run resumes at the end of a validated epoch, where the servers wait as well. */
 static bool begins_after_epoch(const struct cps_coordinator *self)
 {
     uint64_t first_step = self->plan.first_step;
@@ -247,7 +247,7 @@ static enum cps_status begin_training(struct cps_coordinator *self, struct cps_o
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     self->begun = true;
     CPS_TRY(grant_ahead(self, outbox));
-    /* A run that was saved as complete as can be has but its model to write. */
+    /* A run resumed from a checkpoint at its very end has only its model left to write. */
     end_early_if_wanted(self);
     if (cps_curve_is_complete(&self->curve))
         return read_model(self, outbox);
@@ -274,7 +274,7 @@ static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outb
     return read_model(self, outbox);
 }
 
-/* Some rows of the model after an epoch are here. */
+/* Some rows of the model after an epoch have arrived. */
 static enum cps_status epoch_rows_read(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     const struct cps_model_reader *part = &self->reader;
@@ -308,7 +308,7 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
     return go_on(self, outbox);
 }
 
-/* The observer has done with the last rows: more of them, or the end. */
+/* The observer has finished with the last rows: reads more rows, or ends. */
 static enum cps_status rows_done(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     bool more;
@@ -350,7 +350,7 @@ static enum cps_status mark_if_due(struct cps_coordinator *self, struct cps_outb
     return cps_saves_mark(&self->saves, cps_curve_mark(&self->curve), outbox);
 }
 
-/* A server begins in the middle of the run. */
+/* A server fetches its rows, since the run begins with a later step than the first. */
 static enum cps_status on_fetch(struct cps_coordinator *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
@@ -371,7 +371,7 @@ static enum cps_status on_fetch(struct cps_coordinator *self, const struct cps_m
     return CPS_OK;
 }
 
-/* Tells of the steps of the epoch under way that all workers have reported. */
+/* Tells the observer of the current epoch's steps that all workers have reported. */
 static enum cps_status finish_steps(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     struct cps_step_result result;
@@ -391,7 +391,7 @@ static enum cps_status finish_epoch(struct cps_coordinator *self, struct cps_out
     return self->observer.on_epoch(self->observer.context, &result);
 }
 
-/* Tells of all that the last report completed, and begins what follows. */
+/* Tells the observer of all steps and epochs that the last report completed, and begins what follows. */
 static enum cps_status advance(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     CPS_TRY(finish_steps(self, outbox));
@@ -410,8 +410,8 @@ static enum cps_status advance(struct cps_coordinator *self, struct cps_outbox *
     return CPS_OK;
 }
 
-/* Ends a run that diverged once every worker's last word on it is here. Of the last epoch's validation no
- * step follows that others could report. */
+/* Ends a run that diverged once every worker has sent its last report on it. After the validation of the last
+ * epoch there is no further step that others could report. */
 static enum cps_status end_if_diverged(const struct cps_coordinator *self)
 {
     const struct cps_divergence *divergence = &self->divergence;
@@ -424,7 +424,8 @@ static enum cps_status end_if_diverged(const struct cps_coordinator *self)
     return cps_divergence_fail(divergence, &self->plan);
 }
 
-/* A server's report: times, or that it diverged, and nothing that could be mistaken for a loss. */
+/* Checks a server's report: it has times, or tells of divergence, and has nothing that could be taken for a
+ * loss. */
 static enum cps_status on_server_report(struct cps_coordinator *self, const struct cps_message *message)
 {
     const struct cps_report *report = &message->report;
@@ -439,7 +440,7 @@ static enum cps_status on_server_report(struct cps_coordinator *self, const stru
     return end_if_diverged(self);
 }
 
-/* A worker diverges at a step whose rows it has: the last one it reports, or the one behind that. */
+/* A worker diverges at a step whose rows it has: the last one it reports, or the one after that. */
 static bool diverges_in_turn(const struct cps_report *report)
 {
     uint64_t next = report->first_step + report->steps;
@@ -475,7 +476,7 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
     return mark_if_due(self, outbox);
 }
 
-/* Of a run that could be saved nothing is lost before it has begun. */
+/* A run that can be saved loses nothing when it is stopped before it has begun. */
 static enum cps_status end_unsaved(const struct cps_coordinator *self)
 {
     if (!cps_saves_possible(&self->saves))
@@ -483,7 +484,7 @@ static enum cps_status end_unsaved(const struct cps_coordinator *self)
     return cps_fail(CPS_ERR_PREEMPTED, self->plan.first_step ? CPS_STOPPED_RESUMING : CPS_STOPPED_STARTING);
 }
 
-/* A run that has trained all its steps goes on to its end; one that cannot be saved just ends. */
+/* A run that has trained all its steps continues to its end; a run that cannot be saved ends at once. */
 static enum cps_status on_interrupt(void *context, enum cps_interrupt what, struct cps_outbox *outbox)
 {
     struct cps_coordinator *self = context;
@@ -524,7 +525,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
             return stray(message);
         return cps_saves_on_state(&self->saves, message, outbox);
     case CPS_MESSAGE_FAIL:
-        /* That a rank was told to end concerns the run, and is no failure of the node. */
+        /* A rank that was told to end stops the run; this is not a failure of the node. */
         return message->end.status == CPS_ERR_INTERRUPTED ? on_interrupt(self, CPS_INTERRUPT_STOP, outbox)
                                                           : cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:

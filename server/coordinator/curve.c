@@ -1,4 +1,4 @@
-/* Results of steps and epochs, out of the workers' reports; see curve.h. */
+/* Computes the results of steps and epochs from the workers' reports; see curve.h. */
 #include "server/coordinator/curve.h"
 
 #include <stdlib.h>
@@ -84,8 +84,8 @@ void cps_curve_add_server(struct cps_curve *self, const struct cps_report *repor
     self->snapshot_ns += report->spent_ns[CPS_PHASE_SNAPSHOT];
 }
 
-/* What is told as train_loss so far: fastai's average of step losses, or, where steps are sub-epochs, the mean
- * over the epoch's ratings. */
+/* The train_loss so far: fastai's average of step losses, or, where steps are sub-epochs, the mean over the
+ * epoch's ratings. */
 static double train_loss(const struct cps_curve *self)
 {
     if (self->plan->solver == CPS_SOLVER_BLOCK)
@@ -123,7 +123,7 @@ bool cps_curve_epoch_is_complete(const struct cps_curve *self)
            self->epoch_sum[self->epoch].reports == self->plan->workers;
 }
 
-/* Where the time of the epoch went. A server's word that comes late counts for the next. */
+/* The time of the epoch by phase. A server's report that arrives late counts for the next epoch. */
 static void add_up_times(struct cps_curve *self, uint64_t own_save_ns, double spent_s[CPS_PHASES])
 {
     for (int phase = 0; phase < CPS_PHASES; phase++)

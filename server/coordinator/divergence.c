@@ -1,4 +1,4 @@
-/* Which divergence of several is told, and how; see divergence.h. */
+/* Chooses and formats the divergence to report when there are several; see divergence.h. */
 #include "server/coordinator/divergence.h"
 
 static bool comes_before(const struct cps_report *report, const struct cps_divergence *known)

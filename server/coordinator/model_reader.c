@@ -1,4 +1,4 @@
-/* Parts of the model, put together from the servers' rows; see model_reader.h. */
+/* Assembles parts of the model from the servers' rows; see model_reader.h. */
 #include "server/coordinator/model_reader.h"
 
 #include <stdlib.h>
@@ -24,8 +24,8 @@ void cps_model_reader_release(struct cps_model_reader *self)
     self->rows = NULL;
 }
 
-/* Of the keys of the part those on server are first, first + servers, …, counted from first_key; returns how
- * many. */
+/* The keys of the part that live on server are first, first + servers, …, relative to first_key; returns their
+ * number. */
 static uint32_t rows_on(const struct cps_model_reader *self, uint32_t server, uint32_t *first)
 {
     uint32_t servers = self->plan->servers;

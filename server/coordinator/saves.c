@@ -1,9 +1,9 @@
 /*
- * Checkpoints in the making; see saves.h.
+ * Checkpoints being made; see saves.h.
  *
- * A server that was held may stand a step before another, and the workers may have told the
- * losses of a step that no server has trained yet: the step that is saved is the furthest of
- * all these, which every server reaches with the pushes that are under way.
+ * A held server may be one step behind another, and the workers may have reported the losses of a step that no
+ * server has trained yet. The step that is saved is the latest of all these; every server reaches it with the
+ * pushes already sent.
  */
 #include "server/coordinator/saves.h"
 
@@ -47,7 +47,7 @@ static enum cps_status add_fetch(struct cps_outbox *outbox, uint32_t server, str
     return CPS_OK;
 }
 
-/* ---- a checkpoint that is asked for ---- */
+/* ---- a requested checkpoint ---- */
 
 static enum cps_status hold_if_asked(struct cps_saves *self, struct cps_outbox *outbox)
 {
@@ -68,8 +68,8 @@ enum cps_status cps_saves_ask(struct cps_saves *self, bool stop, struct cps_outb
     return hold_if_asked(self, outbox);
 }
 
-/* A server trains no further. Once all do, the step to keep is known; but one that came due meanwhile is as
- * good. */
+/* A server has stopped training. Once all have, the step to save is known, unless a checkpoint of the plan that
+ * became due in the meantime serves as well. */
 static enum cps_status on_held(struct cps_saves *self, uint64_t step, uint64_t finished,
                                struct cps_outbox *outbox)
 {
@@ -90,7 +90,7 @@ static enum cps_status on_held(struct cps_saves *self, uint64_t step, uint64_t f
 
 /* ---- what waits for its parts ---- */
 
-/* The entry of step, made if there is none yet. */
+/* Returns the entry of step, created if there is none yet. */
 static enum cps_status entry_of(struct cps_saves *self, uint64_t step, struct cps_save_entry **out)
 {
     size_t place = self->count;
@@ -169,7 +169,7 @@ static enum cps_status start(struct cps_saves *self, const struct cps_save_mark 
     return fetch_more(self, outbox);
 }
 
-/* Begins or gives up what has all its parts. */
+/* Begins or drops checkpoints that have all their parts. */
 static enum cps_status settle(struct cps_saves *self, struct cps_outbox *outbox)
 {
     for (size_t i = 0; i < self->count && !self->ended;) {

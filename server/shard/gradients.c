@@ -50,7 +50,7 @@ void cps_gradients_release(struct cps_gradients *self)
     *self = (struct cps_gradients){0};
 }
 
-/* Gives row, which has none, a slot. Room was made. */
+/* Gives row, which has no slot, a slot; there is room for it. */
 static struct cps_touched_row *add_slot(struct cps_gradients *self, uint32_t row)
 {
     struct cps_touched_row *touched = &self->touched[self->count++];
@@ -70,14 +70,14 @@ static const float *pad(struct cps_gradients *self, const struct cps_table *tabl
     return self->padded;
 }
 
-/* Modulo 2^64: a peer's nonsense may overflow, but not in an undefined way. */
+/* Adds modulo 2^64: invalid sums from a peer may overflow, but must not be undefined behaviour. */
 static void add_sums(int64_t *total, const int64_t *sums, uint32_t width)
 {
     for (uint32_t j = 0; j < width; j++)
         total[j] = (int64_t)((uint64_t)total[j] + (uint64_t)sums[j]);
 }
 
-/* Adds slope·(other, 1) to sums; false when that is out of range. */
+/* Adds slope·(other, 1) to sums; false when the product is out of range. */
 static bool add_scaled(struct cps_gradients *self, const struct cps_table *table, const float *other,
                        float slope, int64_t *sums)
 {
@@ -87,8 +87,8 @@ static bool add_scaled(struct cps_gradients *self, const struct cps_table *table
     return table->kernels->accumulate(sums, self->padded, slope, table->stride, &table->fixed);
 }
 
-/* The sums of a row that was touched before, which has its own from now on. *fits turns false when what it was
- * touched with is out of range. */
+/* Returns the sums of a row that was touched before, converting its first gradient to sums if needed. *fits is
+ * set to false when that gradient is out of range. */
 static int64_t *sums_of(struct cps_gradients *self, const struct cps_table *table, uint32_t row, bool *fits)
 {
     size_t slot = self->slot_of[row] - 1;
@@ -140,7 +140,7 @@ static enum cps_status make_room(struct cps_gradients *self, const struct cps_ta
                     sizeof *self->kept);
 }
 
-/* Adds sums to row; false when what it was touched with before is out of range. */
+/* Adds sums to row; false when the gradient it was touched with before is out of range. */
 static bool add_packed(struct cps_gradients *self, const struct cps_table *table, uint32_t row,
                        const int64_t *packed)
 {
@@ -153,7 +153,7 @@ static bool add_packed(struct cps_gradients *self, const struct cps_table *table
     return fits;
 }
 
-/* Adds one float gradient to row; false when one is out of range. */
+/* Adds one float gradient to row; false when a gradient is out of range. */
 static bool add_single(struct cps_gradients *self, const struct cps_table *table, uint32_t row,
                        const float *single)
 {

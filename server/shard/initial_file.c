@@ -86,7 +86,7 @@ static enum cps_status check_shape(const struct cps_initial_file *self, const ch
                     rows, columns);
 }
 
-/* Where rows are found by name any number of them will do. */
+/* If rows are found by name, their number need not match. */
 static uint32_t wanted_rows(const struct cps_initial_file *self, uint32_t of_plan, uint32_t of_tensors)
 {
     return self->row_of.length ? of_tensors : of_plan;
@@ -117,7 +117,7 @@ static enum cps_status check_plan(const void *context, const struct cps_plan *pl
     return cps_initial_file_check(context, plan);
 }
 
-/* The tensors' row of key, or CPS_ROW_NONE. */
+/* Returns the tensors' row of key, or CPS_ROW_NONE. */
 static uint32_t row_of_key(const struct cps_initial_file *self, const struct cps_plan *plan, uint32_t key)
 {
     uint32_t row = key < plan->user_rows ? key : key - plan->user_rows;

@@ -4,10 +4,10 @@
  *     home --lend--> lent --RETURN, a later step--> home
  *     home --lend to all--> shared --RETURN of each--> home, read
  *
- * A lease ends at a sub-epoch that is saved, be it by the plan or on the coordinator's word, and what comes
- * home is copied into the snapshot before it is lent on. For the coordinator's word (HOLD, TAKE) nothing is
- * lent for a moment: how far the blocks that are out can get follows from the plan, and that far all of them
- * will come.
+ * A lease ends at a sub-epoch that is saved, whether the plan or the coordinator asks for it, and the returned
+ * block is copied into the snapshot before it is lent again. When the coordinator asks (HOLD, TAKE), the
+ * servers briefly lend nothing: the plan determines how far the blocks on lease can get, and all blocks will
+ * get there.
  */
 #include "server/shard/lender.h"
 
@@ -158,7 +158,7 @@ static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind ta
            !part->read;
 }
 
-/* Lends a block to whoever is next, if it is home and somebody is. */
+/* Lends a block that is home to the worker that needs it next, if there is one. */
 static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                             struct cps_outbox *outbox)
 {
@@ -198,7 +198,7 @@ static enum cps_status on_grant(struct cps_lender *self, const struct cps_messag
     return lend_all(self, outbox);
 }
 
-/* The coordinator has what it wanted of the rows after an epoch. */
+/* The coordinator has read the rows after an epoch. */
 static enum cps_status on_pass(struct cps_lender *self, const struct cps_message *message,
                                struct cps_outbox *outbox)
 {
@@ -217,7 +217,7 @@ static bool saves_after(const struct cps_lender *self, uint64_t step)
     return step == self->save_step || cps_plan_saves_after(&self->plan, step);
 }
 
-/* Whether a step that is saved lies between two others: no lease may run over one. */
+/* Whether a saved step lies between two steps; no lease may extend over one. */
 static bool runs_over_save(const struct cps_lender *self, uint64_t from, uint64_t to)
 {
     uint64_t every = self->plan.save_every;
@@ -254,7 +254,9 @@ static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind 
     return --snapshot->missing == 0 ? tell_kept(outbox, CPS_SNAPSHOT_TAKE, step) : CPS_OK;
 }
 
-/* The step at which a movie block that is lent as after `step` comes home, if nobody asks for it before. */
+/* The step after which a movie block that is lent as it is after `step` will be returned, if not requested
+ * earlier.
+ */
 static uint64_t return_step(const struct cps_lender *self, uint32_t block, uint64_t step)
 {
     const struct cps_blocks *blocks = &self->parts.blocks;
@@ -266,7 +268,8 @@ static uint64_t return_step(const struct cps_lender *self, uint32_t block, uint6
     return step;
 }
 
-/* How far any row can get with what is lent by now. User blocks get no further than movie blocks do. */
+/* The latest step that any row can reach with the present leases. User blocks get no further than movie blocks.
+ */
 static uint64_t furthest(const struct cps_lender *self)
 {
     uint64_t most = 0;
@@ -279,8 +282,8 @@ static uint64_t furthest(const struct cps_lender *self)
     return most;
 }
 
-/* All leases are to end after step. Workers hear of it here, before they are lent anything that gets further:
- * the coordinator's word comes another way, and may be late. */
+/* Ends all leases after step. The server itself tells the workers, before it lends any block that could pass
+ * step: the coordinator's message takes another route and may arrive later. */
 static enum cps_status save_at(struct cps_lender *self, uint64_t step, struct cps_outbox *outbox)
 {
     struct cps_message *message;

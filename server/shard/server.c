@@ -1,10 +1,9 @@
 /*
  * The server's state machine; see server.h.
  *
- * In lock-step training (bsp) step t trains when every worker has pushed it and the
- * coordinator has granted it. Until then each worker's exchange waits, payload and all,
- * and is answered right after. Exchanges without a push are answered at once: they ask
- * for the state as it stands, once the steps up to there are granted.
+ * In lock-step training (bsp) step t is trained when every worker has pushed it and the coordinator has granted
+ * it. Until then each worker's exchange waits with its payload, and is answered directly after. Exchanges
+ * without a push request the current state, and are answered as soon as the steps up to it are granted.
  *
  * A checkpoint sees the rows between two steps: right after a step that the plan saves, or
  * one that the coordinator names, the table is copied and the copy fetched from then on
@@ -86,7 +85,7 @@ void cps_server_destroy(struct cps_server **out)
 
 /* ---- the start: at the first step, or with the rows of a later one ---- */
 
-/* Asks for the next rows; when there are none left, this server is ready. */
+/* Requests the next rows; when none are left, this server is ready. */
 static enum cps_status restore_more(struct cps_server *self, struct cps_outbox *outbox)
 {
     const struct cps_table *table = &self->table;
@@ -146,7 +145,7 @@ static enum cps_status check_key(const struct cps_server *self, uint32_t key, ui
                     self->server);
 }
 
-/* Rows that are asked for, to be copied in pieces. */
+/* Requested rows, copied in pieces. */
 struct asked {
     struct cps_server *server;
     const uint32_t *keys; /* [count] */
@@ -174,7 +173,7 @@ static void copy_piece(void *context, uint32_t piece, uint32_t thread)
     }
 }
 
-/* Copies rows to out. An honest peer names each key once, so that no two threads are at one row. */
+/* Copies rows to out. A correct peer names each key once, so no two threads access the same row. */
 static void copy_rows(struct cps_server *self, const uint32_t *keys, uint32_t count, bool pull, float *out)
 {
     struct asked asked = {.server = self,
@@ -209,7 +208,7 @@ static enum cps_status answer(struct cps_server *self, const struct cps_message 
     return CPS_OK;
 }
 
-/* Tells the coordinator what the epoch's steps took. */
+/* Reports the time of the epoch's steps to the coordinator. */
 static enum cps_status report_time(struct cps_outbox *outbox)
 {
     struct cps_message *message;
@@ -218,8 +217,8 @@ static enum cps_status report_time(struct cps_outbox *outbox)
     return CPS_OK;
 }
 
-/* Of an error of the step in flight: when it diverged, tells the coordinator, which ends the run once it has
- * the losses up to there. */
+/* Handles an error in the current step: reports divergence to the coordinator, which ends the run once it has
+ * the losses up to that step. */
 static enum cps_status report_diverged(struct cps_server *self, enum cps_status status,
                                        struct cps_outbox *outbox)
 {
@@ -234,7 +233,7 @@ static enum cps_status report_diverged(struct cps_server *self, enum cps_status 
     return CPS_OK;
 }
 
-/* Answers those who waited for the state as it stands. */
+/* Answers the exchanges that wait for the current state. */
 static enum cps_status answer_pending(struct cps_server *self, struct cps_outbox *outbox)
 {
     for (uint32_t node = 0; node < self->nodes; node++) {
@@ -259,7 +258,7 @@ static enum cps_status tell_kept(struct cps_server *self, enum cps_snapshot_acti
     return CPS_OK;
 }
 
-/* Keeps a copy of the rows if one is wanted of the step just trained. */
+/* Keeps a copy of the rows if a checkpoint needs them after the step just trained. */
 static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbox *outbox)
 {
     if (self->kept_step == self->step + 1 ||
@@ -273,15 +272,15 @@ static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbo
     return tell_kept(self, taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, outbox);
 }
 
-/* Whether the coordinator is still to read the model as it is now. */
+/* Whether the coordinator has yet to read the model as it is now. */
 static bool is_being_read(const struct cps_server *self)
 {
     const struct cps_plan *plan = &self->table.plan;
     return plan->reads_epochs && self->step % cps_plan_steps_per_epoch(plan) == 0 && self->passed < self->step;
 }
 
-/* Trains the step in flight if all have pushed and it is granted, and answers those who
- * waited for it. */
+/* Trains the current step if all workers have pushed and it is granted, and answers the exchanges that waited.
+ */
 static enum cps_status train_if_complete(struct cps_server *self, struct cps_outbox *outbox)
 {
     if (!self->planned || self->held || self->diverged || is_being_read(self) ||
@@ -469,7 +468,7 @@ static bool done(const void *context)
     return self->stopped;
 }
 
-/* Leave and rows of the beginning hang on all other nodes, whom the coordinator watches. */
+/* Before the first step the server waits for all other nodes, which the coordinator watches. */
 static bool awaits(const void *context, struct cps_awaited *out)
 {
     const struct cps_server *self = context;

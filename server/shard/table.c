@@ -1,10 +1,9 @@
 /*
- * Rows and their optimizer state. A pull or a read first plays back the steps the row
- * missed (common/model/steps.h); a training step then is the dense one.
+ * Rows and their optimizer state. A pull or a read first applies the steps that the row missed
+ * (common/model/steps.h); a training step then equals the dense one.
  *
- * With a weight decay of its own the bias is one element under other coefficients: the vector
- * kernel does the whole row, then the scalar one does that element again from its old
- * state.
+ * If the bias has its own weight decay, its element has other coefficients: the vector kernel updates the whole
+ * row, then the scalar kernel computes that element again from its old state.
  */
 #include "server/shard/table.h"
 
@@ -30,8 +29,8 @@ static uint32_t state_floats(const struct cps_plan *plan, uint32_t stride)
     return stride;
 }
 
-/* Many rows of a step have missed the same few steps, so their catch-ups are kept: entry
- * g - 1 is that of gap g up to after step to[g - 1]. */
+/* Many rows of a step have missed the same few steps, so their catch-ups are cached: entry g - 1 is for a gap
+ * of g steps up to and including step to[g - 1]. */
 enum { CACHED_GAPS = 64 };
 struct cps_catch_up_cache {
     uint64_t to[CACHED_GAPS];
@@ -148,7 +147,7 @@ static void decay_row(float *w, uint32_t stride, float decay)
         w[j] *= decay;
 }
 
-/* What steps from+1..to do to an idle row; good until the next call. */
+/* The effect of steps from+1..to on an idle row; valid until the next call. */
 static const struct cps_catch_up *steps_missed(const struct cps_table *self, uint32_t thread, uint64_t from,
                                                uint64_t to)
 {
@@ -222,7 +221,7 @@ static uint32_t wide_parts(const struct cps_table *self)
     return self->plan.optimizer == CPS_OPTIMIZER_ADAM ? 3 : 1;
 }
 
-/* Floats behind these: AdaGrad's two accumulators. */
+/* Floats after these parts: AdaGrad's two accumulators. */
 static uint32_t narrow_floats(const struct cps_table *self)
 {
     return self->plan.optimizer == CPS_OPTIMIZER_ADAGRAD ? 2 : 0;
@@ -289,9 +288,9 @@ static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int
     return fine;
 }
 
-/* One accumulator a row: h += mean of g² over the row, then SGD with rate lr/sqrt(h)
- * (Duchi et al. 2011 by row, as in FBGEMM's rowwise_adagrad). The bias is a table of its
- * own there, so it has its own accumulator here. */
+/* One accumulator per row: h += mean of g² over the row, then SGD with rate lr/sqrt(h) (Duchi et al. 2011 by
+ * row, as in FBGEMM's rowwise_adagrad). There the bias is a separate table, so it has its own accumulator here.
+ */
 static bool train_adagrad(struct cps_table *self, float *w, uint64_t step, int64_t *sum)
 {
     float lr = (float)cps_steps_hyper(self->idle, step).lr;
@@ -335,7 +334,7 @@ bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t ro
     return cps_table_train(self, row, sums);
 }
 
-/* Trains row with the contribution at desk->row, zero behind its width. */
+/* Trains row with the contribution at desk->row, which is padded with zeroes. */
 static bool train_contribution(struct cps_table *self, const struct cps_table_desk *desk, uint32_t row)
 {
     float *w = row_at(self, row);
