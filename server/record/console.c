@@ -1,12 +1,12 @@
 /*
- * The person-facing output. The coordinator's driver calls in; text goes out.
+ * The output for people; see console.h.
  *
  *     epoch     train_loss  valid_loss  time      seconds
  *     0         0.931412    0.945120    00:02     2.13
  *     epoch 2/5 [########----------] 512/1,250  loss 0.8732  1.23 M ratings/s  0:04 left
  *
- * The table is laid out as fastai's console writes it, so that two logs can be held
- * side by side; the last column is there for epochs that fastai's clock calls 00:00.
+ * The table has the layout of fastai's console, so that two logs can be compared side by side. The last column
+ * is for epochs shorter than a second, for which fastai's clock shows 00:00.
  */
 #include "server/record/console.h"
 
@@ -160,7 +160,7 @@ void cps_console_banner(const struct cps_console *self, const struct cps_console
 
 /* ---- table ---- */
 
-/* What a row on standard output begins with, where a bar may stand on the line that it comes to. */
+/* The text before a row on standard output, which erases a bar that may be on its line. */
 static const char *row_start(const struct cps_console *self)
 {
     return self->draws && self->setup.terminal.shows_out ? ERASE_LINE : "";
@@ -222,8 +222,8 @@ static void take_rate(struct cps_console *self, uint64_t steps, uint64_t now_ns)
     self->rate_steps = steps;
 }
 
-/* Of the whole run, from its average pace so far, validation included. The first step waits for the ranks to
- * get going and says nothing about the pace, and neither does a moment. */
+/* The time left for the whole run, from its average pace so far including validation. The first step is left
+ * out, because it waits for the ranks to start, and so are very short times. */
 static struct cps_figure time_left(const struct cps_console *self, uint64_t steps, uint64_t now_ns)
 {
     uint64_t total = self->setup.epochs * self->setup.steps_per_epoch;
@@ -252,7 +252,7 @@ static struct standing take_standing(struct cps_console *self, uint32_t epoch, u
     };
 }
 
-/* The pieces right of the bar, as many as leave it BAR_MIN of columns. */
+/* The pieces to the right of the bar: as many as leave BAR_MIN of columns for the bar. */
 static size_t compose_tail(const struct standing *standing, size_t columns, char tail[LINE_BYTES])
 {
     const char *const pieces[] = {standing->steps.text, standing->loss.text, standing->rate.text,
@@ -300,7 +300,7 @@ static void print_line(const struct cps_console *self, const struct standing *st
     fflush(self->setup.err);
 }
 
-/* From the first step that is done on, rate and time left are measured. */
+/* Rate and time left are measured from the end of the first step on. */
 static void set_out(struct cps_console *self, uint64_t steps, uint64_t now_ns)
 {
     self->pace_ns = self->rate_ns = now_ns;
@@ -335,7 +335,7 @@ void cps_console_clear(struct cps_console *self)
 
 /* ---- end ---- */
 
-/* What predicts without training, and whether the model is any better. */
+/* Prints the losses of the baselines and whether the model is better. */
 static void print_baselines(FILE *out, const struct cps_console_summary *summary)
 {
     if (!summary->has_baselines)
@@ -358,7 +358,7 @@ static void print_epoch(FILE *out, const char *which, const struct cps_console_e
         fprintf(out, "train_loss %.6f\n", epoch->train_loss);
 }
 
-/* Which epoch was the best, and which one the model is of. */
+/* Prints which epoch was the best, and of which epoch the model is. */
 static void print_epochs(FILE *out, const struct cps_console_epoch *best, const struct cps_console_epoch *last)
 {
     print_epoch(out, "best epoch", best);

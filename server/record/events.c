@@ -1,9 +1,9 @@
 /*
  * Events of a run -> metrics.jsonl and tb/; see events.h.
  *
- * They are written as they come and kept by no hash: a run is the same without them. What a
- * small run has to say of its steps, some MB a second, gathers in memory while the disk is busy, up
- * to a bound; beyond it the run waits.
+ * Events are written as they occur and are not part of any hash: a run is the same without them. The events of
+ * a small run's steps, some MB per second, are buffered in memory while the disk is busy; when the buffer
+ * reaches its limit, the run waits.
  */
 #include "server/record/events.h"
 
@@ -50,7 +50,7 @@ enum cps_status cps_events_open(struct cps_events *self, const struct cps_events
                                 setup->option_count);
 }
 
-/* axis: where it stands in TensorBoard's charts. */
+/* axis: the x value in TensorBoard's charts. */
 static enum cps_status add(struct cps_events *self, const struct cps_metrics_place *place, uint64_t axis,
                            const char *name, double value)
 {
@@ -77,7 +77,7 @@ static size_t gathered_bytes(const struct cps_events *self)
     return self->metrics.file.tail.length + self->tensorboard.file.tail.length;
 }
 
-/* Hands over what there is, unless the last of it is still on its way. */
+/* Passes the buffered events to the writer, unless it is still writing the previous ones. */
 static enum cps_status flush(struct cps_events *self, uint64_t now_us)
 {
     const struct cps_write_job job = {.write = write_leaving, .written = left, .context = self};

@@ -1,4 +1,4 @@
-/* Jobs for the writer, one for each thing that is done to a run's folder; see files.h. */
+/* The writer's jobs on a run's folder; see files.h. */
 #include "server/record/files.h"
 
 #include <inttypes.h>
@@ -116,7 +116,7 @@ static enum cps_status continue_steps(struct cps_files *self)
     return CPS_OK;
 }
 
-/* Of a run that goes on: all is as it was after the step of its checkpoint. */
+/* Restores the files of a resumed run to their state after the step of its checkpoint. */
 static enum cps_status write_continuation(struct cps_files *self)
 {
     struct cps_run_folder *folder = self->setup.folder;
@@ -162,7 +162,7 @@ static enum cps_status write_rows(void *context)
     return cps_model_file_add(self->model, self->setup.plan, &self->rows);
 }
 
-/* A model that was kept in memory, as a file. at_once: without waiting for the disk. */
+/* Writes a model kept in memory to a file. at_once: without syncing it to the disk. */
 static enum cps_status write_kept(struct cps_files *self, const struct cps_kept_model *model, const char *path,
                                   bool at_once, char hex[CPS_SHA256_HEX_BYTES])
 {
@@ -177,7 +177,7 @@ static enum cps_status write_kept(struct cps_files *self, const struct cps_kept_
     return status;
 }
 
-/* The best epoch's model, unless it is the one in model.safetensors. */
+/* Writes the best epoch's model, unless it is the one in model.safetensors. */
 static enum cps_status write_best(struct cps_files *self, uint32_t written_epoch, bool at_once)
 {
     const struct cps_kept_model *best = self->kept.best;
@@ -204,7 +204,7 @@ static enum cps_status close_logs(void *context)
     return status == CPS_OK ? ended : status;
 }
 
-/* run.json last: where it says "done", all else is there. */
+/* Writes run.json last, so that all other files are complete once it says "done". */
 static enum cps_status write_end(void *context)
 {
     struct cps_files *self = context;
@@ -254,7 +254,7 @@ void cps_files_logs(const struct cps_files *self, struct cps_checkpoint_log out[
              cps_tensorboard_name(&self->events.tensorboard));
 }
 
-/* An error shows when the run's end is written. */
+/* An error is reported when the run's end is written. */
 void cps_files_flush(struct cps_files *self)
 {
     (void)cps_events_flush(&self->events);
@@ -281,7 +281,7 @@ enum cps_status cps_files_end(struct cps_files *self)
     return begin(self, write_end);
 }
 
-/* Says once that the disk takes long, and gives up when that cannot be all. */
+/* Warns once that the disk is slow, and gives up after a much longer time. */
 static enum cps_status judge_patience(struct cps_files *self)
 {
     uint64_t waited_ns = cps_clock_ns() - self->busy_ns;
@@ -326,9 +326,9 @@ static void write_last_words(const struct cps_files *self)
 }
 
 /*
- * A job that hangs in the disk is left there. The temporary file that it would rename is removed under it, so
- * that it cannot put an older run.json in the place of this one. On a full disk the room that the model
- * claimed is what the record needs.
+ * A job that hangs in a disk call is abandoned. The temporary file that it would rename is removed, so that it
+ * cannot replace this run.json by an older one. On a full disk the record uses the space that was allocated for
+ * the model.
  */
 bool cps_files_fail(struct cps_files *self)
 {

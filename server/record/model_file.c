@@ -26,7 +26,7 @@ enum cps_status cps_model_file_create(const char *path, const struct cps_plan *p
                                          strings, plan->offset != 0.0f ? 3 : 2, out);
 }
 
-/* The part of rows that lies in one table, whose keys begin at table_key. */
+/* Writes the part of rows that belongs to the table whose keys begin at table_key. */
 static enum cps_status add_table_rows(struct cps_safetensors_writer *file, const struct cps_plan *plan,
                                       const struct cps_model_rows *rows, size_t factors, size_t bias,
                                       uint32_t table_key, uint32_t table_rows)

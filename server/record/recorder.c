@@ -12,11 +12,11 @@
 #include "common/store/history.h"
 #include "server/record/show.h"
 
-/* Bringing the records to the disk takes as long as a hundred small steps: epochs that end
- * sooner than this after the last time are written with a later one. */
+/* Writing the records to the disk takes as long as a hundred small steps: an epoch that ends sooner than this
+ * after the last write is written together with a later epoch. */
 static const uint64_t WRITE_EVERY_NS = 200000000;
 
-/* A disk that answers within this time is waited for: less than a tick, and most do. */
+/* How long to wait for the disk; most writes finish within this time, which is shorter than a tick. */
 static const uint64_t GRACE_NS = 20000000;
 
 struct cps_recorder {
@@ -56,7 +56,7 @@ static void init_files(struct cps_recorder *self)
     cps_files_init(&self->files, &files);
 }
 
-/* The epochs before the checkpoint, and the best model of them. */
+/* Restores the epochs before the checkpoint and the best of their models. */
 static enum cps_status restore_history(struct cps_recorder *self)
 {
     const struct cps_checkpoint *resumed = cps_recorder_setup_checkpoint(&self->setup);
@@ -78,7 +78,7 @@ static enum cps_status restore_history(struct cps_recorder *self)
     return cps_kept_models_restore(&self->files.kept, resumed->state.best_epoch, resumed->best);
 }
 
-/* How long the records are, for a checkpoint. */
+/* The lengths of the records, for a checkpoint. */
 static void log_lengths(void *context, struct cps_checkpoint_log *out, double *train_s)
 {
     const struct cps_recorder *self = context;
@@ -226,7 +226,7 @@ static bool wants_epoch(void *context)
     return true;
 }
 
-/* Follows from the history alone, which a checkpoint has: a cut changes nothing. */
+/* Depends only on the history, which checkpoints save, so an interruption of the run changes nothing. */
 static bool ends_early(void *context)
 {
     struct cps_recorder *self = context;
@@ -299,8 +299,8 @@ static void note_end(struct cps_recorder *self, enum cps_status status)
     cps_run_info_end(&self->info, status, &self->seconds);
 }
 
-/* Whether a run that ends so leaves the model of the last epoch that is over. Where the disk is at fault there
- * is no room for it, and of training that diverged nobody should take it for a result. */
+/* Whether a run that ends with status leaves the model of its last finished epoch: not when the disk failed,
+ * which may have no space for it, and not when training diverged, since the model is then no result. */
 static bool leaves_model(enum cps_status status)
 {
     return status == CPS_ERR_INTERRUPTED || status == CPS_ERR_PREEMPTED || status == CPS_ERR_PEER;
@@ -321,7 +321,7 @@ static void leave_model(struct cps_recorder *self)
                  (unsigned)self->files.kept.best->epoch);
 }
 
-/* The error to report is the run's, not one of writing about it. */
+/* Reports the error of the run, not an error that occurred while recording it. */
 enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status status)
 {
     char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];

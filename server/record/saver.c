@@ -4,8 +4,8 @@
  *     owner:   begin -> [begin job]  rows -> [ring of row jobs]  end -> [end job]
  *     writer:           folder               append, hash              flush, manifest, prune
  *
- * The writer takes a bounded number of jobs, so each waits here until it is taken; the order is kept. The end
- * job may find that a record has not reached its file yet: it is then tried again.
+ * The writer takes a bounded number of jobs; the others wait here, in order. The end job is repeated when a
+ * record has not reached its file yet.
  */
 #include "server/record/saver.h"
 
@@ -132,7 +132,7 @@ static enum cps_status write_end(void *context)
 
 /* ---- on the owner's: outcomes ---- */
 
-/* A failure is told once, and ends nothing. */
+/* Warns of a failure once; the run continues. */
 static enum cps_status fail(struct cps_saver *self, enum cps_status status)
 {
     if (status == CPS_OK || self->failed)
@@ -192,7 +192,7 @@ static bool submit(struct cps_saver *self, enum cps_status (*write)(void *),
     return cps_writer_submit(self->setup.writer, &job);
 }
 
-/* Hands the writer what waits, as far as it takes it. */
+/* Passes waiting jobs to the writer, as many as it accepts. */
 static void pump(struct cps_saver *self)
 {
     if (self->begins && !submit(self, write_begin, begun, self, 0))
@@ -212,8 +212,8 @@ static void pump(struct cps_saver *self)
 
 /* ---- the sink ---- */
 
-/* The model of the best of the epochs that a mark counts, unless it is the last one's, which is the run's
- * model and read at its end. */
+/* The model of the best epoch up to a mark, unless that is the last epoch, whose model is read at the end of
+ * the run. */
 static struct cps_kept_model *pin_best(struct cps_saver *self, uint32_t epochs)
 {
     struct cps_history until = *self->setup.history;
@@ -235,7 +235,7 @@ static void on_mark(void *context, struct cps_save_mark *mark)
     mark->best = pin_best(self, mark->epochs);
 }
 
-/* The epochs that the mark counts, which the run's history goes on growing from. */
+/* The epochs up to the mark; the run's history continues to grow after them. */
 static bool copy_epochs(struct cps_saver *self, uint32_t count)
 {
     if (cps_grow("epochs", &self->epochs, &self->epoch_capacity, count, sizeof *self->epochs) != CPS_OK)

@@ -1,4 +1,4 @@
-/* Banner, table and summary of a run, out of its record; see show.h. */
+/* Banner, table and summary of a run, from its record; see show.h. */
 #include "server/record/show.h"
 
 #include <stdio.h>

@@ -15,8 +15,9 @@ static bool can_redraw(void)
     return term && *term && strcmp(term, "dumb") != 0;
 }
 
-/* A descriptor of the terminal that is file `number` of the mpirun that started this process; -1 if it is no
- * terminal or there is no mpirun here. Anything but a device is left alone: opening may have effects. */
+/* Opens the terminal that is file descriptor `number` of the mpirun that started this process; -1 if it is no
+ * terminal or there is no mpirun on this host. Opens only devices, since opening other files may have effects.
+ */
 static int open_launchers(int number)
 {
     char path[64];
