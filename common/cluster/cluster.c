@@ -40,8 +40,8 @@ static enum cps_status fail_mpi(const char *what, int code)
     return cps_fail(CPS_ERR_PEER, "mpi cannot %s: %.*s", what, length, text);
 }
 
-/* Waits for a started collective; code is what starting it returned. Who was told to end waits no longer
- * than others may need to be told it as well. */
+/* Waits for a started collective; code is what starting it returned. A rank that was told to end waits only as
+ * long as the other ranks may need to be told as well. */
 static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, bool bulk,
                                      const char *what, int code, MPI_Request *request)
 {
@@ -415,7 +415,7 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
         code = MPI_Ibcast(&verdict, sizeof verdict, MPI_BYTE, (int)first, self->mpi->collectives, &request);
         agreed = finish_within(self->mpi, timeout_ns, false, "agree", code, &request);
     }
-    /* Where there is no agreement, a rank's own error says more than that. */
+    /* If the ranks do not agree, a rank's own error is more informative than the failed agreement. */
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
 }
 

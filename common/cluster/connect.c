@@ -31,7 +31,7 @@ static bool over_tcp(const struct cps_cluster *self, const struct cps_cluster_ne
     return network->tcp || !self->one_host;
 }
 
-/* The error of a rank is told by another, and so names the host. */
+/* The error of a rank is printed by another rank, and therefore names the host. */
 static enum cps_status find_interface(struct cps_cluster *self, const char *interface,
                                       char address[CPS_ADDRESS_BYTES])
 {
@@ -84,7 +84,7 @@ static enum cps_status bind_control(struct cps_cluster *self, const struct cps_c
     return cps_zmq_transport_bind(&options, control, endpoint);
 }
 
-/* A port that is blocked, or an address that leads elsewhere, shows here and not in the middle of a run. */
+/* Finds a blocked port, or an address of another host, here instead of in the middle of a run. */
 static enum cps_status await_peers(const struct cps_cluster *self, const char (*endpoints)[CPS_ENDPOINT_BYTES],
                                    struct cps_transport *control)
 {

@@ -1,4 +1,4 @@
-/* See exchange.h. Sizes go first, so that all know that all have come and have room before much is moved. */
+/* See exchange.h. Sizes are exchanged first, so that every rank is known to take part and to have room. */
 #include "common/cluster/exchange.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 /*
- * What tells hosts apart. Names do not: two containers of one kernel may share a name and
- * not a network, and two machines may both be called localhost.
+ * Identifies hosts. Names do not suffice: two containers of one kernel may have the same name but different
+ * networks, and two machines may both be called localhost.
  */
 #include "common/cluster/host.h"
 

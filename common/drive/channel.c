@@ -1,9 +1,9 @@
 /*
- * The reliable channel; see channel.h. Acknowledgements are cumulative: `ack` is the sequence that its
- * sender expects next, so that a lost one is made good by any later one.
+ * The reliable channel; see channel.h. Acknowledgements are cumulative: `ack` is the sequence number that its
+ * sender expects next, so any later acknowledgement replaces a lost one.
  *
- * A node that was started anew counts its incarnation up, and its sequence from 0 again. Each frame names
- * both incarnations: one from a peer's earlier life is dropped, and so is one that was meant for ours.
+ * A restarted node increments its incarnation and counts its sequence from 0 again. Each frame has both
+ * incarnations: a frame from an earlier incarnation of the peer, or to an earlier one of this node, is dropped.
  */
 #include "common/drive/channel.h"
 
@@ -193,7 +193,7 @@ static enum cps_status keep_early(struct cps_channel *self, struct cps_message *
     return CPS_OK;
 }
 
-/* Something of the sequence came, be it for the second time: the peer wants to know how far we are. */
+/* A frame of the sequence arrived, possibly a duplicate: the peer needs an acknowledgement. */
 static void owe(struct cps_channel *self, uint64_t now_ns)
 {
     if (self->owed++ == 0)

@@ -87,7 +87,7 @@ static enum cps_status say_heartbeats(struct cps_driver *self, struct cps_local_
     return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
 
-/* A node that waits for its disk goes on, as far as others can tell. */
+/* A node that waits for its disk appears to other nodes to make progress. */
 static void note_busy(struct cps_driver *self, struct cps_local_node *node)
 {
     if (!node->role.ops->busy || node->failed || !node->role.ops->busy(node->role.self))
@@ -109,7 +109,7 @@ static void heartbeat(struct cps_driver *self)
                                   say_heartbeats(self, &self->here.nodes[i]));
 }
 
-/* A rank that was told to end tells the coordinator, and goes on until that says how. */
+/* A rank that was told to end tells the coordinator, and continues until the coordinator stops it. */
 static void pass_interrupt_on(struct cps_driver *self)
 {
     struct cps_local_node *node = &self->here.nodes[0];
@@ -140,7 +140,7 @@ static void tell_interrupt(struct cps_driver *self)
     cps_local_node_settle(&self->here, coordinator, status);
 }
 
-/* Hands the coordinator the user's wish for a checkpoint. */
+/* Passes the user's request for a checkpoint to the coordinator. */
 static void tell_save(struct cps_driver *self)
 {
     const volatile sig_atomic_t *asked = self->options.save_asked;
@@ -197,7 +197,7 @@ static enum cps_status tick(struct cps_driver *self)
     return check_coordinator(self);
 }
 
-/* Lets the roles do what they have at hand. False when there is nothing. */
+/* Lets the roles do work that is ready. False when there is none. */
 static bool work(struct cps_driver *self)
 {
     bool any = false;
@@ -248,7 +248,7 @@ static enum cps_status turn(struct cps_driver *self)
     return CPS_OK;
 }
 
-/* True when all that this rank said has left and is known to have arrived. */
+/* True when all messages of this rank have been sent and acknowledged. */
 static bool settled(const struct cps_driver *self)
 {
     const struct cps_transport *transports[] = {self->options.control, self->options.bulk};
@@ -261,7 +261,7 @@ static bool settled(const struct cps_driver *self)
     return true;
 }
 
-/* What arrives is for nobody any more, but for the acknowledgements in it. */
+/* Arriving messages are dropped; only their acknowledgements are used. */
 static enum cps_status drain(struct cps_driver *self, struct cps_transport *transport, bool *received)
 {
     struct cps_message message;
@@ -276,7 +276,7 @@ static enum cps_status drain(struct cps_driver *self, struct cps_transport *tran
     return CPS_OK;
 }
 
-/* Waits until what was said has arrived, for a while. */
+/* Waits a limited time until all messages sent have been acknowledged. */
 static void flush(struct cps_driver *self)
 {
     struct cps_transport *transports[] = {self->options.control, self->options.bulk};

@@ -1,4 +1,4 @@
-/* Roles of a rank, what they say and how they end; see local_nodes.h. */
+/* The roles of a rank, their messages and their ends; see local_nodes.h. */
 #include "common/drive/local_nodes.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static enum cps_status transmit(void *context, const struct cps_message *frame, 
     return transport->ops->send(transport, frame, sent);
 }
 
-/* Sends *message of node on its way; its payload is given away. */
+/* Sends *message of node and gives its payload away. */
 static enum cps_status post(struct cps_local_nodes *self, struct cps_local_node *node,
                             struct cps_message *message)
 {
@@ -99,8 +99,8 @@ static enum cps_status stop_all(struct cps_local_nodes *self, struct cps_local_n
     return told;
 }
 
-/* Ends node for an error of its own. It is told to whom it concerns; if even that fails the
- * others find out by silence. */
+/* Ends node with an error of its own and tells the nodes concerned. If that fails too, they find out by the
+ * peer timeout. */
 void cps_local_node_fail(struct cps_local_nodes *self, struct cps_local_node *node, enum cps_status why)
 {
     enum cps_status told = CPS_OK;
@@ -117,7 +117,7 @@ void cps_local_node_fail(struct cps_local_nodes *self, struct cps_local_node *no
     node->stopped |= told != CPS_OK;
 }
 
-/* What follows a call into a role that returned status. */
+/* Handles the status that a call into a role returned. */
 void cps_local_node_settle(struct cps_local_nodes *self, struct cps_local_node *node, enum cps_status status)
 {
     enum cps_status sent = node->outbox.count ? empty_outbox(self, node) : CPS_OK;
@@ -184,7 +184,7 @@ bool cps_local_nodes_all_failed(const struct cps_local_nodes *self)
     return true;
 }
 
-/* All was said, and what would answer it cannot be received any more. */
+/* All messages were sent, and acknowledgements can no longer be received. */
 void cps_local_nodes_give_up(struct cps_local_nodes *self)
 {
     for (uint32_t i = 0; i < self->count; i++)

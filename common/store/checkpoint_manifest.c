@@ -270,7 +270,7 @@ static enum cps_status from_wire(const char *path, const Cps__Checkpoint *wire,
     return CPS_OK;
 }
 
-/* The message between prefix and digest, once these vouch for it. */
+/* Returns the message between prefix and digest, once both are verified. */
 static enum cps_status find_message(const char *path, const uint8_t *bytes, size_t size, uint64_t *length)
 {
     uint8_t digest[CPS_SHA256_BYTES];

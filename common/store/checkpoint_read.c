@@ -1,7 +1,7 @@
 /*
- * Reading checkpoints; see checkpoint.h. A file is read into memory and hashed there, so that
- * what was checked is what is used; nothing of a part is looked at before its digest is right,
- * and nothing is loaded unless every key has one row.
+ * Reading checkpoints; see checkpoint.h. A file is read into memory and hashed there, so that the bytes checked
+ * are the bytes used. No part is parsed before its digest is verified, and nothing is loaded unless every key
+ * has exactly one row.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -6,8 +6,7 @@
  *     -> commit: fsync of the parts and their folder, then the manifest (temporary file, fsync,
  *        rename), fsync of the folder again, of checkpoints/ and of the run's folder
  *
- * Until the manifest has its name there is no checkpoint, and what is in the folder is removed
- * by the next who prunes.
+ * Until the manifest has its final name the checkpoint does not exist, and the next pruning removes the folder.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +66,7 @@ static enum cps_status open_parts(struct cps_checkpoint_writer *self, uint32_t s
     return CPS_OK;
 }
 
-/* Whether folder holds this very checkpoint already: a run may be stopped where it was resumed. */
+/* Whether folder already holds this checkpoint: a run may be stopped at the step at which it was resumed. */
 static bool is_there(const char *folder, const struct cps_checkpoint_state *state)
 {
     struct cps_checkpoint found = {0};

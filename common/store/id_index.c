@@ -26,7 +26,7 @@ static enum cps_status add(struct cps_id_index *self, const char *text, size_t l
     return CPS_OK;
 }
 
-/* Where items have titles, several ids may share one: '|' stands between them. */
+/* Several ids may share one title; they are then separated by '|'. */
 static enum cps_status add_group(struct cps_id_index *self, const char *ids, uint32_t row)
 {
     while (*ids) {

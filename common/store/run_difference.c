@@ -25,7 +25,7 @@ static double valid_loss(const struct cps_epoch_record *epoch)
     return epoch->has_valid ? epoch->valid_loss : (double)NAN;
 }
 
-/* Steps of an epoch, or of all there are when no epoch came to its end. */
+/* The number of steps of an epoch, or of all recorded steps when no epoch ended. */
 static uint64_t steps_per_epoch(const struct cps_run_reader *run)
 {
     return run->history.count && run->history.epochs[0].steps ? run->history.epochs[0].steps : UINT64_MAX;

@@ -107,7 +107,7 @@ static enum cps_status check_contents(const struct cps_run_folder *self, bool ov
     return cps_hint(CPS_ERR_STORAGE, "give --out an empty folder or a new one");
 }
 
-/* A file system without locks (some of those shared by hosts) is let pass. */
+/* A file system without locks, such as some network file systems, is accepted. */
 static enum cps_status lock(struct cps_run_folder *self)
 {
     self->lock = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

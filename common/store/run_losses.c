@@ -1,7 +1,6 @@
 /*
- * history.csv, steps.csv and metrics.jsonl -> the losses of a run; see run_losses.h. What others
- * may have put there is data to be doubted: every number is read whole or refused with its file
- * and line.
+ * history.csv, steps.csv and metrics.jsonl -> the losses of a run; see run_losses.h. The files may have been
+ * edited and are not trusted: every number is either valid as a whole or refused with its file and line.
  */
 #include "common/store/run_losses.h"
 

@@ -1,7 +1,7 @@
 /*
- * A run's folder -> struct cps_run_reader; see run_reader.h. Here is run.json, and which files
- * there are; run_losses.c reads the others. A key that is there must be of its type: a hash that
- * is none would otherwise be a check that is silently left out.
+ * A run's folder -> struct cps_run_reader; see run_reader.h. This file reads run.json and finds which files
+ * exist; run_losses.c reads the others. A key that is present must have the right type: otherwise a malformed
+ * hash would silently disable a check.
  */
 #include "common/store/run_reader.h"
 
@@ -51,7 +51,7 @@ static enum cps_status parse(struct cps_run_reader *self, const char *text, size
     return CPS_OK;
 }
 
-/* Of a format that is not known here no other key may be looked at, for it may mean something else. */
+/* In an unknown format no other key may be read, since its meaning may differ. */
 static enum cps_status check_format(const struct cps_run_reader *self)
 {
     const json_t *format = json_object_get(self->tree, "format");
@@ -64,7 +64,7 @@ static enum cps_status check_format(const struct cps_run_reader *self)
                     self->path, version ? version : "of another version");
 }
 
-/* A fingerprint that was taken in another way says nothing of the ratings here. */
+/* A fingerprint computed in another way cannot be compared. */
 static bool has_known_fingerprint(const struct cps_run_reader *self)
 {
     const json_t *data = json_object_get(self->tree, "data");
@@ -211,7 +211,7 @@ static enum cps_status read_record(struct cps_run_reader *self)
     return status;
 }
 
-/* Hands read the text of folder's file called name; no file is no text. */
+/* Calls read with the text of the file called name in folder, if the file exists. */
 static enum cps_status read_file(struct cps_run_reader *self, const char *folder, const char *name,
                                  enum cps_status (*read)(struct cps_run_reader *, const char *, const char *,
                                                          size_t))

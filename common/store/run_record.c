@@ -1,7 +1,7 @@
 /*
  * run.json: the record -> a JSON tree in a fixed order -> text -> the run folder.
  *
- * Memory that could not be had on the way shows in the end (json.h); nothing before needs a check.
+ * A failed allocation is reported at the end (json.h), so the calls before need no checks.
  */
 #include "common/store/run_record.h"
 

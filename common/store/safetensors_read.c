@@ -39,7 +39,7 @@ struct cps_safetensors {
     size_t tensor_count;
 };
 
-/* A name from the file, made fit for one line of an error. */
+/* A name from the file, made printable on one line of an error. */
 struct shown_name {
     char text[160];
 };

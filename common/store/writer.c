@@ -175,7 +175,8 @@ uint32_t cps_writer_pending(const struct cps_writer *self)
     return (uint32_t)(self->submitted - self->told);
 }
 
-/* Tells the owner of the oldest job its outcome. Its place is free by then: the owner may submit another. */
+/* Tells the owner of the oldest job its outcome. The job's place is freed before, so the owner may submit
+ * another. */
 static enum cps_status tell_next(struct cps_writer *self)
 {
     const struct entry *entry = entry_at(self, self->told);
@@ -203,7 +204,7 @@ enum cps_status cps_writer_poll(struct cps_writer *self)
     return CPS_OK;
 }
 
-/* Sleeps until something that was not told of is written, or the clock says until_ns. */
+/* Sleeps until a job is written whose outcome was not told yet, or until time until_ns. */
 static void await_progress(struct cps_writer *self, uint64_t until_ns)
 {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
