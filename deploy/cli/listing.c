@@ -108,7 +108,7 @@ static enum cps_status add_table_row(struct cps_listing *self, const struct cps_
     return CPS_OK;
 }
 
-/* Each object begins with the comma that parts it from the one before. */
+/* Each object begins with the comma that separates it from the previous one. */
 static enum cps_status add_json_row(struct cps_listing *self, const struct cps_cell *cells)
 {
     CPS_TRY(cps_text_add(&self->rows, ",\n  {"));

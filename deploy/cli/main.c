@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-/* Of the ranks a launcher started, the first speaks for all. */
+/* Only the first of the ranks that a launcher started prints. */
 static bool speaks(void)
 {
     return cps_launcher_find().rank == 0;

@@ -1,4 +1,4 @@
-/* run.json -> the options of its run, with paths that lead from here; see recorded.h. */
+/* run.json -> the options of its run, with paths valid from the current folder; see recorded.h. */
 #include "deploy/cli/recorded.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@ static bool names_path(const char *option)
     return false;
 }
 
-/* A path of the record is relative to the folder that the run was started in, where that is still
- * there; of a run that came from elsewhere it is relative to this one. */
+/* A path of the record is relative to the folder in which the run was started, if that still exists, and
+ * otherwise to the current folder. */
 static const char *find_path(const struct cps_run_reader *run, const char *path, char out[4096])
 {
     char here[4096];
@@ -51,7 +51,7 @@ static enum cps_status adopt_options(const struct cps_run_reader *run, struct cp
     enum cps_status status =
         cps_options_adopt(options, where, settings, run->option_count, differing, other_data);
     free(settings);
-    /* The first runs did not say whether they found ratings that nobody had named. */
+    /* The first runs did not record whether they found ratings that no option named. */
     return status == CPS_OK && !run->names_inputs ? cps_settings_find_data(options) : status;
 }
 

@@ -44,7 +44,7 @@ static enum cps_status make_scratch(struct replay *self, struct cps_options *opt
     return options->out ? CPS_OK : cps_fail_memory("a path", 0);
 }
 
-/* --out must not be the run that is replayed: it would be gone. */
+/* --out must not be the replayed run, which would be overwritten. */
 static enum cps_status check_out(const struct cps_options *options, const char *replayed)
 {
     struct stat out, run;
@@ -63,7 +63,7 @@ static enum cps_status choose_folder(struct replay *self, struct cps_options *op
     return CPS_OK;
 }
 
-/* How many epochs there are to compare; that in which the run was cut or diverged among them. */
+/* The number of epochs to compare, including one in which the run was interrupted or diverged. */
 static uint32_t epochs_to_see(const struct cps_run_reader *run)
 {
     uint64_t epochs = run->history.count;
@@ -183,14 +183,14 @@ static void print_difference(const struct replay *self, const struct cps_run_rea
         printf("  no losses of steps were recorded: --log-steps would have told the step\n");
 }
 
-/* Steps that a run has recorded, in one file or the other. */
+/* The number of steps that a run has recorded, in either file. */
 static uint64_t recorded_steps(const struct cps_run_reader *run)
 {
     uint64_t by_epoch = run->history.count ? run->history.epochs[run->history.count - 1].steps : 0;
     return run->loss_count > by_epoch ? run->loss_count : by_epoch;
 }
 
-/* Whether the runs ended in the same way. One that was cut says nothing of how it would have gone on. */
+/* Whether the runs ended in the same way; for an interrupted run, what happens after its last step is open. */
 static bool ended_alike(const struct cps_run_reader *recorded, const struct cps_run_reader *now)
 {
     if (recorded->diverged)

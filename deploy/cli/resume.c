@@ -1,10 +1,8 @@
 /*
- * Going on with a run: every refusal before the first message, and what the checkpoint is read for;
- * see resume.h.
+ * Resuming a run: all refusals before the first message, and reading the checkpoint; see resume.h.
  *
- * What decides the curve comes from the record; of it the command line may only move the files to where they
- * are now, and these must have the bytes they had. How many ranks there are, and what carries their messages,
- * is for this start to say.
+ * Options that decide the curve come from the record. Of these the command line may only give new paths of the
+ * files, whose contents must be unchanged. The number of ranks and the transport are chosen anew at each start.
  */
 #include "deploy/cli/resume.h"
 
@@ -25,8 +23,8 @@ struct resume {
     bool found;
 };
 
-/* What the command line wants otherwise than the run was begun, a line each; but not where a file is now, as
- * long as it is the same one. */
+/* Lists the options of the command line that differ from the run's, one per line; a new path of an unchanged
+ * file is no difference. */
 static bool is_refused(const char *line)
 {
     static const char *const moved[] = {"--data: recorded ", "--train: recorded ", "--valid: recorded ",
@@ -83,7 +81,7 @@ static enum cps_status settle(struct resume *self, struct cps_options *options)
     return options->out ? CPS_OK : cps_fail_memory("a path", strlen(options->resume));
 }
 
-/* A file that the command line names may lie elsewhere, but is to have the bytes it had. */
+/* A file that the command line names may have another path, but must have the same contents. */
 static enum cps_status check_inputs(const struct resume *self, const struct cps_inputs *inputs,
                                     const struct cps_options *options)
 {

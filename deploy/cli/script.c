@@ -1,5 +1,5 @@
 /*
- * Handing over to Python: what compares curves and draws pages is written in it.
+ * Starts the Python programs that compare curves and draw pages.
  *
  *   collab-ps compare ARGUMENTS -> python3 TOOLS compare ARGUMENTS, in this very process
  *

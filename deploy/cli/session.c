@@ -18,7 +18,7 @@ static bool is_folder(const char *path)
 
 /* ---- the run's ratings ---- */
 
-/* Options as 'replay RUN [--data PATH]' has them, before the record has its say. */
+/* Options as of 'replay RUN [--data PATH]', before those of the record are applied. */
 static enum cps_status replay_options(const struct cps_options *options, struct cps_options *out)
 {
     char program[] = "collab-ps", replay[] = "replay", data[] = "--data";

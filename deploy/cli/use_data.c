@@ -1,4 +1,4 @@
-/* data: a set of ratings at a glance, before anything is trained on it. */
+/* data: an overview of a set of ratings, without training. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

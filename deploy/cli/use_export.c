@@ -85,7 +85,7 @@ static enum cps_status add_values(const struct table *table, uint32_t row, char 
     return CPS_OK;
 }
 
-/* A name in a cell or in a word: what would end it becomes '_'. */
+/* A name as a cell or a word: characters that would end it are replaced by '_'. */
 static enum cps_status add_name(struct cps_text *out, const char *name, const char *ends)
 {
     for (; *name; name++)

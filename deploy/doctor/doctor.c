@@ -1,4 +1,4 @@
-/* Start -> facts of all ranks -> links between hosts -> findings told by rank 0; see doctor.h. */
+/* Start -> facts of all ranks -> links between hosts -> findings printed by rank 0; see doctor.h. */
 #include "deploy/doctor/doctor.h"
 
 #include <stdio.h>

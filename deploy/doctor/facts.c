@@ -1,4 +1,4 @@
-/* The system, the libraries and the files, as this rank sees them; see facts.h. */
+/* Facts of the system, the libraries and the files on this rank; see facts.h. */
 #include "deploy/doctor/facts.h"
 
 #include <errno.h>
@@ -134,7 +134,7 @@ static void find_folders(struct cps_facts *out)
     out->scratch_error = try_folder(scratch, &out->scratch_free_bytes);
 }
 
-/* The nearest folder at or above path that is there, in place. */
+/* Cuts path, in place, to the nearest existing folder at or above it. */
 static void climb(char *path)
 {
     while (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
@@ -161,7 +161,7 @@ static void find_out(const struct cps_options *options, struct cps_facts *out)
         snprintf(out->out_error, sizeof out->out_error, "'%.100s': %s", path, strerror(errno));
 }
 
-/* One digest of all files, their names left out: they may have others elsewhere. */
+/* One digest of the contents of all files; their names may differ between hosts. */
 static enum cps_status digest(const struct cps_inputs *inputs, struct cps_facts *out)
 {
     struct cps_sha256 *hash;

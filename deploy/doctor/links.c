@@ -48,7 +48,7 @@ static int listen_here(const struct cps_cluster *cluster, const struct cps_optio
     return listener;
 }
 
-/* The host that host meets in round, of n; host itself when it rests. */
+/* Returns the partner of host in round, among n hosts, or host itself when it has none. */
 static uint32_t partner_of(uint32_t host, uint32_t round, uint32_t n)
 {
     uint32_t odd = n - (n % 2 == 0); /* hosts that go round */
@@ -86,7 +86,7 @@ static enum cps_status play(struct cps_cluster *cluster, const struct cps_links_
     return CPS_OK;
 }
 
-/* The rows of the hosts' first ranks, out of those of all. */
+/* Selects the rows of the first rank of each host from those of all ranks. */
 static void keep_rows(const struct cps_cluster *cluster, const struct cps_probe_result *all,
                       struct cps_links_found *out)
 {

@@ -43,7 +43,7 @@ const char *cps_connection_name(const struct cps_training_env *env)
     return over_tcp(env) ? "tcp" : "ipc";
 }
 
-/* What leaves the host in the clear is said so; MPI encrypts nothing. */
+/* Warns when traffic leaves the host unencrypted, and refuses --encrypt on with MPI, which encrypts nothing. */
 static enum cps_status judge_secrecy(const struct cps_training_env *env)
 {
     bool by_mpi = rows_over_mpi(env);

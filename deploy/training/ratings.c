@@ -1,4 +1,4 @@
-/* Ratings onto the ranks, and the plan for them; see ratings.h. */
+/* Distributes the ratings to the ranks and makes the plan; see ratings.h. */
 #include "deploy/training/ratings.h"
 
 #include <stdlib.h>
@@ -121,7 +121,7 @@ static enum cps_status match_start(struct cps_ratings *self, const struct cps_tr
     return CPS_OK;
 }
 
-/* The servers, which read no ratings, hear from the first rank which rows are whose. */
+/* Sends the mapping of rows from the first rank to the servers, which read no ratings. */
 static enum cps_status share_start(struct cps_ratings *self, struct cps_training_env *env)
 {
     bool needed = env->options->init && cps_initial_file_has_names(&self->start);
@@ -144,7 +144,7 @@ static enum cps_status add_over_ranks(void *context, uint64_t *values, size_t co
     return cps_cluster_sum(context, values, count);
 }
 
-/* What the ratings alone predict, which needs those of all ranks, or their mean alone. Collective. */
+/* Fits the baselines on the ratings of all ranks, or only computes their mean. Collective. */
 static enum cps_status fit_baselines(struct cps_ratings *self, const struct cps_training_env *env,
                                      bool mean_alone)
 {

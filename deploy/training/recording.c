@@ -29,7 +29,7 @@ static const struct cps_record_input *input_of(const struct cps_inputs *inputs, 
     return NULL;
 }
 
-/* A valid_loss on the ratings that were trained on looks good and says little. */
+/* A valid_loss on the training ratings is low but does not measure generalization. */
 static void warn_of_one_file(const struct cps_inputs *inputs)
 {
     const struct cps_record_input *train = input_of(inputs, "train"), *valid = input_of(inputs, "valid");
@@ -152,7 +152,7 @@ enum cps_status cps_recording_fail(struct cps_recording *self, enum cps_status s
     return self->recorder ? cps_recorder_fail(self->recorder, status) : status;
 }
 
-/* Brings the accounts of all ranks to the coordinator's record. Collective. */
+/* Collects the accounts of all ranks in the coordinator's record. Collective. */
 static enum cps_status gather_accounts(struct cps_recording *self, const struct cps_training_env *env,
                                        const struct cps_driver *driver, const struct cps_connection *connection)
 {
@@ -166,8 +166,8 @@ static enum cps_status gather_accounts(struct cps_recording *self, const struct 
     return status;
 }
 
-/* Waits for the disk to take the end of the record, however long it takes: the others wait as long as the
- * coordinator's rank says so. Collective. */
+/* Waits, without a limit, until the end of the record is written; the other ranks wait as long as the
+ * coordinator's rank tells them to. Collective. */
 static enum cps_status await_disk(struct cps_recording *self, const struct cps_training_env *env,
                                   enum cps_status status)
 {

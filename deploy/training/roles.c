@@ -22,7 +22,7 @@ static void former_rows(const void *context, uint32_t first_key, uint32_t stride
     cps_checkpoint_rows(((const struct cps_former_run *)context)->checkpoint, first_key, stride, count, out);
 }
 
-/* Lets the coordinator begin where the former run was saved, and save this one. */
+/* Makes the coordinator start at the former run's checkpoint and save checkpoints of this run. */
 static enum cps_status set_up_restart(struct cps_roles *self, const struct cps_roles_record *record)
 {
     const struct cps_checkpoint *checkpoint = record->former ? record->former->checkpoint : NULL;

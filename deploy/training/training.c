@@ -235,8 +235,8 @@ void cps_training_close(struct cps_training *self, enum cps_status status)
     cps_job_release(&self->env.job);
 }
 
-/* Where all ranks have the same error the first speaks; the others leave it the time, since a launcher ends all
- * when one has ended. */
+/* When all ranks have the same error, the first reports it; the others wait for it before they end, since a
+ * launcher ends all ranks when one has ended. */
 static int fail_to_start(enum cps_status status)
 {
     static const uint64_t patience_ns = 2000000000u;
