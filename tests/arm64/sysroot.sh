@@ -5,6 +5,7 @@ set -eu
 folder=$1
 [ -e "$folder/.complete" ] && exit 0
 rm -rf "$folder"
+mkdir -p "$folder"
 mmdebstrap --quiet --variant=extract --arch=arm64 --include=libc6-dev,libopenmpi-dev,libzmq3-dev,libprotobuf-c-dev,libjansson-dev,libssl-dev,zlib1g-dev,libzip-dev,libcmocka-dev \
   bookworm "$folder"
 # Absolute links would lead out of the folder.
