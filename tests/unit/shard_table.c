@@ -255,7 +255,8 @@ static void dense_descent(struct dense_row *row, const struct cps_plan *plan, ui
     }
 }
 
-/* The worst difference of a row's weights; infinite if one of them is no number. (gcc 12 for arm64 stops at fmax here.) */
+/* The worst difference of a row's weights; infinite if one of them is no number. (gcc 12 for arm64 stops at
+ * fmax here.) */
 static double worst_of_row(const float *got, const double *want, uint32_t width)
 {
     double worst = 0.0;
