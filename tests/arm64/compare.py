@@ -35,7 +35,7 @@ def write_emulated(folder, program, sysroot):
 
 def hashes_of(check, name, command, out):
     """(model, curve, architecture of the first rank) of a run."""
-    done = subprocess.run([*command, "--out", out], capture_output=True, text=True, timeout=600,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600,
                           env={**launch.environment(1), "PMIX_MCA_gds": "hash"})
     if not check.that(done.returncode == 0, f"{name}: trains", done.stderr[-600:] if done.returncode else ""):
         return None
@@ -48,13 +48,14 @@ def main():
     check = Verdict("arm64")
     with tempfile.TemporaryDirectory() as scratch:
         emulated = write_emulated(scratch, arm64, sysroot)
-        native = hashes_of(check, "native", [program, *OPTIONS], f"{scratch}/native")
-        one = hashes_of(check, "one emulated process", [emulated, *OPTIONS], f"{scratch}/one")
+        native = hashes_of(check, "native", [program, *OPTIONS, "--out", f"{scratch}/native"], f"{scratch}/native")
+        one = hashes_of(check, "one emulated process", [emulated, *OPTIONS, "--out", f"{scratch}/one"], f"{scratch}/one")
         check.equal("one emulated process", one, (*native[:2], "aarch64"))
         for transport in ("mpi", "tcp"):
-            options = [*OPTIONS, "--transport", transport]
-            mixed = hashes_of(check, f"mixed over {transport}", ["mpirun", *MPI, "-n", "2", emulated, *options, ":", "-n", "2", program, *options],
-                              f"{scratch}/mixed-{transport}")
+            out = f"{scratch}/mixed-{transport}"
+            options = [*OPTIONS, "--transport", transport, "--out", out]
+            command = ["mpirun", *MPI, "-n", "2", emulated, *options, ":", "-n", "2", program, *options]
+            mixed = hashes_of(check, f"mixed over {transport}", command, out)
             check.equal(f"2 emulated and 2 native ranks over {transport}", mixed, (*native[:2], "aarch64"))
         pinned = subprocess.run([sys.executable, PINNED], env={**os.environ, "COLLAB_PS_PROGRAM": emulated, "PMIX_MCA_gds": "hash"}, check=False)
         check.that(pinned.returncode == 0, "the pinned hashes, emulated")
