@@ -315,17 +315,17 @@ static void fill_users(const struct cps_prepared *self, uint64_t first, uint64_t
             *out++ = user;
 }
 
-/* Sums, modulo 2^64, that tell whether every place occurs once. Checksums detect damage by chance; this detects
- * a file that a program wrote wrongly. */
-struct tally {
-    uint64_t sum, squares;
-};
-
-static bool is_each_once(const struct tally *self, uint64_t count)
+/* Marks the places in seen, a bit each; false if one was marked before. Checksums detect damage by chance; this
+ * detects a file that a program wrote wrongly. */
+static bool mark_once(uint64_t *seen, const uint32_t *places, uint64_t count)
 {
-    unsigned __int128 n = count;
-    return self->sum == (uint64_t)(n * (n - 1) / 2) &&
-           self->squares == (uint64_t)(n * (n - 1) / 2 * (2 * n - 1) / 3);
+    uint64_t twice = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t bit = (uint64_t)1 << places[i] % 64, *word = &seen[places[i] / 64];
+        twice |= *word & bit;
+        *word |= bit;
+    }
+    return twice == 0;
 }
 
 /* Whether ratings that are stored as floats lie between the set's bounds. */
@@ -341,7 +341,7 @@ static bool is_within(const struct cps_prepared *self, const float *ratings, uin
 /* Unpacks words [first, end) into the columns, whose first rating is number origin; false if a word refers
  * to a missing row or value. */
 static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t first, uint64_t end,
-                   struct cps_rating_list *list, uint32_t *places, struct tally *tally)
+                   struct cps_rating_list *list, uint32_t *places)
 {
     const uint32_t value_bits = self->value_bits, place_shift = self->movie_bits + value_bits;
     const uint64_t movie_mask = ((uint64_t)1 << self->movie_bits) - 1,
@@ -355,8 +355,6 @@ static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t fi
         value_most = value > value_most ? value : value_most;
         list->item[i - origin] = (uint32_t)movie;
         places[i - origin] = (uint32_t)place;
-        tally->sum += place;
-        tally->squares += place * place;
         uint32_t bits = (uint32_t)value;
         memcpy(&list->rating[i - origin], &bits, sizeof bits);
     }
@@ -373,12 +371,12 @@ static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t fi
     return true;
 }
 
-/* Reads the range block by block, so that each is in the cache when it is unpacked. */
+/* Reads the range block by block, so that each is in the cache when it is unpacked. Marks the places in seen
+ * unless it is NULL. */
 static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t first, uint64_t end,
-                                    struct cps_rating_list *list, uint32_t *places)
+                                    uint64_t *seen, struct cps_rating_list *list, uint32_t *places)
 {
     const uint64_t ahead = BLOCKS_AHEAD * BLOCK_WORDS;
-    struct tally tally = {0};
     for (uint64_t block = first / BLOCK_WORDS; block * BLOCK_WORDS < end; block++) {
         uint64_t begin = block * BLOCK_WORDS, stop = begin + BLOCK_WORDS;
         if (block % BLOCKS_AHEAD == 0) {
@@ -387,12 +385,26 @@ static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t fi
                 cps_prepared_forget(self, begin - ahead, ahead);
         }
         CPS_TRY(check_block(self, block));
-        if (!decode(self, first, begin < first ? first : begin, stop < end ? stop : end, list, places, &tally))
+        begin = begin < first ? first : begin;
+        stop = stop < end ? stop : end;
+        if (!decode(self, first, begin, stop, list, places))
             return refuse(self->path, "is damaged: a rating refers to a missing row or value");
+        if (seen && !mark_once(seen, places + (begin - first), stop - begin))
+            return refuse(self->path, "is damaged: two of its ratings have one place in the text");
     }
-    if (first == 0 && end == self->facts.rating_count && !is_each_once(&tally, end))
-        return refuse(self->path, "is damaged: two of its ratings have one place in the text");
     return CPS_OK;
+}
+
+/* As read_stretch. A range that is the whole set has every place once, or is refused. */
+static enum cps_status read_checked(const struct cps_prepared *self, uint64_t first, uint64_t end,
+                                    struct cps_rating_list *list, uint32_t *places)
+{
+    uint64_t *seen = NULL;
+    if (first == 0 && end == self->facts.rating_count)
+        CPS_TRY(cps_alloc("places of ratings", end / 64 + 1, sizeof *seen, &seen));
+    enum cps_status status = read_stretch(self, first, end, seen, list, places);
+    free(seen);
+    return status;
 }
 
 enum cps_status cps_prepared_read(const struct cps_prepared *self, uint64_t first, uint64_t count,
@@ -409,7 +421,7 @@ enum cps_status cps_prepared_read(const struct cps_prepared *self, uint64_t firs
         status = cps_alloc_raw("places", count, sizeof **places, places);
     if (status == CPS_OK && count > 0) {
         fill_users(self, first, count, list->user);
-        status = read_stretch(self, first, first + count, list, *places);
+        status = read_checked(self, first, first + count, list, *places);
     }
     if (status == CPS_OK)
         return CPS_OK;
