@@ -83,7 +83,7 @@ enum cps_status cps_naming_apply(struct cps_naming *self, const struct cps_ids *
     return apply_titles(self, items, out);
 }
 
-/* The ids that name the rows of a vocabulary, row 0 apart. */
+/* The ids that name the rows of a vocabulary, row 0 apart, which no two rows may share. */
 static enum cps_status ids_of(const struct cps_vocabulary *names, struct cps_ids *out)
 {
     for (uint32_t row = 1; row < names->rows; row++) {
@@ -91,6 +91,11 @@ static enum cps_status ids_of(const struct cps_vocabulary *names, struct cps_ids
         uint32_t number;
         const char *name = cps_vocabulary_name(names, row, &length);
         CPS_TRY(cps_ids_add(out, name, length, &number));
+        if (number != row - 1)
+            return cps_hint(cps_fail(CPS_ERR_DATA,
+                                     "the prepared set is damaged: two of its rows have the id '%.*s'",
+                                     (int)(length < 64 ? length : 64), name),
+                            "prepare it again from its text");
     }
     return CPS_OK;
 }
