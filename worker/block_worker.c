@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/drive/member.h"
 #include "worker/crew.h"
+#include "worker/greeting.h"
 #include "worker/order.h"
 #include "worker/tenant.h"
 
@@ -16,7 +18,8 @@ struct cps_block_worker {
     uint32_t node, threads;
     const struct cps_dataset *dataset;
     const struct cps_kernels *kernels;
-    bool greeted, planned, begun, diverged, stopped;
+    struct cps_member member;
+    bool planned, begun, diverged;
     struct cps_plan plan;
     struct cps_order order;
     struct cps_tenant tenant;
@@ -35,6 +38,7 @@ enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset 
     struct cps_block_worker *self;
     CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
     self->node = node;
+    self->member = (struct cps_member){.title = "worker node", .number = node};
     self->threads = threads;
     self->dataset = dataset;
     self->kernels = kernels;
@@ -222,7 +226,7 @@ static enum cps_status report_epochs(struct cps_block_worker *self, struct cps_o
 static enum cps_status work(void *context, struct cps_outbox *outbox, bool *worked)
 {
     struct cps_block_worker *self = context;
-    if (!self->begun || self->stopped)
+    if (!self->begun || self->member.stopped)
         return CPS_OK;
     bool validating = cps_crew_is_validating(self->crew);
     cps_outbox_enter(outbox, validating ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
@@ -246,43 +250,27 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_lend(self, message);
     case CPS_MESSAGE_SNAPSHOT:
         return on_snapshot(self, &message->snapshot);
-    case CPS_MESSAGE_STOP:
-        self->stopped = true;
-        return cps_message_end(message);
-    case CPS_MESSAGE_HEARTBEAT:
-        return CPS_OK;
     default:
-        return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
-                        cps_message_kind_name(message->kind));
+        return cps_member_on_message(&self->member, message);
     }
 }
 
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
     struct cps_block_worker *self = context;
-    struct cps_message *hello;
     struct cps_report *told;
-    bool due = self->waiting && now_ns - self->reported_ns >= REPORT_EVERY_NS;
-    if (due) {
-        self->reported_ns = now_ns;
-        return report(self, outbox, &told);
-    }
-    if (self->greeted)
+    if (!self->member.greeted)
+        return cps_greet_with_data(&self->member, self->dataset, outbox);
+    if (self->waiting == 0 || now_ns - self->reported_ns < REPORT_EVERY_NS)
         return CPS_OK;
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello));
-    hello->hello = (struct cps_hello){.has_data = true,
-                                      .train_count = self->dataset->train.count,
-                                      .valid_count = self->dataset->valid.count,
-                                      .sample_bytes = self->dataset->sample_bytes};
-    memcpy(hello->hello.fingerprint, self->dataset->fingerprint, CPS_SHA256_BYTES);
-    self->greeted = true;
-    return CPS_OK;
+    self->reported_ns = now_ns;
+    return report(self, outbox, &told);
 }
 
 static bool done(const void *context)
 {
     const struct cps_block_worker *self = context;
-    return self->stopped;
+    return self->member.stopped;
 }
 
 struct cps_role cps_block_worker_role(struct cps_block_worker *self)

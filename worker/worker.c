@@ -17,7 +17,9 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/drive/member.h"
 #include "worker/gather.h"
+#include "worker/greeting.h"
 #include "worker/push.h"
 #include "worker/scores.h"
 
@@ -33,7 +35,8 @@ struct cps_worker {
     const struct cps_kernels *kernels;
     const struct cps_batch_order *replay;
     struct cps_team *team;
-    bool greeted, planned, begun, diverged, stopped;
+    struct cps_member member;
+    bool planned, begun, diverged;
     struct cps_plan plan;
     struct cps_batches batches;
     struct cps_key_map map;
@@ -62,6 +65,7 @@ enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *datas
     struct cps_worker *self;
     CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
     self->node = node;
+    self->member = (struct cps_member){.title = "worker node", .number = node};
     self->dataset = dataset;
     self->kernels = kernels;
     self->replay = replay;
@@ -364,17 +368,11 @@ static enum cps_status on_grant(struct cps_worker *self, const struct cps_messag
     return gather_step(self, self->step + 1);
 }
 
-static enum cps_status stray(const struct cps_worker *self, const struct cps_message *message)
-{
-    return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u a '%s'", message->from, self->node,
-                    cps_message_kind_name(message->kind));
-}
-
 static enum cps_status on_rows(struct cps_worker *self, struct cps_message *message, struct cps_outbox *outbox)
 {
     uint32_t server = message->from - 1, width = cps_plan_row_width(&self->plan);
     if (!self->planned || server >= self->plan.servers)
-        return stray(self, message);
+        return cps_member_refuse(&self->member, message);
     const struct cps_gather *pulled = self->pulls ? gather_of(self, self->step) : NULL;
     uint32_t pull_rows = pulled ? pulled->shares[server].count : 0;
     uint32_t read_rows = self->reading ? self->reads.shares[server].count : 0;
@@ -419,34 +417,16 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_snapshot(self, message, outbox);
     case CPS_MESSAGE_ROWS:
         return on_rows(self, message, outbox);
-    case CPS_MESSAGE_STOP:
-        self->stopped = true;
-        return cps_message_end(message);
-    case CPS_MESSAGE_HEARTBEAT:
-        return CPS_OK;
     default:
-        return stray(self, message);
+        return cps_member_on_message(&self->member, message);
     }
-}
-
-static enum cps_status greet(struct cps_worker *self, struct cps_outbox *outbox)
-{
-    struct cps_message *hello;
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello));
-    hello->hello = (struct cps_hello){.has_data = true,
-                                      .train_count = self->dataset->train.count,
-                                      .valid_count = self->dataset->valid.count,
-                                      .sample_bytes = self->dataset->sample_bytes};
-    memcpy(hello->hello.fingerprint, self->dataset->fingerprint, CPS_SHA256_BYTES);
-    self->greeted = true;
-    return CPS_OK;
 }
 
 static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox *outbox)
 {
     struct cps_worker *self = context;
-    if (!self->greeted)
-        return greet(self, outbox);
+    if (!self->member.greeted)
+        return cps_greet_with_data(&self->member, self->dataset, outbox);
     if (now_ns - self->reported_ns < REPORT_EVERY_NS)
         return CPS_OK;
     self->reported_ns = now_ns;
@@ -456,7 +436,7 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
 static bool done(const void *context)
 {
     const struct cps_worker *self = context;
-    return self->stopped;
+    return self->member.stopped;
 }
 
 /* Before the first step the worker waits for all other nodes, which the coordinator watches. */
@@ -470,7 +450,7 @@ static bool awaits(const void *context, struct cps_awaited *out)
         out->number = self->step;
     }
     if (!self->begun || self->held || self->awaited == 0)
-        return !self->stopped && self->greeted && (!self->begun || self->held);
+        return !self->member.stopped && self->member.greeted && (!self->begun || self->held);
     uint32_t server = 0;
     while (self->answered[server] == self->ticket)
         server++;

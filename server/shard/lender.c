@@ -15,17 +15,18 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/drive/member.h"
 #include "common/model/block_kernels.h"
 #include "common/model/blocks.h"
 #include "server/shard/block_parts.h"
 #include "server/shard/block_snapshot.h"
-
-enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
+#include "server/shard/checkpoint_messages.h"
 
 struct cps_lender {
     uint32_t server, nodes;
     const struct cps_initial_rows *start;
-    bool planned, greeted, stopped;
+    struct cps_member member;
+    bool planned;
     struct cps_plan plan;
     struct cps_block_parts parts;
     uint64_t granted;
@@ -44,6 +45,7 @@ enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct 
     struct cps_lender *self;
     CPS_TRY(cps_alloc("a server", 1, sizeof *self, &self));
     self->server = server;
+    self->member = (struct cps_member){.title = "server", .number = server};
     self->nodes = nodes;
     self->start = start;
     *out = self;
@@ -63,21 +65,6 @@ void cps_lender_destroy(struct cps_lender **out)
 }
 
 /* ---- the start ---- */
-
-/* Asks for the next rows of the checkpoint that the run goes on from; when there are none left, this server is
- * ready. */
-static enum cps_status restore_more(struct cps_lender *self, struct cps_outbox *outbox)
-{
-    uint32_t left = cps_plan_server_rows(&self->plan, self->server) - self->restored;
-    struct cps_message *message;
-    if (left == 0 || self->plan.first_step == 0)
-        return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &message);
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_FETCH, 0, 0, &message));
-    message->state = (struct cps_state){.step = self->plan.first_step,
-                                        .first_row = self->restored,
-                                        .rows = left < RESTORE_ROWS ? left : RESTORE_ROWS};
-    return CPS_OK;
-}
 
 static enum cps_status on_state(struct cps_lender *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
@@ -99,7 +86,7 @@ static enum cps_status on_state(struct cps_lender *self, const struct cps_messag
             return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu is of another step",
                             (unsigned long long)state->step);
     }
-    return restore_more(self, outbox);
+    return cps_send_restore(&self->plan, self->server, self->restored, outbox);
 }
 
 static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *plan, struct cps_outbox *outbox)
@@ -116,7 +103,7 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
     CPS_TRY(cps_block_parts_init(&self->parts, self->server, &self->plan, self->start, outbox->pool));
     self->passed = plan->first_step ? (plan->first_step - 1) / plan->blocks * plan->blocks : 0;
     self->planned = true;
-    return restore_more(self, outbox);
+    return cps_send_restore(&self->plan, self->server, self->restored, outbox);
 }
 
 /* ---- leases ---- */
@@ -224,14 +211,6 @@ static bool runs_over_save(const struct cps_lender *self, uint64_t from, uint64_
     return (self->save_step > from && self->save_step < to) || (every && (from / every + 1) * every < to);
 }
 
-static enum cps_status tell_kept(struct cps_outbox *outbox, enum cps_snapshot_action action, uint64_t step)
-{
-    struct cps_message *message;
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_KEPT, 0, 0, &message));
-    message->snapshot = (struct cps_snapshot){.step = step, .action = action};
-    return CPS_OK;
-}
-
 /* A block is home. Keeps a copy of it, if its step is saved. All blocks meet such steps in order, so that the
  * first to meet one decides whether there is room for it. */
 static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
@@ -246,12 +225,12 @@ static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind 
     if (step > snapshot->decided &&
         !cps_block_snapshot_begin(snapshot, step, cps_plan_server_rows(&self->plan, self->server),
                                   cps_plan_state_words(&self->plan), CPS_TABLES * self->parts.blocks.count))
-        return tell_kept(outbox, CPS_SNAPSHOT_REFUSED, step);
+        return cps_send_kept(CPS_SNAPSHOT_REFUSED, step, outbox);
     if (!snapshot->held || snapshot->step != step)
         return CPS_OK;
     cps_block_parts_pack(&self->parts, table, block, snapshot->words);
     part->kept = step + 1;
-    return --snapshot->missing == 0 ? tell_kept(outbox, CPS_SNAPSHOT_TAKE, step) : CPS_OK;
+    return --snapshot->missing == 0 ? cps_send_kept(CPS_SNAPSHOT_TAKE, step, outbox) : CPS_OK;
 }
 
 /* The step after which a movie block that is lent as it is after `step` will be returned, if not requested
@@ -314,7 +293,7 @@ static enum cps_status on_snapshot(struct cps_lender *self, const struct cps_mes
                         self->server, (unsigned long long)wanted->step);
     self->held = wanted->action == CPS_SNAPSHOT_HOLD;
     if (self->held)
-        return tell_kept(outbox, CPS_SNAPSHOT_HOLD, furthest(self));
+        return cps_send_kept(CPS_SNAPSHOT_HOLD, furthest(self), outbox);
     if (wanted->action == CPS_SNAPSHOT_TAKE)
         CPS_TRY(save_at(self, wanted->step, outbox));
     return lend_all(self, outbox);
@@ -325,23 +304,16 @@ static enum cps_status on_fetch(struct cps_lender *self, const struct cps_messag
 {
     const struct cps_state *asked = &message->state;
     struct cps_block_snapshot *snapshot = &self->snapshot;
-    uint32_t rows = self->planned ? cps_plan_server_rows(&self->plan, self->server) : 0;
     struct cps_message *state;
     bool kept = snapshot->held && snapshot->missing == 0 && asked->step == snapshot->step;
     if (asked->rows == 0) {
         snapshot->held &= !kept;
         return CPS_OK;
     }
-    if (!kept || asked->first_row > rows || asked->rows > rows - asked->first_row)
-        return cps_fail(CPS_ERR_PEER, "the coordinator fetched rows of step %llu that server %u does not keep",
-                        (unsigned long long)asked->step, self->server);
-    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
-    uint32_t words = cps_plan_state_words(&self->plan);
-    size_t bytes = (size_t)asked->rows * words * sizeof(uint32_t);
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_STATE, 0, bytes, &state));
-    state->state = *asked;
-    state->state.words = words;
-    memcpy(state->payload->data, snapshot->words + (size_t)asked->first_row * words, bytes);
+    CPS_TRY(cps_send_state(&self->plan, self->server, asked, kept, outbox, &state));
+    size_t words = state->state.words;
+    memcpy(state->payload->data, snapshot->words + asked->first_row * words,
+           asked->rows * words * sizeof(uint32_t));
     return CPS_OK;
 }
 
@@ -467,14 +439,8 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_fetch(self, message, outbox);
     case CPS_MESSAGE_STATE:
         return on_state(self, message, outbox);
-    case CPS_MESSAGE_STOP:
-        self->stopped = true;
-        return cps_message_end(message);
-    case CPS_MESSAGE_HEARTBEAT:
-        return CPS_OK;
     default:
-        return cps_fail(CPS_ERR_PEER, "node %u sent server %u a '%s'", message->from, self->server,
-                        cps_message_kind_name(message->kind));
+        return cps_member_on_message(&self->member, message);
     }
 }
 
@@ -482,17 +448,13 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
 {
     (void)now_ns;
     struct cps_lender *self = context;
-    struct cps_message *hello;
-    if (self->greeted)
-        return CPS_OK;
-    self->greeted = true;
-    return cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello);
+    return self->member.greeted ? CPS_OK : cps_member_greet(&self->member, NULL, outbox);
 }
 
 static bool done(const void *context)
 {
     const struct cps_lender *self = context;
-    return self->stopped;
+    return self->member.stopped;
 }
 
 struct cps_role cps_lender_role(struct cps_lender *self)

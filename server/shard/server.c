@@ -16,10 +16,10 @@
 
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "common/drive/member.h"
+#include "server/shard/checkpoint_messages.h"
 #include "server/shard/gradients.h"
 #include "server/shard/snapshot.h"
-
-enum { RESTORE_ROWS = 2048 }; /* asked for at a time */
 
 struct pending {
     bool waits;
@@ -32,7 +32,8 @@ struct cps_server {
     const struct cps_kernels *kernels;
     const struct cps_initial_rows *start;
     struct cps_team *team;
-    bool planned, greeted, diverged, stopped;
+    struct cps_member member;
+    bool planned, diverged;
     uint64_t passed; /* an epoch's last step: the servers may go on from there */
     bool held;       /* trains no further for now: a checkpoint is being arranged */
     struct cps_table table;
@@ -53,6 +54,7 @@ enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct 
     struct cps_server *self;
     CPS_TRY(cps_alloc("a server", 1, sizeof *self, &self));
     self->server = server;
+    self->member = (struct cps_member){.title = "server", .number = server};
     self->nodes = nodes;
     self->kernels = kernels;
     self->start = start;
@@ -85,21 +87,6 @@ void cps_server_destroy(struct cps_server **out)
 
 /* ---- the start: at the first step, or with the rows of a later one ---- */
 
-/* Requests the next rows; when none are left, this server is ready. */
-static enum cps_status restore_more(struct cps_server *self, struct cps_outbox *outbox)
-{
-    const struct cps_table *table = &self->table;
-    uint32_t left = table->rows - self->restored;
-    struct cps_message *message;
-    if (left == 0 || table->plan.first_step == 0)
-        return cps_outbox_add(outbox, CPS_MESSAGE_READY, 0, 0, &message);
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_FETCH, 0, 0, &message));
-    message->state = (struct cps_state){.step = table->plan.first_step,
-                                        .first_row = self->restored,
-                                        .rows = left < RESTORE_ROWS ? left : RESTORE_ROWS};
-    return CPS_OK;
-}
-
 static enum cps_status on_state(struct cps_server *self, const struct cps_message *message,
                                 struct cps_outbox *outbox)
 {
@@ -115,7 +102,7 @@ static enum cps_status on_state(struct cps_server *self, const struct cps_messag
         if (!cps_table_unpack(table, self->restored++, table->plan.first_step, words))
             return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu has seen a later step",
                             (unsigned long long)table->plan.first_step);
-    return restore_more(self, outbox);
+    return cps_send_restore(&table->plan, self->server, self->restored, outbox);
 }
 
 static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *plan, struct cps_outbox *outbox)
@@ -134,7 +121,7 @@ static enum cps_status on_plan(struct cps_server *self, const struct cps_plan *p
     CPS_TRY(cps_gradients_init(&self->gradients, &self->table, self->team));
     self->planned = true;
     self->step = plan->first_step;
-    return restore_more(self, outbox);
+    return cps_send_restore(plan, self->server, self->restored, outbox);
 }
 
 static enum cps_status check_key(const struct cps_server *self, uint32_t key, uint32_t node)
@@ -249,15 +236,6 @@ static enum cps_status answer_pending(struct cps_server *self, struct cps_outbox
 
 /* ---- checkpoints ---- */
 
-static enum cps_status tell_kept(struct cps_server *self, enum cps_snapshot_action action,
-                                 struct cps_outbox *outbox)
-{
-    struct cps_message *message;
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_KEPT, 0, 0, &message));
-    message->snapshot = (struct cps_snapshot){.step = self->step, .action = action};
-    return CPS_OK;
-}
-
 /* Keeps a copy of the rows if a checkpoint needs them after the step just trained. */
 static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbox *outbox)
 {
@@ -269,7 +247,7 @@ static enum cps_status snapshot_if_due(struct cps_server *self, struct cps_outbo
         !self->snapshot.held && cps_snapshot_rows_take(&self->snapshot, &self->table, self->step) == CPS_OK;
     self->kept_step = self->step + 1;
     cps_outbox_enter(outbox, CPS_PHASE_OPTIMIZER);
-    return tell_kept(self, taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, outbox);
+    return cps_send_kept(taken ? CPS_SNAPSHOT_TAKE : CPS_SNAPSHOT_REFUSED, self->step, outbox);
 }
 
 /* Whether the coordinator has yet to read the model as it is now. */
@@ -316,7 +294,7 @@ static enum cps_status on_snapshot(struct cps_server *self, const struct cps_mes
                         self->server, (unsigned long long)wanted->step, (unsigned long long)self->step);
     self->held = wanted->action == CPS_SNAPSHOT_HOLD;
     if (self->held)
-        return tell_kept(self, CPS_SNAPSHOT_HOLD, outbox);
+        return cps_send_kept(CPS_SNAPSHOT_HOLD, self->step, outbox);
     if (wanted->action == CPS_SNAPSHOT_TAKE) {
         self->snapshot_step = wanted->step;
         CPS_TRY(snapshot_if_due(self, outbox));
@@ -329,21 +307,13 @@ static enum cps_status on_fetch(struct cps_server *self, const struct cps_messag
 {
     const struct cps_state *asked = &message->state;
     const struct cps_table *table = &self->table;
-    uint32_t words = cps_plan_state_words(&table->plan);
     struct cps_message *state;
     bool kept = self->snapshot.held && asked->step == self->snapshot.step;
     if (asked->rows == 0) {
         self->snapshot.held &= !kept;
         return CPS_OK;
     }
-    if (!kept || asked->first_row > table->rows || asked->rows > table->rows - asked->first_row)
-        return cps_fail(CPS_ERR_PEER, "the coordinator fetched rows of step %llu that server %u does not keep",
-                        (unsigned long long)asked->step, self->server);
-    cps_outbox_enter(outbox, CPS_PHASE_SNAPSHOT);
-    CPS_TRY(
-        cps_outbox_add(outbox, CPS_MESSAGE_STATE, 0, (size_t)asked->rows * words * sizeof(uint32_t), &state));
-    state->state = *asked;
-    state->state.words = words;
+    CPS_TRY(cps_send_state(&table->plan, self->server, asked, kept, outbox, &state));
     cps_snapshot_rows_pack(&self->snapshot, table, asked->first_row, asked->rows,
                            (uint32_t *)(void *)state->payload->data);
     return CPS_OK;
@@ -440,14 +410,8 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
         return on_fetch(self, message, outbox);
     case CPS_MESSAGE_STATE:
         return on_state(self, message, outbox);
-    case CPS_MESSAGE_STOP:
-        self->stopped = true;
-        return cps_message_end(message);
-    case CPS_MESSAGE_HEARTBEAT:
-        return CPS_OK;
     default:
-        return cps_fail(CPS_ERR_PEER, "node %u sent server %u a '%s'", message->from, self->server,
-                        cps_message_kind_name(message->kind));
+        return cps_member_on_message(&self->member, message);
     }
 }
 
@@ -455,17 +419,13 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
 {
     (void)now_ns;
     struct cps_server *self = context;
-    struct cps_message *hello;
-    if (self->greeted)
-        return CPS_OK;
-    self->greeted = true;
-    return cps_outbox_add(outbox, CPS_MESSAGE_HELLO, 0, 0, &hello);
+    return self->member.greeted ? CPS_OK : cps_member_greet(&self->member, NULL, outbox);
 }
 
 static bool done(const void *context)
 {
     const struct cps_server *self = context;
-    return self->stopped;
+    return self->member.stopped;
 }
 
 /* Before the first step the server waits for all other nodes, which the coordinator watches. */
@@ -474,10 +434,10 @@ static bool awaits(const void *context, struct cps_awaited *out)
     const struct cps_server *self = context;
     *out = (struct cps_awaited){.patience = CPS_PATIENCE_FOR_COORDINATOR, .what = "the plan"};
     if (!self->planned)
-        return self->greeted && !self->stopped;
+        return self->member.greeted && !self->member.stopped;
     out->numbered = true;
     out->number = self->step;
-    if (self->stopped || self->pushed == 0)
+    if (self->member.stopped || self->pushed == 0)
         return false;
     if (self->pushed == self->table.plan.workers) {
         out->what = self->held ? "the word on the checkpoint at step" : "the leave to train step";

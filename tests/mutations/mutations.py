@@ -78,6 +78,8 @@ MUTATIONS = [
      "unit/drive_driver"),
     ("a later error replaces the first", "common/drive/ending.c", "if (self->status != CPS_OK)\n        return;",
      "if (false)\n        return;", "unit/drive_"),
+    ("a role goes on after STOP", "common/drive/member.c", "self->stopped = true;", "self->stopped = false;",
+     "unit/drive_member|unit/shard_server"),
     # ---- coordinator ----
     ("the validation of a past epoch is accepted", "server/coordinator/nodes.c", "if (report->epoch != worker->epochs ||",
      "if (report->epoch > worker->epochs ||", "unit/coordinator_"),
