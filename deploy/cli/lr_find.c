@@ -22,6 +22,7 @@
 #include "deploy/cli/scratch.h"
 #include "deploy/cli/script.h"
 #include "deploy/training/training.h"
+#include "server/coordinator/observer.h"
 
 static const char DEFAULT_OUT[] = "lr-find";
 

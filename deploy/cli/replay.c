@@ -30,7 +30,7 @@ struct replay {
     struct cps_text differing; /* a line for each option that is not as recorded */
     bool may_read_other_data;  /* because of one of them */
     bool has_other_data;
-    struct cps_limit limit;          /* a run that was cut is replayed as far as it went */
+    struct cps_epoch_limit limit;    /* a run that was cut is replayed as far as it went */
     const char *out;                 /* where the new run goes */
     char scratch[CPS_SCRATCH_BYTES]; /* the folder made for it, or "" */
 };

@@ -141,6 +141,7 @@ enum cps_status cps_recording_begin(struct cps_recording *self, const struct cps
                                              .encrypted = cps_connection_is_secret(env),
                                              .terminal = self->terminal,
                                              .run_id = env->cluster->run_id,
+                                             .limit = terms->limit,
                                              .former = terms->former,
                                              .saves = terms->saves,
                                              .started_ns = self->started_ns};

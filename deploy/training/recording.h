@@ -27,6 +27,7 @@ struct cps_recording {
 struct cps_recording_terms {
     bool scratch;                        /* the folder is removed after the command: its path is not printed */
     bool saves;                          /* the run makes checkpoints */
+    struct cps_epoch_limit *limit;       /* NULL: no limit; borrowed */
     const struct cps_former_run *former; /* the run that it resumes, or NULL */
 };
 

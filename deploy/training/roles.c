@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
+#include "server/coordinator/coordinator.h"
 #include "server/shard/lender.h"
 #include "server/shard/server.h"
 #include "worker/block_worker.h"
@@ -47,8 +48,6 @@ static enum cps_status create_coordinator(struct cps_roles *self, const struct p
     struct cps_observer observer = cps_recorder_observer(parts->record->recorder);
     if (parts->record->observer)
         observer = *parts->record->observer;
-    if (parts->record->limit)
-        observer = cps_limit_observer(parts->record->limit, &observer);
     CPS_TRY(cps_coordinator_create(plan, cps_ratings_overview(parts->ratings)->fingerprint, &observer,
                                    cps_env_peer_timeout_ns(parts->env), &self->coordinator));
     cps_coordinator_name_nodes(self->coordinator, &self->route);

@@ -5,7 +5,6 @@
 #include "common/base/team.h"
 #include "common/drive/driver.h"
 #include "deploy/training/connection.h"
-#include "deploy/training/limit.h"
 #include "deploy/training/ratings.h"
 #include "server/record/recorder.h"
 
@@ -27,7 +26,6 @@ struct cps_roles {
 /* What the coordinator is created with; unused on other ranks. */
 struct cps_roles_record {
     struct cps_recorder *recorder;
-    struct cps_limit *limit;             /* NULL: no limit */
     const struct cps_observer *observer; /* in place of the recorder; NULL: the recorder */
     const struct cps_former_run *former; /* the run to resume; NULL: training begins with the first step */
 };

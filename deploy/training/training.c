@@ -162,14 +162,12 @@ struct cps_plan *cps_training_planned(struct cps_training *self)
 static enum cps_status create_roles(struct cps_training *self, const struct cps_training_terms *terms)
 {
     const struct cps_recording_terms recorded = {
-        .scratch = terms->scratch, .saves = !terms->no_saves, .former = terms->former};
+        .scratch = terms->scratch, .saves = !terms->no_saves, .limit = terms->limit, .former = terms->former};
     if (cps_env_has(&self->env, 0))
         CPS_TRY(
             cps_recording_begin(&self->recording, &self->env, &self->ratings, self->kernels->name, &recorded));
-    const struct cps_roles_record record = {.recorder = self->recording.recorder,
-                                            .limit = terms->limit,
-                                            .observer = terms->observer,
-                                            .former = terms->former};
+    const struct cps_roles_record record = {
+        .recorder = self->recording.recorder, .observer = terms->observer, .former = terms->former};
     CPS_TRY(cps_roles_create(&self->roles, &self->env, &self->ratings, self->kernels, &record));
     return cps_roles_drive(&self->roles, &self->env, &self->connection, self->signals);
 }

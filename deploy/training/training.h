@@ -21,7 +21,6 @@
 #include "common/data/dataset.h"
 #include "common/options/options.h"
 #include "common/store/inputs.h"
-#include "deploy/training/limit.h"
 #include "server/record/setup.h"
 
 struct cps_training; /* opaque */
@@ -31,7 +30,7 @@ struct cps_training; /* opaque */
 struct cps_training_terms {
     bool scratch;                        /* the run's folder is removed at the end: its path is not printed */
     bool no_saves;                       /* make no checkpoints */
-    struct cps_limit *limit;             /* NULL: no limit; borrowed */
+    struct cps_epoch_limit *limit;       /* of the recorder; NULL: no limit; borrowed */
     const struct cps_observer *observer; /* observes the run in place of the recorder; NULL: the recorder */
     const struct cps_former_run *former; /* the run to resume, or NULL; borrowed */
 };

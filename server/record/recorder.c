@@ -177,6 +177,14 @@ static enum cps_status on_step(void *context, const struct cps_step_result *step
     return cps_step_log_add(&self->files.steps, step->step, step->hyper.lr, step->hyper.momentum, step->loss);
 }
 
+static enum cps_status check_limit(struct cps_epoch_limit *limit, uint32_t epoch)
+{
+    if (!limit || limit->epochs == 0 || epoch + 1 < limit->epochs)
+        return CPS_OK;
+    limit->reached = true;
+    return cps_fail(CPS_ERR_INTERRUPTED, "ended after %u epochs", limit->epochs);
+}
+
 static enum cps_status on_epoch(void *context, const struct cps_epoch_result *result)
 {
     struct cps_recorder *self = context;
@@ -209,7 +217,7 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
         self->written_ns = self->epoch_ns;
     }
     self->save_ns = cps_clock_ns();
-    return CPS_OK;
+    return check_limit(self->setup.limit, result->epoch);
 }
 
 static enum cps_status on_diverged(void *context, uint64_t step)

@@ -20,6 +20,13 @@ struct cps_former_run {
     const struct cps_checkpoint *checkpoint; /* NULL: it has none, so the run starts from the beginning */
 };
 
+/* Ends a run after its first epochs. Fewer epochs in the plan would not do, because the schedule depends on
+ * their number. */
+struct cps_epoch_limit {
+    uint32_t epochs; /* 0: no limit */
+    bool reached;    /* the limit ended the run, with CPS_ERR_INTERRUPTED */
+};
+
 /* What a recorder needs to know. */
 struct cps_recorder_setup {
     const struct cps_options *options;
@@ -40,6 +47,7 @@ struct cps_recorder_setup {
     bool encrypted;               /* traffic over tcp is encrypted */
     struct cps_terminal terminal; /* to draw on */
     uint64_t run_id;
+    struct cps_epoch_limit *limit;       /* NULL: no limit */
     const struct cps_former_run *former; /* NULL: a new run */
     bool saves;                          /* the run makes checkpoints */
     uint64_t started_ns;                 /* when the process began */
