@@ -76,6 +76,8 @@ enum cps_status cps_notes_count_repeats(const struct cps_samples *train, const s
     uint64_t share = 1;
     while ((train->count + valid->count) / share > PAIRS)
         share *= 2;
+    while (pairs.mask < (train->count + valid->count) / share * 2)
+        pairs.mask = pairs.mask * 2 + 1;
     CPS_TRY(cps_alloc("pairs", pairs.mask + 1, sizeof *pairs.slots, &pairs.slots));
     enum cps_status status = add_samples(&pairs, train, share - 1);
     if (status == CPS_OK)
