@@ -170,8 +170,10 @@
 /*
  * The block solver. LEND hands a worker those rows of a block that live on the sending server, as they are
  * after `step` sub-epochs. The worker has them exclusively until its RETURN brings them back as they are after
- * a later step. With shared, all workers read the rows at the same time, and RETURN has no rows. Payload: float
- * rows[rows][row_floats], laid out as in common/model/block_kernels.h, in the order of places.
+ * a later step. With shared, all workers read the rows at the same time, and RETURN has no rows. With kept, the
+ * worker has the rows of step from its lease before, and LEND has none. Payload: float rows[rows][row_floats],
+ * in the order of places, packed (cps_block_row_pack); between the nodes of one process as they are trained, if
+ * there is one server (common/model/block_kernels.h).
  */
 #define CPS_LEASE_FIELDS(X)                                                                                    \
     X(1, BOOL, movies)                                                                                         \
@@ -179,7 +181,8 @@
     X(3, U64, step)                                                                                            \
     X(4, U32, rows)                                                                                            \
     X(5, U32, row_floats)                                                                                      \
-    X(6, BOOL, shared)
+    X(6, BOOL, shared)                                                                                         \
+    X(7, BOOL, kept)
 
 /* Expands a field to a member of a struct. */
 #define CPS_FIELD(number, type, name, ...) CPS_MEMBER_##type(name);

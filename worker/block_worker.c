@@ -29,6 +29,8 @@ struct cps_block_worker {
     uint64_t reported; /* sub-epochs */
     uint32_t waiting;  /* to be reported */
     uint64_t reported_ns;
+    bool asked;                 /* the coordinator waits for rows of users */
+    struct cps_message pending; /* its exchange; owns a reference to the payload */
 };
 
 enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset *dataset,
@@ -52,6 +54,7 @@ void cps_block_worker_destroy(struct cps_block_worker **out)
     if (!self)
         return;
     cps_crew_destroy(&self->crew);
+    cps_message_release(&self->pending);
     cps_tenant_release(&self->tenant);
     cps_order_release(&self->order);
     free(self);
@@ -105,7 +108,8 @@ static bool is_own(const struct cps_block_worker *self, uint32_t user_block)
     return user_block - self->order.first_block < self->order.block_count;
 }
 
-static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_message *message)
+static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_message *message,
+                               struct cps_outbox *outbox)
 {
     const struct cps_lease *lease = &message->lease;
     float *rows;
@@ -113,7 +117,7 @@ static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_m
     if (!self->planned || (!lease->movies && (lease->shared || !is_own(self, lease->block))))
         return cps_fail(CPS_ERR_PEER, "node %u lent worker node %u a block that is not for it", message->from,
                         self->node);
-    CPS_TRY(cps_tenant_take(&self->tenant, message, &rows));
+    CPS_TRY(cps_tenant_take(&self->tenant, message, outbox, &rows));
     if (!rows)
         return CPS_OK;
     if (lease->movies)
@@ -124,11 +128,63 @@ static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_m
 }
 
 /* Takes the step after which a checkpoint saves the rows. Both the servers, before they lend a block that could
- * pass that step, and the coordinator send it; either message may arrive first. */
-static enum cps_status on_snapshot(struct cps_block_worker *self, const struct cps_snapshot *wanted)
+ * pass that step, and the coordinator send it; either message may arrive first. Rows that a server lent in
+ * place at that very step are nowhere else: it is its message that calls them back, since it comes after the
+ * lease. */
+static enum cps_status on_snapshot(struct cps_block_worker *self, const struct cps_message *message,
+                                   const struct cps_outbox *outbox)
 {
-    if (self->planned && wanted->action == CPS_SNAPSHOT_TAKE)
-        cps_crew_save_at(self->crew, wanted->step);
+    bool in_place = message->from > 0 && self->plan.servers == 1 && cps_outbox_is_near(outbox, message->from);
+    if (self->planned && message->snapshot.action == CPS_SNAPSHOT_TAKE)
+        cps_crew_save_at(self->crew, message->snapshot.step, in_place);
+    return CPS_OK;
+}
+
+/* ---- the coordinator reads the rows of users, which are nowhere as new as here ---- */
+
+static enum cps_status on_exchange(struct cps_block_worker *self, const struct cps_message *message)
+{
+    const struct cps_exchange *exchange = &message->exchange;
+    if (!self->planned || self->asked || message->from != 0)
+        return cps_fail(CPS_ERR_PEER, "node %u sent worker node %u an exchange out of turn", message->from,
+                        self->node);
+    CPS_TRY(cps_message_check(message, cps_plan_row_width(&self->plan)));
+    if (exchange->has_push || exchange->pull_rows)
+        return cps_fail(CPS_ERR_PEER, "the coordinator sent worker node %u gradients", self->node);
+    self->pending = *message;
+    if (message->payload)
+        cps_buffer_retain(message->payload);
+    self->asked = true;
+    return CPS_OK;
+}
+
+static enum cps_status answer(struct cps_block_worker *self, struct cps_outbox *outbox)
+{
+    const struct cps_exchange *exchange = &self->pending.exchange;
+    uint32_t width = cps_plan_row_width(&self->plan), rows = exchange->read_rows;
+    uint32_t worker = self->node - 1 - self->plan.servers;
+    const uint32_t *keys = rows ? (const uint32_t *)(const void *)self->pending.payload->data : NULL;
+    struct cps_message *reply;
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_ROWS, 0, (size_t)rows * width * sizeof(float), &reply));
+    reply->rows = (struct cps_rows){.step = exchange->step, .ticket = exchange->ticket, .rows = rows};
+    for (uint32_t i = 0; i < rows; i++) {
+        if (keys[i] >= self->plan.user_rows || cps_blocks_worker_of(&self->order.blocks, keys[i]) != worker)
+            return cps_fail(CPS_ERR_PEER, "the coordinator asked worker node %u for key %u, which is not here",
+                            self->node, keys[i]);
+        cps_block_row_get(&self->tenant.rule, self->plan.model == CPS_MODEL_BIAS, false,
+                          cps_crew_user_row(self->crew, keys[i]),
+                          (float *)(void *)reply->payload->data + (size_t)i * width);
+    }
+    return CPS_OK;
+}
+
+static enum cps_status answer_if_trained(struct cps_block_worker *self, struct cps_outbox *outbox)
+{
+    if (!self->asked || !cps_crew_users_are_at(self->crew, self->pending.exchange.step))
+        return CPS_OK;
+    CPS_TRY(answer(self, outbox));
+    cps_message_release(&self->pending);
+    self->asked = false;
     return CPS_OK;
 }
 
@@ -234,6 +290,7 @@ static enum cps_status work(void *context, struct cps_outbox *outbox, bool *work
     CPS_TRY(return_blocks(self, outbox));
     CPS_TRY(report_steps(self, outbox));
     CPS_TRY(report_epochs(self, outbox));
+    CPS_TRY(answer_if_trained(self, outbox));
     *worked |= outbox->count > 0;
     return CPS_OK;
 }
@@ -247,9 +304,11 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
     case CPS_MESSAGE_GRANT:
         return on_grant(self, message, outbox);
     case CPS_MESSAGE_LEND:
-        return on_lend(self, message);
+        return on_lend(self, message, outbox);
+    case CPS_MESSAGE_EXCHANGE:
+        return on_exchange(self, message);
     case CPS_MESSAGE_SNAPSHOT:
-        return on_snapshot(self, &message->snapshot);
+        return on_snapshot(self, message, outbox);
     default:
         return cps_member_on_message(&self->member, message);
     }

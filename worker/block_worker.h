@@ -6,6 +6,7 @@
  *   PLAN -> sorts its ratings -> READY;  GRANT -> learning rates of the next sub-epochs
  *   LEND -> a block has arrived: train it when its turn comes, or validate with it
  *   a block is done -> RETURN;  a sub-epoch or the validation of an epoch is done -> REPORT
+ *   EXCHANGE from the coordinator -> ROWS of users, once all blocks here have been trained up to that step
  */
 #ifndef CPS_WORKER_BLOCK_WORKER_H
 #define CPS_WORKER_BLOCK_WORKER_H

@@ -17,6 +17,7 @@ struct user_block {
     float *rows; /* NULL: not here */
     uint64_t step, lent_step;
     bool busy;
+    bool due; /* to be returned without being trained */
 };
 
 struct movie_block {
@@ -96,12 +97,10 @@ static bool is_saved(const struct cps_crew *self, uint64_t step)
     return step == self->save_step || cps_plan_saves_after(&self->plan, step);
 }
 
-/* Whether a user block's lease ends now: no further sub-epoch is granted, or its rows are read or saved. */
+/* Whether a user block's lease ends now because its rows are saved. */
 static bool lease_ends(const struct cps_crew *self, const struct user_block *block)
 {
-    bool read = self->plan.reads_epochs && block->step % self->blocks == 0;
-    return block->step > block->lent_step &&
-           (block->step >= self->granted || read || is_saved(self, block->step));
+    return block->due || (block->step > block->lent_step && is_saved(self, block->step));
 }
 
 static bool is_ready(const struct cps_crew *self, uint32_t user)
@@ -375,11 +374,13 @@ enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t
     return status;
 }
 
-void cps_crew_save_at(struct cps_crew *self, uint64_t step)
+void cps_crew_save_at(struct cps_crew *self, uint64_t step, bool at_once)
 {
     pthread_mutex_lock(&self->mutex);
     if (step > self->save_step)
         self->save_step = step;
+    for (uint32_t user = 0; at_once && user < self->own; user++)
+        self->users[user].due |= self->users[user].rows && self->users[user].step == step;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
@@ -387,10 +388,8 @@ void cps_crew_save_at(struct cps_crew *self, uint64_t step)
 void cps_crew_user_here(struct cps_crew *self, uint32_t block, uint64_t step, float *rows)
 {
     pthread_mutex_lock(&self->mutex);
-    /* A block lent for validation has been trained up to the end of the epoch. */
-    uint64_t lent_step = waits_for_validation(self, step) ? step - 1 : step;
     self->users[block - self->order->first_block] =
-        (struct user_block){.rows = rows, .step = step, .lent_step = lent_step};
+        (struct user_block){.rows = rows, .step = step, .lent_step = step};
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
@@ -436,6 +435,26 @@ bool cps_crew_take_user(struct cps_crew *self, uint32_t *block, uint64_t *step)
     }
     pthread_mutex_unlock(&self->mutex);
     return found;
+}
+
+bool cps_crew_users_are_at(struct cps_crew *self, uint64_t step)
+{
+    bool here = true;
+    pthread_mutex_lock(&self->mutex);
+    for (uint32_t user = 0; user < self->own && here; user++)
+        here =
+            self->users[user].rows && self->users[user].step == step && !lease_ends(self, &self->users[user]);
+    pthread_mutex_unlock(&self->mutex);
+    return here;
+}
+
+const float *cps_crew_user_row(const struct cps_crew *self, uint32_t user_row)
+{
+    const struct cps_blocks *blocks = &self->order->blocks;
+    uint32_t place = cps_blocks_place(blocks, CPS_TABLE_USERS, user_row);
+    uint32_t block = cps_blocks_of(blocks, CPS_TABLE_USERS, place);
+    const float *rows = self->users[block - self->order->first_block].rows;
+    return rows + (size_t)(place - cps_blocks_first(blocks, CPS_TABLE_USERS, block)) * self->rule.row_floats;
 }
 
 bool cps_crew_take_step(struct cps_crew *self, uint64_t *step, struct cps_crew_step *out)

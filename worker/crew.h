@@ -41,8 +41,8 @@ enum cps_status cps_crew_grant(struct cps_crew *self, const double *lr, uint32_t
 
 /* Ends all leases after step, as at the checkpoints of the plan, because a checkpoint saves the rows as they
  * are after step. No block of this worker may be beyond step. A step earlier than one given before has no
- * effect. */
-void cps_crew_save_at(struct cps_crew *self, uint64_t step);
+ * effect. at_once: leases that began at step end as well, because their rows have yet to be copied. */
+void cps_crew_save_at(struct cps_crew *self, uint64_t step, bool at_once);
 
 /* Hands the crew the rows of a block, as they are after step sub-epochs; rows stay valid until the block is
  * taken back with the functions below. A shared movie block serves the validation of the epoch that ends with
@@ -53,6 +53,12 @@ void cps_crew_movie_here(struct cps_crew *self, uint32_t block, uint64_t step, b
 /* Takes back a block that this worker does not need at present; false when there is none. */
 bool cps_crew_take_movie(struct cps_crew *self, uint32_t *block, uint64_t *step, bool *shared);
 bool cps_crew_take_user(struct cps_crew *self, uint32_t *block, uint64_t *step);
+
+/* Whether all user blocks are here as they are after step, and will stay so until a movie block is lent. */
+bool cps_crew_users_are_at(struct cps_crew *self, uint64_t step);
+
+/* The row of user_row, which must be one of this worker; see cps_crew_users_are_at. */
+const float *cps_crew_user_row(const struct cps_crew *self, uint32_t user_row);
 
 /* Takes the result of the next sub-epoch, in order; false while that sub-epoch is not done. */
 bool cps_crew_take_step(struct cps_crew *self, uint64_t *step, struct cps_crew_step *out);

@@ -249,6 +249,7 @@ static enum cps_status init_nodes(struct cps_local_nodes *self, const struct cps
         struct cps_local_node *node = &self->nodes[i];
         node->role = roles[i];
         self->local[roles[i].node] = i;
+        self->near[roles[i].node] = true;
         CPS_TRY(cps_links_init(&node->links, roles[i].node, setup->route->nodes, setup->run_id, 0, RESEND_NS));
         if (setup->peer_timeout_ns)
             cps_links_limit_timeout(&node->links, setup->peer_timeout_ns / AGAIN_A_TIMEOUT);
@@ -257,6 +258,7 @@ static enum cps_status init_nodes(struct cps_local_nodes *self, const struct cps
         trust_mpi(self, node);
         CPS_TRY(cps_outbox_init(&node->outbox, setup->pool, roles[i].node, setup->route->nodes, setup->run_id));
         node->outbox.watch = &self->watch;
+        node->outbox.near = self->near;
     }
     return CPS_OK;
 }
@@ -268,6 +270,7 @@ enum cps_status cps_local_nodes_init(struct cps_local_nodes *self, const struct 
     CPS_TRY(cps_ending_init(&self->ending, setup->pool));
     CPS_TRY(cps_alloc("nodes", count, sizeof *self->nodes, &self->nodes));
     CPS_TRY(cps_alloc("nodes", setup->route->nodes, sizeof *self->local, &self->local));
+    CPS_TRY(cps_alloc("nodes", setup->route->nodes, sizeof *self->near, &self->near));
     CPS_TRY(cps_alloc("nodes", setup->route->nodes, sizeof *self->progress, &self->progress));
     return init_nodes(self, roles);
 }
@@ -282,5 +285,6 @@ void cps_local_nodes_release(struct cps_local_nodes *self)
     cps_ending_release(&self->ending);
     free(self->nodes);
     free(self->local);
+    free(self->near);
     free(self->progress);
 }

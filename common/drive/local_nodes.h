@@ -40,6 +40,7 @@ struct cps_local_nodes {
     struct cps_local_node *nodes; /* [count] */
     uint32_t count;
     uint32_t *local;        /* [route.nodes]: index into nodes; beyond them for nodes elsewhere */
+    bool *near;             /* [route.nodes]: whether it is among nodes */
     struct cps_queue queue; /* of messages between them */
     struct cps_transport_counters counters;
     bool stop_sent;     /* by the coordinator, if it lives here */

@@ -13,6 +13,7 @@ struct cps_outbox {
     uint32_t from;
     uint64_t run_id;
     uint32_t nodes;
+    const bool *near; /* [nodes]: whether in this process; borrowed; NULL: none is known to be */
     struct cps_message *messages;
     size_t count, capacity;
     struct cps_stopwatch *watch;  /* of the rank; borrowed; NULL: time is not measured */
@@ -33,6 +34,12 @@ enum cps_status cps_outbox_add(struct cps_outbox *self, enum cps_message_kind ki
 
 /* Drops all messages after the first count. */
 void cps_outbox_truncate(struct cps_outbox *self, size_t count);
+
+/* Whether node is in this process: it receives a payload itself, where others receive a copy. */
+static inline bool cps_outbox_is_near(const struct cps_outbox *self, uint32_t node)
+{
+    return self->near && self->near[node];
+}
 
 /* Attributes time to phase from now on, until the next enter or the end of the call into the role. */
 static inline void cps_outbox_enter(struct cps_outbox *self, enum cps_phase phase)

@@ -39,6 +39,25 @@ void cps_block_row_get(const struct cps_block_rule *rule, bool has_bias, bool is
         weights[factors] = row[is_movie ? CPS_BLOCK_ONE : CPS_BLOCK_BIAS];
 }
 
+void cps_block_row_pack(const struct cps_block_rule *rule, bool has_bias, bool is_movie, const float *row,
+                        float *packed)
+{
+    uint32_t weights = rule->width - CPS_BLOCK_FACTORS + has_bias;
+    cps_block_row_get(rule, has_bias, is_movie, row, packed);
+    if (rule->adagrad)
+        memcpy(packed + weights, row + rule->stride, 2 * sizeof *row);
+}
+
+void cps_block_row_unpack(const struct cps_block_rule *rule, bool has_bias, bool is_movie, const float *packed,
+                          float *row)
+{
+    uint32_t weights = rule->width - CPS_BLOCK_FACTORS + has_bias;
+    cps_block_row_set(rule, has_bias, is_movie, packed, row);
+    memset(row + rule->width, 0, (rule->row_floats - rule->width) * sizeof *row);
+    if (rule->adagrad)
+        memcpy(row + rule->stride, packed + weights, 2 * sizeof *row);
+}
+
 const struct cps_block_kernels *cps_block_kernels_of(const struct cps_kernels *kernels)
 {
     if (kernels == cps_kernels_avx512())

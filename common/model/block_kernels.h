@@ -82,6 +82,17 @@ void cps_block_row_set(const struct cps_block_rule *rule, bool has_bias, bool is
 void cps_block_row_get(const struct cps_block_rule *rule, bool has_bias, bool is_movie, const float *row,
                        float *weights);
 
+/* A packed row, as messages and checkpoints have it: the weights of a row of the model, and for AdaGrad the two
+ * accumulators. unpack also zeroes the padding. */
+static inline uint32_t cps_block_packed_floats(const struct cps_plan *plan)
+{
+    return cps_plan_state_words(plan) - 1;
+}
+void cps_block_row_pack(const struct cps_block_rule *rule, bool has_bias, bool is_movie, const float *row,
+                        float *packed);
+void cps_block_row_unpack(const struct cps_block_rule *rule, bool has_bias, bool is_movie, const float *packed,
+                          float *row);
+
 /* The block kernels for the same instruction set as kernels. */
 const struct cps_block_kernels *cps_block_kernels_of(const struct cps_kernels *kernels);
 

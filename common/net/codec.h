@@ -15,7 +15,7 @@
 #include "common/net/message.h"
 
 /* Incremented with every change that an older build would misread. */
-#define CPS_PROTOCOL_VERSION 4u
+#define CPS_PROTOCOL_VERSION 5u
 
 enum {
     CPS_CODEC_HEADER_BYTES = 504, /* the longest header */

@@ -13,7 +13,8 @@
  *   worker -> server        EXCHANGE     push of step t-1 and pull for step t, in one
  *   server -> worker        ROWS         its answer
  *
- * (The coordinator sends EXCHANGE too, to read the rows it saves.)
+ * (The coordinator sends EXCHANGE too, to read the rows it saves: in the block solver those of users from their
+ * workers.)
  *
  * Small fields travel in the body, arrays in the payload: packed, in the byte order of
  * the machines (little-endian), naturally aligned from the payload's start.
@@ -48,8 +49,8 @@
     X(PLAN, "plan", PLAN, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, empty)                                   \
     X(READY, "ready", NONE, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, empty)                                 \
     X(GRANT, "grant", GRANT, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, grant)                                \
-    X(EXCHANGE, "exchange", EXCHANGE, CPS_COORDINATOR | CPS_WORKERS, CPS_SERVERS, exchange)                    \
-    X(ROWS, "rows", ROWS, CPS_SERVERS, CPS_COORDINATOR | CPS_WORKERS, rows)                                    \
+    X(EXCHANGE, "exchange", EXCHANGE, CPS_COORDINATOR | CPS_WORKERS, CPS_SERVERS | CPS_WORKERS, exchange)      \
+    X(ROWS, "rows", ROWS, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR | CPS_WORKERS, rows)                      \
     X(REPORT, "report", REPORT, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, report)                            \
     X(FAIL, "fail", END, CPS_SERVERS | CPS_WORKERS, CPS_COORDINATOR, end)                                      \
     X(STOP, "stop", END, CPS_COORDINATOR, CPS_SERVERS | CPS_WORKERS, end)                                      \

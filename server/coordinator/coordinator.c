@@ -294,7 +294,7 @@ static enum cps_status on_rows(struct cps_coordinator *self, struct cps_message 
 {
     const struct cps_model_reader *part = &self->reader;
     bool complete;
-    if (message->from > self->plan.servers)
+    if (message->from > self->plan.servers && self->plan.solver != CPS_SOLVER_BLOCK)
         return stray(message);
     CPS_TRY(cps_message_check(message, cps_plan_row_width(&self->plan)));
     CPS_TRY(cps_model_reader_on_rows(&self->reader, message, &complete));
@@ -568,7 +568,7 @@ static bool awaits(const void *context, struct cps_awaited *out)
         cps_nodes_await_reports(&self->nodes, self->curve.epoch, out);
     } else if (self->reader.awaited) {
         out->what = "rows of the model";
-        out->node = 1 + cps_model_reader_awaited(&self->reader);
+        out->node = cps_model_reader_awaited(&self->reader);
     } else {
         return false;
     }

@@ -1,55 +1,70 @@
-/* Assembles parts of the model from the servers' rows; see model_reader.h. */
+/* Assembles parts of the model from the rows of servers and workers; see model_reader.h. */
 #include "server/coordinator/model_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/model/blocks.h"
 
 enum { PART_ROWS = 4096 };
 
 enum cps_status cps_model_reader_init(struct cps_model_reader *self, const struct cps_plan *plan)
 {
-    *self = (struct cps_model_reader){.plan = plan};
-    CPS_TRY(cps_alloc("answered reads", plan->servers, sizeof *self->answered, &self->answered));
-    return cps_alloc("rows of the model", (size_t)PART_ROWS * cps_plan_row_width(plan), sizeof *self->rows,
-                     &self->rows);
+    struct cps_blocks blocks;
+    *self = (struct cps_model_reader){.plan = plan, .nodes = 1 + plan->servers + plan->workers};
+    CPS_TRY(cps_alloc("sources of the model", self->nodes, sizeof *self->sources, &self->sources));
+    CPS_TRY(cps_alloc("rows of the model", (size_t)PART_ROWS * cps_plan_row_width(plan), sizeof *self->rows,
+                      &self->rows));
+    if (plan->solver != CPS_SOLVER_BLOCK)
+        return CPS_OK;
+    cps_blocks_init(&blocks, plan);
+    CPS_TRY(cps_alloc_raw("workers of rows", plan->user_rows, sizeof *self->worker_of, &self->worker_of));
+    for (uint32_t row = 0; row < plan->user_rows; row++)
+        self->worker_of[row] = cps_blocks_worker_of(&blocks, row);
+    return CPS_OK;
 }
 
 void cps_model_reader_release(struct cps_model_reader *self)
 {
-    free(self->answered);
+    free(self->sources);
     free(self->rows);
-    self->answered = NULL;
-    self->rows = NULL;
+    free(self->worker_of);
+    *self = (struct cps_model_reader){.plan = self->plan};
 }
 
-/* The keys of the part that live on server are first, first + servers, …, relative to first_key; returns their
- * number. */
-static uint32_t rows_on(const struct cps_model_reader *self, uint32_t server, uint32_t *first)
+static struct cps_model_source *source_of(const struct cps_model_reader *self, uint32_t key)
 {
     uint32_t servers = self->plan->servers;
-    *first = (server + servers - self->first_key % servers) % servers;
-    return *first < self->count ? (self->count - *first - 1) / servers + 1 : 0;
+    if (self->worker_of && key < self->plan->user_rows)
+        return &self->sources[1 + servers + self->worker_of[key]];
+    return &self->sources[1 + key % servers];
 }
 
 static enum cps_status ask(struct cps_model_reader *self, uint32_t first_key, struct cps_outbox *outbox)
 {
-    uint32_t servers = self->plan->servers, left = cps_plan_keys(self->plan) - first_key;
+    uint32_t left = cps_plan_keys(self->plan) - first_key;
     struct cps_message *exchange;
     self->first_key = first_key;
     self->count = left < PART_ROWS ? left : PART_ROWS;
-    self->awaited = servers;
+    self->awaited = 0;
     self->ticket++;
-    for (uint32_t server = 0; server < servers; server++) {
-        uint32_t first, rows = rows_on(self, server, &first);
-        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, 1 + server, rows * sizeof(uint32_t), &exchange));
+    for (uint32_t node = 0; node < self->nodes; node++)
+        self->sources[node].rows = 0;
+    for (uint32_t i = 0; i < self->count; i++)
+        source_of(self, first_key + i)->rows++;
+    for (uint32_t node = 0; node < self->nodes; node++) {
+        struct cps_model_source *source = &self->sources[node];
+        if (source->rows == 0)
+            continue;
+        CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_EXCHANGE, node, source->rows * sizeof(uint32_t), &exchange));
         exchange->exchange =
-            (struct cps_exchange){.step = self->step, .ticket = self->ticket, .read_rows = rows};
-        uint32_t *keys = rows ? (uint32_t *)(void *)exchange->payload->data : NULL;
-        for (uint32_t i = 0; i < rows; i++)
-            keys[i] = first_key + first + i * servers;
+            (struct cps_exchange){.step = self->step, .ticket = self->ticket, .read_rows = source->rows};
+        source->keys = (uint32_t *)(void *)exchange->payload->data;
+        self->awaited++;
     }
+    for (uint32_t key = first_key; key < first_key + self->count; key++)
+        *source_of(self, key)->keys++ = key;
     return CPS_OK;
 }
 
@@ -69,23 +84,27 @@ enum cps_status cps_model_reader_next(struct cps_model_reader *self, struct cps_
 enum cps_status cps_model_reader_on_rows(struct cps_model_reader *self, const struct cps_message *message,
                                          bool *complete)
 {
-    uint32_t servers = self->plan->servers, server = message->from - 1, width = cps_plan_row_width(self->plan);
-    uint32_t first, rows = rows_on(self, server, &first);
-    if (message->rows.ticket != self->ticket || message->rows.rows != rows ||
-        self->answered[server] == self->ticket)
-        return cps_fail(CPS_ERR_PEER, "server %u sent rows that match no outstanding read", server);
-    self->answered[server] = self->ticket;
-    for (uint32_t i = 0; i < rows; i++)
-        memcpy(self->rows + (size_t)(first + i * servers) * width,
-               message->payload->data + (size_t)i * width * sizeof(float), width * sizeof(float));
+    uint32_t width = cps_plan_row_width(self->plan);
+    struct cps_model_source *source = &self->sources[message->from];
+    if (message->rows.ticket != self->ticket || source->rows == 0 || message->rows.rows != source->rows ||
+        source->answered == self->ticket)
+        return cps_fail(CPS_ERR_PEER, "node %u sent rows that match no outstanding read", message->from);
+    source->answered = self->ticket;
+    const uint8_t *rows = message->payload->data;
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (source_of(self, self->first_key + i) != source)
+            continue;
+        memcpy(self->rows + (size_t)i * width, rows, width * sizeof(float));
+        rows += width * sizeof(float);
+    }
     *complete = --self->awaited == 0;
     return CPS_OK;
 }
 
 uint32_t cps_model_reader_awaited(const struct cps_model_reader *self)
 {
-    uint32_t server = 0;
-    while (self->answered[server] == self->ticket)
-        server++;
-    return server;
+    uint32_t node = 0;
+    while (self->sources[node].rows == 0 || self->sources[node].answered == self->ticket)
+        node++;
+    return node;
 }

@@ -10,7 +10,6 @@
 #include "common/base/memory.h"
 #include "common/base/parallel.h"
 #include "common/model/initial.h"
-#include "server/shard/table.h"
 #include "server/shard/block_snapshot.h"
 #include "server/shard/table.h"
 
@@ -142,7 +141,7 @@ void cps_block_parts_release(struct cps_block_parts *self)
     free(self->place_of);
 }
 
-void cps_block_parts_pack(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
+void cps_block_parts_save(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
                           uint32_t *words)
 {
     const struct cps_block_part *part = &self->of[table][block];
@@ -151,9 +150,9 @@ void cps_block_parts_pack(const struct cps_block_parts *self, enum cps_table_kin
     for (uint32_t place = cps_blocks_first(&self->blocks, table, block); part->rows && place < end; place++) {
         uint32_t key = key_at(self, table, place), row = key / servers;
         if (key % servers == self->server)
-            cps_block_row_pack(&self->rule, self->plan, table == CPS_TABLE_MOVIES,
-                               row_of(self, part, self->place_of[row]), part->step,
-                               words + (size_t)row * width);
+            cps_block_state_pack(&self->rule, self->plan, table == CPS_TABLE_MOVIES,
+                                 row_of(self, part, self->place_of[row]), part->step,
+                                 words + (size_t)row * width);
     }
 }
 
@@ -166,13 +165,41 @@ float *cps_block_parts_row(const struct cps_block_parts *self, uint32_t key, enu
     return row_of(self, part, self->place_of[key / self->plan->servers]);
 }
 
+enum cps_status cps_block_parts_pack(const struct cps_block_parts *self, enum cps_table_kind table,
+                                     uint32_t block, struct cps_buffer_pool *pool, struct cps_buffer **out)
+{
+    const struct cps_block_part *part = &self->of[table][block];
+    uint32_t packed = cps_block_packed_floats(self->plan);
+    bool has_bias = self->plan->model == CPS_MODEL_BIAS;
+    *out = NULL;
+    if (part->rows == 0)
+        return CPS_OK;
+    CPS_TRY(cps_buffer_acquire(pool, (size_t)part->rows * packed * sizeof(float), out));
+    float *floats = (float *)(void *)(*out)->data;
+    for (uint32_t place = 0; place < part->rows; place++)
+        cps_block_row_pack(&self->rule, has_bias, table == CPS_TABLE_MOVIES, row_of(self, part, place),
+                           floats + (size_t)place * packed);
+    return CPS_OK;
+}
+
+void cps_block_parts_unpack(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
+                            const struct cps_buffer *packed)
+{
+    const struct cps_block_part *part = &self->of[table][block];
+    bool has_bias = self->plan->model == CPS_MODEL_BIAS;
+    for (uint32_t place = 0; place < part->rows; place++)
+        cps_block_row_unpack(&self->rule, has_bias, table == CPS_TABLE_MOVIES,
+                             (const float *)(const void *)packed->data +
+                                 (size_t)place * cps_block_packed_floats(self->plan),
+                             row_of(self, part, place));
+}
+
 bool cps_block_parts_are_home(const struct cps_block_parts *self, uint64_t step)
 {
-    for (int table = 0; table < CPS_TABLES; table++)
-        for (uint32_t block = 0; block < self->blocks.count; block++) {
-            const struct cps_block_part *part = &self->of[table][block];
-            if (part->lent || part->step != step)
-                return false;
-        }
+    for (uint32_t block = 0; block < self->blocks.count; block++) {
+        const struct cps_block_part *part = &self->of[CPS_TABLE_MOVIES][block];
+        if (part->lent || part->step != step)
+            return false;
+    }
     return true;
 }

@@ -2,8 +2,8 @@
  * The rows of both tables that live on one server of the block solver, by block, and where each block's part
  * is.
  *
- * The rows of a part are one buffer, which a lease moves to the worker and back: within a process no row is
- * ever copied.
+ * The rows of a part are one buffer. A lease within the process moves it to the worker and back, so that no row
+ * is ever copied; one to another process has packed copies of its rows, and the buffer stays.
  */
 #ifndef CPS_SERVER_SHARD_BLOCK_PARTS_H
 #define CPS_SERVER_SHARD_BLOCK_PARTS_H
@@ -17,12 +17,13 @@ struct cps_initial_rows;
 
 /* The rows of one block that live on this server. */
 struct cps_block_part {
-    struct cps_buffer *buffer; /* [rows][row_floats]; NULL while lent, or when there are no rows */
+    struct cps_buffer *buffer; /* [rows][row_floats]; NULL while moved to a worker, or when there are no rows */
     uint32_t rows;
-    uint64_t step; /* sub-epochs that its rows have seen */
+    uint64_t step; /* sub-epochs that its rows have seen, when they were last here */
     uint64_t kept; /* the last of them after which they were copied, plus 1 */
     bool lent;
-    uint32_t node;    /* that it is lent to */
+    uint32_t node;    /* that it is or was last lent to; 0: none */
+    bool known;       /* to all workers, which have read these rows since node returned them */
     uint32_t readers; /* workers that have it to read */
     bool read;        /* by all, since it came home after an epoch */
 };
@@ -47,11 +48,20 @@ void cps_block_parts_release(struct cps_block_parts *self);
 /* The row of key, which lives on this server and whose block is home, and its table. */
 float *cps_block_parts_row(const struct cps_block_parts *self, uint32_t key, enum cps_table_kind *table);
 
-/* Writes the state of the rows of a block that is home into words, [server rows][cps_plan_state_words]. */
-void cps_block_parts_pack(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
+/* Writes the state of the rows of a block whose buffer is here into words, [server rows][cps_plan_state_words].
+ */
+void cps_block_parts_save(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
                           uint32_t *words);
 
-/* Whether every block is home and its rows have seen `step` sub-epochs. */
+/* Packs the rows of a block that is home into a buffer from pool; *out is NULL when there are none. */
+enum cps_status cps_block_parts_pack(const struct cps_block_parts *self, enum cps_table_kind table,
+                                     uint32_t block, struct cps_buffer_pool *pool, struct cps_buffer **out);
+
+/* Replaces the rows of a block by those of packed, which has as many. */
+void cps_block_parts_unpack(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
+                            const struct cps_buffer *packed);
+
+/* Whether every movie block is home and its rows have seen `step` sub-epochs. */
 bool cps_block_parts_are_home(const struct cps_block_parts *self, uint64_t step);
 
 #endif

@@ -27,23 +27,19 @@ bool cps_block_snapshot_begin(struct cps_block_snapshot *self, uint64_t step, ui
     return true;
 }
 
-void cps_block_row_pack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
-                        const float *row, uint64_t step, uint32_t *state)
+void cps_block_state_pack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
+                          const float *row, uint64_t step, uint32_t *state)
 {
     state[0] = (uint32_t)step;
-    cps_block_row_get(rule, plan->model == CPS_MODEL_BIAS, is_movie, row, (float *)(void *)(state + 1));
-    if (rule->adagrad)
-        memcpy(state + 1 + cps_plan_row_width(plan), row + rule->stride, 2 * sizeof *state);
+    cps_block_row_pack(rule, plan->model == CPS_MODEL_BIAS, is_movie, row, (float *)(void *)(state + 1));
 }
 
-bool cps_block_row_unpack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
-                          const uint32_t *state, uint64_t step, float *row)
+bool cps_block_state_unpack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
+                            const uint32_t *state, uint64_t step, float *row)
 {
     if (state[0] != step)
         return false;
-    cps_block_row_set(rule, plan->model == CPS_MODEL_BIAS, is_movie, (const float *)(const void *)(state + 1),
-                      row);
-    if (rule->adagrad)
-        memcpy(row + rule->stride, state + 1 + cps_plan_row_width(plan), 2 * sizeof *state);
+    cps_block_row_unpack(rule, plan->model == CPS_MODEL_BIAS, is_movie,
+                         (const float *)(const void *)(state + 1), row);
     return true;
 }

@@ -30,10 +30,10 @@ bool cps_block_snapshot_begin(struct cps_block_snapshot *self, uint64_t step, ui
                               uint32_t blocks);
 
 /* Converts a row as it is trained (block_kernels.h) to its saved state after `step` sub-epochs, and back.
- * unpack returns false for a state after another number of sub-epochs; the caller has zeroed row. */
-void cps_block_row_pack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
-                        const float *row, uint64_t step, uint32_t *state);
-bool cps_block_row_unpack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
-                          const uint32_t *state, uint64_t step, float *row);
+ * unpack returns false for a state after another number of sub-epochs. */
+void cps_block_state_pack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
+                          const float *row, uint64_t step, uint32_t *state);
+bool cps_block_state_unpack(const struct cps_block_rule *rule, const struct cps_plan *plan, bool is_movie,
+                            const uint32_t *state, uint64_t step, float *row);
 
 #endif

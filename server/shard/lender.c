@@ -1,7 +1,7 @@
 /*
  * The lender's state machine; see lender.h. The rows it lends are in block_parts.c.
  *
- *     home --lend--> lent --RETURN, a later step--> home
+ *     home --lend--> lent --RETURN, mostly of a later step--> home
  *     home --lend to all--> shared --RETURN of each--> home, read
  *
  * A lease ends at a sub-epoch that is saved, whether the plan or the coordinator asks for it, and the returned
@@ -81,8 +81,8 @@ static enum cps_status on_state(struct cps_lender *self, const struct cps_messag
         enum cps_table_kind table;
         uint32_t row = self->restored++;
         float *out = cps_block_parts_row(&self->parts, self->server + row * self->plan.servers, &table);
-        if (!cps_block_row_unpack(&self->parts.rule, &self->plan, table == CPS_TABLE_MOVIES, words, state->step,
-                                  out))
+        if (!cps_block_state_unpack(&self->parts.rule, &self->plan, table == CPS_TABLE_MOVIES, words,
+                                    state->step, out))
             return cps_fail(CPS_ERR_DATA, "a row of the checkpoint of step %llu is of another step",
                             (unsigned long long)state->step);
     }
@@ -108,24 +108,51 @@ static enum cps_status on_plan(struct cps_lender *self, const struct cps_plan *p
 
 /* ---- leases ---- */
 
+/* Whether node trains the rows where they are: it is in this process, and has them from no other server. */
+static bool lends_in_place(const struct cps_lender *self, uint32_t node, const struct cps_outbox *outbox)
+{
+    return self->plan.servers == 1 && cps_outbox_is_near(outbox, node);
+}
+
+/* Packs the rows into *packed for the first worker that needs a copy; others get the same bytes. */
+static enum cps_status add_copy(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
+                                struct cps_outbox *outbox, struct cps_message *message,
+                                struct cps_buffer **packed)
+{
+    message->lease.rows = self->parts.of[table][block].rows;
+    if (!*packed)
+        CPS_TRY(cps_block_parts_pack(&self->parts, table, block, outbox->pool, packed));
+    message->payload = *packed ? cps_buffer_retain(*packed) : NULL;
+    return CPS_OK;
+}
+
 static enum cps_status send_lease(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
-                                  uint32_t worker, bool shared, struct cps_outbox *outbox)
+                                  uint32_t node, bool shared, struct cps_outbox *outbox,
+                                  struct cps_buffer **packed)
 {
     struct cps_block_part *part = &self->parts.of[table][block];
+    bool in_place = lends_in_place(self, node, outbox);
     struct cps_message *message;
-    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_LEND, 1 + self->plan.servers + worker, 0, &message));
+    CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_LEND, node, 0, &message));
     message->lease = (struct cps_lease){.movies = table == CPS_TABLE_MOVIES,
                                         .block = block,
                                         .step = part->step,
-                                        .rows = part->rows,
-                                        .row_floats = self->parts.rule.row_floats,
-                                        .shared = shared};
-    message->payload = part->buffer && shared ? cps_buffer_retain(part->buffer) : part->buffer;
+                                        .row_floats = in_place ? self->parts.rule.row_floats
+                                                               : cps_block_packed_floats(&self->plan),
+                                        .shared = shared,
+                                        .kept = !in_place && (part->known || part->node == node)};
+    if (in_place) {
+        message->lease.rows = part->rows;
+        message->payload = shared ? cps_buffer_retain(part->buffer) : part->buffer;
+        part->buffer = shared ? part->buffer : NULL;
+    } else if (!message->lease.kept) {
+        CPS_TRY(add_copy(self, table, block, outbox, message, packed));
+    }
     if (shared)
         return CPS_OK;
-    part->buffer = NULL;
     part->lent = true;
-    part->node = message->to;
+    part->known = false;
+    part->node = node;
     return CPS_OK;
 }
 
@@ -137,33 +164,52 @@ static bool is_to_be_read(const struct cps_lender *self, enum cps_table_kind tab
            part->step % self->parts.blocks.count == 0 && !part->read;
 }
 
-/* A run goes on with the validation of the epoch before, for which workers need their user blocks. */
-static bool is_to_validate(const struct cps_lender *self, enum cps_table_kind table,
-                           const struct cps_block_part *part)
+/* Whether a movie block can be trained now: its sub-epoch is granted, and the model after the epoch before has
+ * been read. */
+static bool is_to_be_trained(const struct cps_lender *self, const struct cps_block_part *part)
 {
-    return self->plan.validates_first && table == CPS_TABLE_USERS && part->step == self->plan.first_step &&
-           !part->read;
+    bool held = self->plan.reads_epochs && part->step >= self->passed + self->parts.blocks.count;
+    return part->step < self->granted && !held;
 }
 
-/* Lends a block that is home to the worker that needs it next, if there is one. */
+/* The node of the worker that has or trains a user block. */
+static uint32_t node_of(const struct cps_lender *self, uint32_t user_block)
+{
+    return 1 + self->plan.servers + cps_blocks_worker(&self->parts.blocks, user_block);
+}
+
+static enum cps_status share(struct cps_lender *self, uint32_t block, struct cps_outbox *outbox)
+{
+    struct cps_buffer *packed = NULL;
+    enum cps_status status = CPS_OK;
+    self->parts.of[CPS_TABLE_MOVIES][block].readers = self->plan.workers;
+    for (uint32_t worker = 0; worker < self->plan.workers && status == CPS_OK; worker++)
+        status =
+            send_lease(self, CPS_TABLE_MOVIES, block, 1 + self->plan.servers + worker, true, outbox, &packed);
+    cps_buffer_release(packed);
+    return status;
+}
+
+/* Lends a block that is home to the worker that needs it next, if there is one. User blocks are always at their
+ * worker: how far it may train them follows from the movie blocks. */
 static enum cps_status lend(struct cps_lender *self, enum cps_table_kind table, uint32_t block,
                             struct cps_outbox *outbox)
 {
     struct cps_block_part *part = &self->parts.of[table][block];
+    struct cps_buffer *packed = NULL;
+    uint32_t user_block = block;
     if (part->lent || part->readers || self->held)
         return CPS_OK;
-    if (is_to_be_read(self, table, part)) {
-        part->readers = self->plan.workers;
-        for (uint32_t worker = 0; worker < self->plan.workers; worker++)
-            CPS_TRY(send_lease(self, table, block, worker, true, outbox));
-        return CPS_OK;
+    if (is_to_be_read(self, table, part))
+        return share(self, block, outbox);
+    if (table == CPS_TABLE_MOVIES) {
+        if (!is_to_be_trained(self, part))
+            return CPS_OK;
+        user_block = cps_blocks_user(&self->parts.blocks, block, part->step);
     }
-    bool held = self->plan.reads_epochs && part->step >= self->passed + self->parts.blocks.count;
-    if ((part->step >= self->granted || held) && !is_to_validate(self, table, part))
-        return CPS_OK;
-    uint32_t user_block =
-        table == CPS_TABLE_USERS ? block : cps_blocks_user(&self->parts.blocks, block, part->step);
-    return send_lease(self, table, block, cps_blocks_worker(&self->parts.blocks, user_block), false, outbox);
+    enum cps_status status = send_lease(self, table, block, node_of(self, user_block), false, outbox, &packed);
+    cps_buffer_release(packed);
+    return status;
 }
 
 static enum cps_status lend_all(struct cps_lender *self, struct cps_outbox *outbox)
@@ -228,7 +274,7 @@ static enum cps_status keep_if_due(struct cps_lender *self, enum cps_table_kind 
         return cps_send_kept(CPS_SNAPSHOT_REFUSED, step, outbox);
     if (!snapshot->held || snapshot->step != step)
         return CPS_OK;
-    cps_block_parts_pack(&self->parts, table, block, snapshot->words);
+    cps_block_parts_save(&self->parts, table, block, snapshot->words);
     part->kept = step + 1;
     return --snapshot->missing == 0 ? cps_send_kept(CPS_SNAPSHOT_TAKE, step, outbox) : CPS_OK;
 }
@@ -276,7 +322,7 @@ static enum cps_status save_at(struct cps_lender *self, uint64_t step, struct cp
     for (int table = 0; table < CPS_TABLES; table++)
         for (uint32_t block = 0; block < self->parts.blocks.count; block++) {
             const struct cps_block_part *part = &self->parts.of[table][block];
-            if (!part->lent && part->step == step)
+            if (part->step == step && (part->buffer || part->rows == 0))
                 CPS_TRY(keep_if_due(self, (enum cps_table_kind)table, block, outbox));
         }
     return CPS_OK;
@@ -334,7 +380,7 @@ static enum cps_status on_shared_return(struct cps_lender *self, const struct cp
         return stray_return(self, message);
     if (--part->readers > 0)
         return CPS_OK;
-    part->read = true;
+    part->read = part->known = true;
     return lend(self, CPS_TABLE_MOVIES, lease->block, outbox);
 }
 
@@ -351,15 +397,19 @@ static enum cps_status on_return(struct cps_lender *self, struct cps_message *me
         return on_shared_return(self, message, outbox);
     enum cps_table_kind table = lease->movies ? CPS_TABLE_MOVIES : CPS_TABLE_USERS;
     struct cps_block_part *part = &self->parts.of[table][lease->block];
+    bool in_place = lends_in_place(self, message->from, outbox);
     if (!part->lent || part->node != message->from || lease->rows != part->rows ||
-        lease->row_floats != self->parts.rule.row_floats ||
-        lease->step < part->step + !is_to_validate(self, table, part) ||
-        lease->step > cps_plan_steps(&self->plan) || runs_over_save(self, part->step, lease->step))
+        lease->row_floats != (in_place ? self->parts.rule.row_floats : cps_block_packed_floats(&self->plan)) ||
+        lease->step < part->step + lease->movies || lease->step > cps_plan_steps(&self->plan) ||
+        runs_over_save(self, part->step, lease->step))
         return stray_return(self, message);
-    part->buffer = message->payload ? cps_buffer_retain(message->payload) : NULL;
+    if (in_place)
+        part->buffer = cps_buffer_retain(message->payload);
+    else if (message->payload)
+        cps_block_parts_unpack(&self->parts, table, lease->block, message->payload);
     part->step = lease->step;
     part->lent = false;
-    part->read = table == CPS_TABLE_USERS;
+    part->read = false;
     CPS_TRY(keep_if_due(self, table, lease->block, outbox));
     CPS_TRY(lend(self, table, lease->block, outbox));
     return self->asked ? answer_if_home(self, outbox) : CPS_OK;
@@ -381,9 +431,10 @@ static enum cps_status answer(struct cps_lender *self, const struct cps_message 
     float *out = rows ? (float *)(void *)reply->payload->data : NULL;
     for (uint32_t i = 0; i < rows; i++, out += width) {
         enum cps_table_kind table;
-        if (keys[i] >= cps_plan_keys(&self->plan) || keys[i] % self->plan.servers != self->server)
-            return cps_fail(CPS_ERR_PEER, "node %u asked for key %u, which does not live on server %u",
-                            message->from, keys[i], self->server);
+        if (keys[i] < self->plan.user_rows || keys[i] >= cps_plan_keys(&self->plan) ||
+            keys[i] % self->plan.servers != self->server)
+            return cps_fail(CPS_ERR_PEER, "node %u asked server %u for key %u, which it does not read here",
+                            message->from, self->server, keys[i]);
         const float *row = cps_block_parts_row(&self->parts, keys[i], &table);
         cps_block_row_get(&self->parts.rule, has_bias, table == CPS_TABLE_MOVIES, row, out);
     }

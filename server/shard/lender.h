@@ -3,10 +3,10 @@
  * machine without socket, clock or file.
  *
  *   PLAN -> the rows of its part of every block, in place order -> READY
- *   GRANT -> lends user blocks to the workers that own them, movie blocks to the worker that trains them next
+ *   GRANT -> lends user blocks to their workers, movie blocks to the worker that trains them next
  *   RETURN of a block after step s -> lends it again for sub-epoch s once that is granted
  *   end of an epoch -> lends each movie block to all workers at once for validation
- *   EXCHANGE from the coordinator -> ROWS, once all requested rows have been returned after that step
+ *   EXCHANGE from the coordinator -> ROWS of movies, once all have been returned after that step
  *
  * Blocks are not requested: the plan determines which worker needs one next (common/model/blocks.h).
  * worker/block.md describes the protocol.

@@ -5,9 +5,10 @@
  * another shape. Beside these, runs that diverge: whatever the schedule and the shape, at the
  * same step, with the same losses before it and in the same words.
  *
- *     simulate_schedules [SCHEDULES [FIRST_SEED]]
+ *     simulate_schedules [SCHEDULES [FIRST_SEED [block]]]
  *
- * A schedule that fails names its seed; `simulate_schedules 1 SEED` replays it.
+ * A schedule that fails names its seed; `simulate_schedules 1 SEED` replays it. With 'block' all schedules are
+ * of the block solver, and the seeds mean others.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static const struct kind kinds[] = {{CPS_SOLVER_BATCH, CPS_OPTIMIZER_ADAM},
                                     {CPS_SOLVER_BATCH, CPS_OPTIMIZER_ADAGRAD},
                                     {CPS_SOLVER_BLOCK, CPS_OPTIMIZER_SGD},
                                     {CPS_SOLVER_BLOCK, CPS_OPTIMIZER_ADAGRAD}};
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
+enum { KINDS = sizeof kinds / sizeof kinds[0], FIRST_BLOCK_KIND = 3 };
 
 static const struct {
     uint32_t servers, workers;
@@ -151,6 +152,7 @@ static enum cps_status start_once(struct job *self, uint64_t schedule, int shape
                                         .kernels = &cps_kernels_scalar,
                                         .schedule = schedule ? schedule + start * 1000003 : 0,
                                         .faults = faults_of(schedule),
+                                        .near = (schedule + start) % 5 < 2,
                                         .curve = &self->curve,
                                         .restart = self->save.valid ? &self->save : NULL,
                                         .save = schedule ? &self->save : NULL,
@@ -287,9 +289,11 @@ static bool same_epoch_models(const struct job *job, const struct job *want)
 int main(int argc, char **argv)
 {
     uint64_t schedules = 10000, first = 1, started = cps_clock_ns();
+    bool only_block = argc > 3 && strcmp(argv[3], "block") == 0;
+    int first_kind = only_block ? FIRST_BLOCK_KIND : 0;
     if ((argc > 1 && !cps_text_to_u64(argv[1], &schedules)) ||
-        (argc > 2 && !cps_text_to_u64(argv[2], &first))) {
-        fprintf(stderr, "usage: simulate_schedules [SCHEDULES [FIRST_SEED]]\n");
+        (argc > 2 && !cps_text_to_u64(argv[2], &first)) || (argc > 3 && !only_block)) {
+        fprintf(stderr, "usage: simulate_schedules [SCHEDULES [FIRST_SEED [block]]]\n");
         return EXIT_FAILURE;
     }
     struct job want[KINDS], job, total = {0};
@@ -297,7 +301,7 @@ int main(int argc, char **argv)
         if (job_init(&want[kind], kinds[kind]) != CPS_OK || simulate(&want[kind], 0, 0, false) != CPS_OK)
             return complain(0, cps_error_text());
     for (uint64_t schedule = first; schedule < first + schedules; schedule++) {
-        const struct job *same = &want[schedule / SHAPES % KINDS];
+        const struct job *same = &want[first_kind + (int)(schedule / SHAPES % (uint64_t)(KINDS - first_kind))];
         if (job_init(&job, same->kind) != CPS_OK ||
             simulate(&job, schedule, (int)(schedule % SHAPES), schedule % 4 != 0) != CPS_OK)
             return complain(schedule, cps_error_text());
@@ -314,10 +318,11 @@ int main(int argc, char **argv)
     }
     for (int kind = 0; kind < KINDS; kind++)
         free(want[kind].save.state);
-    printf("%llu schedules in %llu starts, %llu checkpoints (%llu skipped), %llu deliveries, %llu duplicates "
+    printf("%llu %sschedules in %llu starts, %llu checkpoints (%llu skipped), %llu deliveries, %llu duplicates "
            "dropped: one hash for each optimizer of each solver (%.1f s)\n",
-           (unsigned long long)schedules, (unsigned long long)total.starts, (unsigned long long)total.saves,
-           (unsigned long long)total.skipped, (unsigned long long)total.deliveries,
-           (unsigned long long)total.dropped, (double)(cps_clock_ns() - started) * 1e-9);
+           (unsigned long long)schedules, only_block ? "block " : "", (unsigned long long)total.starts,
+           (unsigned long long)total.saves, (unsigned long long)total.skipped,
+           (unsigned long long)total.deliveries, (unsigned long long)total.dropped,
+           (double)(cps_clock_ns() - started) * 1e-9);
     return check_wild(schedules / 20 + 1, first);
 }

@@ -36,6 +36,7 @@ struct job {
     struct cps_block_worker **block_workers; /* in place of workers */
     struct cps_buffer_pool *pool;
     struct cps_network network;
+    bool *near; /* [nodes]: all of them */
     uint64_t deliveries;
     struct cps_sha256 *model;
     struct cps_simulated_save making; /* the checkpoint under way */
@@ -262,7 +263,8 @@ static enum cps_status create_roles(struct job *self)
     }
     for (uint32_t w = 0; w < plan->workers; w++) {
         uint32_t node = 1 + plan->servers + w;
-        CPS_TRY(cps_worker_create(node, &simulation->shards[w], simulation->kernels, NULL, NULL, &self->workers[w]));
+        CPS_TRY(cps_worker_create(node, &simulation->shards[w], simulation->kernels, NULL, NULL,
+                                  &self->workers[w]));
         self->node[node].role = cps_worker_role(self->workers[w]);
     }
     return CPS_OK;
@@ -275,9 +277,12 @@ static enum cps_status create(struct job *self)
     CPS_TRY(cps_sha256_create(&self->model));
     CPS_TRY(cps_buffer_pool_create(&self->pool));
     CPS_TRY(cps_alloc("nodes", self->nodes, sizeof *self->node, &self->node));
+    CPS_TRY(cps_alloc("nodes", self->nodes, sizeof *self->near, &self->near));
+    memset(self->near, true, self->nodes);
     for (uint32_t n = 0; n < self->nodes; n++) {
         CPS_TRY(cps_outbox_init(&self->node[n].outbox, self->pool, n, self->nodes, RUN_ID));
         CPS_TRY(cps_links_init(&self->node[n].links, n, self->nodes, RUN_ID, 0, PATIENCE_NS));
+        self->node[n].outbox.near = self->simulation->near ? self->near : NULL;
         self->node[n].links.transmit = cps_network_transmit;
         self->node[n].links.context = &self->network;
     }
@@ -305,6 +310,7 @@ static void destroy(struct job *self)
     free(self->lenders);
     free(self->block_workers);
     free(self->node);
+    free(self->near);
     if (self->pool)
         cps_buffer_pool_destroy(&self->pool);
     cps_sha256_destroy(&self->model);

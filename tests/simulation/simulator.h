@@ -36,6 +36,7 @@ struct cps_simulation {
     const struct cps_kernels *kernels;
     uint64_t schedule; /* seed of the schedule; 0: deliver in the order of sending */
     struct cps_simulated_faults faults;
+    bool near; /* the nodes take each other to be in one process, and hand rows over in place */
     struct cps_simulated_curve *curve;
     const struct cps_simulated_save *restart; /* go on from it; NULL: from the beginning */
     struct cps_simulated_save *save;          /* the last one that became valid; NULL: none are made */

@@ -49,9 +49,9 @@ static void kinds_are_for_certain_roles(void **state)
         enum cps_message_kind kind;
         unsigned from, to;
     } allowed[] = {
-        {CPS_MESSAGE_HELLO, S | W, C},  {CPS_MESSAGE_PLAN, C, S | W},     {CPS_MESSAGE_READY, S | W, C},
-        {CPS_MESSAGE_GRANT, C, S | W},  {CPS_MESSAGE_EXCHANGE, C | W, S}, {CPS_MESSAGE_ROWS, S, C | W},
-        {CPS_MESSAGE_REPORT, S | W, C}, {CPS_MESSAGE_FAIL, S | W, C},     {CPS_MESSAGE_STOP, C, S | W},
+        {CPS_MESSAGE_HELLO, S | W, C},  {CPS_MESSAGE_PLAN, C, S | W},         {CPS_MESSAGE_READY, S | W, C},
+        {CPS_MESSAGE_GRANT, C, S | W},  {CPS_MESSAGE_EXCHANGE, C | W, S | W}, {CPS_MESSAGE_ROWS, S | W, C | W},
+        {CPS_MESSAGE_REPORT, S | W, C}, {CPS_MESSAGE_FAIL, S | W, C},         {CPS_MESSAGE_STOP, C, S | W},
     };
     for (size_t i = 0; i < COUNT_OF(allowed); i++)
         for (unsigned from = 1; from <= W; from *= 2)
@@ -61,7 +61,8 @@ static void kinds_are_for_certain_roles(void **state)
                           cps_message_kind_name(allowed[i].kind), from, to);
     assert_false(cps_message_allowed(CPS_MESSAGE_KINDS, C, W));
     check_fails(check_at(1, 2, 3, 2, CPS_MESSAGE_GRANT), CPS_ERR_PEER, "which their roles do not allow");
-    check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER, "rank 3 sent a 'stop' from node 4 to node 2");
+    check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER,
+                "rank 3 sent a 'stop' from node 4 to node 2");
 }
 
 int main(void)
