@@ -9,15 +9,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/memory.h"
 
 struct outcome {
-    enum cps_status status;
+    struct cps_failure failure;
     bool done;
-    char text[CPS_ERROR_BYTES];
 };
 
 struct ring {
@@ -64,9 +62,7 @@ static void finish(struct ring *self, uint32_t slot, enum cps_status status)
 {
     struct outcome *outcome = &self->outcomes[slot];
     pthread_mutex_lock(&self->mutex);
-    outcome->status = status;
-    if (status != CPS_OK)
-        snprintf(outcome->text, sizeof outcome->text, "%s", cps_error_text());
+    cps_failure_note(&outcome->failure, status);
     outcome->done = true;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
@@ -93,8 +89,7 @@ static enum cps_status take_next(struct ring *self)
         pthread_cond_wait(&self->changed, &self->mutex);
     outcome->done = false;
     pthread_mutex_unlock(&self->mutex);
-    if (outcome->status != CPS_OK)
-        return cps_fail(outcome->status, "%s", outcome->text);
+    CPS_TRY(cps_failure_raise(&outcome->failure));
     CPS_TRY(self->job->take(self->job->context, self->taken, slot));
     pthread_mutex_lock(&self->mutex);
     self->taken++;

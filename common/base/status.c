@@ -57,6 +57,23 @@ enum cps_status cps_hint(enum cps_status status, const char *format, ...)
     return status;
 }
 
+void cps_failure_note(struct cps_failure *self, enum cps_status status)
+{
+    self->status = status;
+    if (status == CPS_OK)
+        return;
+    snprintf(self->text, sizeof self->text, "%s", cps_error_text());
+    snprintf(self->hint, sizeof self->hint, "%s", cps_error_hint());
+}
+
+enum cps_status cps_failure_raise(const struct cps_failure *self)
+{
+    if (self->status == CPS_OK)
+        return CPS_OK;
+    cps_fail(self->status, "%s", self->text);
+    return self->hint[0] ? cps_hint(self->status, "%s", self->hint) : self->status;
+}
+
 enum cps_status cps_fail_memory(const char *what, size_t bytes)
 {
     return cps_fail(CPS_ERR_MEMORY, "out of memory: %zu bytes for %s", bytes, what);

@@ -61,6 +61,18 @@ const char *cps_error_hint(void);
 /* Clears this thread's last error. */
 void cps_error_clear(void);
 
+/* A status with its error, which passes from one thread to another; all zeroes is CPS_OK. */
+struct cps_failure {
+    enum cps_status status;
+    char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
+};
+
+/* Records status and, if it is an error, this thread's last error. */
+void cps_failure_note(struct cps_failure *self, enum cps_status status);
+
+/* Makes the error this thread's last error; returns the status. */
+enum cps_status cps_failure_raise(const struct cps_failure *self);
+
 /* Propagates anything but CPS_OK to the caller. */
 #define CPS_TRY(call)                                                                                          \
     do {                                                                                                       \

@@ -14,6 +14,9 @@
 #include "common/base/memory.h"
 #include "common/base/numeric.h"
 #include "common/base/random.h"
+#include "common/data/chunks.h"
+#include "common/data/stored.h"
+#include "common/data/units.h"
 #include "common/model/exact.h"
 
 /* Values that one rank contributes and all ranks need first, exchanged as sums with one nonzero term. */
@@ -39,27 +42,9 @@ struct fit {
     struct side users, movies; /* movies: over all ranks, users: of this one's shards */
     uint64_t *exchanged;       /* [2 movies] */
     double penalty;
+    uint64_t seed;
     uint8_t **held; /* [count][train ratings]: those left out of a fit; NULL: none */
 };
-
-/* The finest units in which no sum of residuals overflows, up to a limit. */
-static uint64_t unit_bits(const struct cps_dataset *set)
-{
-    double largest = fmax(fabs((double)set->rating_min), fabs((double)set->rating_max));
-    double bound = 8.0 * (largest + 1.0) * ((double)set->train_count + 1.0);
-    uint64_t bits = 40;
-    while (bits > 0 && ldexp(bound, (int)bits) >= 0x1p62)
-        bits--;
-    return bits;
-}
-
-/* Rounded, halves upwards: floor(value·scale + 0.5) without the call that floor() is on older processors. */
-static int64_t to_units(double value, double scale)
-{
-    double moved = value * scale + 0.5;
-    int64_t whole = (int64_t)moved;
-    return whole - ((double)whole > moved);
-}
 
 static void put_range(struct fit *self, const struct cps_penalty_search *search)
 {
@@ -68,10 +53,28 @@ static void put_range(struct fit *self, const struct cps_penalty_search *search)
     memcpy(&self->header[RANGE], range, sizeof range);
 }
 
+static void sum_ratings(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+{
+    struct fit *self = context;
+    double scale = ldexp(1.0, (int)cps_unit_bits(self->shards[shard]));
+    (void)first;
+    for (uint64_t i = 0; i < train->count; i++)
+        self->header[RATING_SUM] += (uint64_t)cps_to_units((double)train->rating[i], scale);
+}
+
+/* The sum of a stored set is known already, on every rank. */
+static enum cps_status add_rating_sums(struct fit *self, const struct cps_dataset *overview)
+{
+    if (overview && overview->stored)
+        self->header[RATING_SUM] = overview->stored->train_units;
+    if (self->count > 0 && self->shards[0]->stored)
+        return CPS_OK;
+    return cps_chunks_each(self->shards, self->count, true, sum_ratings, self);
+}
+
 static enum cps_status share_header(struct fit *self, const struct cps_dataset *overview,
                                     const struct cps_penalty_search *search)
 {
-    double scale = 0.0;
     if (overview && search)
         put_range(self, search);
     if (overview) {
@@ -79,14 +82,9 @@ static enum cps_status share_header(struct fit *self, const struct cps_dataset *
         self->header[MOVIE_ROWS] = overview->movies.rows;
         self->header[TRAIN_COUNT] = overview->train_count;
         self->header[VALID_COUNT] = overview->valid_count;
-        self->header[UNIT_BITS] = unit_bits(overview);
+        self->header[UNIT_BITS] = cps_unit_bits(overview);
     }
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        scale = ldexp(1.0, (int)unit_bits(self->shards[s]));
-        for (uint64_t i = 0; i < train->count; i++)
-            self->header[RATING_SUM] += (uint64_t)to_units((double)train->rating[i], scale);
-    }
+    CPS_TRY(add_rating_sums(self, overview));
     CPS_TRY(self->sums->add(self->sums->context, self->header, HEADER));
     self->scale = ldexp(1.0, (int)self->header[UNIT_BITS]);
     self->mean = (double)(int64_t)self->header[RATING_SUM] / self->scale / (double)self->header[TRAIN_COUNT];
@@ -132,68 +130,88 @@ static bool is_held(const struct fit *self, size_t shard, uint64_t rating)
     return self->held && self->held[shard][rating];
 }
 
+static void count_samples(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+{
+    struct fit *self = context;
+    struct side *users = &self->users;
+    uint64_t *above = self->exchanged, *count = above + self->movies.rows;
+    int64_t mean = cps_to_units(self->mean, self->scale);
+    for (uint64_t i = 0; i < train->count; i++) {
+        if (is_held(self, shard, first + i))
+            continue;
+        int64_t left = cps_to_units((double)train->rating[i], self->scale) - mean;
+        users->above[train->user[i]] += left;
+        users->count[train->user[i]]++;
+        above[train->movie[i]] += (uint64_t)left;
+        count[train->movie[i]]++;
+    }
+}
+
 /* How far each row's ratings lie above the mean in all, and how many there are. */
 static enum cps_status count_ratings(struct fit *self)
 {
     struct side *users = &self->users, *movies = &self->movies;
     uint64_t *above = self->exchanged, *count = above + movies->rows;
-    int64_t mean = to_units(self->mean, self->scale);
     memset(self->exchanged, 0, 2 * movies->rows * sizeof *self->exchanged);
     memset(users->above, 0, users->rows * sizeof *users->above);
     memset(users->count, 0, users->rows * sizeof *users->count);
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        for (uint64_t i = 0; i < train->count; i++) {
-            if (is_held(self, s, i))
-                continue;
-            int64_t left = to_units((double)train->rating[i], self->scale) - mean;
-            users->above[train->user[i]] += left;
-            users->count[train->user[i]]++;
-            above[train->movie[i]] += (uint64_t)left;
-            count[train->movie[i]]++;
-        }
-    }
+    CPS_TRY(cps_chunks_each(self->shards, self->count, true, count_samples, self));
     CPS_TRY(self->sums->add(self->sums->context, self->exchanged, 2 * movies->rows));
     memcpy(movies->above, above, movies->rows * sizeof *above);
     memcpy(movies->count, count, movies->rows * sizeof *count);
     return CPS_OK;
 }
 
-/* From the sums of a sweep: what the other side's biases take off each row. */
-static void set_biases(struct side *self, double scale, double penalty)
+/* Of rows [first, end), from the sums of a sweep: what the other side's biases take off each row. */
+static void set_biases(struct side *self, size_t first, size_t end, double scale, double penalty)
 {
-    for (size_t row = 0; row < self->rows; row++) {
+    for (size_t row = first; row < end; row++) {
         self->bias[row] =
             (double)(self->above[row] - self->sum[row]) / scale / ((double)self->count[row] + penalty);
-        self->unit[row] = to_units(self->bias[row], scale);
+        self->unit[row] = cps_to_units(self->bias[row], scale);
     }
 }
 
-/* Adds up the units of the rows that stand beside each row of into. */
-static void add_up(const struct fit *self, struct side *into, const struct side *from, bool users)
+/* Sets the biases of the users who have these samples, all of them, and maybe of others, whose sums are
+ * complete already or are not yet used. */
+static void set_users(struct fit *self, const struct cps_samples *train)
 {
-    memset(into->sum, 0, into->rows * sizeof *into->sum);
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        const uint32_t *to = users ? train->user : train->movie, *of = users ? train->movie : train->user;
-        for (uint64_t i = 0; i < train->count; i++)
-            if (!is_held(self, s, i))
-                into->sum[to[i]] += from->unit[of[i]];
+    uint32_t low = UINT32_MAX, high = 0;
+    for (uint64_t i = 0; i < train->count; i++) {
+        low = train->user[i] < low ? train->user[i] : low;
+        high = train->user[i] > high ? train->user[i] : high;
     }
+    if (train->count > 0)
+        set_biases(&self->users, low, (size_t)high + 1, self->scale, self->penalty);
 }
 
-static enum cps_status fit_movies(struct fit *self)
+/* Fits the users of these samples, all that they have, to the movies, and adds up their units for the movies.
+ */
+static void sweep_samples(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
 {
-    add_up(self, &self->movies, &self->users, false);
+    struct fit *self = context;
+    for (uint64_t i = 0; i < train->count; i++)
+        if (!is_held(self, shard, first + i))
+            self->users.sum[train->user[i]] += self->movies.unit[train->movie[i]];
+    set_users(self, train);
+    for (uint64_t i = 0; i < train->count; i++)
+        if (!is_held(self, shard, first + i))
+            self->movies.sum[train->movie[i]] += self->users.unit[train->user[i]];
+}
+
+static void clear_sums(struct side *self)
+{
+    memset(self->sum, 0, self->rows * sizeof *self->sum);
+}
+
+/* Fits movies to users, then users to movies. The sums of movies are those of the last sweep. */
+static enum cps_status sweep(struct fit *self)
+{
     CPS_TRY(self->sums->add(self->sums->context, (uint64_t *)(void *)self->movies.sum, self->movies.rows));
-    set_biases(&self->movies, self->scale, self->penalty);
-    return CPS_OK;
-}
-
-static void fit_users(struct fit *self)
-{
-    add_up(self, &self->users, &self->movies, true);
-    set_biases(&self->users, self->scale, self->penalty);
+    set_biases(&self->movies, 0, self->movies.rows, self->scale, self->penalty);
+    clear_sums(&self->users);
+    clear_sums(&self->movies);
+    return cps_chunks_each(self->shards, self->count, true, sweep_samples, self);
 }
 
 /* Adds the loss of one prediction to its limbs. */
@@ -220,21 +238,35 @@ static cps_int128 take_limbs(const uint64_t limbs[LIMBS])
     return (cps_int128)sum;
 }
 
+/* Sums of losses on this rank. */
+struct losses {
+    const struct fit *fit;
+    const struct squeeze *squeeze;
+    cps_int128 of_mean, of_biases;
+    uint64_t out_of_range;
+};
+
+static void add_losses(void *context, size_t shard, uint64_t first, const struct cps_samples *valid)
+{
+    struct losses *self = context;
+    const struct fit *fit = self->fit;
+    (void)shard, (void)first;
+    for (uint64_t i = 0; i < valid->count; i++) {
+        double error = fit->mean - (double)valid->rating[i];
+        add_loss(&self->of_mean, &self->out_of_range, error);
+        error += fit->users.bias[valid->user[i]] + fit->movies.bias[valid->movie[i]];
+        add_loss(&self->of_biases, &self->out_of_range, error);
+    }
+}
+
 static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
 {
-    cps_int128 of_mean = 0, of_biases = 0;
+    struct losses losses = {.fit = self};
     uint64_t values[LOSSES] = {0};
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *valid = &self->shards[s]->valid;
-        for (uint64_t i = 0; i < valid->count; i++) {
-            double error = self->mean - (double)valid->rating[i];
-            add_loss(&of_mean, &values[OUT_OF_RANGE], error);
-            error += self->users.bias[valid->user[i]] + self->movies.bias[valid->movie[i]];
-            add_loss(&of_biases, &values[OUT_OF_RANGE], error);
-        }
-    }
-    put_limbs(of_mean, values);
-    put_limbs(of_biases, values + LIMBS);
+    CPS_TRY(cps_chunks_each(self->shards, self->count, false, add_losses, &losses));
+    put_limbs(losses.of_mean, values);
+    put_limbs(losses.of_biases, values + LIMBS);
+    values[OUT_OF_RANGE] = losses.out_of_range;
     CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
     out->has_losses = values[OUT_OF_RANGE] == 0;
     out->mean_loss = cps_loss_value(take_limbs(values)) / (double)self->header[VALID_COUNT];
@@ -245,11 +277,9 @@ static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
 static enum cps_status fit_biases(struct fit *self, double penalty, int sweeps)
 {
     self->penalty = penalty;
-    memset(self->users.unit, 0, self->users.rows * sizeof *self->users.unit);
-    for (int sweep = 0; sweep < sweeps; sweep++) {
-        CPS_TRY(fit_movies(self));
-        fit_users(self);
-    }
+    clear_sums(&self->movies); /* users begin at 0 */
+    for (int s = 0; s < sweeps; s++)
+        CPS_TRY(sweep(self));
     return CPS_OK;
 }
 
@@ -265,20 +295,24 @@ double cps_slope_at_mean(bool has_range, float range_low, float range_high, doub
 
 enum { HELD_OUT_SWEEPS = 3 };
 
+static void hold_samples_out(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+{
+    struct fit *self = context;
+    for (uint64_t i = 0; i < train->count; i++)
+        self->held[shard][first + i] =
+            cps_random_u64(self->seed, CPS_RANDOM_PENALTY, (uint64_t)train->user[i] << 32 | train->movie[i]) %
+                10 ==
+            0;
+}
+
 /* A fifth of the training ratings, whatever rank they are on. */
 static enum cps_status hold_out(struct fit *self, uint64_t seed)
 {
+    self->seed = seed;
     CPS_TRY(cps_alloc("ratings held out", self->count, sizeof *self->held, &self->held));
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        CPS_TRY(cps_alloc("ratings held out", train->count, 1, &self->held[s]));
-        for (uint64_t i = 0; i < train->count; i++)
-            self->held[s][i] =
-                cps_random_u64(seed, CPS_RANDOM_PENALTY, (uint64_t)train->user[i] << 32 | train->movie[i]) %
-                    10 ==
-                0;
-    }
-    return CPS_OK;
+    for (size_t s = 0; s < self->count; s++)
+        CPS_TRY(cps_alloc("ratings held out", self->shards[s]->train.count, 1, &self->held[s]));
+    return cps_chunks_each(self->shards, self->count, true, hold_samples_out, self);
 }
 
 static void take_back(struct fit *self)
@@ -314,21 +348,26 @@ static double squeezed(const struct squeeze *self, double biases)
     return low + size / (1 + cps_exp(-(self->offset + biases / self->slope)));
 }
 
+static void add_held_out(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+{
+    struct losses *self = context;
+    const struct fit *fit = self->fit;
+    for (uint64_t i = 0; i < train->count; i++) {
+        double biases = fit->users.bias[train->user[i]] + fit->movies.bias[train->movie[i]];
+        double predicted = fit->header[HAS_RANGE] ? squeezed(self->squeeze, biases) : fit->mean + biases;
+        if (fit->held[shard][first + i])
+            add_loss(&self->of_biases, &self->out_of_range, predicted - (double)train->rating[i]);
+    }
+}
+
 /* The sum of squared errors over the ratings held out. */
 static enum cps_status held_out_loss(struct fit *self, const struct squeeze *squeeze, double *out)
 {
-    cps_int128 sum = 0;
+    struct losses losses = {.fit = self, .squeeze = squeeze};
     uint64_t values[LOSSES] = {0};
-    for (size_t s = 0; s < self->count; s++) {
-        const struct cps_samples *train = &self->shards[s]->train;
-        for (uint64_t i = 0; i < train->count; i++) {
-            double biases = self->users.bias[train->user[i]] + self->movies.bias[train->movie[i]];
-            double predicted = self->header[HAS_RANGE] ? squeezed(squeeze, biases) : self->mean + biases;
-            if (self->held[s][i])
-                add_loss(&sum, &values[OUT_OF_RANGE], predicted - (double)train->rating[i]);
-        }
-    }
-    put_limbs(sum, values);
+    CPS_TRY(cps_chunks_each(self->shards, self->count, true, add_held_out, &losses));
+    put_limbs(losses.of_biases, values);
+    values[OUT_OF_RANGE] = losses.out_of_range;
     CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
     *out = cps_loss_value(take_limbs(values));
     return CPS_OK;

@@ -149,7 +149,7 @@ static void deal_by_hash(const struct cps_dataset *data, uint32_t shards, uint32
     }
 }
 
-static enum cps_status deal(const struct cps_builder *self, uint32_t *shard_of_row)
+enum cps_status cps_builder_deal(const struct cps_builder *self, uint32_t *shard_of_row)
 {
     const struct cps_sharing *sharing = self->sharing;
     if (sharing->deal)
@@ -181,7 +181,7 @@ static enum cps_status deliver(struct cps_builder *self, struct cps_dataset *con
     if (status == CPS_OK)
         status = cps_alloc("shards of users", self->data.users.rows, sizeof *shard_of_row, &shard_of_row);
     if (status == CPS_OK)
-        status = deal(self, shard_of_row);
+        status = cps_builder_deal(self, shard_of_row);
     delivery.shard_of_row = shard_of_row;
     if (delivery.peers)
         status = delivery.peers->agree(delivery.peers->context, status);
@@ -226,7 +226,7 @@ static enum cps_status add_up(const struct cps_peers *peers, uint64_t *repeats)
     return status;
 }
 
-static bool is_here(const struct cps_builder *self, uint32_t shard)
+bool cps_builder_is_here(const struct cps_builder *self, uint32_t shard)
 {
     const struct cps_sharing *sharing = self->sharing;
     return !sharing->peers || sharing->shard_rank[shard] == sharing->peers->rank;
@@ -241,11 +241,11 @@ enum cps_status cps_builder_finish(struct cps_builder *self, struct cps_dataset 
         status = peers->agree(peers->context, status);
     CPS_TRY(status);
     for (uint32_t s = 0; s < self->sharing->shards; s++)
-        if (shards[s] && is_here(self, s))
+        if (shards[s] && cps_builder_is_here(self, s))
             copy_facts(&self->data, shards[s]);
-    status = deliver(self, shards);
-    for (uint32_t s = 0; s < self->sharing->shards && status == CPS_OK; s++)
-        if (shards[s] && is_here(self, s))
+    status = self->stored ? cps_builder_deliver_stored(self, shards, &repeats) : deliver(self, shards);
+    for (uint32_t s = 0; s < self->sharing->shards && status == CPS_OK && !self->stored; s++)
+        if (shards[s] && cps_builder_is_here(self, s))
             status = count_samples(shards[s], &repeats);
     if (peers)
         status = peers->agree(peers->context, status);

@@ -27,7 +27,8 @@ struct cps_builder {
     const struct cps_synth_spec *synth; /* NULL otherwise */
     struct cps_dataset_request said; /* for a prepared set: request with the options its text was read with */
     struct cps_split split;
-    struct cps_dataset data; /* everything but samples */
+    struct cps_dataset data;           /* everything but samples */
+    const struct cps_prepared *stored; /* ratings that stay in their file; NULL otherwise */
 };
 
 void cps_builder_init(struct cps_builder *self, const struct cps_dataset_request *request,
@@ -52,6 +53,17 @@ enum cps_status cps_builder_hand_over(struct cps_builder *self, enum cps_status 
 
 /* Reads this rank's part of a prepared set; all ranks agree on the status. Collective. */
 enum cps_status cps_builder_read_prepared(struct cps_builder *self, const struct cps_prepared *set);
+
+/* cps_builder_finish() for ratings that stay in their file, after cps_builder_settle(). Sets *repeats to those
+ * of this rank. Collective; the result may differ between ranks. */
+enum cps_status cps_builder_deliver_stored(struct cps_builder *self, struct cps_dataset *const *shards,
+                                           uint64_t *repeats);
+
+/* Assigns each row of the user table to a shard. */
+enum cps_status cps_builder_deal(const struct cps_builder *self, uint32_t *shard_of_row);
+
+/* Whether this rank owns the shard. */
+bool cps_builder_is_here(const struct cps_builder *self, uint32_t shard);
 
 /* Generates the whole synthetic set of self->synth. */
 enum cps_status cps_builder_read_synth(struct cps_builder *self);

@@ -2,6 +2,7 @@
 #include "common/data/dataset.h"
 
 #include "common/data/samples.h"
+#include "common/data/stored.h"
 #include "common/data/vocabulary.h"
 
 void cps_dataset_release(struct cps_dataset *self)
@@ -12,6 +13,8 @@ void cps_dataset_release(struct cps_dataset *self)
     cps_text_release(&self->notes);
     cps_samples_release(&self->train);
     cps_samples_release(&self->valid);
+    if (self->owns_stored)
+        cps_stored_destroy(&self->stored);
     *self = (struct cps_dataset){0};
 }
 

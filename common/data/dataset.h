@@ -47,6 +47,9 @@ struct cps_dataset_request {
     uint64_t seed;        /* of the split */
     uint32_t shard, shards;
     bool keep_samples; /* false: counts, vocabularies and fingerprint only */
+    /* Leave the ratings of a prepared set in its file (stored.h) unless rows of --init replace its rows;
+     * ignored for texts and by cps_dataset_load(). */
+    bool keep_stored;
     /* The numbers of rows in the tables of --init, 0 without it. If the vocabulary of a column has
      * another number of rows and all its ids are integers below the given number, the ids are taken as row
      * numbers of a table of that size. This allows initial models with rows that have no ratings.
@@ -75,6 +78,8 @@ struct cps_samples {
                         NULL for validation samples */
 };
 
+struct cps_stored;
+
 struct cps_dataset {
     /* The same on every rank. */
     uint64_t rating_count, train_count, valid_count;
@@ -89,6 +94,11 @@ struct cps_dataset {
     /* This shard's. */
     struct cps_samples train, valid;
     uint64_t sample_bytes; /* memory held by the samples of this shard */
+    /* For request.keep_stored: where the samples are instead of in train and valid, which have only counts.
+     * Owned by the set that has no samples itself, borrowed by the shards. */
+    struct cps_stored *stored;
+    bool owns_stored;
+    uint32_t shard;
 };
 
 void cps_dataset_release(struct cps_dataset *self);

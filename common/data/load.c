@@ -13,6 +13,7 @@
 
 #include "common/data/build.h"
 #include "common/data/movielens.h"
+#include "common/data/stored.h"
 #include "common/text/input.h"
 
 /* The open files of a request. */
@@ -184,6 +185,8 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
     }
     if (status == CPS_OK) {
         describe(&inputs, out);
+        if (out->stored)
+            cps_stored_keep(out->stored, &inputs.ratings);
     } else {
         cps_dataset_release(out);
         for (uint32_t s = 0; s < sharing->shards; s++)

@@ -18,13 +18,6 @@
 #define FIRST_MILLISECOND 1e11f
 #define LAST_MILLISECOND 1e13f
 
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 32) * 0xD6E8FEB86659FD93u;
-    x = (x ^ x >> 32) * 0xD6E8FEB86659FD93u;
-    return x ^ x >> 32;
-}
-
 /* A set of pairs: open addressing, at most half full; 0 is free. */
 struct pairs {
     uint64_t *slots;
@@ -36,7 +29,7 @@ static enum cps_status pairs_grow(struct pairs *self)
     struct pairs grown = {.mask = self->mask * 2 + 1, .count = self->count, .repeats = self->repeats};
     CPS_TRY(cps_alloc("pairs", grown.mask + 1, sizeof *grown.slots, &grown.slots));
     for (uint64_t i = 0; i <= self->mask; i++) {
-        uint64_t pair = self->slots[i], slot = mix(pair) >> 20 & grown.mask;
+        uint64_t pair = self->slots[i], slot = cps_notes_mix(pair) >> 20 & grown.mask;
         while (pair && grown.slots[slot])
             slot = (slot + 1) & grown.mask;
         if (pair)
@@ -62,20 +55,26 @@ static enum cps_status pairs_add(struct pairs *self, uint64_t pair, uint64_t has
 static enum cps_status add_samples(struct pairs *self, const struct cps_samples *samples, uint64_t chosen)
 {
     for (uint64_t i = 0; i < samples->count; i++) {
-        uint64_t pair = ((uint64_t)samples->user[i] << 32 | samples->movie[i]) + 1, hash = mix(pair);
+        uint64_t pair = ((uint64_t)samples->user[i] << 32 | samples->movie[i]) + 1, hash = cps_notes_mix(pair);
         if ((hash & chosen) == 0)
             CPS_TRY(pairs_add(self, pair, hash));
     }
     return CPS_OK;
 }
 
+uint64_t cps_notes_share(uint64_t count)
+{
+    uint64_t share = 1;
+    while (count / share > PAIRS)
+        share *= 2;
+    return share;
+}
+
 enum cps_status cps_notes_count_repeats(const struct cps_samples *train, const struct cps_samples *valid,
                                         uint64_t *out)
 {
     struct pairs pairs = {.mask = 4095};
-    uint64_t share = 1;
-    while ((train->count + valid->count) / share > PAIRS)
-        share *= 2;
+    uint64_t share = cps_notes_share(train->count + valid->count);
     while (pairs.mask < (train->count + valid->count) / share * 2)
         pairs.mask = pairs.mask * 2 + 1;
     CPS_TRY(cps_alloc("pairs", pairs.mask + 1, sizeof *pairs.slots, &pairs.slots));

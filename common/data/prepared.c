@@ -262,14 +262,18 @@ enum cps_status cps_prepared_check_sources(const struct cps_prepared *self)
 /* The number of blocks that are prefetched and released together. */
 #define BLOCKS_AHEAD 64
 
-/* Checks the checksum of a block. */
-static enum cps_status check_block(const struct cps_prepared *self, uint64_t block)
+enum cps_status cps_prepared_check_block(const struct cps_prepared *self, uint64_t block)
 {
     uint64_t begin = block * BLOCK_WORDS, left = self->facts.rating_count - begin;
     uint64_t count = left < BLOCK_WORDS ? left : BLOCK_WORDS;
     if (cps_crc32c(self->words + begin, count * sizeof(uint64_t)) == self->checksums[block])
         return CPS_OK;
     return refuse(self->path, "is damaged: the checksum of a block of ratings does not match");
+}
+
+enum cps_status cps_prepared_refuse_places(const struct cps_prepared *self)
+{
+    return refuse(self->path, "is damaged: two of its ratings have one place in the text");
 }
 
 /* The whole pages within a range of ratings. */
@@ -315,19 +319,6 @@ static void fill_users(const struct cps_prepared *self, uint64_t first, uint64_t
             *out++ = user;
 }
 
-/* Marks the places in seen, a bit each; false if one was marked before. Checksums detect damage by chance; this
- * detects a file that a program wrote wrongly. */
-static bool mark_once(uint64_t *seen, const uint32_t *places, uint64_t count)
-{
-    uint64_t twice = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t bit = (uint64_t)1 << places[i] % 64, *word = &seen[places[i] / 64];
-        twice |= *word & bit;
-        *word |= bit;
-    }
-    return twice == 0;
-}
-
 /* Whether ratings that are stored as floats lie between the set's bounds. */
 static bool is_within(const struct cps_prepared *self, const float *ratings, uint64_t count)
 {
@@ -371,10 +362,9 @@ static bool decode(const struct cps_prepared *self, uint64_t origin, uint64_t fi
     return true;
 }
 
-/* Reads the range block by block, so that each is in the cache when it is unpacked. Marks the places in seen
- * unless it is NULL. */
-static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t first, uint64_t end,
-                                    uint64_t *seen, struct cps_rating_list *list, uint32_t *places)
+/* Reads the range block by block, so that each is in the cache when it is unpacked. */
+static enum cps_status read_checked(const struct cps_prepared *self, uint64_t first, uint64_t end,
+                                    struct cps_rating_list *list, uint32_t *places)
 {
     const uint64_t ahead = BLOCKS_AHEAD * BLOCK_WORDS;
     for (uint64_t block = first / BLOCK_WORDS; block * BLOCK_WORDS < end; block++) {
@@ -384,27 +374,13 @@ static enum cps_status read_stretch(const struct cps_prepared *self, uint64_t fi
             if (begin >= first + ahead)
                 cps_prepared_forget(self, begin - ahead, ahead);
         }
-        CPS_TRY(check_block(self, block));
+        CPS_TRY(cps_prepared_check_block(self, block));
         begin = begin < first ? first : begin;
         stop = stop < end ? stop : end;
         if (!decode(self, first, begin, stop, list, places))
             return refuse(self->path, "is damaged: a rating refers to a missing row or value");
-        if (seen && !mark_once(seen, places + (begin - first), stop - begin))
-            return refuse(self->path, "is damaged: two of its ratings have one place in the text");
     }
     return CPS_OK;
-}
-
-/* As read_stretch. A range that is the whole set has every place once, or is refused. */
-static enum cps_status read_checked(const struct cps_prepared *self, uint64_t first, uint64_t end,
-                                    struct cps_rating_list *list, uint32_t *places)
-{
-    uint64_t *seen = NULL;
-    if (first == 0 && end == self->facts.rating_count)
-        CPS_TRY(cps_alloc("places of ratings", end / 64 + 1, sizeof *seen, &seen));
-    enum cps_status status = read_stretch(self, first, end, seen, list, places);
-    free(seen);
-    return status;
 }
 
 enum cps_status cps_prepared_read(const struct cps_prepared *self, uint64_t first, uint64_t count,

@@ -84,6 +84,12 @@ enum cps_status cps_prepared_check_sources(const struct cps_prepared *self);
 enum cps_status cps_prepared_read(const struct cps_prepared *self, uint64_t first, uint64_t count,
                                   struct cps_rating_list *list, uint32_t **places);
 
+/* Checks the checksum of block `block` of the ratings, CPS_PREPARED_BLOCK_BYTES of them. CPS_ERR_DATA. */
+enum cps_status cps_prepared_check_block(const struct cps_prepared *self, uint64_t block);
+
+/* Fails with CPS_ERR_DATA: a place occurs twice. */
+enum cps_status cps_prepared_refuse_places(const struct cps_prepared *self);
+
 /* Advise the system that ratings [first, first + count) will be read next, sequentially, and that they are no
  * longer needed, so that a set larger than memory does not evict other pages. */
 void cps_prepared_expect(const struct cps_prepared *self, uint64_t first, uint64_t count);
