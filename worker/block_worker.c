@@ -16,6 +16,7 @@ static const uint64_t REPORT_EVERY_NS = 100000000;
 
 struct cps_block_worker {
     uint32_t node, threads;
+    uint64_t memory_bytes;
     const struct cps_dataset *dataset;
     const struct cps_kernels *kernels;
     struct cps_member member;
@@ -35,13 +36,14 @@ struct cps_block_worker {
 
 enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                         const struct cps_kernels *kernels, uint32_t threads,
-                                        struct cps_block_worker **out)
+                                        uint64_t memory_bytes, struct cps_block_worker **out)
 {
     struct cps_block_worker *self;
     CPS_TRY(cps_alloc("a worker", 1, sizeof *self, &self));
     self->node = node;
     self->member = (struct cps_member){.title = "worker node", .number = node};
     self->threads = threads;
+    self->memory_bytes = memory_bytes;
     self->dataset = dataset;
     self->kernels = kernels;
     *out = self;
@@ -79,8 +81,8 @@ static enum cps_status on_plan(struct cps_block_worker *self, const struct cps_p
         self->node > plan->servers + plan->workers)
         return cps_fail(CPS_ERR_PEER, "the coordinator's plan is not for this job");
     self->plan = *plan;
-    CPS_TRY(
-        cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset, order_threads(self)));
+    CPS_TRY(cps_order_init(&self->order, plan, self->node - 1 - plan->servers, self->dataset,
+                           order_threads(self), self->memory_bytes));
     CPS_TRY(cps_tenant_init(&self->tenant, plan));
     CPS_TRY(cps_crew_create(plan, &self->order, self->kernels, self->threads, &self->crew));
     self->reported = plan->first_step;
@@ -287,6 +289,7 @@ static enum cps_status work(void *context, struct cps_outbox *outbox, bool *work
     bool validating = cps_crew_is_validating(self->crew);
     cps_outbox_enter(outbox, validating ? CPS_PHASE_VALIDATION : CPS_PHASE_COMPUTE);
     *worked = cps_crew_work(self->crew);
+    CPS_TRY(cps_crew_status(self->crew));
     CPS_TRY(return_blocks(self, outbox));
     CPS_TRY(report_steps(self, outbox));
     CPS_TRY(report_epochs(self, outbox));

@@ -3,8 +3,8 @@
  * from the servers, and trains them with each movie block that it is lent. A state machine without socket,
  * clock or file; its threads (crew.h) access only rows.
  *
- *   PLAN -> sorts its ratings -> READY;  GRANT -> learning rates of the next sub-epochs
- *   LEND -> a block has arrived: train it when its turn comes, or validate with it
+ *   PLAN -> sorts its ratings, unless they are sorted while others are trained -> READY;  GRANT -> learning
+ * rates of the next sub-epochs LEND -> a block has arrived: train it when its turn comes, or validate with it
  *   a block is done -> RETURN;  a sub-epoch or the validation of an epoch is done -> REPORT
  *   EXCHANGE from the coordinator -> ROWS of users, once all blocks here have been trained up to that step
  */
@@ -18,10 +18,11 @@
 struct cps_block_worker; /* opaque */
 
 /* Creates the worker that is node `node` of a job. dataset (the samples of this worker's user blocks) and
- * kernels are borrowed. threads includes the thread that drives the role. */
+ * kernels are borrowed. threads includes the thread that drives the role. memory_bytes is how much
+ * memory sorted ratings may take; those of a prepared set that exceed it lie in a temporary file. */
 enum cps_status cps_block_worker_create(uint32_t node, const struct cps_dataset *dataset,
                                         const struct cps_kernels *kernels, uint32_t threads,
-                                        struct cps_block_worker **out);
+                                        uint64_t memory_bytes, struct cps_block_worker **out);
 void cps_block_worker_destroy(struct cps_block_worker **self);
 
 /* The worker as a role for a driver; valid while self is. */

@@ -10,8 +10,9 @@
 #include <time.h>
 
 #include "common/base/memory.h"
+#include "worker/hand.h"
 
-enum { NOTHING = UINT32_MAX, SCORES = 1024, WAIT_NS = 100000 };
+enum { WAIT_NS = 100000 };
 
 struct user_block {
     float *rows; /* NULL: not here */
@@ -27,19 +28,10 @@ struct movie_block {
     bool done; /* to be taken back */
 };
 
-/* The eight blocks that a thread trains at a time; empty slots train rows of zeroes. */
-struct hand {
-    struct cps_block_stream streams[CPS_BLOCK_STREAMS];
-    uint32_t user[CPS_BLOCK_STREAMS], movie[CPS_BLOCK_STREAMS]; /* NOTHING: no block */
-    uint64_t left[CPS_BLOCK_STREAMS], ratings[CPS_BLOCK_STREAMS];
-    cps_int128 squared[CPS_BLOCK_STREAMS];
-    uint32_t held;
-    float score[SCORES], rating[SCORES];
-};
-
 struct member {
     struct cps_crew *crew;
-    struct hand hand;
+    struct cps_hand hand;
+    struct cps_order_scratch *scratch;
     pthread_t thread;
     bool started;
 };
@@ -51,8 +43,8 @@ struct step_sum {
 
 struct cps_crew {
     struct cps_plan plan;
-    const struct cps_order *order;
-    const struct cps_block_kernels *kernels;
+    struct cps_order *order;
+    struct cps_hand_work work;
     struct cps_block_rule rule;
     uint32_t blocks, own; /* G; user blocks here */
     pthread_mutex_t mutex;
@@ -60,6 +52,9 @@ struct cps_crew {
     bool stopping;
     uint32_t sleepers, active;  /* threads waiting for a block, and at work */
     struct user_block *users;   /* [own] */
+    bool *dealt;                /* [own]: whose ratings are sorted */
+    uint32_t next_to_deal;      /* user block; own: none */
+    struct cps_failure failure; /* of a thread that could not sort ratings */
     struct movie_block *movies; /* [blocks] */
     double *lr;                 /* [granted] */
     size_t lr_capacity;
@@ -106,15 +101,15 @@ static bool lease_ends(const struct cps_crew *self, const struct user_block *blo
 static bool is_ready(const struct cps_crew *self, uint32_t user)
 {
     const struct user_block *block = &self->users[user];
-    if (!block->rows || block->busy || block->step >= self->granted || lease_ends(self, block) ||
-        waits_for_validation(self, block->step))
+    if (!block->rows || !self->dealt[user] || block->busy || block->step >= self->granted ||
+        lease_ends(self, block) || waits_for_validation(self, block->step))
         return false;
     uint32_t j = cps_blocks_movie(&self->order->blocks, self->order->first_block + user, block->step);
     const struct movie_block *movie = &self->movies[j];
     return movie->rows && !movie->busy && !movie->shared && !movie->done && movie->step == block->step;
 }
 
-static void take_in_hand(struct cps_crew *self, struct hand *hand, uint32_t slot, uint32_t user)
+static void take_in_hand(struct cps_crew *self, struct cps_hand *hand, uint32_t slot, uint32_t user)
 {
     struct user_block *block = &self->users[user];
     uint32_t i = self->order->first_block + user;
@@ -135,11 +130,11 @@ static void take_in_hand(struct cps_crew *self, struct hand *hand, uint32_t slot
     block->busy = self->movies[j].busy = true;
 }
 
-static void let_go(struct cps_crew *self, struct hand *hand, uint32_t slot)
+static void let_go(struct cps_crew *self, struct cps_hand *hand, uint32_t slot)
 {
     hand->streams[slot] = (struct cps_block_stream){
         .ratings = self->blank, .users = self->zeroes, .movies = self->zeroes, .decay = 1, .bias_decay = 1};
-    hand->user[slot] = hand->movie[slot] = NOTHING;
+    hand->user[slot] = hand->movie[slot] = CPS_HAND_EMPTY;
 }
 
 /* Whether the movie block's next user block is also this worker's, and no other node needs the rows before. */
@@ -150,7 +145,7 @@ static bool stays(const struct cps_crew *self, uint32_t movie, uint64_t step)
 }
 
 /* Ends the block in a slot. The slot may continue with the same movie block. */
-static void finish_block(struct cps_crew *self, struct hand *hand, uint32_t slot)
+static void finish_block(struct cps_crew *self, struct cps_hand *hand, uint32_t slot)
 {
     uint32_t user = hand->user[slot], j = hand->movie[slot];
     struct movie_block *movie = &self->movies[j];
@@ -171,47 +166,50 @@ static void finish_block(struct cps_crew *self, struct hand *hand, uint32_t slot
 }
 
 /* Fills empty slots with ready blocks. Blocks without ratings are done at once. */
-static void fill_hand(struct cps_crew *self, struct hand *hand)
+static void fill_hand(struct cps_crew *self, struct cps_hand *hand)
 {
     uint32_t slot = 0;
     for (uint32_t user = 0; user < self->own && hand->held < CPS_BLOCK_STREAMS; user++) {
         if (!is_ready(self, user))
             continue;
-        while (hand->user[slot] != NOTHING)
+        while (hand->user[slot] != CPS_HAND_EMPTY)
             slot++;
         take_in_hand(self, hand, slot, user);
     }
 }
 
-/* ---- training ---- */
+/* ---- sorting ---- */
 
-static void train_hand(struct cps_crew *self, struct hand *hand)
+/* Sorts the ratings of the next user block; false when there is none. Called with the mutex held, which is
+ * released meanwhile. */
+static bool deal_next(struct cps_crew *self, struct member *member)
 {
-    uint64_t steps = CPS_BLOCK_MOST_STEPS;
-    for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++)
-        if (hand->user[slot] != NOTHING && hand->left[slot] < steps)
-            steps = hand->left[slot];
-    self->kernels->train(&self->rule, hand->streams, (uint32_t)steps);
-    for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++) {
-        struct cps_block_stream *stream = &hand->streams[slot];
-        if (hand->user[slot] == NOTHING) {
-            stream->ratings = self->blank;
-            continue;
-        }
-        hand->left[slot] -= steps;
-        hand->squared[slot] += stream->loss * ((cps_int128)1 << (64 - self->plan.gradient_bits));
-        stream->loss = 0;
+    if (self->next_to_deal == self->own || self->failure.status != CPS_OK) {
+        cps_order_scratch_destroy(&member->scratch);
+        return false;
     }
+    uint32_t user = self->next_to_deal++;
+    pthread_mutex_unlock(&self->mutex);
+    enum cps_status status = cps_order_deal(self->order, self->order->first_block + user, &member->scratch);
+    pthread_mutex_lock(&self->mutex);
+    self->dealt[user] = status == CPS_OK;
+    if (self->failure.status == CPS_OK)
+        cps_failure_note(&self->failure, status);
+    if (self->sleepers)
+        pthread_cond_broadcast(&self->changed);
+    return true;
 }
 
+/* ---- training ---- */
+
 /* Called with the mutex held, which is released while rows are trained. */
-static void train_some(struct cps_crew *self, struct hand *hand)
+static void train_some(struct cps_crew *self, struct cps_hand *hand)
 {
     pthread_mutex_unlock(&self->mutex);
-    train_hand(self, hand);
+    cps_hand_train(hand, &self->work);
     pthread_mutex_lock(&self->mutex);
     for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++) {
-        if (hand->user[slot] != NOTHING && hand->left[slot] == 0)
+        if (hand->user[slot] != CPS_HAND_EMPTY && hand->left[slot] == 0)
             finish_block(self, hand, slot);
     }
     if (self->sleepers)
@@ -223,41 +221,22 @@ static void train_some(struct cps_crew *self, struct hand *hand)
 static bool epoch_is_trained(const struct cps_crew *self)
 {
     for (uint32_t user = 0; user < self->own; user++)
-        if (self->users[user].step != epoch_end(self) || !self->users[user].rows)
+        if (self->users[user].step != epoch_end(self) || !self->users[user].rows || !self->dealt[user])
             return false;
     return true;
 }
 
-/* Returns a movie block to validate with, or NOTHING. */
+/* Returns a movie block to validate with, or CPS_HAND_EMPTY. */
 static uint32_t next_to_validate(const struct cps_crew *self)
 {
     if (self->plan.valid_count == 0 || !epoch_is_trained(self))
-        return NOTHING;
+        return CPS_HAND_EMPTY;
     for (uint32_t j = 0; j < self->blocks; j++) {
         const struct movie_block *movie = &self->movies[j];
         if (movie->shared && !movie->busy && !movie->done)
             return j;
     }
-    return NOTHING;
-}
-
-/* Computes the errors of the validation ratings of one block. False when an error is out of range. */
-static bool validate_block(struct cps_crew *self, struct hand *hand, uint32_t user, uint32_t j,
-                           struct cps_error_sums *sums)
-{
-    const struct cps_block_rating *ratings;
-    uint64_t count =
-        cps_order_block(self->order, &self->order->valid, self->order->first_block + user, j, &ratings);
-    for (uint64_t first = 0; first < count; first += SCORES) {
-        size_t chunk = count - first < SCORES ? count - first : SCORES;
-        self->kernels->scores(&self->rule, self->users[user].rows, self->movies[j].rows, ratings + first, chunk,
-                              hand->score);
-        for (size_t i = 0; i < chunk; i++)
-            hand->rating[i] = ratings[first + i].rating;
-        if (cps_error_sums_add(sums, &self->plan, hand->score, hand->rating, chunk) < chunk)
-            return false;
-    }
-    return true;
+    return CPS_HAND_EMPTY;
 }
 
 static void begin_next_epoch(struct cps_crew *self)
@@ -266,14 +245,19 @@ static void begin_next_epoch(struct cps_crew *self)
     self->validated = 0;
 }
 
-static void validate_movie(struct cps_crew *self, struct hand *hand, uint32_t j)
+static void validate_movie(struct cps_crew *self, struct cps_hand *hand, uint32_t j)
 {
     struct cps_error_sums sums = {0};
     bool fine = true;
     self->movies[j].busy = true;
     pthread_mutex_unlock(&self->mutex);
-    for (uint32_t user = 0; user < self->own && fine; user++)
-        fine = validate_block(self, hand, user, j, &sums);
+    for (uint32_t user = 0; user < self->own; user++)
+        cps_order_expect(self->order, &self->order->valid, self->order->first_block + user, j);
+    for (uint32_t user = 0; user < self->own && fine; user++) {
+        fine = cps_hand_validate(hand, &self->work, self->order->first_block + user, j, self->users[user].rows,
+                                 self->movies[j].rows, &sums);
+        cps_order_forget(self->order, &self->order->valid, self->order->first_block + user, j);
+    }
     pthread_mutex_lock(&self->mutex);
     self->valid_wild |= !fine;
     self->valid.squared = cps_loss_add(self->valid.squared, sums.squared);
@@ -289,15 +273,18 @@ static void validate_movie(struct cps_crew *self, struct hand *hand, uint32_t j)
 /* ---- threads ---- */
 
 /* Does one piece of work; false when there is none. Called with the mutex held. */
-static bool do_some(struct cps_crew *self, struct hand *hand)
+static bool do_some(struct cps_crew *self, struct member *member)
 {
+    struct cps_hand *hand = &member->hand;
     fill_hand(self, hand);
+    if (hand->held < CPS_BLOCK_STREAMS && deal_next(self, member))
+        return true;
     if (hand->held > 0) {
         train_some(self, hand);
         return true;
     }
     uint32_t movie = next_to_validate(self);
-    if (movie == NOTHING)
+    if (movie == CPS_HAND_EMPTY)
         return false;
     validate_movie(self, hand, movie);
     return true;
@@ -310,7 +297,7 @@ static void *member_main(void *context)
     pthread_mutex_lock(&self->mutex);
     self->active++;
     while (!self->stopping) {
-        if (do_some(self, &member->hand))
+        if (do_some(self, member))
             continue;
         self->sleepers++;
         self->active--;
@@ -346,10 +333,18 @@ bool cps_crew_is_validating(struct cps_crew *self)
     return trained;
 }
 
+enum cps_status cps_crew_status(struct cps_crew *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    enum cps_status status = cps_failure_raise(&self->failure);
+    pthread_mutex_unlock(&self->mutex);
+    return status;
+}
+
 bool cps_crew_work(struct cps_crew *self)
 {
     pthread_mutex_lock(&self->mutex);
-    bool worked = do_some(self, &self->members[0].hand);
+    bool worked = do_some(self, &self->members[0]);
     if (!worked && self->active > 0) {
         wait_a_little(self);
         worked = true;
@@ -494,6 +489,7 @@ bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_erro
 static enum cps_status alloc_all(struct cps_crew *self)
 {
     CPS_TRY(cps_alloc("user blocks", self->own, sizeof *self->users, &self->users));
+    CPS_TRY(cps_alloc("user blocks", self->own, sizeof *self->dealt, &self->dealt));
     CPS_TRY(cps_alloc("movie blocks", self->blocks, sizeof *self->movies, &self->movies));
     CPS_TRY(cps_alloc("sums of sub-epochs", 2 * (size_t)self->blocks, sizeof *self->sums, &self->sums));
     CPS_TRY(cps_alloc("a row", self->rule.row_floats, sizeof *self->zeroes, &self->zeroes));
@@ -519,18 +515,18 @@ static enum cps_status start_threads(struct cps_crew *self)
     return CPS_OK;
 }
 
-enum cps_status cps_crew_create(const struct cps_plan *plan, const struct cps_order *order,
+enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *order,
                                 const struct cps_kernels *kernels, uint32_t threads, struct cps_crew **out)
 {
     struct cps_crew *self;
     CPS_TRY(cps_alloc("a crew", 1, sizeof *self, &self));
     self->plan = *plan;
     self->order = order;
-    self->kernels = cps_block_kernels_of(kernels);
     self->rule = cps_block_rule_of(plan);
     self->blocks = plan->blocks;
     self->own = order->block_count;
     self->threads = threads;
+    self->next_to_deal = cps_order_is_dealt_later(order) ? 0 : self->own;
     self->taken = plan->first_step;
     self->validating = self->valid_taken =
         (uint32_t)((plan->first_step - plan->validates_first) / plan->blocks);
@@ -541,6 +537,13 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, const struct cps_or
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&self->mutex, NULL);
     enum cps_status status = alloc_all(self);
+    self->work = (struct cps_hand_work){.plan = &self->plan,
+                                        .rule = &self->rule,
+                                        .order = order,
+                                        .kernels = cps_block_kernels_of(kernels),
+                                        .blank = self->blank};
+    for (uint32_t user = 0; status == CPS_OK && user < self->own; user++)
+        self->dealt[user] = !cps_order_is_dealt_later(order);
     if (status == CPS_OK)
         status = start_threads(self);
     if (status != CPS_OK) {
@@ -563,9 +566,12 @@ void cps_crew_destroy(struct cps_crew **out)
     for (uint32_t t = 1; self->members && t < self->threads; t++)
         if (self->members[t].started)
             pthread_join(self->members[t].thread, NULL);
+    for (uint32_t t = 0; self->members && t < self->threads; t++)
+        cps_order_scratch_destroy(&self->members[t].scratch);
     pthread_mutex_destroy(&self->mutex);
     pthread_cond_destroy(&self->changed);
     free(self->users);
+    free(self->dealt);
     free(self->movies);
     free(self->lr);
     free(self->sums);

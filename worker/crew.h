@@ -7,6 +7,9 @@
  * is ready for it, and otherwise takes the first ready block. After an epoch the threads compute the errors of
  * the validation ratings, one movie block at a time; no user block is trained until that is done.
  *
+ * The ratings of a prepared set are sorted one user block at a time, by threads that have fewer than eight
+ * blocks. So the first blocks are trained while others are still to be sorted.
+ *
  * Any free thread may take any ready block. The assignment does not change the result: blocks in training share
  * no row, and sums are exact.
  *
@@ -28,9 +31,9 @@ struct cps_crew_step {
     bool wild; /* an error was out of range; squared is meaningless */
 };
 
-/* Creates a crew and starts threads - 1 threads; threads includes the main thread. order and kernels are
- * borrowed. */
-enum cps_status cps_crew_create(const struct cps_plan *plan, const struct cps_order *order,
+/* Creates a crew and starts threads - 1 threads; threads includes the main thread. order, which
+ * the crew completes, and kernels are borrowed. */
+enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *order,
                                 const struct cps_kernels *kernels, uint32_t threads, struct cps_crew **out);
 void cps_crew_destroy(struct cps_crew **self);
 
@@ -70,6 +73,9 @@ bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_erro
 /* Trains or validates on the calling thread for about a millisecond. Returns whether anything was done here or
  * is being done by other threads. Training continues after divergence so that no other worker waits. */
 bool cps_crew_work(struct cps_crew *self);
+
+/* CPS_OK, or the error of a thread that could not sort ratings, which becomes the caller's last error. */
+enum cps_status cps_crew_status(struct cps_crew *self);
 
 /* An estimate of whether the next work is validation; used for timing only. */
 bool cps_crew_is_validating(struct cps_crew *self);

@@ -1,7 +1,7 @@
 /*
- * Sorts ratings into blocks; see order.h. Ratings are first distributed to their blocks, which needs no memory
- * besides the result. Then each block is sorted separately, so that its counters stay in the cache, by two
- * stable counting sorts: by movie, then by user.
+ * Sorts samples into blocks; see order.h, and stored_order.c for the ratings of a prepared set. Samples are
+ * first distributed to their blocks, which needs no memory besides the result. Then each block is sorted
+ * separately, so that its counters stay in the cache, by two stable counting sorts: by movie, then by user.
  */
 #include "worker/order.h"
 
@@ -10,6 +10,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/parallel.h"
+#include "worker/sort_by.h"
+#include "worker/stored_order.h"
 
 /* The position of each row: its block and its place within the block. */
 struct place {
@@ -123,16 +125,18 @@ static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
 /* Turns counts into places: first those of all stretches in block 0, then in block 1, … */
 static void set_places(struct dealing *self, uint64_t *first)
 {
-    uint64_t sum = 0;
+    uint64_t sum = 0, *next = first;
     for (uint64_t block = 0; block < self->blocks; block++) {
-        first[block] = sum;
+        if (block % self->order->blocks.count == 0 && block > 0)
+            *next++ = sum;
+        *next++ = sum;
         for (uint64_t stretch = 0; stretch < self->stretches; stretch++) {
             uint64_t *at = &self->at[stretch * self->blocks + block], count = *at;
             *at = sum;
             sum += count;
         }
     }
-    first[self->blocks] = sum;
+    *next = sum;
 }
 
 /* Distributes samples to their blocks, keeping their order. */
@@ -144,33 +148,22 @@ static enum cps_status deal(const struct cps_order *self, const struct places *p
                               .samples = samples,
                               .blocks = (uint64_t)self->block_count * self->blocks.count,
                               .stretches = threads};
-    CPS_TRY(cps_alloc("starts of blocks", dealing.blocks + 1, sizeof *out->first, &out->first));
-    CPS_TRY(cps_alloc_raw("ratings by block", samples->count + CPS_BLOCK_AHEAD, sizeof *out->ratings,
-                          &out->ratings));
-    memset(out->ratings + samples->count, 0, CPS_BLOCK_AHEAD * sizeof *out->ratings);
+    struct cps_block_rating *ratings;
+    CPS_TRY(cps_alloc_raw("ratings by block", samples->count + CPS_BLOCK_AHEAD, sizeof *ratings, &ratings));
+    memset(ratings + samples->count, 0, CPS_BLOCK_AHEAD * sizeof *ratings);
+    out->owned = ratings;
+    for (uint32_t row = 0; row < self->block_count; row++)
+        out->row[row] = ratings;
     CPS_TRY(
         cps_alloc("places of ratings", dealing.stretches * dealing.blocks, sizeof *dealing.at, &dealing.at));
     enum cps_status status = run_pieces(threads, dealing.stretches, count_stretch, &dealing);
     if (status == CPS_OK) {
         set_places(&dealing, out->first);
-        dealing.out = out->ratings;
+        dealing.out = ratings;
         status = run_pieces(threads, dealing.stretches, deal_stretch, &dealing);
     }
     free(dealing.at);
     return status;
-}
-
-/* A stable counting sort by user or movie. */
-static void sort_by(bool user, const struct cps_block_rating *in, uint64_t count, uint32_t *starts,
-                    uint32_t rows, struct cps_block_rating *out)
-{
-    memset(starts, 0, (rows + 1) * sizeof *starts);
-    for (uint64_t i = 0; i < count; i++)
-        starts[(user ? in[i].user : in[i].movie) + 1]++;
-    for (uint32_t row = 0; row < rows; row++)
-        starts[row + 1] += starts[row];
-    for (uint64_t i = 0; i < count; i++)
-        out[starts[user ? in[i].user : in[i].movie]++] = in[i];
 }
 
 /* Sorts the blocks of one user block, using its own scratch memory. */
@@ -185,28 +178,24 @@ static enum cps_status sort_row(void *context, uint64_t row, uint32_t slot)
     (void)slot;
     CPS_TRY(cps_alloc_raw("starts of rows", CPS_BLOCK_MOST_ROWS + 1, sizeof *starts, &starts));
     for (uint32_t j = 0; status == CPS_OK && j < blocks->count; j++) {
-        const uint64_t *first = self->train.first + row * blocks->count + j;
-        struct cps_block_rating *ratings = self->train.ratings + first[0];
+        const uint64_t *first = self->train.first + row * (blocks->count + 1) + j;
+        struct cps_block_rating *ratings = self->train.owned + first[0];
         uint64_t count = first[1] - first[0];
         status = cps_grow("a block's ratings", &scratch, &capacity, count, sizeof *scratch);
         if (status != CPS_OK)
             break;
-        sort_by(false, ratings, count, starts, cps_blocks_rows(blocks, CPS_TABLE_MOVIES, j), scratch);
-        sort_by(true, scratch, count, starts, cps_blocks_rows(blocks, CPS_TABLE_USERS, i), ratings);
+        cps_sort_by(false, ratings, count, starts, cps_blocks_rows(blocks, CPS_TABLE_MOVIES, j), scratch);
+        cps_sort_by(true, scratch, count, starts, cps_blocks_rows(blocks, CPS_TABLE_USERS, i), ratings);
     }
     free(scratch);
     free(starts);
     return status;
 }
 
-enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *plan, uint32_t worker,
-                               const struct cps_dataset *dataset, uint32_t threads)
+static enum cps_status order_samples(struct cps_order *self, const struct cps_dataset *dataset,
+                                     uint32_t threads)
 {
     struct places places;
-    memset(self, 0, sizeof *self);
-    cps_blocks_init(&self->blocks, plan);
-    self->first_block = cps_blocks_first_of(&self->blocks, worker);
-    self->block_count = cps_blocks_first_of(&self->blocks, worker + 1) - self->first_block;
     enum cps_status status = places_init(&places, &self->blocks);
     if (status == CPS_OK)
         status = deal(self, &places, &dataset->train, threads, &self->train);
@@ -218,11 +207,57 @@ enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *pl
     return status;
 }
 
+static enum cps_status ordered_init(struct cps_ordered *self, const struct cps_order *order)
+{
+    CPS_TRY(cps_alloc("starts of blocks", (size_t)order->block_count * (order->blocks.count + 1),
+                      sizeof *self->first, &self->first));
+    return cps_alloc("blocks", order->block_count, sizeof *self->row, &self->row);
+}
+
+enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *plan, uint32_t worker,
+                               const struct cps_dataset *dataset, uint32_t threads, uint64_t memory_bytes)
+{
+    memset(self, 0, sizeof *self);
+    cps_blocks_init(&self->blocks, plan);
+    self->first_block = cps_blocks_first_of(&self->blocks, worker);
+    self->block_count = cps_blocks_first_of(&self->blocks, worker + 1) - self->first_block;
+    CPS_TRY(ordered_init(&self->train, self));
+    CPS_TRY(ordered_init(&self->valid, self));
+    if (dataset->stored)
+        return cps_stored_order_create(self, dataset, threads, memory_bytes, &self->stored);
+    return order_samples(self, dataset, threads);
+}
+
+enum cps_status cps_order_deal(struct cps_order *self, uint32_t user_block, struct cps_order_scratch **scratch)
+{
+    return cps_stored_order_deal(self->stored, self, user_block, scratch);
+}
+
+void cps_order_expect(const struct cps_order *self, const struct cps_ordered *ordered, uint32_t user_block,
+                      uint32_t movie_block)
+{
+    if (self->stored)
+        cps_stored_order_advise(self->stored, self, ordered, user_block, movie_block, true);
+}
+
+void cps_order_forget(const struct cps_order *self, const struct cps_ordered *ordered, uint32_t user_block,
+                      uint32_t movie_block)
+{
+    if (self->stored)
+        cps_stored_order_advise(self->stored, self, ordered, user_block, movie_block, false);
+}
+
+static void ordered_release(struct cps_ordered *self)
+{
+    free(self->owned);
+    free(self->first);
+    free(self->row);
+}
+
 void cps_order_release(struct cps_order *self)
 {
-    free(self->train.ratings);
-    free(self->train.first);
-    free(self->valid.ratings);
-    free(self->valid.first);
+    cps_stored_order_destroy(&self->stored);
+    ordered_release(&self->train);
+    ordered_release(&self->valid);
     memset(self, 0, sizeof *self);
 }

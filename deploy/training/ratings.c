@@ -96,6 +96,8 @@ enum cps_status cps_ratings_load(struct cps_ratings *self, struct cps_training_e
                                             env->options->solver == CPS_SOLVER_BLOCK ? deal_by_block : NULL};
     struct cps_dataset_request request = cps_settings_dataset(env->options, cps_ratings_start(self, env));
     request.reading = (struct cps_reading){&load, on_reading};
+    /* Ranks on other hosts would have to read more of the file than their part. */
+    request.keep_stored = env->options->solver == CPS_SOLVER_BLOCK && env->cluster->one_host;
     CPS_TRY(cps_dataset_load_shared(&request, &sharing, &self->sets[0], &self->sets[first_worker]));
     if (cps_env_leads(env))
         cps_log_lines(CPS_LOG_INFO, "note: ", cps_ratings_overview(self)->notes.data);

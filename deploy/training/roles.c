@@ -74,7 +74,7 @@ static enum cps_status create_worker(struct cps_roles *self, const struct parts 
     const struct cps_options *options = parts->env->options;
     const struct cps_dataset *data = &parts->ratings->sets[node];
     if (options->solver == CPS_SOLVER_BLOCK) {
-        CPS_TRY(cps_block_worker_create(node, data, parts->kernels, cps_env_threads(parts->env),
+        CPS_TRY(cps_block_worker_create(node, data, parts->kernels, cps_env_threads(parts->env), UINT64_MAX,
                                         &self->block_workers[node]));
         self->roles[self->role_count++] = cps_block_worker_role(self->block_workers[node]);
         return CPS_OK;

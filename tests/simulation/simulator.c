@@ -230,7 +230,7 @@ static enum cps_status create_block_roles(struct job *self)
     }
     for (uint32_t w = 0; w < plan->workers; w++) {
         uint32_t node = 1 + plan->servers + w;
-        CPS_TRY(cps_block_worker_create(node, &simulation->shards[w], simulation->kernels, 1,
+        CPS_TRY(cps_block_worker_create(node, &simulation->shards[w], simulation->kernels, 1, UINT64_MAX,
                                         &self->block_workers[w]));
         self->node[node].role = cps_block_worker_role(self->block_workers[w]);
     }

@@ -59,7 +59,7 @@ static uint32_t lay_out(uint32_t workers, struct placed *out)
         struct cps_blocks blocks;
         cps_blocks_init(&blocks, &plan);
         load(&blocks, w, &dataset);
-        check_ok(cps_order_init(&order, &plan, w, &dataset, workers));
+        check_ok(cps_order_init(&order, &plan, w, &dataset, workers, UINT64_MAX));
         for (uint32_t i = order.first_block; i < order.first_block + order.block_count; i++)
             for (uint32_t j = 0; j < BLOCKS; j++) {
                 const struct cps_block_rating *ratings;
@@ -129,7 +129,7 @@ static void others_samples_are_refused(void **state)
     struct cps_order order;
     cps_blocks_init(&blocks, &plan);
     load(&blocks, 1, &dataset);
-    check_fails(cps_order_init(&order, &plan, 0, &dataset, 2), CPS_ERR_INTERNAL, "another worker's");
+    check_fails(cps_order_init(&order, &plan, 0, &dataset, 2, UINT64_MAX), CPS_ERR_INTERNAL, "another worker's");
     cps_order_release(&order);
 }
 
