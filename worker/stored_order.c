@@ -152,7 +152,7 @@ static void divide(struct cps_stored_order *self, uint64_t largest, uint32_t thr
     self->spilled = self->begin[self->rows] > memory_bytes / size;
     if (!self->spilled)
         return;
-    uint64_t dealing = PASS_BYTES + threads * largest * SORTING_BYTES;
+    uint64_t dealing = threads * largest * SORTING_BYTES;
     uint64_t room = memory_bytes > dealing ? (memory_bytes - dealing) / size : 0;
     while (self->memory_rows > 0 && self->begin[self->memory_rows] > room)
         self->memory_rows--;

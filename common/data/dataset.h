@@ -48,7 +48,7 @@ struct cps_dataset_request {
     uint32_t shard, shards;
     bool keep_samples; /* false: counts, vocabularies and fingerprint only */
     /* Leave the ratings of a prepared set in its file (stored.h) unless rows of --init replace its rows;
-     * ignored for texts and by cps_dataset_load(). */
+     * ignored for texts. */
     bool keep_stored;
     /* The numbers of rows in the tables of --init, 0 without it. If the vocabulary of a column has
      * another number of rows and all its ids are integers below the given number, the ids are taken as row

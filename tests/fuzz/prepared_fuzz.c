@@ -15,11 +15,13 @@
 #include "common/data/build.h"
 #include "common/data/prepared.h"
 #include "common/data/prepared_format.h"
+#include "common/data/stored.h"
 
 enum choice {
     CHOICE_AS_IT_IS = 1, /* checksums are not mended */
     CHOICE_PIECES = 2,   /* ratings are read in pieces */
     CHOICE_ROWS = 4,     /* ids may be rows of a start */
+    CHOICE_STORED = 8,   /* ratings stay in the file */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -101,11 +103,32 @@ static void read_in_pieces(const struct cps_prepared *set)
     }
 }
 
-static void build(const struct cps_prepared *set, bool rows)
+/* The samples of a set whose ratings stay in the file. */
+static void read_stored(const struct cps_dataset *data)
+{
+    for (int training = 0; training < 2; training++) {
+        struct cps_stored_reader reader;
+        struct cps_samples samples;
+        uint64_t count = 0;
+        require(cps_stored_reader_init(&reader, data, training) == CPS_OK);
+        do {
+            require(cps_stored_reader_next(&reader, &samples) == CPS_OK);
+            for (uint64_t i = 0; i < samples.count; i++)
+                require(samples.user[i] < data->users.rows && samples.movie[i] < data->movies.rows &&
+                        samples.rating[i] >= data->rating_min && samples.rating[i] <= data->rating_max);
+            count += samples.count;
+        } while (samples.count > 0);
+        require(count == (training ? data->train_count : data->valid_count));
+        cps_stored_reader_release(&reader);
+    }
+}
+
+static void build(const struct cps_prepared *set, bool rows, bool stored)
 {
     struct cps_dataset_request request = {.valid_pct = 0.25, .seed = 1, .shards = 1, .keep_samples = true};
     struct cps_dataset_sources sources = {.prepared = set};
     struct cps_dataset data;
+    request.keep_stored = stored;
     if (rows)
         request.user_rows = request.movie_rows = 64;
     enum cps_status status = cps_dataset_build(&request, &sources, &data);
@@ -113,10 +136,12 @@ static void build(const struct cps_prepared *set, bool rows)
         require(cps_error_text()[0] != '\0' && !strchr(cps_error_text(), '\n'));
         return;
     }
-    for (uint64_t i = 0; i < data.train.count; i++)
+    if (data.stored)
+        read_stored(&data);
+    for (uint64_t i = 0; i < data.train.count && !data.stored; i++)
         require(data.train.user[i] < data.users.rows && data.train.movie[i] < data.movies.rows &&
                 isfinite(data.train.rating[i]) && data.train.index[i] < data.train_count);
-    require(data.train.count == data.train_count && data.valid.count == data.valid_count);
+    require(data.stored || (data.train.count == data.train_count && data.valid.count == data.valid_count));
     cps_dataset_release(&data);
 }
 
@@ -142,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     else if (choices & CHOICE_PIECES)
         read_in_pieces(&set);
     else
-        build(&set, choices & CHOICE_ROWS);
+        build(&set, choices & CHOICE_ROWS, choices & CHOICE_STORED);
     cps_prepared_close(&set);
     return 0;
 }

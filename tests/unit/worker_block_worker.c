@@ -31,7 +31,8 @@ static void rig_begin(struct rig *self, bool near)
     cps_blocks_init(&self->blocks, &self->plan);
     post_init(&self->post, WORKER, NODES);
     self->post.outbox.near = near ? all_near : NULL;
-    check_ok(cps_block_worker_create(WORKER, &self->dataset, &cps_kernels_scalar, 1, &self->worker));
+    check_ok(
+        cps_block_worker_create(WORKER, &self->dataset, &cps_kernels_scalar, 1, UINT64_MAX, &self->worker));
     self->role = cps_block_worker_role(self->worker);
     struct cps_message message = message_from(&self->post, CPS_MESSAGE_PLAN, 0, 0);
     message.plan = self->plan;
