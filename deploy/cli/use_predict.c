@@ -89,9 +89,8 @@ static enum cps_status predict_one(struct predict *self, const struct cps_option
 static void tell_unknown(uint64_t pairs)
 {
     if (pairs)
-        cps_warn("%llu of the pairs name a user or a movie that the model has not seen: the row '#na#' stands "
-                 "for it, "
-                 "which holds about nothing, so that the other side decides alone",
+        cps_warn("%llu of the pairs name a user or a movie that the model has not seen; row '#na#' is used for it, "
+                 "which no rating has trained, so the prediction depends almost only on the known side",
                  (unsigned long long)pairs);
 }
 

@@ -1,5 +1,5 @@
-"""python3 FOLDER compare|experiment ARGUMENTS: Python puts this folder in its search path, and so finds the package
-in it, in the sources as where it is installed."""
+"""python3 FOLDER compare|experiment ARGUMENTS: Python adds this folder to its search path, and so finds the package both
+in the sources and when installed."""
 
 from collab_ps.main import main
 

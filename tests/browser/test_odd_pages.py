@@ -39,7 +39,7 @@ class OddPages(pages.Pages):
         self.assertEqual(self.values_at_end(), [["bias", loss, ""]])
         self.assertEqual(self.texts("#differences, #beside, #warnings, #skipped, .tag"), [])
         self.assertEqual(self.texts("#verdicts"),
-                         ["No better than the mean of the ratings, which takes no model: 'bias'."])
+                         ["No better than the mean of the ratings, which needs no model: 'bias'."])
         self.assertEqual(self.texts(".tile .value"), [loss])
         self.assertEqual(self.texts("#runs-summary"), ["1 run"])
         self.fits()

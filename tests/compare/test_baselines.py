@@ -34,7 +34,7 @@ class Baselines(unittest.TestCase):
     def test_who_does_not_beat_them_is_said(self):
         made = report(good=0.8, weak=0.95, bad=1.3)
         self.assertIn("no better than user and item biases, fitted in closed form: 'weak'", made["verdicts"])
-        self.assertIn("no better than the mean of the ratings, which takes no model: 'bad'", made["verdicts"])
+        self.assertIn("no better than the mean of the ratings, which needs no model: 'bad'", made["verdicts"])
         self.assertFalse([line for line in report(good=0.8)["verdicts"] if "no better" in line])
         level = report(level=0.90)["verdicts"]
         self.assertTrue(any("no better than user and item biases" in line for line in level), "as good is not better")

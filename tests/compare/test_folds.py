@@ -81,7 +81,7 @@ class Folds(unittest.TestCase):
     def test_missing_folds_are_said(self):
         made = report(*cell("0.1")[:3], *cell("0.2"))
         self.assertEqual(made["groups"][0]["folds"]["missing"], [4, 5])
-        self.assertIn("'wd 0.1' lacks fold 4, 5 of 5: its mean is over a part of the ratings", made["warnings"])
+        self.assertIn("'wd 0.1' lacks fold 4, 5 of 5: its mean covers only some of the ratings", made["warnings"])
         self.assertEqual(made["groups"][1]["difference"]["pairs"], 3, "pairs are the folds that both have")
 
 

@@ -53,7 +53,7 @@ class Table(Trained):
         epochs = blocks["valid_loss by epoch, mean over the seeds"]
         self.assertEqual(epochs[0].split(), ["epoch", "0", "1", "2", "3"])
         self.assertEqual([len(line.split()) for line in epochs[1:]], [4 + 3, 4 + 4])
-        summary = blocks["of each run's last valid_loss; difference of it to 'epochs 3, wd 0.1'"]
+        summary = blocks["last valid_loss of each run; difference to 'epochs 3, wd 0.1'"]
         mean = sum(self.record(f"b-{seed}")["result"]["valid_loss"] for seed in self.SEEDS) / 3
         self.assertIn(f"{mean:.6f}", summary[2])
         self.assertIn(", 3 pairs", summary[2])
@@ -139,7 +139,7 @@ class Data(Trained):
             with self.subTest(name):
                 spoiled = self.copy("a-1", f"steps-{name}", steps=change)
                 done = self.compare(spoiled, self.runs[1], "--steps", "--json", "-")
-                self.assertIn("1 of 2 curves of 'bias' come without a whole 'steps.csv'", done.stderr)
+                self.assertIn("1 of 2 curves of 'bias' have no complete 'steps.csv'", done.stderr)
                 self.assertIsNotNone(json.loads(done.stdout)["groups"][0]["steps"])
 
 

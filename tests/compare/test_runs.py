@@ -27,7 +27,7 @@ def lines(count):
 
 
 SPOILED = {  # folder: (what is done to a good run, why it is left out)
-    "running": ({"record": put("state", value="running")}, "not finished: it still runs, or was killed"),
+    "running": ({"record": put("state", value="running")}, "not finished: it is still running or was killed"),
     "failed": ({"record": put("state", value="failed: training diverged at step 9")},
                "not finished: failed: training diverged at step 9"),
     "stateless": ({"record": without("state")}, "not finished: None"),
@@ -37,7 +37,7 @@ SPOILED = {  # folder: (what is done to a good run, why it is left out)
     "deep-record": ({"record": record_text("[" * 100000)}, "'run.json' is cut short, or not JSON"),
     "foreign-record": ({"record": record_text('{"name": "somebody else\'s"}')}, "'run.json' is not one of collab-ps"),
     "nan-record": ({"record": put("data", "rating_min", value=float("nan"))}, "'run.json' is cut short, or not JSON"),
-    "later-format": ({"record": put("format", value=9)}, "'run.json' has format 9, and 1 is what can be read"),
+    "later-format": ({"record": put("format", value=9)}, "'run.json' has format 9; only format 1 can be read"),
     "no-hash": ({"record": without("result", "curve_sha256")}, "'run.json' has no usable 'result.curve_sha256'"),
     "no-seed": ({"record": put("seed", value=[1])}, "'run.json' has no usable 'seed'"),
     "true-seed": ({"record": put("seed", value=True)}, "'run.json' has no usable 'seed'"),
@@ -50,7 +50,7 @@ SPOILED = {  # folder: (what is done to a good run, why it is left out)
     "odd-build": ({"record": put("build", value=[])}, "'run.json' has no usable 'build'"),
     "odd-range": ({"record": put("model", "y_range", value=[1])}, "'run.json' has no usable 'model.y_range'"),
     "odd-limits": ({"record": put("model", "y_range", value=["a", "b"])}, "'run.json' has no usable 'model.y_range'"),
-    "cut-line": ({"history": lambda text: text[:-30]}, "is cut short or torn: line 4 has"),
+    "cut-line": ({"history": lambda text: text[:-30]}, "is cut short or damaged: line 4 has"),
     "cut-digit": ({"history": lambda text: text[:-3]}, "'history.csv' is cut short in its last line"),
     "fewer-epochs": ({"history": lines(3)}, "'history.csv' has 2 epochs, 'run.json' 3"),
     "no-epochs": ({"history": lines(1)}, "'history.csv' has no epochs"),
@@ -88,7 +88,7 @@ class Spoiled(support.Trained):
         dangling = cls.folder / "dangling"
         dangling.symlink_to(cls.folder / "nowhere")
         cls.bad[dangling] = "cannot read 'dangling': No such file or directory"
-        cls.bad[cls.folder / "nothing-*"] = "there is nothing of that name"
+        cls.bad[cls.folder / "nothing-*"] = "no such file or folder"
 
     def check_named(self, stderr):
         said = stderr.splitlines()
@@ -111,7 +111,7 @@ class Spoiled(support.Trained):
     def test_nothing_left(self):
         done = self.compare(*self.bad, code=3)
         self.check_named(done.stderr)
-        self.assertIn("collab-ps: error: no finished run among those named", done.stderr)
+        self.assertIn("collab-ps: error: none of the arguments is a finished run", done.stderr)
         self.assertEqual(done.stdout, "")
 
     def test_a_bad_reference_is_skipped_too(self):
@@ -206,7 +206,7 @@ class Paths(support.Trained):
         for argument, path in (("gone", "gone"), ("n=gone", "gone"), ("n=gone/*", "gone/*"), ("a/b=gone", "a/b=gone"),
                                ("=gone", "=gone"), ("n=", "n=")):
             with self.subTest(argument):
-                self.assertEqual(self.read(argument), ([], [(path, "there is nothing of that name")]))
+                self.assertEqual(self.read(argument), ([], [(path, "no such file or folder")]))
 
     def test_one_place_by_two_ways(self):
         (self.folder / "latest").symlink_to(self.run_folder("a-1"))

@@ -132,7 +132,7 @@ def defect(check, bench):
     bench.write("a.toml", CELLS)
     bench.write("sitecustomize.py", BROKEN)
     run = bench.run("a.toml", "--list", variables={"PYTHONPATH": str(bench.folder)}, python=())
-    check.that(run.code == INTERNAL and "'experiment' failed because of a defect" in errors_of(run)[0],
+    check.that(run.code == INTERNAL and "'experiment' failed because of an internal error" in errors_of(run)[0],
                "a defect: exit code 70, and said", f"{run.code}: {errors_of(run)[:1]}")
 
 

@@ -45,7 +45,7 @@ def broken_baseline(check, bench):
     run = bench.run("a.toml", "--out", "a")
     check.equal("a baseline on broken ratings: exit code", run.code, DATA)
     check.that("one, seed 1: failed with exit code 3" in run.stderr and "bad.csv" in run.stderr, "its run is named")
-    check.that("one, seed 2: not tried, for the same reason" in run.stderr or len(trained(run)) == 6,
+    check.that("one, seed 2: not trained, for the same reason" in run.stderr or len(trained(run)) == 6,
                "its other seed is not tried for nothing, if it has not begun")
     check.that("no run of the baseline 'one' is done" in run.stderr, "the rest is compared without it")
     check.equal("as far as it goes", labels(bench, "a"), ["two", "three"])

@@ -1,13 +1,15 @@
 """The commands of collab-ps that are written in Python.
 
-    main.py         which command, and how it ends
-    command_line.py what a command takes: a table that makes its parser and help, the manual and the completion
-    files.py        whole files or none; errors in the program's words
-    record/         reads runs: this program's folders, and csv histories of others
+    main.py         runs the command that was named; exit codes
+    command_line.py option tables, from which parsers, help, the manual page and the completion are made
+    listing.py      writes these tables as C for the manual page and the completion
+    files.py        atomic writes, error messages, exit codes
+    record/         reads run folders of this program, and csv histories of others
     compare/        groups of runs, differences and their intervals, the table, rules
-    page/           the same as an HTML page and as a picture
-    experiment/     trains what a file asks for and is missing, then compares
-    experiments/    those that ship
+    page/           a comparison as an HTML page and as a picture; the picture of lr-find
+    experiment/     trains the missing runs of an experiment's file, then compares all of them
+    experiments/    the experiments that ship
+    movie_map/      draws the movies of a model by their factors
 
-Needs Python 3.11 and nothing else; the picture needs matplotlib.
+Needs Python 3.11 or later; pictures of compare and map also need matplotlib.
 """

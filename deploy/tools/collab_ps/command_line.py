@@ -1,9 +1,9 @@
-"""What a command takes on its command line, as a table.
+"""The options of a command as a table.
 
     Command, its options -> argparse's parser and --help
                          -> the program's manual page and completion (listing.py)
 
-Help is one or two sentences without a full stop; a default stands in square brackets behind it.
+Help texts are one or two clauses without a full stop, followed by the default in square brackets.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collab_ps import files
 
 @dataclass(frozen=True)
 class Option:
-    """--name ARGUMENT; without an argument it is a flag. lists: names that may be joined with commas."""
+    """--name ARGUMENT; without an argument it is a flag. lists: names that the argument may combine with commas."""
 
     name: str
     help: str
@@ -34,13 +34,13 @@ class Option:
 
     @property
     def words(self):
-        """What its value can be completed to."""
+        """The values that shell completion offers."""
         return self.choices or self.lists
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command with its one kind of positional argument; names are what that may be besides a file."""
+    """A command. operand: its positional argument, which is a file or one of names; many: it may be repeated."""
 
     name: str
     operand: str
@@ -53,7 +53,7 @@ class Command:
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with the program's own words when the usage is wrong."""
+    """Reports wrong usage in the format of the program's own errors, with exit code 2."""
 
     def error(self, message):
         files.say("error", message, f"'{self.prog} --help' lists the options")
@@ -81,13 +81,13 @@ def make_parser(command):
 
 
 def parse(command, arguments):
-    """The settings; wrong usage ends the process."""
+    """The settings given by arguments, as a namespace. Wrong usage ends the process with exit code 2."""
     return make_parser(command).parse_intermixed_args(arguments)
 
 
 def end(name, function):
-    """The exit status of function, which returns one or fails. A defect has a code of its own, so that it cannot
-    be taken for a rule of --fail-if that is true."""
+    """Calls function and returns its exit code, or that of the error it raised, which is reported. Internal errors have
+    a code of their own, so that they cannot be mistaken for a --fail-if rule that is true."""
     try:
         return function()
     except files.Failure as failure:
@@ -97,5 +97,5 @@ def end(name, function):
         return files.INTERRUPTED
     except Exception:
         traceback.print_exc()
-        files.say("error", f"'{name}' failed because of a defect of its own, whose traceback stands above")
+        files.say("error", f"'{name}' failed because of an internal error; its traceback is above")
         return files.INTERNAL

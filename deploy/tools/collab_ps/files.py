@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all, and says what is wrong in the program's words."""
+"""Atomic writes, and messages in the format of the program's own."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ USAGE, DATA, STORAGE, INTERNAL, INTERRUPTED = 2, 3, 6, 70, 125  # exit codes
 
 
 class Failure(Exception):
-    """An error for people: cause, exit code, and a hint where there is a mend."""
+    """An error to be reported to the user: exit code, cause, and a hint if there is a remedy."""
 
     def __init__(self, code, cause, hint=""):
         super().__init__(cause)
@@ -15,12 +15,12 @@ class Failure(Exception):
 
 
 def printable(text):
-    """Text that moves no cursor: names come from files and folders of anybody's."""
+    """text without control characters: names of files and folders may contain any."""
     return "".join(mark if mark.isprintable() else "?" for mark in text)
 
 
 def say(kind, text, hint=""):
-    """One line on standard error, and a second one for the hint."""
+    """Writes a line to standard error, and a second one for the hint if there is one."""
     if sys.stderr is None:
         return
     lines = [f"collab-ps: {kind}: {printable(text)}"] + ([f"  hint: {printable(hint)}"] if hint else [])
@@ -29,12 +29,12 @@ def say(kind, text, hint=""):
 
 
 def to_bytes(content):
-    """Text as UTF-8; a name that is no text, as file names may be, shows its odd bytes as \\udcXX."""
+    """content as UTF-8. Bytes of file names that are not valid UTF-8 appear as \\udcXX."""
     return content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
 
 
 def show(content):
-    """Puts content on standard output. A reader that went away has what it wanted."""
+    """Writes content to standard output. A reader that has closed the pipe is no error."""
     try:
         sys.stdout.buffer.write(to_bytes(content))
         sys.stdout.buffer.flush()
@@ -47,8 +47,8 @@ def show(content):
 
 
 def write(path, content):
-    """Puts content (text or bytes) at path; a reader sees the old file or the new one. What is no file, such
-    as a pipe, is written to as it is."""
+    """Replaces the file at path by content (text or bytes) atomically: a reader sees the old file or the new one.
+    Anything but a regular file, such as a pipe, is written to directly."""
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
         return put(target, target, content, path)
@@ -77,7 +77,7 @@ def make_folder(path):
 
 
 def remove(path):
-    """Removes path if it is there."""
+    """Removes path if it exists."""
     try:
         os.remove(path)
     except OSError:

@@ -1,8 +1,8 @@
-"""What the commands take, as C for the program's manual page and completion.
+"""Writes the operands and options of the Python commands as C, for the program's manual page and completion.
 
     tables of the commands (options.py) -> struct cps_page_script of common/options/pages.h
 
-Run when the program is built; any Python 3.8 will do.
+Run when the program is built; Python 3.8 or later is enough.
 """
 
 import json
@@ -18,7 +18,7 @@ HEAD = """/* Written when the program is built, by 'deploy/tools listing'. */
 
 
 def text(value):
-    """A string of C, or NULL for none."""
+    """value as a C string literal, or NULL if it is empty."""
     return json.dumps(value, ensure_ascii=False) if value else "NULL"
 
 
@@ -45,6 +45,6 @@ def render(commands):
 
 
 def run(_arguments):
-    """Exit status."""
+    """Writes the C file to standard output; returns the exit code."""
     sys.stdout.buffer.write(render((COMPARE, EXPERIMENT)).encode())
     return 0

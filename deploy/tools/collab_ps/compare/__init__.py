@@ -1,1 +1,1 @@
-"""Which loss is lower, and is the difference real? compare.md is the manual."""
+"""Compares runs: which loss is lower, and is the difference significant? compare.md is the manual."""

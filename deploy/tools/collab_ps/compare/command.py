@@ -1,11 +1,10 @@
-"""collab-ps compare: which loss is lower, and is the difference real?
+"""collab-ps compare: which loss is lower, and is the difference significant?
 
     arguments -> runs -> groups -> report -> table on standard output
                                          -> csv, json, png, html
-                                         -> --fail-if: exit status 1
+                                         -> --fail-if: exit code 1
 
-Needs Python alone; the picture needs matplotlib, which is loaded for nothing else. compare.md tells what
-the numbers mean.
+matplotlib is loaded only if a picture is drawn. compare.md explains the numbers.
 """
 
 import importlib.util
@@ -18,7 +17,7 @@ from collab_ps.compare import groups, judge, labels, report as reports, rules, s
 from collab_ps.compare.options import COMMAND, KINDS
 from collab_ps.record import runs
 
-LONG_COMMAND = 40  # arguments that a page still shows
+LONG_COMMAND = 40  # arguments; a command with as many is not shown on the page
 
 
 def parse(arguments):
@@ -32,7 +31,7 @@ def parse(arguments):
 
 
 def can_draw(settings):
-    """Is matplotlib there? Without it a picture that was asked for by name is refused, and any other left out."""
+    """Whether matplotlib is installed. If not, --png is refused; for --out the picture is left out with a warning."""
     if importlib.util.find_spec("matplotlib"):
         return True
     told = "no picture: Python's matplotlib is missing", "apt-get install python3-matplotlib"
@@ -68,18 +67,18 @@ def write_files(report, settings):
 
 
 def read(settings):
-    """(runs, references, [(path, why it is left out)]), the last of which are said."""
+    """(runs, references, [(path, why it was skipped)]); warns of every path skipped."""
     found, skipped = runs.read(settings.operands)
     references, more = runs.read(settings.reference, reference=True)
     for path, why in skipped + more:
         files.say("warning", f"skipped '{path}': {why}")
     if not found:
-        raise files.Failure(files.DATA, "no finished run among those named")
+        raise files.Failure(files.DATA, "none of the arguments is a finished run")
     return found, references, skipped + more
 
 
 def compare(settings):
-    """Exit status."""
+    """Compares the runs and writes the results; returns the exit code."""
     checks = [rules.Rule(text) for text in settings.fail_if]
     for rule in checks:
         judge.check_names(rule)
@@ -97,7 +96,7 @@ def compare(settings):
     for line in report["warnings"]:
         files.say("warning", line)
     if report["unmatched"]:
-        files.say("note", f"not drawn, for no group has their name: {labels.listed(report['unmatched'])}")
+        files.say("note", f"not drawn, because no group has their name: {labels.listed(report['unmatched'])}")
     if not settings.quiet and not settings.shown:
         files.show(table.render(report))
     write_files(report, settings)
@@ -108,5 +107,5 @@ def compare(settings):
 
 
 def run(arguments):
-    """Exit status."""
+    """Runs the command; returns the exit code."""
     return compare(parse(arguments))

@@ -1,8 +1,8 @@
-"""Cross-validation: what a group whose runs are folds comes to.
+"""Cross-validation: RMSE and MAE of a group whose runs are folds.
 
 A fold is a part of the ratings, not a seed: with one seed, K folds hold out each rating once, and their mean is one
-estimate, of which the folds are parts. RMSE and MAE are shown fold by fold, as cross-validation is reported elsewhere,
-with their mean, deviation and interval. The interval allows for training sets that overlap (stats.py).
+estimate. RMSE and MAE are shown for each fold, as is usual for cross-validation, with their mean, standard deviation and
+interval. The interval accounts for the overlap of the training sets (stats.py).
 """
 
 import math
@@ -13,7 +13,7 @@ MEASURES = ("rmse", "mae")
 
 
 def measure_of(run, measure, metric):
-    """RMSE or MAE of the epoch that --metric looks at; None where that is not known."""
+    """RMSE or MAE at the epoch that metric selects; None if the run does not have it."""
     known = [epoch for epoch in run.curve if epoch["valid_loss"] is not None]
     if not known:
         return None
@@ -22,7 +22,7 @@ def measure_of(run, measure, metric):
 
 
 def describe_measure(group, measure, metric):
-    """{each: by fold, mean over the seeds; mean, sd, low, high}; None where a run does not know it."""
+    """{each: [value of each fold, mean over the seeds], mean, sd, low, high}; None if a run lacks the measure."""
     values = {key: measure_of(run, measure, metric) for key, run in group.curves.items()}
     if None in values.values():
         return None
@@ -34,7 +34,7 @@ def describe_measure(group, measure, metric):
 
 
 def describe(group, metric):
-    """{count, seeds, missing, rmse, mae} of a group of folds, else None. missing: folds that some seed lacks."""
+    """{count, seeds, missing, rmse, mae} of a group of folds; None for other groups. missing: folds that a seed lacks."""
     if not group.folds:
         return None
     seeds = {seed for seed, _ in group.curves}
@@ -44,11 +44,11 @@ def describe(group, metric):
 
 
 def warnings(groups):
-    """A mean over some of the folds is not that of all ratings."""
+    """Lines for the groups that lack folds, whose mean therefore covers only some of the ratings."""
     lines = []
     for group in groups:
         told = describe(group, "last") if group.folds else None
         if told and told["missing"]:
             lines.append(f"'{group.label}' lacks fold {', '.join(map(str, told['missing']))} of {group.folds}: "
-                         "its mean is over a part of the ratings")
+                         "its mean covers only some of the ratings")
     return lines

@@ -1,18 +1,17 @@
-"""Puts runs of one configuration together, and tells what belongs to the configuration from what
-does not: ranks, hosts, transport, instruction set, version and time.
+"""Groups runs by configuration. Ranks, hosts, transport, instruction set, version and time are not part of it.
 
-    runs -> equal options that matter -> group: its distinct curves, mean and range over them
-         -> equal options, seed and data, but another hash: the promise is broken, which is said
+    runs -> equal options that affect the curve -> group: its distinct curves, mean and range over them
+         -> equal options, seed and data, but another hash: the promise is broken, which is reported
 
-A curve counts once in a group, however many runs have it: runs of one seed are one, and so are runs of several
-seeds that do not depend on it.
+Each curve counts once in a group, however many runs have it: runs of one seed count as one, and so do runs of several
+seeds whose curve does not depend on the seed.
 """
 
 from collab_ps.compare import labels, stats
 from collab_ps.files import USAGE, Failure
 
 SPLITS = ("name", "ranks", "servers", "workers", "hosts", "transport", "isa", "version")
-DATA = ("ratings", "valid-pct", "train", "valid", "folds")  # options that say what is trained on and validated
+DATA = ("ratings", "valid-pct", "train", "valid", "folds")  # options that select the ratings and their split
 
 
 class Group:
@@ -20,11 +19,11 @@ class Group:
 
     def __init__(self, runs):
         self.runs, self.label, self.reference = runs, None, runs[0].reference
-        self.curves = {}  # {seed, (seed, fold) or path of a foreign run: the run that counts}
-        self.prints = {}  # {the same: fingerprints of the data that gave this curve}
-        self.twins = []   # runs of other seeds whose curve counts already
-        self.partner = None  # the group a reference belongs to, or the reference of a group
-        self.folds = runs[0].folds  # into how many parts the ratings are cut, each of which a run holds out
+        self.curves = {}  # {key of a run (Run.key): the run that counts}
+        self.prints = {}  # {key: fingerprints of the data that gave this curve}
+        self.twins = []   # runs with the curve of a run that has another key
+        self.partner = None  # of a reference: the group with its name; of a group: its reference
+        self.folds = runs[0].folds  # the number of parts of which each run holds out one; None: no cross-validation
         known = {}  # {losses: key}
         for run in runs:
             self.count(run, known)
@@ -38,15 +37,15 @@ class Group:
             self.twins.append(run)
 
     def seeds(self):
-        """How many; of somebody else's runs as many as there are curves."""
+        """The number of seeds; for csv files of other programs the number of curves."""
         return len({run.seed if self.folds else key for key, run in self.curves.items()})
 
     def overlap(self):
-        """The share that a validation set has of its training set where runs are folds; see stats.py."""
+        """For folds the size of the validation set relative to the training set, else 0; see stats.py."""
         return 1 / (self.folds - 1) if self.folds else 0.0
 
     def shared(self, other):
-        """Keys of the runs that can be set against each other: of one seed, and fold, on the same data."""
+        """Keys of the runs that can be compared in pairs: equal seed and fold, on the same data."""
         return [key for key, run in self.curves.items() if not run.foreign and key in other.curves
                 and self.prints[key] & other.prints[key]]
 
@@ -55,12 +54,12 @@ class Group:
         return self.runs[0].options
 
     def values(self, metric):
-        """{key: value} of the curves, those without one left out."""
+        """{key: value} of the curves that have a value."""
         found = {key: value_of(run, metric) for key, run in self.curves.items()}
         return {key: value for key, value in found.items() if value is not None}
 
     def difference(self, other, metric, level=stats.LEVEL):
-        """Of this group's values to other's; None where either has none."""
+        """This group's value minus other's, with its interval (stats.difference); None if either has none."""
         values, others = self.values(metric), other.values(metric)
         if not values or not others:
             return None
@@ -68,10 +67,11 @@ class Group:
         return stats.difference(values, others, shared, level, max(self.overlap(), other.overlap()))
 
     def epochs(self):
+        """The number of epochs that all curves have."""
         return min(len(run.curve) for run in self.curves.values())
 
     def band(self, column):
-        """Mean, least and largest over the runs, epoch by epoch; None where one has no value."""
+        """{mean, low, high, sd}: lists by epoch over the curves; None at epochs where a curve has no value."""
         result = {"mean": [], "low": [], "high": [], "sd": []}
         for epoch in range(self.epochs()):
             values = [run.curve[epoch][column] for run in self.curves.values()]
@@ -83,7 +83,7 @@ class Group:
         return result
 
     def clock(self):
-        """Mean seconds from the start to the end of each epoch, over all runs; None when unknown."""
+        """Seconds from the start to the end of each epoch, mean over all runs; None if a run has no times."""
         totals, passed = [], 0.0
         for epoch in range(self.epochs()):
             times = [run.curve[epoch]["time"] for run in self.runs]
@@ -95,7 +95,7 @@ class Group:
 
 
 def value_of(run, metric):
-    """'last' and 'best' speak of valid_loss, 'train' of train_loss."""
+    """A run's valid_loss at the last epoch ('last') or its lowest ('best'), or its last train_loss ('train')."""
     column = "train_loss" if metric == "train" else "valid_loss"
     values = [epoch[column] for epoch in run.curve if epoch[column] is not None]
     if not values:
@@ -104,7 +104,7 @@ def value_of(run, metric):
 
 
 def fill_defaults(runs):
-    """Gives runs that do not know an option, being of an older version, its default."""
+    """Adds to runs of older versions the defaults of options that these versions lacked."""
     defaults = {}
     for run in runs:
         defaults.update(run.defaults)
@@ -114,7 +114,7 @@ def fill_defaults(runs):
 
 
 def read_splits(text):
-    """The names in --by."""
+    """The names in the text of --by."""
     names = tuple(filter(None, text.split(",")))
     for name in names:
         if name not in SPLITS:
@@ -123,7 +123,7 @@ def read_splits(text):
 
 
 def gather(runs, split=()):
-    """Groups in the order of their first runs; split names more that runs of a group must agree in."""
+    """Groups in the order of their first runs; split: further traits that the runs of a group must share."""
     fill_defaults(runs)
     found = {}
     for run in runs:
@@ -136,7 +136,7 @@ def gather(runs, split=()):
 
 
 def pair_references(groups):
-    """Joins each reference to the group of its name; a single one to a single group, whatever their names."""
+    """Pairs each reference with the group of its name, and a single reference with a single group whatever their names."""
     own = {group.label: group for group in groups if not group.reference}
     references = [group for group in groups if group.reference]
     for group in references:
@@ -148,7 +148,7 @@ def pair_references(groups):
 
 
 def drop_strangers(groups):
-    """(groups without the references that have no partner, the labels of those); all stay where none has one."""
+    """(groups without unpaired references, labels of the references removed); if no reference is paired, none is removed."""
     strangers = [group for group in groups if group.reference and not group.partner]
     if not any(group.partner for group in groups):
         return groups, []
@@ -156,7 +156,7 @@ def drop_strangers(groups):
 
 
 def broken_promises(groups):
-    """Runs of equal options, seed and data whose curves differ: [(label, seed, [(hash, runs)], in what else)]."""
+    """Runs with equal options, seed and data whose curves differ: [(label, seed, [(hash, runs)], traits that differ)]."""
     found, together = [], {}
     for run, name in ((run, group.label) for group in groups for run in group.runs if run.curve_hash):
         key = (tuple(sorted(run.options.items(), key=str)), (run.seed, run.fingerprint))
@@ -171,12 +171,12 @@ def broken_promises(groups):
 
 
 def machine_differences(runs):
-    """Names of what else the runs differ in."""
+    """Names of the machine traits in which the runs differ."""
     return [name for name in runs[0].machine if len({run.machine.get(name) for run in runs}) > 1]
 
 
 def other_data(groups):
-    """Equal options and seed, yet other ratings, which gave another curve: [(label, seed)]."""
+    """Runs with equal options and seed, but other ratings and another curve: [(label, seed)]."""
     found = []
     for group in groups:
         others = {run.seed for run in group.runs if not run.foreign and run.key() in group.curves
@@ -186,8 +186,8 @@ def other_data(groups):
 
 
 def same_ratings(group, other):
-    """Do both speak of the same ratings? By the fingerprints at equal seeds, since a seed draws the split;
-    without one in common by what the options say."""
+    """Whether both groups have the same ratings: by the fingerprints of equal seeds, since the split depends on the
+    seed, or by the options if they share no seed."""
     prints = [{(run.key(), run.fingerprint) for run in one.runs} for one in (group, other)]
     if {key for key, _ in prints[0]} & {key for key, _ in prints[1]}:
         return bool(prints[0] & prints[1])
@@ -195,13 +195,13 @@ def same_ratings(group, other):
 
 
 def on_other_ratings(groups, baseline):
-    """Labels of groups whose losses answer another question than the baseline's."""
+    """Labels of groups whose ratings are not those of the baseline."""
     own = [group for group in [baseline, *groups] if not group.runs[0].foreign]
     return [group.label for group in own[1:] if own[0] is baseline and not same_ratings(group, baseline)]
 
 
 def machines(groups):
-    """One row for each way runs of a group were spread: [(label, names, machine, runs)]."""
+    """One row for each group and distinct set of machine traits: [(label, names, machine, runs)]."""
     rows = {}
     for group in groups:
         for run in (run for run in group.runs if not run.foreign):

@@ -1,22 +1,22 @@
-"""Judges the rules of --fail-if on a report.
+"""Evaluates the rules of --fail-if on a report.
 
-    rule + group -> the values its names stand for -> true or not -> exit status
+    rule + group -> the values of its names -> true or false -> exit code
 
-A rule that speaks of the baseline is judged for every group beside it, one that speaks of groups alone for
-every group, one of neither (broken, skipped) once.
+A rule that refers to the baseline is evaluated for every other group, a rule that uses only 'broken' and 'skipped' once,
+and any other rule for every group.
 """
 
 from collab_ps.files import DATA, USAGE, Failure
 
 FIELDS = ("valid_loss", "last", "best", "train_loss", "sd", "seconds", "seeds", "epochs", "difference", "low",
           "high")
-OWNERS = ("baseline", "reference")  # alone: their valid_loss; with a dot: any field of theirs
+OWNERS = ("baseline", "reference")  # alone: their valid_loss; followed by a dot: any of their fields
 WHOLE = ("broken", "skipped")
 RELATIVE = {"baseline", "difference", "low", "high"}
 
 
 def check_names(rule):
-    """Refuses a rule with a name that stands for nothing."""
+    """Refuses a rule with an unknown name."""
     for name in sorted(rule.names):
         owner, dot, field = name.partition(".")
         known = (owner in OWNERS and field in FIELDS) if dot else name in FIELDS + OWNERS + WHOLE
@@ -26,7 +26,7 @@ def check_names(rule):
 
 
 def values_of(group, metric):
-    """What a rule may ask of a group; valid_loss is the one that --metric compares."""
+    """{field: value or None} of a group; valid_loss is the loss that metric selects."""
     gap = group["difference"] or {"mean": None, "low": None, "high": None}
     values = (group[metric]["mean"], group["last"]["mean"], group["best"]["mean"], group["train_last"]["mean"],
               group[metric]["sd"], group["seconds"]["mean"], group["seeds"], len(group["valid"]["mean"]),
@@ -35,7 +35,7 @@ def values_of(group, metric):
 
 
 def finder(report, group):
-    """The function that gives a rule the value of a name, for one group (None: for the whole)."""
+    """The function that returns the value of a name for one group, or for the whole report if group is None."""
     by_label = {entry["label"]: entry for entry in report["groups"]}
 
     def find(name):
@@ -55,7 +55,7 @@ def finder(report, group):
 
 
 def subjects(report, rule):
-    """The groups a rule is judged for; [None] when it speaks of none."""
+    """The groups for which a rule is evaluated; [None] if it refers to none."""
     owners = {name.split(".")[0] for name in rule.names}
     if owners <= set(WHOLE):
         return [None]
@@ -69,7 +69,7 @@ def subjects(report, rule):
 
 
 def judge(report, rules):
-    """Lines that say which rule is true, and of which group."""
+    """A line for each rule that is true, with the group for which it is."""
     found = []
     for rule in rules:
         for group in subjects(report, rule):

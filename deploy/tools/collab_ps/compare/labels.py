@@ -1,21 +1,21 @@
-"""What groups are called: the name their runs were given, else what makes them differ.
+"""Labels of groups: the NAME given to their runs, or else the options in which they differ.
 
-    runs named NAME=…              NAME, with more in brackets where several groups have it
+    runs named NAME=…              NAME, with details in brackets if several groups have it
     few, short differences         all of them: 'wd 0.1', 'wd 0.2'
-    more                           those that are set to another value than the default: 'wd 0.2, epochs 10', 'defaults'
-    many                           the name of the runs' folders where that is shorter; else the first differences
+    more                           those that are not at the default: 'wd 0.2, epochs 10', or 'defaults'
+    many                           the name of the runs' folders if that is shorter, else the first differences
 
-No two groups have one label.
+Labels are unique.
 """
 
 import os
 import re
 from collections import Counter
 
-LONGEST_WHOLE = 40  # characters of labels that name every difference
-LONGEST = 56        # of one that names what is set
+LONGEST_WHOLE = 40  # characters of a label that names every difference
+LONGEST = 56        # characters of a label that names the options not at their default
 LISTED = 4          # labels in a sentence
-OWN_FOLDER = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # what a run's folder is called when nobody names it
+OWN_FOLDER = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # the name of a run's folder without --out
 SEED_ENDING = re.compile(r"[-_. ]*(seed)?[-_. ]*\d+$")
 
 
@@ -30,7 +30,7 @@ def differing(groups):
 
 
 def usual_values(groups, names):
-    """{option: its default, or else the value that most groups have}; no word of it where a label names them all."""
+    """{option: its default, or else the value that most groups have}; {} if labels are short enough to name all options."""
     own = [group for group in groups if not group.runs[0].foreign]
     if max((len(describe(group, names)) for group in own), default=0) <= LONGEST_WHOLE:
         return {}
@@ -50,13 +50,13 @@ def is_usual(group, name, usual):
 
 
 def parts_of(group, names, usual, split):
-    """['wd 0.1', 'factors 20']: options in names that are not as usual, and what split parts by."""
+    """['wd 0.1', 'factors 20']: the options in names whose values are not the usual ones, and the traits in split."""
     parts = [f"{name} {group.options.get(name) or 'none'}" for name in names if not is_usual(group, name, usual)]
     return parts + [f"{name} {value}" for name, value in zip(split, group.runs[0].traits(split)) if name != "name"]
 
 
 def describe(group, names, split=(), usual={}):
-    """'wd 0.1, factors 20', or the model where there is nothing to tell apart."""
+    """'wd 0.1, factors 20', or the model if the groups differ in nothing."""
     parts = parts_of(group, names, usual, split)
     if not parts:
         return "defaults" if usual else group.options.get("model") or "all runs"
@@ -67,7 +67,7 @@ def describe(group, names, split=(), usual={}):
 
 
 def shorten(parts):
-    """As many parts as there is room for, and how many more there are."""
+    """As many parts as fit, and the number of those left out."""
     kept = list(parts)
     while len(", ".join(kept)) > LONGEST - len(" and 9 more") and len(kept) > 1:
         kept.pop()
@@ -75,7 +75,7 @@ def shorten(parts):
 
 
 def folder_name(group):
-    """What the folders of a group's runs are called but for the seed, where that says something and is short."""
+    """The common name of the folders of a group's runs without the seed; '' if there is none, or it is too long."""
     names = {SEED_ENDING.sub("", os.path.basename(run.path)) for run in group.runs
              if not OWN_FOLDER.fullmatch(os.path.basename(run.path))}
     name = names.pop() if len(names) == 1 else ""
@@ -83,13 +83,13 @@ def folder_name(group):
 
 
 def given_name(group):
-    """The name all runs of a group have in common, or None."""
+    """The NAME that all runs of a group share, or None."""
     names = {run.name for run in group.runs}
     return names.pop() if len(names) == 1 else None
 
 
 def detail(group, alike, split):
-    """What tells a group from those that are called alike: its file, or options; '' where nothing does."""
+    """What distinguishes a group from others with the same label: its file or its options; '' if nothing does."""
     if group.runs[0].foreign:
         return group.runs[0].path
     names = differing(alike)
@@ -112,7 +112,7 @@ def give(groups, split):
 
 
 def unique(text, taken):
-    """text, with a number where it is taken; takes it."""
+    """text, followed by a number if it is in taken already; adds the result to taken."""
     found, count = text, 2
     while found in taken:
         found, count = f"{text} #{count}", count + 1
@@ -121,6 +121,6 @@ def unique(text, taken):
 
 
 def listed(labels):
-    """The first of labels in quotes, and how many more there are."""
+    """The first labels, quoted, and the number of the others."""
     more = f" and {len(labels) - LISTED} more" if len(labels) > LISTED else ""
     return ", ".join(f"'{label}'" for label in labels[:LISTED]) + more

@@ -1,5 +1,4 @@
-"""What there is to say, as plain data: the one source of the table, the JSON, the CSV, the picture and
-the page."""
+"""The result of a comparison as plain data, from which table, JSON, CSV, picture and page are made."""
 
 import csv
 import io
@@ -16,7 +15,7 @@ def moments(values):
 
 
 def best_epochs(group):
-    """'3', or '2-4' where the seeds differ in their best epoch."""
+    """The best epoch: '3', or '2-4' if it differs between the seeds."""
     found = set()
     for run in group.curves.values():
         values = [epoch["valid_loss"] for epoch in run.curve]
@@ -27,7 +26,8 @@ def best_epochs(group):
 
 
 def beside(group, metric):
-    """How a group stands to its reference: difference, and is its mean within the other's range?"""
+    """Compares a group with its reference: the difference, and the epochs at which its mean is outside the range of the
+    reference. None if it has no reference."""
     partner = group.partner
     if not partner or group.reference:
         return None
@@ -41,7 +41,7 @@ def beside(group, metric):
 
 
 def early_stop(group):
-    """How many runs --early-stop ended, and after how many epochs; None where it ended none."""
+    """How many runs --early-stop ended, and after how many epochs; None if there are none."""
     ends = [run.early_stop for run in group.runs if run.early_stop]
     if not ends:
         return None
@@ -84,7 +84,7 @@ def describe_machine(label, names, machine, runs, broken):
 
 
 def common_options(groups, differing):
-    """Options all groups agree in, unset ones left out."""
+    """Options with the same value in all groups, without those that are not set."""
     own = [group.options for group in groups if not group.runs[0].foreign]
     return {name: value for name, value in (own[0] if own else {}).items()
             if value and name not in differing and all(options.get(name) == value for options in own)}
@@ -102,14 +102,14 @@ def promise_warnings(broken):
 
 
 def twin_warnings(groups):
-    """Of curves that several seeds, or several files of others, have: they are no evidence of their own."""
-    return [f"{len(group.twins) + 1} {'files' if group.runs[0].foreign else 'seeds'} of '{group.label}' have the very "
+    """Lines for curves that several seeds, or several csv files, have in common: repetitions are not independent."""
+    return [f"{len(group.twins) + 1} {'files' if group.runs[0].foreign else 'seeds'} of '{group.label}' have the "
             "same curve, which counts once: " + ", ".join(run.path for run in group.twins[:3]) +
             (" …" if len(group.twins) > 3 else "") for group in groups if group.twins]
 
 
 def add_joint_intervals(report, groups, baseline):
-    """Gives every difference the interval that holds for all of them at once, and says of how many it is one."""
+    """Adds to every difference its simultaneous interval, and to the report the number of differences compared."""
     by_label = {group.label: group for group in groups}
     compared = [entry for entry in report["groups"] if entry["difference"]]
     known = [entry for entry in compared if entry["difference"]["low"] is not None]
@@ -121,10 +121,10 @@ def add_joint_intervals(report, groups, baseline):
 
 
 def find_baseline(groups, wanted):
-    """The group called wanted, or else that of the run at that path; the first one when nothing is asked for."""
+    """The group with the label wanted, or else that of the run at this path; the first group if wanted is None."""
     own = [group for group in groups if not group.reference]
     if not own:
-        raise Failure(DATA, "no finished run among those named")
+        raise Failure(DATA, "none of the arguments is a finished run")
     if wanted is None:
         return own[0]
     for group in own:
@@ -139,7 +139,7 @@ def find_baseline(groups, wanted):
 
 
 def build(groups, skipped, settings):
-    """The report; settings has title, metric, baseline and command."""
+    """The report. settings: a dict with title, metric, baseline and command."""
     baseline = find_baseline(groups, settings["baseline"])
     groups, unmatched = grouping.drop_strangers(groups)
     differing = labels.differing(groups)
@@ -156,20 +156,20 @@ def build(groups, skipped, settings):
         "skipped": [{"path": path, "why": why} for path, why in skipped],
         "unmatched": unmatched, "broken": len(broken), "warnings": promise_warnings(broken),
     }
-    report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: the first of them counts"
+    report["warnings"] += [f"equal options and seed {seed} of '{label}', but other ratings: only the first run counts"
                            for label, seed in grouping.other_data(groups)]
     report["warnings"] += twin_warnings(groups) + folds.warnings(groups)
     strangers = grouping.on_other_ratings(groups, baseline)
     if strangers:
-        report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', a difference that "
-                                  f"is none of options: {labels.listed(strangers)}")
+        report["warnings"].append(f"trained or validated on other ratings than '{baseline.label}', so that not only "
+                                  f"options differ: {labels.listed(strangers)}")
     add_joint_intervals(report, groups, baseline)
     verdicts.add(report)
     return report
 
 
 def to_csv(report):
-    """One line an epoch and group, with the summary of the group repeated."""
+    """The report as csv: a line for each epoch and group, with the summary of the group repeated."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["group", "reference", *report["differing"], "epoch", "seconds", "train_loss", "valid_loss",

@@ -5,8 +5,8 @@
     test    = sum ("<" | "<=" | ">" | ">=" | "==" | "!=") sum | "(" rule ")"
     value   = number | name [ "." name ] | "-" value | "(" sum ")"
 
-Nothing else can be said, so a rule from anywhere is safe to judge. A rule is read once and judged
-with a function that finds the value of a name.
+Nothing else is accepted, so rules from untrusted sources are safe. A rule is parsed once, and evaluated with a
+function that returns the value of a name.
 """
 
 import math
@@ -21,11 +21,11 @@ TESTS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.g
          "!=": operator.ne}
 SUMS = {"+": operator.add, "-": operator.sub}
 PRODUCTS = {"*": operator.mul, "/": operator.truediv}
-DEPTH = 40
+DEPTH = 40  # of nested brackets
 
 
 def split(text):
-    """[(kind, token)] of a rule."""
+    """[(kind, token)] of a rule's text."""
     tokens, at, text = [], 0, text.rstrip()
     while at < len(text):
         match = TOKEN.match(text, at)
@@ -38,7 +38,7 @@ def split(text):
 
 
 class Rule:
-    """One rule, ready to be judged."""
+    """A rule, parsed and ready to be evaluated."""
 
     def __init__(self, text):
         self.text, self.tokens, self.at, self.depth = text, split(text), 0, 0
@@ -48,16 +48,16 @@ class Rule:
             self.refuse()
 
     def judge(self, find):
-        """Is the rule true? find gives the value of a name."""
+        """Whether the rule is true; find(name) returns the value of a name."""
         try:
             return self.judge_with(find)
         except (ZeroDivisionError, OverflowError):
-            raise Failure(USAGE, f"--fail-if '{self.text}': divides by zero, or grows beyond numbers") from None
+            raise Failure(USAGE, f"--fail-if '{self.text}': division by zero, or a result out of range") from None
 
     def refuse(self):
         found = f"'{self.tokens[self.at][1]}'" if self.at < len(self.tokens) else "its end"
-        raise Failure(USAGE, f"--fail-if '{self.text}': cannot read on at {found}",
-                      "a rule is like 'valid_loss > baseline + 0.002'")
+        raise Failure(USAGE, f"--fail-if '{self.text}': syntax error at {found}",
+                      "an example of a rule: 'valid_loss > baseline + 0.002'")
 
     def take(self, *wanted):
         """The next token if it is one of wanted, else None."""
@@ -90,7 +90,7 @@ class Rule:
         return lambda find: TESTS[sign](left(find), right(find))
 
     def inner_rule(self):
-        """A rule in brackets; None, and nothing read, where the bracket opens a sum."""
+        """A rule in brackets; None, without reading anything, if there is no bracket or it belongs to a sum."""
         began = self.at
         if not self.take("("):
             return None

@@ -1,27 +1,27 @@
-"""Means, deviations and the intervals that say whether a difference is real.
+"""Means, standard deviations, and the confidence intervals of differences.
 
-Runs of equal seed share split, start and order, so most of what moves their losses moves both
-alike: the difference is taken seed by seed, and its interval is Student's over those differences.
-Runs that share nothing are set against each other by Welch's interval, which is wider.
+Runs with equal seeds share split, initial values and order, so most of the effect of the seed on the loss is common to
+both: the difference is computed seed by seed, with Student's interval for paired samples. Runs that share no seed are
+compared as independent samples, with Welch's interval, which is wider.
 
-Each interval is for one look at one difference. Whoever picks the lowest of many groups has looked at
-all of them, and takes intervals that hold all at once (joint_level). compare.md says what none of them covers.
+Each interval is valid for a single comparison. To select the lowest of many groups is to make many comparisons, which
+needs simultaneous intervals (joint_level). compare.md lists what none of them covers.
 
-Only the standard library, since loading scipy takes longer than a whole comparison: the quantile of Student's
-t is found by halving, on the regularised incomplete beta function (Press et al., Numerical Recipes, section 6.4).
+Only the standard library is used, since loading scipy takes longer than a whole comparison: the quantile of Student's t
+is found by bisection of the regularised incomplete beta function (Press et al., Numerical Recipes, section 6.4).
 
-Runs on folds share most of what they are trained on. With n runs whose validation sets are a share r of their training
-sets, the variance of the mean is taken as (1/n + r) s² in place of s²/n (Nadeau and Bengio 2003, Machine Learning 52;
-for repeated cross-validation Bouckaert and Frank 2004): overlap is that r, 0 where the runs are not folds.
+The training sets of folds overlap. For n runs whose validation sets have r times the size of their training sets, the
+variance of the mean is (1/n + r) s² in place of s²/n (Nadeau and Bengio 2003, Machine Learning 52; for repeated
+cross-validation Bouckaert and Frank 2004). The argument overlap is this r, 0 for runs that are not folds.
 
-A difference without an interval says what it lacks: seeds, or variance. Differences that are all the same, other
-than 0, come from runs that do not vary with their seed, and tell nothing about chance.
+A difference without an interval names what is lacking: seeds, or variance. Differences that are all equal, but not 0,
+come from runs that do not depend on their seed, and do not allow chance to be estimated.
 """
 
 import math
 
 LEVEL = 0.95
-NOISE = 1e-12  # of a difference: what rounding makes of no deviation at all
+NOISE = 1e-12  # relative to a difference: a smaller standard error is rounding noise
 
 
 def mean(values):
@@ -29,7 +29,7 @@ def mean(values):
 
 
 def deviation(values):
-    """Standard deviation of the population the values are drawn from; None for fewer than two."""
+    """Sample standard deviation (with n - 1); None for fewer than two values."""
     if len(values) < 2:
         return None
     middle = mean(values)
@@ -37,7 +37,7 @@ def deviation(values):
 
 
 def _fraction(a, b, x):
-    """The continued fraction of the incomplete beta function, by Lentz's method."""
+    """The continued fraction of the incomplete beta function, by Lentz's method (Numerical Recipes, section 6.4)."""
     tiny = 1e-300
     c, d = 1.0, 1.0 / max(1.0 - (a + b) * x / (a + 1.0), tiny)
     result = d
@@ -63,7 +63,7 @@ def _incomplete_beta(a, b, x):
 
 
 def t_quantile(freedom, level=LEVEL):
-    """t that a Student variable stays within, on both sides, with probability level."""
+    """The t for which a Student variable with freedom degrees of freedom lies within ±t with probability level."""
     low, high = 0.0, 1e6
     for _ in range(200):
         t = (low + high) / 2
@@ -87,24 +87,24 @@ def _interval(difference, error, freedom, pairs, kind, level):
 
 
 def sample_interval(values, overlap=0.0, level=LEVEL):
-    """{mean, low, high} of a sample; no interval of fewer than two."""
+    """{mean, low, high} of a sample; low and high are None for fewer than two values."""
     gap = paired(values, level, overlap)
     return {name: gap[name] for name in ("mean", "low", "high")}
 
 
 def paired(differences, level=LEVEL, overlap=0.0):
-    """The mean of differences with its interval; without one where there is but one."""
+    """The mean of differences with Student's interval; no interval for a single difference."""
     count = len(differences)
     if count < 2:
         return _bare(differences[0], 1, "paired", "seeds")
     if not any(differences):
-        return {**_bare(0.0, count, "paired", None), "low": 0.0, "high": 0.0}  # the same curves: no chance in it
+        return {**_bare(0.0, count, "paired", None), "low": 0.0, "high": 0.0}  # identical curves
     error = deviation(differences) * math.sqrt(1 / count + overlap)
     return _interval(mean(differences), error, count - 1, count, "paired", level)
 
 
 def unpaired(values, others, level=LEVEL, overlap=0.0):
-    """mean(values) - mean(others) with Welch's interval; without one where either has but one."""
+    """mean(values) - mean(others) with Welch's interval; no interval if either has a single value."""
     difference = mean(values) - mean(others)
     if len(values) < 2 or len(others) < 2:
         return _bare(difference, 0, "unpaired", "seeds")
@@ -116,13 +116,13 @@ def unpaired(values, others, level=LEVEL, overlap=0.0):
 
 
 def joint_level(count, level=LEVEL):
-    """The level of each of count intervals that are to hold all at once with probability level: Bonferroni's."""
+    """The level of each of count intervals for all to hold simultaneously with probability level (Bonferroni)."""
     return 1 - (1 - level) / max(count, 1)
 
 
 def difference(values, others, shared, level=LEVEL, overlap=0.0):
-    """values - others, each {key of a run: value}: run by run where two or more are shared, or all there are; else
-    as two samples. shared: the keys of runs that can be set against each other."""
+    """values - others, each {key of a run: value}: paired if two or more runs are shared, or if either has only one run
+    and it is shared; else as independent samples. shared: the keys of runs that can be paired."""
     if len(shared) >= 2 or (shared and (len(values) < 2 or len(others) < 2)):
         return paired([values[key] - others[key] for key in shared], level, overlap)
     return unpaired(list(values.values()), list(others.values()), level, overlap)

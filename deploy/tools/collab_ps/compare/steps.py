@@ -1,20 +1,19 @@
 """The loss of every step of a run, from its steps.csv (--log-steps), thinned for a page.
 
-    steps.csv -> losses -> means over stretches of steps -> over a group's runs: mean and range
+    steps.csv -> losses -> means over intervals of steps -> over a group's runs: mean and range
 
-A hundred runs have a million steps, so a file is taken apart with as little work a line as there can be,
-and only the means are kept.
+A hundred runs have a million steps, so the parser does as little work per line as possible, and only the means are kept.
 """
 
 import math
 import os
 
-POINTS = 150  # of a curve, at most: more than a page can tell apart
+POINTS = 150  # most points of a curve; more would not be visible
 HEADER = b"step,lr,mom,loss\n"
 
 
 def read_losses(run):
-    """The loss of each step, or None without a whole steps.csv."""
+    """The loss of each step, or None without a complete steps.csv."""
     try:
         with open(os.path.join(run.path, "steps.csv"), "rb") as file:
             text = file.read()
@@ -26,15 +25,15 @@ def read_losses(run):
 
 
 def thin(losses, epochs):
-    """[(epoch, mean loss)] over stretches of equal length; the epoch is that of a stretch's middle."""
-    stretch = max(1, -(-len(losses) // POINTS))
+    """[(epoch, mean loss)] over intervals of equal length; epoch is the middle of the interval, in epochs."""
+    span = max(1, -(-len(losses) // POINTS))
     per_epoch = len(losses) / epochs
-    parts = [losses[start:start + stretch] for start in range(0, len(losses), stretch)]
-    return [((i * stretch + len(part) / 2) / per_epoch, sum(part) / len(part)) for i, part in enumerate(parts)]
+    parts = [losses[start:start + span] for start in range(0, len(losses), span)]
+    return [((i * span + len(part) / 2) / per_epoch, sum(part) / len(part)) for i, part in enumerate(parts)]
 
 
 def describe(group):
-    """(a group's steps as mean and range over its runs, or None; how many runs have none)."""
+    """(step losses of a group as mean and range over its runs, or None; the number of runs without any)."""
     known = [(losses, run) for run in group.curves.values() if (losses := read_losses(run))]
     if not known:
         return None, len(group.curves)
@@ -46,10 +45,10 @@ def describe(group):
 
 
 def add(report, groups):
-    """Gives the report's groups their steps, and a warning for runs of this program that have none."""
+    """Adds the step losses to the report's groups, and warnings for runs of this program that have none."""
     by_label = {group.label: group for group in groups}
     for entry in report["groups"]:
         entry["steps"], missing = describe(by_label[entry["label"]])
         if missing and not entry["foreign"]:
-            report["warnings"].append(f"{missing} of {entry['seeds']} curves of '{entry['label']}' come without "
-                                      "a whole 'steps.csv', which --log-steps records")
+            report["warnings"].append(f"{missing} of {entry['seeds']} curves of '{entry['label']}' have no "
+                                      "complete 'steps.csv', which --log-steps records")

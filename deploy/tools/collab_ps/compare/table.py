@@ -3,8 +3,8 @@
 from collab_ps import files
 from collab_ps.compare import baselines
 
-MANY = 20  # groups, beyond which a table by time says nothing
-COLUMNS = 8  # of losses, at most
+MANY = 20  # groups; more are too many for a table by time
+COLUMNS = 8  # most columns of losses
 NO_INTERVAL = {"seeds": "needs two seeds", "variance": "no variance"}
 
 
@@ -21,7 +21,7 @@ def seconds(value):
 
 
 def align(rows, left=1):
-    """Lines of rows of texts; the first left columns stand left, the others right."""
+    """Lines of rows of texts; the first `left` columns are aligned left, the others right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -32,14 +32,14 @@ def align(rows, left=1):
 
 
 def spread(count, most=COLUMNS):
-    """Up to most of 0..count-1, evenly, with both ends."""
+    """At most `most` numbers of 0..count-1, evenly spaced, including both ends."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
 def interval(difference):
-    """'-0.011300  -0.013100 to -0.009500' in two texts."""
+    """A difference and its interval as two texts: '-0.011300', '-0.013100 to -0.009500, 8 pairs'."""
     if not difference:
         return ["", ""]
     if difference["low"] is None:
@@ -60,7 +60,7 @@ def by_epoch(report):
 
 
 def by_time(report):
-    """The loss that stood at a few moments; nothing where no times are known, nor of more groups than one looks at."""
+    """The loss reached by each of six moments; [] if no times are known or there are too many groups."""
     groups = [group for group in report["groups"] if group["clock"] and group["clock"][-1] > 0]
     if not groups or len(groups) > MANY:
         return []
@@ -73,11 +73,11 @@ def by_time(report):
             done = [value for value, end in zip(group["valid"]["mean"], group["clock"]) if end <= moment * (1 + 1e-9)]
             row.append(loss(done[-1]) if done else "-")
         rows.append(row)
-    return ["", "valid_loss by time, of the last epoch that was done"] + align(rows)
+    return ["", "valid_loss by time, of the last finished epoch"] + align(rows)
 
 
 def summary(report):
-    """The deviation stands behind the loss that is compared."""
+    """A row for each group. The column 'sd' follows the loss that is compared."""
     best = report["metric"] == "best"
     rows = [["", "runs", "seeds", "valid_loss", *(["best", "sd"] if best else ["sd", "best"]), "at", "seconds",
              "difference", "95 % interval"]]
@@ -87,12 +87,12 @@ def summary(report):
         rows.append([label, str(group["runs"]), str(group["seeds"]), loss(group["last"]["mean"]),
                      *(reversed(pair) if best else pair), group["best"]["at"],
                      seconds(group["seconds"]["mean"])] + interval(group["difference"]))
-    head = f"of each run's {report['metric']} valid_loss; difference of it to '{report['baseline']}'"
+    head = f"{report['metric']} valid_loss of each run; difference to '{report['baseline']}'"
     return ["", head] + align(rows)
 
 
 def simple_losses(report):
-    """The losses of the baselines: in a line where all groups have the same, else group by group."""
+    """The losses of the baselines: one line if they are equal for all groups, else a row for each group."""
     shared = baselines.common(report)
     if shared:
         return ["", "on the same ratings: " + ", ".join(f"{name} {loss(shared[kind])}"
@@ -103,7 +103,7 @@ def simple_losses(report):
 
 
 def measure_rows(groups, measure):
-    """A row a group: the value of each fold, their mean, deviation and interval."""
+    """A row for each group: the value of each fold, their mean, standard deviation and interval."""
     rows = []
     for group in groups:
         told = group["folds"][measure]
@@ -115,7 +115,7 @@ def measure_rows(groups, measure):
 
 
 def cross_validation(report):
-    """RMSE and MAE fold by fold, a table for each number of folds."""
+    """RMSE and MAE of each fold, in a table for each number of folds."""
     lines = []
     for count in sorted({group["folds"]["count"] for group in report["groups"] if group["folds"]}):
         groups = [group for group in report["groups"] if group["folds"] and group["folds"]["count"] == count]
@@ -127,7 +127,7 @@ def cross_validation(report):
 
 
 def options(report):
-    """Which options differ, group by group, and those all have in common in one line."""
+    """The options that differ, a row for each group, and a line of those that all groups have in common."""
     names, lines = report["differing"], []
     if names:
         rows = [[""] + names] + [[group["label"]] + [group["options"].get(name) or "-" for name in names]
@@ -139,7 +139,7 @@ def options(report):
 
 
 def machines(report):
-    """Where runs were spread in more than one way."""
+    """Ranks, hosts and so on of the groups' runs, if they differ between runs."""
     if len({tuple(row["machine"].items()) for row in report["machines"]}) < 2:
         return []
     names = [name for name in report["machines"][0]["machine"]]
@@ -148,7 +148,7 @@ def machines(report):
         rows.append([row["label"], str(row["runs"])] + [str(row["machine"][name]) for name in names] +
                     [seconds(row["seconds"]), f"{row['ratings_per_s']:,.0f}" if row["ratings_per_s"] else "-",
                      row["curves"]])
-    return ["", "the rest, which should move no curve"] + align(rows)
+    return ["", "other settings, which must not change the curve"] + align(rows)
 
 
 def render(report):

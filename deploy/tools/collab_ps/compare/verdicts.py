@@ -1,8 +1,8 @@
-"""What a report comes to, in sentences: which group is lowest and whether that is more than chance, and how groups
-lie to their references.
+"""The verdicts of a report, in sentences: which group is lowest and whether the difference is significant, and how groups
+compare with their references.
 
-Groups are ranked by their difference to the baseline, which rests on the seeds that both have: the means of groups
-with different seeds differ by what those seeds happen to draw.
+Groups are ranked by their difference to the baseline, computed over the seeds that both have: the means of groups
+with different seeds also differ by the effect of these seeds.
 """
 
 from collab_ps.compare import baselines
@@ -12,7 +12,7 @@ LACKS = {"seeds": "too few seeds for an interval", "variance": "no variance betw
 
 
 def score(report, group):
-    """What groups are ranked by: the difference to the baseline, or the loss where there is none."""
+    """The value by which groups are ranked: the difference to the baseline, or computed from the means if there is none."""
     if group["label"] == report["baseline"]:
         return 0.0
     gap, base = group["difference"], report["baseline_loss"]
@@ -24,8 +24,8 @@ def rivals(report):
 
 
 def find_lowest(report):
-    """The group with the least loss, the baseline where others are level with it; None where all are, or where there
-    are no two."""
+    """The group with the lowest loss, the baseline if it ties with others; None if all tie or there are fewer than
+    two."""
     found = rivals(report)
     if len(found) < 2:
         return None
@@ -37,13 +37,13 @@ def find_lowest(report):
 
 
 def interval_words(report, gap):
-    """'95 % interval 0.001 to 0.002', of how far below the baseline; and of how many comparisons it is the best."""
+    """The simultaneous interval of how far a group is below the baseline: '95 % interval 0.001 to 0.002, for the best of 3'."""
     many = f", for the best of {report['compared']}" if report["compared"] > 1 else ""
     return f"95 % interval {-gap['joint_high']:.6f} to {-gap['joint_low']:.6f}{many}"
 
 
 def baseline_standing(report):
-    """How the others stand to the baseline, which is lowest."""
+    """How the other groups compare with the baseline, which is lowest."""
     gaps = [(group["label"], group["difference"]) for group in report["groups"] if group["difference"]]
     near = [label for label, gap in gaps if gap["joint_low"] is not None and gap["joint_low"] <= 0]
     unknown = [label for label, gap in gaps if gap["joint_low"] is None]
@@ -55,7 +55,7 @@ def baseline_standing(report):
 
 
 def standing(report, group):
-    """How the lowest group stands to the baseline, in words."""
+    """How the lowest group compares with the baseline."""
     gap, baseline, curves = group["difference"], report["baseline"], "folds" if group.get("folds") else "seeds"
     if group["label"] == baseline:
         return baseline_standing(report)
@@ -77,8 +77,8 @@ def counted(group):
 
 
 def lowest_verdict(report):
-    """Which group is lowest, and is that more than chance? The lowest of many was picked for being low,
-    so that its interval is the one that holds for all of them at once."""
+    """The lowest group, and whether it is significantly lower. The lowest of many was selected for being low, so the
+    simultaneous interval is used."""
     metric, found = report["metric"], rivals(report)
     if len(found) < 2:
         return []
@@ -108,7 +108,7 @@ def reference_verdict(report):
 
 
 def early_ends(report):
-    """A line for the groups whose runs ended before their last epoch."""
+    """A line that lists the groups with runs ended by --early-stop."""
     told = []
     for group in report["groups"]:
         ends = group["early_stop"]
@@ -120,7 +120,7 @@ def early_ends(report):
 
 
 def add(report):
-    """Gives the report its verdicts, and says which group they call lowest."""
+    """Adds the verdicts and the label of the lowest group to the report."""
     best = find_lowest(report)
     report["lowest"] = best["label"] if best else None
     report["verdicts"] = lowest_verdict(report) + baselines.verdicts(report) + reference_verdict(report) + early_ends(report)

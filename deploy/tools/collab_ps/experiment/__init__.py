@@ -1,1 +1,1 @@
-"""Trains the runs of a declarative file that are missing, and compares them. experiment.md is the manual."""
+"""Trains the missing runs of an experiment's file, and compares all of them. experiment.md is the manual."""

@@ -1,14 +1,14 @@
-"""Runs an experiment: from a declarative file to a folder a run, and on to a comparison.
+"""Runs an experiment: trains what its file declares, one folder for each run, and compares the runs.
 
     collab-ps experiment NAME|FILE.toml [--out DIR] [--jobs N] [--seeds N|A,B,…] [--set OPTION=VALUE …]
 
       FILE.toml -> cells (one set of options each)    plan.py
                 -> runs (cells × seeds), each done or not    planned.py
                 -> those that are not are trained, several at once    train.py
-                -> 'compare' is called on all of them
+                -> all of them are compared
 
-Kill it at any moment, by any means, and start it again: what is done stays, what was cut short is
-trained anew. experiment.md is the manual.
+It can be killed at any moment and started again: finished runs are kept, interrupted ones are trained from the start.
+experiment.md is the manual.
 """
 
 import os
@@ -30,7 +30,7 @@ TOOLS = Path(__file__).resolve().parents[2]  # deploy/tools, or where it is inst
 
 
 def find_program(given):
-    """The trainer: as told, beside an installed copy of this script, or in the tree's release build."""
+    """The trainer: given, or $COLLAB_PS_PROGRAM, or that of this installation, the release build, or the search path."""
     candidates = [given] if given else [os.environ.get("COLLAB_PS_PROGRAM"), TOOLS.parents[1] / "bin" / "collab-ps",
                                         TOOLS.parents[1] / "build" / "release" / "collab-ps", shutil.which("collab-ps")]
     for candidate in filter(None, candidates):
@@ -45,17 +45,16 @@ def find_launcher(todo):
 
 
 def reference_arguments(plan, found):
-    """Somebody's curves are of somebody's ratings, which the built-in set never is."""
+    """The arguments for the references. They are dropped for the built-in synthetic set, since theirs are other ratings."""
     references = plan.get("references", {})
     if references and not all(run.has_ratings() for run in found):
-        say("note", f"not drawn, for they are of other ratings than the synthetic set: {', '.join(references)}")
+        say("note", f"not drawn, because they are of other ratings than the synthetic set: {', '.join(references)}")
         return []
     return [f"--reference={name}={plan.path.parent / file}" for name, file in references.items()]
 
 
 def compare(plan, found, out, fail_if):
-    """Hands over to compare, labels before folders; a folder that holds a run of other options is not shown
-    it. Its exit status."""
+    """Compares the runs, except those whose folders hold runs with other options; returns the exit code of compare."""
     shown = [run for run in found if run.state()[0] != planned.CHANGED]
     title = plan.get("title", plan.get("name"))
     command = [f"--out={out}", f"--title={title}"]
@@ -80,7 +79,8 @@ def list_runs(found):
 
 
 def train(plan, found, settings, out, held):
-    """Trains what is not done, seed by seed and fold by fold: cut short, it leaves as many seeds of one cell as of another."""
+    """Trains the missing runs and returns those that failed. Seed by seed and fold by fold, so that an interrupted
+    experiment has about equally many runs of each cell."""
     done = [run for run in found if run.is_done()]
     todo = sorted((run for run in found if run not in done), key=lambda run: (plan.seeds.index(run.seed), run.fold or ()))
     say("note", f"{plan.get('name')}: {len(found)} runs in '{out}', {len(done)} of them done")
@@ -98,16 +98,16 @@ def train(plan, found, settings, out, held):
 
 
 def report_failures(failed, count):
-    """One line that says what is not on the page."""
+    """One line that lists the failed runs, which the comparison lacks."""
     if failed:
         names = "; ".join(f"'{run.label}' with exit code {run.code}" for run in failed[:8])
         names += f"; and {len(failed) - 8} more" if len(failed) > 8 else ""
-        say("error", f"{len(failed)} of {count} runs failed: {names}", "their last words are in the .log files; "
-            "started again, they are tried again")
+        say("error", f"{len(failed)} of {count} runs failed: {names}", "their output is in the .log files; "
+            "start the experiment again to retry them")
 
 
 def conduct(settings):
-    """Exit status."""
+    """Trains and compares as settings say; returns the exit code."""
     for rule in settings.fail_if:
         rules.Rule(rule)
     path = plans.find(settings.operand, SHIPPED)
@@ -128,14 +128,14 @@ def conduct(settings):
 
 
 def catch_signals():
-    """Ends in order when told to, and when the terminal closes unless that is to be ignored (nohup)."""
+    """Makes SIGTERM, and SIGHUP unless it is ignored (nohup), end the experiment like Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
 def run(arguments):
-    """Exit status."""
+    """Runs the command; returns the exit code."""
     catch_signals()
     try:
         return conduct(command_line.parse(COMMAND, arguments))
@@ -143,5 +143,5 @@ def run(arguments):
         raise Failure(STORAGE, f"cannot write '{error.filename}': {error.strerror}" if error.filename else
                       str(error)) from None
     except KeyboardInterrupt:
-        say("note", "interrupted; started again, it goes on with what is missing")
+        say("note", "interrupted; start it again to train the missing runs")
         return INTERRUPTED

@@ -1,7 +1,7 @@
 """Reads the file of an experiment: TOML -> grids of axes -> cells, each one set of options.
 
-All that can be wrong is found here, before anything is trained, and said in one line with the file and
-the key. What an option may be is the trainer's to know; it is asked later. experiment.md is the manual.
+All errors are found here, before anything is trained, and reported in one line with the file and the key; only
+the names and values of options are checked later, by the trainer. experiment.md is the manual.
 """
 
 import difflib
@@ -19,18 +19,18 @@ from collab_ps.files import DATA, USAGE, Failure
 KEYS = {"name", "title", "seeds", "folds", "baseline", "metric", "by", "steps", "jobs", "options", "axes", "grid", "references"}
 GRID_KEYS = {"options", "axes"}
 METRICS = ("last", "best")
-RESERVED = {"seed": "seeds stand in 'seeds'", "fold": "how many folds stands in 'folds'", "out": "a run's folder is named by the experiment",
-            "overwrite": "a run that is done is never overwritten",
-            "progress": "the experiment shows its own", "log-level": "the experiment shows its own",
-            "config": "what is trained stands in the experiment's file alone",
-            "resume": "what was cut short is trained anew"}
+RESERVED = {"seed": "use 'seeds'", "fold": "use 'folds'", "out": "the experiment names the folders of its runs",
+            "overwrite": "finished runs are never overwritten",
+            "progress": "the experiment shows its own", "log-level": "the experiment shows its own messages",
+            "config": "all options must be in the experiment's file",
+            "resume": "interrupted runs are trained from the start"}
 PATHS = ("data", "train", "valid", "init", "batch-order")
 MOST_FOLDS = 1000
 LONGEST_NAME = 100  # characters of a label in a folder's name; file systems take 255 bytes
 
 
 class Cell:
-    """One set of options, to be trained with every seed; slug is its part of a folder's name."""
+    """A set of options, to be trained with every seed. slug: its part of the folders' names."""
 
     def __init__(self, label, options):
         self.label, self.options, self.slug = label, dict(options), None
@@ -38,12 +38,12 @@ class Cell:
 
 
 class Plan:
-    """An experiment as its file has it."""
+    """The contents of an experiment's file."""
 
     def __init__(self, path, content):
         self.path, self.content = path, content
         self.cells, self.seeds = [], []
-        self.folds = None  # into how many parts the ratings are cut, of which every run holds out one
+        self.folds = None  # the number of parts of the ratings of which each run holds out one
 
     def get(self, key, default=None):
         return self.content.get(key, default)
@@ -53,7 +53,7 @@ class Plan:
 
 
 def find(name, folder):
-    """The experiment's file, given by path or by the name of one that ships in folder."""
+    """The path of an experiment's file, given by its path or by the name of one in folder."""
     path = Path(name)
     if path.suffix == ".toml":
         return path
@@ -75,8 +75,8 @@ def read(path):
 
 
 def load(path, overrides, seeds=None, folds=None):
-    """The plan of the file at path; overrides are options over its own, seeds and folds may take the place of its
-    own."""
+    """The plan in the file at path. overrides: {option: value} for every run; seeds and folds: texts or numbers in place
+    of the file's."""
     plan = Plan(path, read(path))
     check_keys(plan, "at the top", plan.content, KEYS)
     plan.content.setdefault("name", path.stem)
@@ -90,10 +90,10 @@ def load(path, overrides, seeds=None, folds=None):
     return plan
 
 
-# ---- what the keys may say ---------------------------------------------------------------------------------
+# ---- the values of the keys --------------------------------------------------------------------------------
 
 def nearest(word, known):
-    """A hint: the known word most like this one, or all of them."""
+    """A hint: the known word that is closest to word, or all known words."""
     like = difflib.get_close_matches(word, sorted(known), 1)
     return f"did you mean '{like[0]}'?" if like else f"there are {', '.join(sorted(known))}"
 
@@ -105,7 +105,7 @@ def check_keys(plan, where, table, known):
 
 
 def is_whole(value):
-    """A whole number; Python takes true and false for some."""
+    """Whether value is a whole number; in Python true and false are integers, too."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -114,7 +114,7 @@ def is_text(value):
 
 
 def check_values(plan):
-    """The values of the keys at the top, options and axes apart."""
+    """Checks the values of the top-level keys except options and axes."""
     for key in ("name", "title", "baseline"):
         if key in plan.content and not is_text(plan.get(key)):
             plan.refuse(f"'{key}'", "not a line of text")
@@ -144,11 +144,11 @@ def check_baseline(plan):
     labels = [cell.label for cell in plan.cells]
     baseline = plan.get("baseline")
     if baseline is not None and baseline not in labels:
-        plan.refuse("'baseline'", f"nothing is called '{baseline}'", nearest(baseline, labels))
+        plan.refuse("'baseline'", f"no cell is called '{baseline}'", nearest(baseline, labels))
 
 
 def check_references(plan):
-    """References are files; a relative path is seen from the experiment's file."""
+    """Checks that references are files; relative paths start at the experiment's folder."""
     table = plan.get("references", {})
     if not isinstance(table, dict):
         plan.refuse("'references'", "not a table of NAME = \"FILE\"")
@@ -160,7 +160,7 @@ def check_references(plan):
 
 
 def read_seeds(plan, given):
-    """The seeds: 5 is 1 to 5; a list, or its text 'A,B,…' on the command line, is itself."""
+    """The list of seeds: a number N means 1 to N; else a list, or the text 'A,B,…' on the command line."""
     where = f"'{plan.path}', 'seeds'" if given is None else "--seeds"
     value = plan.get("seeds", 1) if given is None else read_seed_text(given)
     if is_whole(value) and value >= 1:
@@ -174,7 +174,7 @@ def read_seeds(plan, given):
 
 
 def read_seed_text(text):
-    """A number, or a list of them; None where it is neither."""
+    """The number or the list of numbers in text; None if it is neither."""
     try:
         parts = [int(part) for part in text.split(",")]
     except ValueError:
@@ -183,7 +183,7 @@ def read_seed_text(text):
 
 
 def read_folds(plan, given):
-    """How many folds, at least two; None where runs draw a split each."""
+    """The number of folds, at least two; None if each run draws its own split."""
     value = plan.get("folds") if given is None else given
     if value is None:
         return None
@@ -196,8 +196,8 @@ def read_folds(plan, given):
 # ---- options -----------------------------------------------------------------------------------------------
 
 def read_options(plan, where, table, base):
-    """{option: text, or a flag's true or false}, each fit to stand on a command line; relative paths are seen
-    from the folder base."""
+    """{option: text, or true or false for a flag}, checked to be valid on a command line; relative paths start at the
+    folder base."""
     if not isinstance(table, dict):
         plan.refuse(where, "not a table of options")
     return {name: read_option(plan, f"{where}, '{name}'", name, value, base) for name, value in table.items()}
@@ -226,7 +226,7 @@ def read_ranks(plan, where, value):
 
 
 def read_overrides(texts):
-    """{option: value} of --set's OPTION=VALUE; true and false are a flag's, as in a file."""
+    """{option: value} of the OPTION=VALUE of --set; true and false set flags, as in a file."""
     found = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -239,7 +239,7 @@ def read_overrides(texts):
 # ---- cells -------------------------------------------------------------------------------------------------
 
 def axis_values(plan, where, name, axis, base):
-    """[(label, options)] along an axis: values of the option it is called by, or named sets of options."""
+    """[(label, options)] along an axis: values of the option with the axis' name, or named sets of options."""
     where = f"{where}, axis '{name}'"
     if isinstance(axis, list) and axis:
         return [(f"{name} {show(value)}", read_options(plan, where, {name: value}, base)) for value in axis]
@@ -253,7 +253,7 @@ def show(value):
 
 
 def grids(plan):
-    """[(where, table)] of the grids; [axes] alone is one."""
+    """[(where, table)] of the grids; a file with [axes] has one."""
     if "axes" in plan.content:
         return [("at the top", {"axes": plan.get("axes")})]
     tables = plan.get("grid")
@@ -266,7 +266,7 @@ def grids(plan):
 
 
 def expand(plan, overrides):
-    """The cells of all grids, each set of options once, under the label it has first."""
+    """The cells of all grids. Equal sets of options are one cell, with the label of the first."""
     here = plan.path.parent
     shared = read_options(plan, "[options]", plan.get("options", {}), here)
     shared.update({"log-steps": True} if plan.get("steps") and "log-steps" not in shared else {})
@@ -289,7 +289,7 @@ def expand(plan, overrides):
 
 
 def check_axes(plan, where, axis_names, axes, over):
-    """Two axes that set one option, or --set over an axis, would make labels lie."""
+    """Refuses two axes that set the same option, and --set of an axis' option: labels would be wrong."""
     owners = {}
     for axis, values in zip(axis_names, axes):
         for option in {option for _, options in values for option in options}:
@@ -313,8 +313,8 @@ def check_labels(plan, cells):
 
 
 def name_folders(cells):
-    """Gives each cell its part of a folder's name. Where labels would share one, each has its hash added, so
-    that the name hangs on nothing but those labels."""
+    """Sets the slug of each cell. Labels that would share a slug have a hash of the label appended, so that slugs depend
+    on the labels alone."""
     plain = [re.sub(r"[^\w.+-]+", "-", cell.label).strip("-.")[:LONGEST_NAME] for cell in cells]
     for cell, slug in zip(cells, plain):
         alone = slug and plain.count(slug) == 1 and len(slug.encode()) <= 2 * LONGEST_NAME

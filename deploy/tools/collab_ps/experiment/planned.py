@@ -1,10 +1,9 @@
-"""The runs of an experiment: what each is trained with, where it belongs, and whether it is done.
+"""The runs of an experiment: their options, their folders, and whether they are done.
 
-    plan (plan.py) × seeds -> runs, each with its state: what is not done is trained
-                                         (train.py)
+    plan (plan.py) × seeds -> runs, each with its state: those that are not done are trained (train.py)
 
-A run is done when its folder holds a finished run of these very options on these very files. Nothing else is
-written down, so that whatever ends an experiment, its next start sees what there is.
+A run is done when its folder holds a finished run with the same options on the same files. No other state is
+kept, so an experiment can be started again after any kind of end.
 """
 
 import functools
@@ -21,7 +20,7 @@ MISSING, UNFINISHED, CHANGED, DONE = "missing", "unfinished", "changed", "done"
 
 
 class Run:
-    """A cell with a seed, and with a fold of the ratings where the plan has folds: (2, 5) is the second of five."""
+    """A cell with a seed and, if the plan has folds, a fold: (2, 5) is the second of five."""
 
     def __init__(self, cell, seed, folder, data, fold=None):
         self.cell, self.seed, self.fold = cell, seed, fold
@@ -32,14 +31,14 @@ class Run:
         named = {"data": data} if data and "data" not in cell.options and "train" not in cell.options else {}
         held_out = {"fold": f"{fold[0]}/{fold[1]}"} if fold else {}
         self.options = {**cell.options, **named, **held_out, "seed": str(seed)}
-        self.code = self.failure = None  # of a run that was tried: its exit code, 0 when done; why it failed
+        self.code = self.failure = None  # of a run that was trained: its exit code, 0 if it is done; why it failed
 
     def has_ratings(self):
-        """Are ratings named, or is it trained on the built-in set?"""
+        """Whether ratings are named; else the run uses the built-in synthetic set."""
         return "data" in self.options or "train" in self.options
 
     def option_arguments(self):
-        """As the trainer takes them; a flag that is false is --no-NAME."""
+        """The options as arguments of the trainer; a flag that is false becomes --no-NAME."""
         flags = {True: "--{}", False: "--no-{}"}
         return [flags[value].format(name) if isinstance(value, bool) else f"--{name}={value}"
                 for name, value in self.options.items()]
@@ -49,7 +48,7 @@ class Run:
                                          "--log-level=warn"]
 
     def state(self):
-        """(one of the four states, why it is not done)."""
+        """(MISSING, UNFINISHED, CHANGED or DONE; why it is not done)."""
         if not self.folder.exists():
             return MISSING, "not there"
         try:
@@ -73,8 +72,8 @@ class Run:
         return self.state()[0] == DONE
 
     def agrees(self, name, entry):
-        """Was option name as wanted, and left alone, or to the recipe, where nothing is wanted of it? What moves no
-        curve may have been set."""
+        """Whether the recorded entry of option name is the value wanted or, if the plan does not set it, the default or
+        the recipe's value. Options that do not affect the curve may differ."""
         if name not in self.options:
             if entry["source"] == "recipe":
                 return recipes.agrees(self.options, name, entry["value"], records.plain)
@@ -85,8 +84,8 @@ class Run:
 
 
 def find_data():
-    """The ratings when nobody names them, as an absolute path that stays true: the environment's, or what
-    the trainer would find from here; None stands for its synthetic set."""
+    """The absolute path of the ratings if no option names them: $COLLAB_PS_DATA, or what the trainer would find in the
+    current folder; None for its synthetic set."""
     named = os.environ.get("COLLAB_PS_DATA")
     if named and not os.path.exists(named):
         raise Failure(DATA, f"no ratings at '{named}'", "COLLAB_PS_DATA names them")
@@ -96,7 +95,7 @@ def find_data():
 
 
 def make_runs(plan, folder):
-    """All runs, cell by cell."""
+    """All runs, ordered by cell, seed and fold."""
     data = find_data() if any("data" not in cell.options and "train" not in cell.options
                               for cell in plan.cells) else None
     folds = [(part, plan.folds) for part in range(1, plan.folds + 1)] if plan.folds else [None]
@@ -105,12 +104,12 @@ def make_runs(plan, folder):
         check_inputs(plan, run)
     if not all(run.has_ratings() for run in found):
         say("note", "no ratings are named: training on the built-in synthetic set",
-            "name some with --set data=PATH, or in COLLAB_PS_DATA")
+            "name some with --set data=PATH or COLLAB_PS_DATA")
     return found
 
 
 def check_inputs(plan, run):
-    """Names a file that is not there once, and not run by run."""
+    """Reports a missing file once, before any run is trained."""
     for name in PATHS:
         path = run.options.get(name)
         if isinstance(path, str) and not os.path.exists(path):
@@ -118,8 +117,8 @@ def check_inputs(plan, run):
 
 
 def is_changed(entry, since):
-    """Is a file of run.json's inputs another one than at that time (seconds since 1970)? One that was not
-    touched since and has its size, where the record knows that, is taken to be the same; else its hash tells."""
+    """Whether a file of run.json's inputs has changed after the time since (seconds since 1970). A file that was not
+    modified later and has the recorded size, if one is recorded, counts as unchanged; else its hash decides."""
     try:
         now = os.stat(entry["path"])
         if now.st_size != entry.get("bytes", now.st_size):
@@ -131,7 +130,7 @@ def is_changed(entry, since):
 
 @functools.cache
 def sha256(path, _changed):
-    """Of a file as it was last changed."""
+    """The SHA-256 of a file in hexadecimal; _changed, its time of modification, is part of the cache's key."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,5 +1,5 @@
-"""What an experiment says while it trains: a line a run, and on a terminal a last line that is kept up to
-date with what is left and about how long it will take.
+"""The output of an experiment while it trains: a line for each run and, on a terminal, a status line with an estimate of
+the time left.
 
     [ 3/32] bias, seed 3: valid_loss 0.823, 0.3 s
     3 of 32 done, 2 running, about 4 s left
@@ -28,16 +28,16 @@ def mean(values):
 
 
 class Progress:
-    """Of the runs to train, on so many cores."""
+    """Progress of total runs to train on cores cores."""
 
     def __init__(self, total, cores, stream=sys.stderr):
         self.total, self.cores, self.stream = total, cores, stream
         self.shows_status = stream.isatty()
         self.done, self.drawn_at = 0, 0.0
-        self.seconds = {}  # of the runs that ended well, by cell
+        self.seconds = {}  # {cell: durations of its successful runs}
 
     def ended(self, run, seconds, text):
-        """One run more is through, after so long."""
+        """Reports a run that has ended after seconds, with text."""
         self.done += 1
         if run.code == 0:
             self.seconds.setdefault(run.cell, []).append(seconds)
@@ -47,12 +47,13 @@ class Progress:
                   f"[{self.done:{len(str(self.total))}}/{self.total}] {run.label}: {text}")
 
     def expected(self, run):
-        """Seconds that run will take by those before it, of its cell if there were any; None at the start."""
+        """The expected duration of run in seconds: the mean of earlier runs, of its cell if there are any; None if there are
+        no earlier runs."""
         known = self.seconds.get(run.cell) or [value for values in self.seconds.values() for value in values]
         return mean(known) if known else None
 
     def left(self, waiting, running):
-        """Seconds to the end, or None: work is seconds times cores; running is [(run, seconds so far)]."""
+        """Seconds to the end, or None if unknown. running: [(run, seconds so far)]."""
         work = 0.0
         for run, passed in [(run, 0.0) for run in waiting] + running:
             expected = self.expected(run)
@@ -62,7 +63,7 @@ class Progress:
         return work / self.cores
 
     def draw(self, waiting, running):
-        """Renews the last line, from time to time."""
+        """Redraws the status line, at most every REDRAW_S seconds."""
         now = time.monotonic()
         if not self.shows_status or now - self.drawn_at < REDRAW_S:
             return
@@ -74,7 +75,7 @@ class Progress:
         self.stream.flush()
 
     def clear(self):
-        """Leaves no last line behind."""
+        """Removes the status line."""
         if self.shows_status:
             self.stream.write(CLEAR)
             self.stream.flush()

@@ -1,4 +1,4 @@
-"""What the recipes that ship set: a run by a recipe that was changed since is not done.
+"""The values of the recipes that ship. A run trained by a recipe that has changed since counts as not done.
 
     NAME.conf, lines of 'name = value' -> {name: value}
 """
@@ -12,7 +12,7 @@ PLACES = (PACKAGE / "recipes", PACKAGE.parents[2] / "common" / "options" / "reci
 
 @functools.cache
 def values(name):
-    """{option: value} of the recipe; None for one that is not here."""
+    """{option: value} of the recipe; None if there is no such recipe."""
     path = next((place / f"{name}.conf" for place in PLACES if (place / f"{name}.conf").is_file()), None)
     if path is None:
         return None
@@ -21,8 +21,8 @@ def values(name):
 
 
 def agrees(options, name, value, plain):
-    """Does the recipe of options still set option name as a run recorded it? Values are compared as plain makes them;
-    what a recipe leaves to the program ('auto'), the block solver records as it settled it."""
+    """Whether the recipe in options still gives option name the recorded value. plain normalizes values for the comparison.
+    For 'auto' the block solver records the value that it chose, so any recorded value agrees."""
     known = values(options.get("recipe", "none"))
     if known is None or (known.get(name) == "auto" and options.get("solver") == "block"):
         return "recipe" in options

@@ -1,11 +1,10 @@
 """Trains the runs of an experiment that are not done, several at once.
 
-    runs (planned.py) -> a trainer each, mpirun before it where it has ranks -> their folders
-                              -> what became of each (progress.py)
+    runs (planned.py) -> a trainer process each, under mpirun if it has several ranks -> their folders
+                              -> results (progress.py)
 
-Trainers end with the experiment, however it ends: those that it stops itself get SIGTERM, and the kernel
-sends one when the experiment was killed. They hold its lock with it, so that a lock that is free means
-that nothing of a former start still runs.
+Trainers never outlive the experiment: it sends them SIGTERM when it ends, and the kernel does if it is killed. They
+inherit its lock, so that a free lock means that nothing of an earlier start is still running.
 """
 
 import ctypes
@@ -21,35 +20,36 @@ from collab_ps.experiment.planned import DONE
 from collab_ps.files import DATA, INTERRUPTED, STORAGE, USAGE, Failure, say
 
 OK = 0
-LOCK_S = 10  # for the trainers of a former start to end
-STOP_S = 10  # for a trainer to end once it is told to
+LOCK_S = 10  # to wait for the trainers of an earlier start to end
+STOP_S = 10  # to wait for a trainer to end after SIGTERM
 POLL_S = 0.01
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LIBC = ctypes.CDLL(None)
 
 
 def environment():
-    """Without options of whoever starts the experiment: the file alone says what is trained. mpirun refuses
-    root unless told twice, and more ranks than cores unless told."""
+    """The environment of trainers: without the caller's COLLAB_PS_ options, since only the file decides what is trained,
+    and with what mpirun needs to run as root and with more ranks than cores."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLAB_PS_")}
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} if os.geteuid() == 0 else {}
     return {**kept, "OMPI_MCA_rmaps_base_oversubscribe": "1", **root}
 
 
 def die_with(parent):
-    """Between fork and exec: asks the kernel to end this process when parent ends, which it may just have."""
+    """Runs between fork and exec: asks the kernel to terminate this process when parent ends; exits if it already has."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(INTERRUPTED)
 
 
 def lock(folder, found):
-    """Holds the experiment for this process and its trainers, which inherit the file: its descriptor."""
+    """Locks the experiment's folder for this process and its trainers, which inherit the descriptor returned. Waits up to
+    LOCK_S seconds."""
     descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     until = None
     while not (try_lock(descriptor) and not any(is_busy(run.folder) for run in found)):
         if until is None:
-            say("note", f"'{folder}' is in use: waiting up to {LOCK_S} s for the other to end")
+            say("note", f"'{folder}' is in use: waiting up to {LOCK_S} s for the other experiment to end")
             until = time.monotonic() + LOCK_S
         if time.monotonic() > until:
             raise Failure(STORAGE, f"another experiment is running in '{folder}'",
@@ -59,7 +59,7 @@ def lock(folder, found):
 
 
 def try_lock(descriptor):
-    """Whether it is held now. On a file system without locks it is: each trainer still guards its own folder."""
+    """Whether the lock is held now. True on a file system without locks, where each trainer still locks its own folder."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -70,8 +70,8 @@ def try_lock(descriptor):
 
 
 def is_busy(folder):
-    """Does a trainer hold this folder? Ranks do not inherit the experiment's lock from mpirun, and outlive one
-    that was killed for a second."""
+    """Whether a trainer holds the lock of its folder. Ranks do not inherit the experiment's lock from mpirun, and live for
+    about a second after mpirun was killed."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
@@ -83,7 +83,7 @@ def is_busy(folder):
 
 
 def clean(folder, found):
-    """Removes what a killed start left beside folders: the logs of runs that are done, halves of compare's files."""
+    """Removes leftovers of a start that was killed: logs of runs that are done, and temporary files of compare."""
     for run in found:
         if run.is_done():
             files.remove(run.log)
@@ -92,18 +92,18 @@ def clean(folder, found):
 
 
 def words_of(text):
-    """(cause, hint) of what a trainer said last: its first error, or the end of it."""
+    """(cause, hint) in the output of a trainer: its first error, or its last line if there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [i for i, line in enumerate(lines) if "error: " in line]
     if not errors:
-        return (lines[-1] if lines else "it said nothing"), ""
+        return (lines[-1] if lines else "it printed nothing"), ""
     hints = [line.removeprefix("hint: ") for line in lines[errors[0] + 1:] if line.startswith("hint: ")]
     return lines[errors[0]].partition("error: ")[2], hints[0] if hints else ""
 
 
 def check_options(plan, runs, program):
-    """Lets the trainer read the options of each cell before any is trained. It looks at them all, then finds
-    that this run can have no folder: any end but a refusal of an option is well."""
+    """Lets the trainer check the options of each cell before any is trained. It is given a folder that cannot exist, so it
+    fails after having checked the options: only an exit with USAGE means that it refused them."""
     for run in {run.cell: run for run in runs}.values():
         asked = subprocess.run([program, *run.option_arguments(), "--out=/dev/null/run"], capture_output=True,
                                env=environment(), stdin=subprocess.DEVNULL, text=True, errors="replace", check=False)
@@ -130,7 +130,7 @@ class Trainer:
         return time.monotonic() - self.began
 
     def finish(self):
-        """Takes the end: sets the run's code, and returns what is to be said of it."""
+        """Called when the process has ended: sets the exit code of the run, and returns the text to report."""
         code, run = self.process.returncode, self.run
         self.log.seek(0)
         words = self.log.read()
@@ -147,7 +147,7 @@ class Trainer:
         self.process.terminate()
 
     def wait(self):
-        """Until it has ended, by force if it takes its time."""
+        """Waits until the process has ended; kills it after STOP_S seconds."""
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -157,9 +157,9 @@ class Trainer:
 
 
 def explain(code, words, why):
-    """(exit code, why) of a trainer's failure; mpirun adds 128 to the signal that ended a rank."""
+    """(exit code, cause) of a failed trainer. If a signal ended a rank, mpirun returns 128 plus its number."""
     if code == OK:
-        return DATA, f"it ended well, but its record is not that of a finished run: {why}"
+        return DATA, f"exit code 0, but its record is not that of a finished run: {why}"
     if 0 < code <= INTERRUPTED:
         return code, words_of(words)[0]
     return INTERRUPTED, f"killed by signal {-code if code < 0 else code - 128}"
@@ -171,14 +171,14 @@ def valid_loss(folder):
 
 
 class Training:
-    """Runs that wait, and trainers at work on as many cores as there are."""
+    """Runs that wait, and the trainers that run on the available cores."""
 
     def __init__(self, runs, program, cores, lock_descriptor, progress):
         self.program, self.cores, self.lock_descriptor, self.progress = program, cores, lock_descriptor, progress
         self.waiting, self.trainers = list(runs), []
 
     def train(self):
-        """To the end, or to a failure that the next run would share."""
+        """Trains all runs, or stops at an error that would also stop the next run."""
         try:
             while self.waiting or self.trainers:
                 self.take_ended()
@@ -190,7 +190,7 @@ class Training:
             self.stop()
 
     def start_some(self):
-        """Fills the cores; a run of more ranks than that trains alone."""
+        """Starts runs while there are free cores; a run with more ranks than cores is trained alone."""
         while self.waiting:
             busy = sum(trainer.run.cell.ranks for trainer in self.trainers)
             if busy and busy + self.waiting[0].cell.ranks > self.cores:
@@ -202,20 +202,20 @@ class Training:
             self.trainers.remove(trainer)
             run, seconds, text = trainer.run, trainer.seconds(), trainer.finish()
             if run.code == STORAGE:
-                raise Failure(STORAGE, f"'{run.label}': {run.failure}", "once that is mended, start again to go on")
+                raise Failure(STORAGE, f"'{run.label}': {run.failure}", "fix this, then start the experiment again to continue")
             self.progress.ended(run, seconds, text)
             if run.code in (USAGE, DATA):
                 self.give_up(run)
 
     def give_up(self, failed):
-        """Other seeds of a cell fail as well where options or ratings are at fault."""
+        """Drops the other runs of a cell whose options or ratings are at fault, since they would fail as well."""
         for run in [run for run in self.waiting if run.cell is failed.cell]:
             self.waiting.remove(run)
             run.code, run.failure = failed.code, failed.failure
-            self.progress.ended(run, 0.0, "not tried, for the same reason")
+            self.progress.ended(run, 0.0, "not trained, for the same reason")
 
     def stop(self):
-        """Ends trainers that still run, and waits for them."""
+        """Terminates the trainers that are still running, and waits for them."""
         for trainer in self.trainers:
             trainer.stop()
         for trainer in self.trainers:

@@ -1,8 +1,8 @@
 """collab-ps map RUN --out PICTURE: the movies of a model on the first principal components of their factors.
 
-    collab-ps map RUN --tsv -> item, title, ratings, x, y, z -> points, the most rated with their titles
+    collab-ps map RUN --tsv -> item, title, ratings, x, y, z -> points; titles for the most rated
 
-Called by the program, which computes the coordinates; needs matplotlib. labels.py finds places for the titles.
+Called by the program, which computes the coordinates. Needs matplotlib. labels.py places the titles.
 """
 
 import csv
@@ -21,13 +21,13 @@ COMMAND = command_line.Command(
     name="map", operand="RUN", many=False, summary="Draws the movies of a model by their factors", epilog="",
     operand_help="a run's folder or a model",
     options=(Option("out", argument="FILE", help="the picture: .svg, .png or .pdf"),
-             Option("count", argument="N", default="50", parse=int, help="how many of the most rated to label"),
-             Option("data", argument="PATH", help="where the ratings of the run are now"),
+             Option("count", argument="N", default="50", parse=int, help="number of the most rated movies to label"),
+             Option("data", argument="PATH", help="the ratings of the run, if they were moved"),
              Option("best", help="use the model of the best epoch")))
 
 
 def read(settings):
-    """[{item, title, ratings, x, y, z}], the most rated first, as the program prints them."""
+    """(exit code of the program, [{item, title, ratings, x, y, z}] with the most rated first)."""
     program = os.environ.get("COLLAB_PS_PROGRAM", "collab-ps")
     asked = [program, "map", settings.operand, "--tsv"]
     asked += ["--data", settings.data] if settings.data else []
@@ -39,6 +39,7 @@ def read(settings):
 
 
 def draw(rows, count, out):
+    """Writes the picture of rows, with titles for the first count of them, to the path out."""
     import matplotlib
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "collab-ps"  # the same picture has the same bytes
@@ -62,6 +63,7 @@ def draw(rows, count, out):
 
 
 def run(arguments):
+    """Runs the command; returns the exit code."""
     settings = command_line.parse(COMMAND, arguments)
     out = Path(settings.out or "map.svg")
     if out.suffix not in SUFFIXES:

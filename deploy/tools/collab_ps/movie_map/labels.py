@@ -1,8 +1,7 @@
-"""Places for labels that overlap neither each other nor, where it can be helped, the points they name.
+"""Places labels so that they overlap neither each other nor the points of other labels.
 
-Greedy, the most important first: around its point a label tries places ever further away, and the first that is free
-is taken; a line leads back to the point where the label is not beside it. What finds no place within the picture is left
-out, which is told by the number of labels placed.
+Greedy, the most important label first: it tries places around its point at increasing distance and takes the first that
+is free. A line connects it with its point if it is not next to it. Labels for which no place is free are omitted.
 """
 
 import math
@@ -26,7 +25,7 @@ class Box:
 
 
 def candidates(x, y, width, height):
-    """Boxes around (x, y), the nearest first: to its right, then around it."""
+    """Boxes around (x, y) with their ring, the nearest first: to the right of the point (ring 0), then in rings around it."""
     yield Box(x + 5, y - height / 2, width, height), 0
     for ring in range(1, RINGS):
         for step in range(ANGLES):
@@ -37,7 +36,7 @@ def candidates(x, y, width, height):
 
 
 def place(figure, axes, points, fontsize=7.5):
-    """Labels points, [(x, y, text)] in data coordinates, the first of them first. Returns how many found a place."""
+    """Labels points, [(x, y, text)] in data coordinates, the most important first; returns the number of labels placed."""
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     area = axes.get_window_extent(renderer)

@@ -1,8 +1,8 @@
 """Colours and marks of a report's groups, the same on the page and in the picture.
 
-Up to eight groups get colours that people with any eyes can tell apart (Okabe and Ito's, mended for thin lines
-on white and on black). Of more the lowest and the baseline get two of these and the others pale steps along a
-ramp, in their order.
+Up to eight groups get colours that colour-blind people can distinguish (those of Okabe and Ito, adjusted for thin lines
+on white and on black). If there are more, the lowest and the baseline get two of these, and the others pale colours along
+a ramp, in their order.
 """
 
 SEVERAL = ("#0072b2", "#d55e00", "#009e73", "#b8549a", "#a37b00", "#3f9fd8", "#7a5cc9", "#7f7f7f")
@@ -11,7 +11,7 @@ MARKED = {"lowest": "#d55e00", "baseline": "#0072b2"}
 
 
 def ramp(position):
-    """The colour at position, from 0 to 1."""
+    """The colour at position of the ramp, from 0 to 1, as '#rrggbb'."""
     at = position * (len(RAMP) - 1)
     left = min(int(at), len(RAMP) - 2)
     mixed = (round(a + (b - a) * (at - left)) for a, b in zip(RAMP[left], RAMP[left + 1]))
@@ -19,8 +19,8 @@ def ramp(position):
 
 
 def marks(report):
-    """{label: 'lowest', 'baseline' or 'lowest baseline'} of the groups to stand out, where there are two
-    or more; none is lowest where all are equal."""
+    """{label: 'lowest', 'baseline' or 'lowest baseline'} of the groups to emphasize; {} for fewer than two groups. No group
+    is lowest if all are equal."""
     if sum(not group["reference"] for group in report["groups"]) < 2:
         return {}
     if report["lowest"] == report["baseline"]:
@@ -29,7 +29,7 @@ def marks(report):
 
 
 def of_groups(report):
-    """One colour a group; a reference has that of its group."""
+    """A colour for each group; a reference has the colour of its group."""
     own = [group["label"] for group in report["groups"] if not (group["reference"] and group["partner"])]
     of = dict(zip(own, SEVERAL))
     if len(own) > len(SEVERAL):

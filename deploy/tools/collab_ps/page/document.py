@@ -1,5 +1,4 @@
-"""The report as one HTML page that needs nothing else: page.html with its style, its scripts and the
-report's numbers put in.
+"""The report as a self-contained HTML page: page.html with style, scripts and the report's data inserted.
 
     report -> colours and marks -> embedded in page.html with page.css, chart.js, forest.js, tables.js, page.js
 """
@@ -20,7 +19,7 @@ def part(name):
 
 
 def embed(report):
-    """The report as JSON that may stand within a script element."""
+    """The report as JSON, escaped for a script element."""
     marked = colours.marks(report)
     data = {**report, "axis": scale.axis(report), "groups": [{**group, "colour": colour, "mark": marked.get(group["label"])}
                                  for group, colour in zip(report["groups"], colours.of_groups(report))]}
@@ -29,7 +28,7 @@ def embed(report):
 
 
 def render(report):
-    """The page; without scripts it shows the table that a terminal would."""
+    """The page. Without scripts it shows the table of the terminal."""
     parts = {"<!-- title -->": html.escape(report["title"] or "Comparison of runs"),
              "<!-- table -->": html.escape(table.render(report)), "/* style */": part("page.css"),
              "/* data */": embed(report), "/* script */": "\n".join(part(name) for name in SCRIPTS)}

@@ -1,10 +1,10 @@
-"""The picture of a range test: the loss against the learning rate, with the rates that are suggested.
+"""The picture of a range test: the loss against the learning rate, with the suggested rates.
 
     lr-find.csv (lr, loss, smooth_loss) + suggestions {name: rate} -> SVG
 
     python3 deploy/tools lr-plot lr-find.csv lr-find.svg valley=0.0021 steep=0.0052
 
-'collab-ps lr-find' calls this at its end. Drawn by hand, so that it needs no package.
+'collab-ps lr-find' calls this at its end. The SVG is written directly, so that no package is needed.
 """
 
 import csv
@@ -37,8 +37,8 @@ def read(path):
 
 
 class Frame:
-    """Where rates and losses lie on paper. The loss axis reaches from the low losses to a little above where the
-    smooth loss began, since beyond that the test only diverges."""
+    """The coordinates of rates and losses in the picture. The loss axis extends from the lowest losses to a little above the
+    first smooth loss, since beyond it the test only diverges."""
 
     def __init__(self, rows):
         self.low, self.high = (math.log10(end) for end in (rows[0][0], rows[-1][0]))
@@ -48,7 +48,7 @@ class Frame:
         self.bottom, self.top = least - margin, top + 2 * margin
 
     def losses(self):
-        """Round losses to mark, about six."""
+        """About six round losses for the ticks."""
         rough = (self.top - self.bottom) / 6
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
@@ -89,7 +89,7 @@ def axes(frame):
 
 
 def suggestion(frame, rows, place, name, rate):
-    """A dot on the smooth curve, a line down and the name above."""
+    """A dot on the smooth curve, a vertical line, and the name at the top."""
     nearest = min(rows, key=lambda row: abs(math.log(row[0] / rate)))
     x, colour = frame.x(rate), MARKS[place % len(MARKS)]
     left = x > WIDTH * 0.7
@@ -124,9 +124,9 @@ def read_suggestions(texts):
 
 
 def run(arguments):
-    """Exit status."""
+    """Draws the picture; returns the exit code."""
     if len(arguments) < 2:
-        raise files.Failure(files.USAGE, "lr-plot takes a csv file, the picture's name and NAME=RATE of suggestions")
+        raise files.Failure(files.USAGE, "usage: lr-plot FILE.csv PICTURE.svg [NAME=RATE …]")
     source, target, *given = arguments
     suggestions = read_suggestions(given)
     files.write(target, render(read(source), suggestions))

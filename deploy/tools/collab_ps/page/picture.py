@@ -1,9 +1,9 @@
-"""The report as a PNG picture: curves with their bands, the differences to the baseline, and where there
-is a reference how far each group lies from its mean.
+"""The report as a PNG picture: curves with their ranges, the differences to the baseline and, if there are references,
+the distance of each group from the mean of its reference.
 
     report -> axes of a matplotlib figure -> bytes
 
-Colours and marks are the page's (colours.py); among many groups the marked ones stand out, here as there.
+Colours and marks are those of the page (colours.py); if there are many groups, the marked ones are emphasized.
 """
 
 import io
@@ -12,13 +12,13 @@ import warnings
 
 from collab_ps.page import colours as palette, scale
 
-MANY = 8  # groups beyond which only the marked ones are drawn in full
-NAME_LENGTH, NAME_WIDTH = 56, 26  # letters of a name, and of a line of it
+MANY = 8  # groups; of more only the marked ones are drawn with their range
+NAME_LENGTH, NAME_WIDTH = 56, 26  # characters of a name, and of a line of it
 REFERENCE_COLOUR = "#78828d"
 
 
 def name(label):
-    """label as a picture can show it: not too long, and not as what matplotlib takes for 'no label'."""
+    """label, shortened, and without a leading underscore, which matplotlib would not show in the legend."""
     short = label if len(label) <= NAME_LENGTH else label[:NAME_LENGTH - 1] + "…"
     return " " + short if short.startswith("_") else short
 
@@ -34,7 +34,7 @@ def known_epochs(band):
 
 
 def draw_band(axes, band, epochs, colour, alpha, shift=0.0):
-    """The range over the seeds; of one epoch alone a line from end to end, by shift beside it."""
+    """The range over the seeds: an area, or for a single epoch a vertical line, moved by shift."""
     low, high = ([band[end][epoch] for epoch in epochs] for end in ("low", "high"))
     if len(epochs) == 1:
         axes.vlines([epoch + shift for epoch in epochs], low, high, color=colour, alpha=0.5, lw=2)
@@ -43,7 +43,7 @@ def draw_band(axes, band, epochs, colour, alpha, shift=0.0):
 
 
 def draw_curve(axes, group, colour, mark, many, shift):
-    """A group's mean curve and range; the legend's handle."""
+    """Draws a group's mean curve and range; returns the handle for the legend."""
     band, epochs = group["valid"], known_epochs(group["valid"])
     means, places = [band["mean"][epoch] for epoch in epochs], [epoch + shift for epoch in epochs]
     if many and not mark:
@@ -54,7 +54,7 @@ def draw_curve(axes, group, colour, mark, many, shift):
 
 
 def draw_curves(axes, groups, colours, marks):
-    """Mean curves of the groups; of many only the marked ones are named, the rest is beside them."""
+    """Mean curves of the groups; if there are many, the legend lists only the marked ones."""
     many, handles, names = len(groups) > MANY, [], []
     single = all(len(known_epochs(group["valid"])) < 2 for group in groups)
     for place, group in enumerate(groups):
@@ -78,14 +78,14 @@ def draw_curves(axes, groups, colours, marks):
 
 
 def draw_difference(axes, row, gap, colour):
-    """One dot and interval."""
+    """A dot with its interval."""
     if gap["low"] is not None:
         axes.plot([gap["low"], gap["high"]], [row, row], color=colour, lw=2.4, solid_capstyle="round")
     axes.plot([gap["mean"]], [row], "o", color=colour, ms=5)
 
 
 def draw_differences(axes, report, colours, marks):
-    """The differences to the baseline, the lowest on top, the baseline itself at zero."""
+    """The differences to the baseline, the lowest at the top, the baseline itself at zero."""
     shown = [group for group in report["groups"] if group["difference"] or group["label"] == report["baseline"]]
     shown.sort(key=lambda group: -group["difference"]["mean"] if group["difference"] else 0.0)
     axis = scale.axis(report)
@@ -114,7 +114,7 @@ def draw_differences(axes, report, colours, marks):
 
 
 def draw_beside(axes, group, partner, colour):
-    """How far a group's mean lies from its reference's, over the reference's range."""
+    """The mean of a group minus that of its reference, over the reference's range."""
     own, other = group["valid"], partner["valid"]
     epochs = sorted(set(known_epochs(own)) & set(known_epochs(other)))
     less = {end: [None if value is None else value - mean for value, mean in zip(other[end], other["mean"])]
@@ -157,14 +157,14 @@ def draw(figure, report):
 
 
 def render(report):
-    """The bytes of a PNG."""
+    """The bytes of the PNG file."""
     import matplotlib
     matplotlib.use("agg")
     matplotlib.rcParams["text.parse_math"] = False
     from matplotlib.figure import Figure
     figure, picture = Figure(layout="constrained"), io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters that the font lacks: they are drawn as boxes
+        warnings.simplefilter("ignore")  # about characters that the font lacks, which are drawn as boxes
         draw(figure, report)
         figure.savefig(picture, format="png", dpi=110, metadata={"Software": None})
     return picture.getvalue()

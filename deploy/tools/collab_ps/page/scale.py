@@ -1,18 +1,18 @@
-"""The axis of differences to the baseline: one that shows every group, however far out some lie.
+"""The axis of differences to the baseline, which has room for outliers.
 
-Plain where that keeps the others apart. Else x is drawn at asinh(x / bend): evenly near zero, and by orders of
-magnitude beyond the bend, which is the middle one of the differences.
+Linear if the groups can be distinguished on it. Else x is drawn at asinh(x / bend): linear near zero, and logarithmic
+beyond the bend, which is the median of the differences.
 """
 
 import math
 import statistics
 
-PLAIN = 12   # times the middle difference that a plain axis may reach over
-APART = 0.11  # of the axis, between two marks
+PLAIN = 12   # longest linear axis, in multiples of the median difference
+APART = 0.11  # least distance of two ticks, in lengths of the axis
 
 
 def axis(report):
-    """{bend, ticks: the values to mark}, or None for a plain axis."""
+    """{bend, ticks: values}, in units of the loss; None for a linear axis."""
     gaps = [group["difference"] for group in report["groups"] if group["difference"]]
     sizes = [abs(gap["mean"]) for gap in gaps if gap["mean"]]
     if not sizes:
@@ -23,7 +23,7 @@ def axis(report):
 
 
 def ticks(low, high, bend):
-    """Zero, then powers of ten, then fives and twos of them, as far as each finds room."""
+    """Zero, then powers of ten, then five and two times powers of ten, as far as there is room for each."""
     def place(value):
         return math.asinh(value / bend)
     room, kept = APART * (place(high) - place(low)), [0.0]

@@ -1,1 +1,1 @@
-"""Reads what is compared: run folders, csv histories, and what an argument stands for."""
+"""Resolves arguments to run folders and csv histories, and reads them."""

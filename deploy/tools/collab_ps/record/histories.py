@@ -1,10 +1,10 @@
 """Reads a csv file of epochs: this program's history.csv, or what fastai's CSVLogger writes.
 
-    epoch,train_loss,valid_loss,…,time      one line an epoch, from 0
+    epoch,train_loss,valid_loss,…,time      a line for each epoch, from 0
     epoch,train_loss,valid_loss,…,time      CSVLogger(append=True) writes its header again for each fit
 
-text -> fits, each a list of rows -> curves. A file that is cut short, or not of this kind, is refused
-with the reason, so that no half number is taken for a loss.
+text -> fits, each a list of rows -> curves. Files that are truncated or of another kind are refused with the reason, so that
+no truncated number is taken for a loss.
 """
 
 import csv
@@ -12,16 +12,16 @@ import io
 import math
 import os
 
-LONGEST_HEADER = 65536  # bytes; a first line beyond that is no header
+LONGEST_HEADER = 65536  # bytes; a longer first line is not a header
 OWN_TABLE = {"group", "interval_low"}  # columns of the table that this program writes
 
 
 class Unusable(Exception):
-    """Why a path is left out."""
+    """The reason why a path is skipped."""
 
 
 def read_text(path):
-    """(names of the columns, the text below them)."""
+    """(names of the columns, the text after the header)."""
     what = f"'{os.path.basename(path)}'"
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -42,7 +42,7 @@ def read_text(path):
 
 
 def split_fits(path, header, text):
-    """[[{column: text}]]: the rows below each header."""
+    """[[{column: text}]]: the rows after each header."""
     what, fits, line = f"'{os.path.basename(path)}'", [[]], 1
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
@@ -52,7 +52,7 @@ def split_fits(path, header, text):
                 header = [name.strip() for name in fields]
                 fits.append([])
             elif len(fields) != len(header):
-                raise Unusable(f"{what} is cut short or torn: line {line} has {len(fields)} of {len(header)} fields")
+                raise Unusable(f"{what} is cut short or damaged: line {line} has {len(fields)} of {len(header)} fields")
             else:
                 fits[-1].append(dict(zip(header, fields)))
     except csv.Error:
@@ -61,7 +61,7 @@ def split_fits(path, header, text):
 
 
 def read_fits(path, whole_lines=False):
-    """The fits of a csv file, each a list of rows. whole_lines refuses a last line without its end."""
+    """The fits of a csv file, each a list of rows. whole_lines: refuse a file whose last line has no newline."""
     header, text = read_text(path)
     fits = split_fits(path, header, text)
     if not fits:
@@ -72,7 +72,7 @@ def read_fits(path, whole_lines=False):
 
 
 def number(row, name):
-    """A finite float, or None where there is no such field, or nothing in it."""
+    """A finite float, or None if the field is missing or empty."""
     text = (row.get(name) or "").strip()
     if not text:
         return None
@@ -83,7 +83,7 @@ def number(row, name):
 
 
 def clock(text):
-    """Seconds of '12.5', '00:12' or '1:02:03'; None of nothing."""
+    """The seconds in '12.5', '00:12' or '1:02:03'; None for an empty text."""
     if not (text or "").strip():
         return None
     seconds = 0.0
@@ -101,11 +101,11 @@ def read_epoch(row):
 
 
 def curve_of(rows, what):
-    """The epochs of a fit's rows, which must follow each other from 0."""
+    """The epochs in the rows of a fit, which must be numbered 0, 1, 2 and so on. what: the file's name in errors."""
     try:
         curve = [read_epoch(row) for row in rows]
     except ValueError:
-        raise Unusable(f"{what} has fields that are no numbers") from None
+        raise Unusable(f"{what} has fields that are not numbers") from None
     if [epoch["epoch"] for epoch in curve] != list(range(len(curve))):
         raise Unusable(f"{what} lacks epochs: they are not 0, 1, 2 and so on")
     return curve

@@ -1,7 +1,7 @@
-"""What an argument stands for: NAME=PATH, a pattern, a folder of runs, a file of a run.
+"""Resolves an argument: NAME=PATH, a pattern, a folder of runs, or a file of a run.
 
-An argument that is a path, '=' and all, is that path. Else the first '=' with a path behind it parts
-name and path, so that 'lr=0.1', 'small=runs/lr=0.1' and 'lr=0.1=runs/a' all mean what they should.
+An argument that exists as a path, '=' included, is that path. Else the first '=' that is followed by an existing path
+separates name and path, so that 'lr=0.1', 'small=runs/lr=0.1' and 'lr=0.1=runs/a' are all understood.
 """
 
 import glob
@@ -13,7 +13,7 @@ def stands_for_something(pattern):
 
 
 def split_name(argument):
-    """('NAME', 'PATH') of NAME=PATH; the name is None where there is none."""
+    """('NAME', 'PATH') of NAME=PATH; the name is None if none is given."""
     if "=" not in argument or stands_for_something(argument):
         return None, argument
     parts = argument.split("=")
@@ -26,14 +26,14 @@ def split_name(argument):
 
 
 def runs_inside(folder):
-    """The folders in folder, if one of them at least is a run's; else nothing."""
+    """The folders in folder if at least one of them is a run's; else []."""
     if not glob.glob(os.path.join(glob.escape(folder), "*", "run.json")):
         return []
     return sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def run_of(path):
-    """The run's folder for a run's history.csv or run.json, and any other path as it is."""
+    """The folder of a run for its history.csv or run.json; any other path unchanged."""
     folder, name = os.path.split(path)
     if name == "run.json" or (name == "history.csv" and os.path.exists(os.path.join(folder, "run.json"))):
         return folder or "."
@@ -41,7 +41,7 @@ def run_of(path):
 
 
 def expand(pattern):
-    """The paths that pattern stands for; a folder of runs stands for its runs."""
+    """The paths that pattern matches; a folder of runs is replaced by its runs."""
     paths = [pattern] if os.path.lexists(pattern) else sorted(glob.glob(pattern))
     found = []
     for path in paths:

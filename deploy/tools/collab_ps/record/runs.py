@@ -1,11 +1,11 @@
-"""Reads what is to be compared: run folders of this program, and csv histories of others.
+"""Reads the runs to compare: run folders of this program, and csv histories of others.
 
     [NAME=]PATH          a run's folder, a folder of such folders, a csv file, or a pattern of these
       folder             run.json (options, hashes, how it ended) and history.csv (the curve)
       csv                fastai's CSVLogger: epoch,train_loss,valid_loss,…,time
-                         several runs in one file: the same with columns model and seed before
+                         several runs in one file: the same, with columns model and seed in front
 
-What cannot be used is never an error of the whole: it is put on a list with the reason.
+A path that cannot be used is skipped with the reason, and does not fail the command.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from collab_ps.record.histories import Unusable
 
 FORMAT = 1  # of run.json
 
-# Options that decide the curve but tell no group from another: the data stands for itself by its counts and, run
-# against run, by its fingerprint; seeds are what a group's runs differ in.
+# Options that affect the curve but do not separate groups: data are compared by their counts and, between runs, by their
+# fingerprint; the runs of a group differ in the seed.
 APART = {"data", "seed"}
-# What changes no bit of a curve, for records that do not say so option by option ("decides_curve").
+# Options that do not affect the curve, for records that lack "decides_curve".
 ASIDE = {"servers", "workers", "transport", "interface", "encrypt", "port", "isa", "peer-timeout", "load-timeout",
          "out", "log-steps", "progress", "log-level", "config"}
 
 NOTHING = type(None)
-# What of a finished run's run.json is used: types, dicts of shapes, or [shape of each element].
+# The fields of a finished run's run.json that are used: types, dicts of shapes, or [shape of each element].
 SHAPE = {
-    "seed": (int, str),  # above 2^63 - 1 a string
+    "seed": (int, str),  # a string if it is above 2^63 - 1
     "result": {"epochs": int, "steps": int, "curve_sha256": str, "model_sha256": (str, NOTHING)},
     "data": {"fingerprint": str, "ratings": int, "train": int, "users": int, "movies": int},
     "model": {"y_range": (list, NOTHING)},
@@ -35,55 +35,55 @@ SHAPE = {
     "versions": {"collab-ps": str},
 }
 OPTION = {"value": (str, int, float, NOTHING), "source": str}
-INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; early runs lack it
+INPUTS = [{"option": str, "path": str, "sha256": str}]  # files that options name; missing in early records
 BUILD = {"revision": (str, NOTHING)}
 TRAINING = {"batch_size": int}
-EARLY_STOP = {"patience": int, "after_epoch": int, "planned_epochs": int}  # of runs that it ended
-BASELINES = {"mean_loss": (int, float, NOTHING), "biases_loss": (int, float, NOTHING)}  # later ones have them
+EARLY_STOP = {"patience": int, "after_epoch": int, "planned_epochs": int}  # of runs ended by --early-stop
+BASELINES = {"mean_loss": (int, float, NOTHING), "biases_loss": (int, float, NOTHING)}  # missing in early records
 
 
 class Run:
-    """One curve and what is known of it."""
+    """A run: its curve, options and other properties."""
 
     def __init__(self, path, name, curve, seed=None):
         self.path, self.name, self.curve, self.seed = path, name, curve, seed
-        self.options, self.defaults = {}, {}  # those that matter to the curve; those of them that were defaults
-        self.machine = {}  # what should not matter
+        self.options, self.defaults = {}, {}  # options that affect the curve; those of them at their default
+        self.machine = {}  # ranks, hosts, version and so on, which do not affect the curve
         self.fingerprint = self.curve_hash = self.model_hash = None
         self.train_ratings = self.step_count = None
         self.foreign = True
-        self.reference, self.origin = False, None  # drawn beside the groups; who ran it
+        self.reference, self.origin = False, None  # whether it is a --reference; the name given to it
         self.early_stop = None  # {patience, after_epoch, planned_epochs, …} of a run that ended before its last epoch
-        self.baselines = {}  # valid_loss of the 'mean' and of 'biases', where the record has them
-        self.fold = self.folds = None  # which part of the ratings it holds out, and of how many
+        self.baselines = {}  # valid_loss of 'mean' and 'biases', if recorded
+        self.fold = self.folds = None  # the part of the ratings that it holds out, and the number of parts
 
     @property
     def seconds(self):
-        """Of all epochs; None where the times are not known."""
+        """The duration of all epochs; None if a time is missing."""
         times = [epoch["time"] for epoch in self.curve]
         return None if None in times else sum(times)
 
     def key(self):
-        """What counts once in a group: a seed, or a fold of it; of somebody else's runs each."""
+        """Runs with equal keys count once in a group: the seed, or (seed, fold); the path for runs of other programs."""
         if self.foreign:
             return self.path
         return (self.seed, self.fold) if self.folds else self.seed
 
     def traits(self, names):
-        """What it is called or how it was spread: the values of these names."""
+        """The values of names: its name, or properties of the machine."""
         return tuple(self.name if name == "name" else self.machine.get(name) for name in names)
 
     def losses(self):
-        """The curve as values that can be compared."""
+        """The curve as a tuple of (train_loss, valid_loss)."""
         return tuple((epoch["train_loss"], epoch["valid_loss"]) for epoch in self.curve)
 
 
 def refuse_constant(name):
-    raise ValueError(name)  # NaN and Infinity, which are no JSON
+    raise ValueError(name)  # NaN and Infinity, which are not JSON
 
 
 def read_record(folder):
-    """run.json, or why the folder is no run's."""
+    """The contents of run.json; Unusable if the folder is not a run's."""
     try:
         with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
             record = json.load(file, parse_constant=refuse_constant)
@@ -96,12 +96,12 @@ def read_record(folder):
     if not isinstance(record, dict) or not isinstance(record.get("options"), dict) or "result" not in record:
         raise Unusable("'run.json' is not one of collab-ps")
     if record.get("format") != FORMAT:
-        raise Unusable(f"'run.json' has format {record.get('format')}, and {FORMAT} is what can be read")
+        raise Unusable(f"'run.json' has format {record.get('format')}; only format {FORMAT} can be read")
     return record
 
 
 def conform(value, shape, name):
-    """Refuses a value that is not of shape, which is a type, a dict of shapes or a list of one."""
+    """Refuses a value that does not have shape: a type, a dict of shapes, or a list of one shape."""
     wanted = type(shape) if isinstance(shape, (dict, list)) else shape
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise Unusable(f"'run.json' has no usable '{name}'")
@@ -114,9 +114,9 @@ def conform(value, shape, name):
 
 
 def check_finished(record):
-    """Refuses the record of a run that did not end well, or that lacks what is used of it."""
+    """Refuses the record of a run that is not done, or that lacks a field that is used."""
     if record.get("state") == "running":
-        raise Unusable("not finished: it still runs, or was killed")
+        raise Unusable("not finished: it is still running or was killed")
     if record.get("state") != "done":
         raise Unusable(f"not finished: {record.get('state')}")
     conform(record, SHAPE, "")
@@ -135,7 +135,7 @@ def check_finished(record):
 
 
 def plain(value):
-    """An option's value so that 0.10 and 1e-1 are one."""
+    """The value of an option in a normal form, in which 0.10 and 1e-1 are equal."""
     try:
         return f"{float(value):.9g}"
     except (TypeError, ValueError, OverflowError):
@@ -143,20 +143,20 @@ def plain(value):
 
 
 def decides_curve(name, entry):
-    """Whether another value of an option may give another curve."""
+    """Whether an option affects the curve."""
     return entry.get("decides_curve", name not in ASIDE)
 
 
 def read_seed(value):
-    """The seed as a number; one beyond what JSON integers hold everywhere stands as a string of digits."""
+    """The seed as a number; seeds too large for a JSON integer are recorded as a string of digits."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit()):
         raise Unusable("'run.json' has no usable 'seed'")
     return int(value)
 
 
 def matter(record):
-    """({option: value} of what the curve is a function of, {those left at their default}). A file is what is in
-    it, wherever it lay."""
+    """({option: value} of the options that affect the curve, {those at their default}). The value of a file is its name
+    and the hash of its contents."""
     options = {name: plain(entry["value"]) for name, entry in record["options"].items()
                if decides_curve(name, entry) and name not in APART}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
@@ -178,7 +178,7 @@ def matter(record):
 
 
 def take_fold(run):
-    """Of the option 'fold', such as 2/5, which part it is belongs to the run, and how many there are to its group."""
+    """Splits the option 'fold', such as 2/5: the part is a property of the run, the number of parts one of its group."""
     text = run.options.pop("fold", None)
     run.defaults.pop("fold", None)
     if text in (None, "none"):
@@ -191,9 +191,9 @@ def take_fold(run):
 
 
 def describe_machine(record):
-    """What may differ without moving the curve."""
+    """The properties of a run that do not affect its curve."""
     ranks = record["cluster"]["ranks"]
-    roles = [rank["role"] for rank in ranks]  # where early records count servers and workers
+    roles = [rank["role"] for rank in ranks]  # for early records, which lack the numbers of servers and workers
     source = [record["versions"]["collab-ps"], record.get("build", {}).get("revision")]
     cluster = record["cluster"]
     return {"ranks": len(ranks), "servers": cluster.get("servers", roles.count("server")),
@@ -203,14 +203,14 @@ def describe_machine(record):
 
 
 def hash_of(rows):
-    """SHA-256 of a history's losses as they are written, which is what run.json calls curve_sha256."""
+    """SHA-256 of a history's losses as written, in hexadecimal: the 'curve_sha256' of run.json."""
     columns = ("epoch", "train_loss", "valid_loss")
     lines = [",".join(columns)] + [",".join(row.get(name, "") for name in columns) for row in rows]
     return hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest()
 
 
 def read_history(folder, result):
-    """The curve of a run's folder, which must be the very one that its record speaks of."""
+    """The curve in a run's folder, checked against the epochs and the hash in its record."""
     fits = histories.read_fits(os.path.join(folder, "history.csv"), whole_lines=True)
     rows = fits[0]
     curve = histories.curve_of(rows, "'history.csv'")
@@ -222,7 +222,7 @@ def read_history(folder, result):
 
 
 def read_folder(folder, name):
-    """The finished run that folder holds."""
+    """The finished run in folder."""
     record = read_record(folder)
     check_finished(record)
     run = Run(folder, name, read_history(folder, record["result"]), read_seed(record["seed"]))
@@ -240,14 +240,14 @@ def read_folder(folder, name):
 
 
 def stem_of(path):
-    """What to call a file: history.csv, CSVLogger's own name for it, says less than its folder."""
+    """The label of a file: its name, or that of its folder for history.csv, which is CSVLogger's default name."""
     stem = os.path.splitext(os.path.basename(path))[0]
     return os.path.basename(os.path.dirname(os.path.abspath(path))) or stem if stem == "history" else stem
 
 
 def read_csv(path, name):
-    """The runs of a csv file: one, or one for each model, seed and fit. Files of one NAME are one
-    configuration; a file without a name stands for itself."""
+    """The runs in a csv file: one, or one for each model, seed and fit. Files with the same NAME are one configuration; a
+    file without a NAME is one of its own."""
     fits = histories.read_fits(path)
     several = {}
     for fit, rows in enumerate(fits):
@@ -264,7 +264,7 @@ def read_csv(path, name):
 
 
 def read_path(path, name, reference):
-    """The runs at path. The name of a reference says whose it is; its file, or a column, what of."""
+    """The runs at path. The name of a reference is its origin; its label is that of the file or the column 'model'."""
     found = [read_folder(path, name)] if os.path.isdir(path) else read_csv(path, None if reference else name)
     for run in found:
         run.reference, run.origin = reference, name if reference else None
@@ -272,13 +272,13 @@ def read_path(path, name, reference):
 
 
 def read(arguments, reference=False):
-    """(runs, [(path, why it is left out)]) of all arguments, in their order; each path once."""
+    """(runs, [(path, why it was skipped)]) of all arguments in their order; each path is read once."""
     found, skipped, seen = [], [], set()
     for argument in arguments:
         name, pattern = paths.split_name(argument)
         expanded = paths.expand(pattern)
         if not expanded:
-            skipped.append((pattern, "there is nothing of that name"))
+            skipped.append((pattern, "no such file or folder"))
         for path in expanded:
             place = os.path.realpath(path)
             if place in seen:
