@@ -1,6 +1,9 @@
-"""A run on one host without encryption listens on the loopback alone: its ranks, and under launch.sh mpirun as well."""
+"""A run on one host without encryption listens on the loopback alone: its ranks, and under launch.sh or in an
+experiment mpirun as well."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import launch  # noqa: E402
+import places  # noqa: E402
 from verdict import SKIPPED, Verdict  # noqa: E402
 
 JOB = ["--transport", "tcp", "--encrypt", "off", "--epochs", 1000, "--progress", "none"]
@@ -40,6 +44,27 @@ def scan(check, launcher, whole):
     check.equal(f"{name}: beside the loopback", outside(found), [])
 
 
+def scan_experiment(check):
+    """The same of all that an experiment starts."""
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = Path(scratch) / "plan.toml"
+        plan.write_text('title = "Ports"\nseeds = 1\n\n[options]\nepochs = 100000\n\n[[grid]]\n'
+                        'options = { ranks = 3, transport = "tcp", encrypt = "off" }\n')
+        process = subprocess.Popen([places.program(), "experiment", plan, "--out", Path(scratch) / "runs"], cwd=scratch,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
+        until = time.monotonic() + 60
+        while not list(Path(scratch).rglob("history.csv")) and time.monotonic() < until and process.poll() is None:
+            time.sleep(0.05)
+        found = listening(set(launch.descendants(process.pid)))
+        logs = " ".join(path.read_text() for path in Path(scratch).rglob("*.log"))
+        for pid in launch.descendants(process.pid) + [process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+    check.that(len(found) >= 4, "experiment: mpirun and each rank listen", (found, logs))
+    check.equal("experiment: beside the loopback", outside(found), [])
+
+
 def main():
     try:
         subprocess.run(["ss", "-V"], capture_output=True, check=True)
@@ -49,6 +74,7 @@ def main():
     check = Verdict("ports")
     scan(check, launch.OURS, True)
     scan(check, "mpirun", False)
+    scan_experiment(check)
     check.finish()
 
 

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from collab_ps import files
 from collab_ps.experiment.planned import DONE
@@ -33,6 +34,16 @@ def environment():
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLAB_PS_")}
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"} if os.geteuid() == 0 else {}
     return {**kept, "OMPI_MCA_rmaps_base_oversubscribe": "1", **root}
+
+
+def launcher_environment(program):
+    """For mpirun as well: Open MPI listens on the loopback alone, as under launch.sh, unless the user's settings differ.
+    The library is beside this package where that is installed, and beside the program where it was only built."""
+    loopback = {f"OMPI_MCA_{name}_tcp_if_include": "lo" for name in ("btl", "oob")}
+    library = "libcollab-ps-local.so"
+    places = [Path(__file__).resolve().parents[2] / library, Path(program).resolve().parent / "deploy" / library]
+    found = {"LD_PRELOAD": str(place) for place in places if place.exists()}
+    return {**loopback, **found, **environment()}
 
 
 def die_with(parent):
@@ -116,14 +127,15 @@ class Trainer:
     """A process that trains a run."""
 
     def __init__(self, run, program, lock_descriptor):
-        command = [program, *run.arguments()]
+        command, variables = [program, *run.arguments()], environment()
         if run.cell.ranks > 1:
             command = ["mpirun", "-n", str(run.cell.ranks), "--bind-to", "none", *command]
+            variables = launcher_environment(program)
         parent = os.getpid()
         self.run, self.began = run, time.monotonic()
         self.log = open(run.log, "w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        env=environment(), pass_fds=[lock_descriptor],
+                                        env=variables, pass_fds=[lock_descriptor],
                                         preexec_fn=lambda: die_with(parent), start_new_session=True)
 
     def seconds(self):
