@@ -55,11 +55,10 @@ def free_base():
             continue
 
 
-def begin(arguments, folder):
-    """A run that listens on ports of its own."""
-    base = free_base()
-    process = launch.start([*JOB, *arguments, "--port", base, "--out", folder], RANKS)
-    return process, base
+def begin(arguments, folder, base=None):
+    """A run, which listens on the ports from base on, or on any."""
+    port = [] if base is None else ["--port", base]
+    return launch.start([*JOB, *arguments, *port, "--out", folder], RANKS)
 
 
 def hashes(run):
@@ -144,7 +143,8 @@ def campaign(check, what, wanted, draw, want, folder):
     while done < wanted and not check.failures:
         name = draw.choice(list(SETS))
         out = folder / "run"
-        process, base = begin(SETS[name], out)
+        base = free_base() if what == "resets" else None
+        process = begin(SETS[name], out, base)
         count = []
         thread = threading.Thread(
             target=lambda: count.append(disturb(process, base, what, draw, wanted - done)))
@@ -166,7 +166,7 @@ def healthy(check, wanted, draw, want, folder):
     done = 0
     while done < wanted and not check.failures:
         names = [draw.choice(list(QUIET_SETS)) for _ in range(min(3, wanted - done))]
-        started = [(name, folder / f"run-{i}", begin(QUIET_SETS[name], folder / f"run-{i}")[0])
+        started = [(name, folder / f"run-{i}", begin(QUIET_SETS[name], folder / f"run-{i}"))
                    for i, name in enumerate(names)]
         for name, out, process in started:
             run = launch.finish(process, 3 * SECONDS)
