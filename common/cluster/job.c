@@ -70,6 +70,17 @@ struct cps_route cps_job_route(const struct cps_job *self, uint32_t rank)
                               .node_rank = self->node_rank};
 }
 
+uint32_t cps_job_worker_ranks(const struct cps_job *self, const uint32_t *host_of, uint32_t rank)
+{
+    uint32_t count = 0, last = UINT32_MAX; /* nodes of a rank are next to each other */
+    for (uint32_t node = 1 + self->servers; node < self->nodes; node++) {
+        if (self->node_rank[node] != last)
+            count += host_of[self->node_rank[node]] == host_of[rank];
+        last = self->node_rank[node];
+    }
+    return count ? count : 1;
+}
+
 enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node)
 {
     if (node == 0)

@@ -37,6 +37,10 @@ struct cps_route cps_job_route(const struct cps_job *self, uint32_t rank);
 
 enum cps_role_kind cps_job_role(const struct cps_job *self, uint32_t node);
 
+/* The number of ranks with workers on the same host as rank, where host_of[ranks] are the hosts; 1 if that host
+ * has none. */
+uint32_t cps_job_worker_ranks(const struct cps_job *self, const uint32_t *host_of, uint32_t rank);
+
 /* "coordinator", "server 0", "worker 2". */
 void cps_job_node_name(const struct cps_job *self, uint32_t node, char out[CPS_NODE_NAME_BYTES]);
 

@@ -177,8 +177,9 @@ const struct cps_option cps_option_table[] = {
      .word = "auto", .high = CPS_MOST_NODES, .help = "Ranks that hold the ratings and compute gradients"},
     {"threads", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(RANKS), FIELD(threads), .fallback = "auto",
      .word = "auto", .low = 0, .high = 1024,
-     .help = "Threads that each rank trains with; 'auto' shares the cores of a host among its ranks. The "
-             "batch solver has use for them from batches of about a thousand on"},
+     .help = "Threads that each rank trains with; 'auto' shares the cores of a host among its ranks, in the "
+             "block solver among those with workers. The batch solver has use for them from batches of about a "
+             "thousand on"},
     {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
      FIELD(consistency), .fallback = "bsp", .choices = consistencies,
      .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP), .hidden = true,

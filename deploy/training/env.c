@@ -3,13 +3,23 @@
 
 #include "common/cluster/host.h"
 
+/* The ranks that share the cores of this host. Servers and coordinator of the block solver compute next to
+ * nothing. */
+static uint32_t ranks_here(const struct cps_training_env *self)
+{
+    const struct cps_cluster *cluster = self->cluster;
+    uint32_t ranks = 0;
+    if (self->options->solver == CPS_SOLVER_BLOCK)
+        return cps_job_worker_ranks(&self->job, cluster->host_of, cluster->rank);
+    for (uint32_t rank = 0; rank < cluster->ranks; rank++)
+        ranks += cluster->host_of[rank] == cluster->host_of[cluster->rank];
+    return ranks;
+}
+
 uint32_t cps_env_threads(const struct cps_training_env *self)
 {
     if (self->options->threads)
         return self->options->threads;
-    const struct cps_cluster *cluster = self->cluster;
-    uint32_t ranks = 0, cores = (uint32_t)cps_host_widen_affinity();
-    for (uint32_t rank = 0; rank < cluster->ranks; rank++)
-        ranks += cluster->host_of[rank] == cluster->host_of[cluster->rank];
+    uint32_t cores = (uint32_t)cps_host_widen_affinity(), ranks = ranks_here(self);
     return cores > ranks ? cores / ranks : 1;
 }

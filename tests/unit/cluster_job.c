@@ -58,6 +58,26 @@ static void what_does_not_fit_is_refused(void **state)
     }
 }
 
+/* Of eight ranks on two hosts: 0 coordinates, 1 to 3 serve, 4 to 7 are workers. */
+static void ranks_with_workers_are_counted_by_host(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t ranks, servers, workers, host_of[8], rank, want;
+    } cases[] = {
+        {8, 3, 4, {0}, 0, 4}, {8, 3, 4, {0, 0, 0, 0, 0, 1, 1, 1}, 0, 1},
+        {3, 1, 1, {0}, 2, 1}, {8, 3, 4, {0, 0, 0, 0, 0, 1, 1, 1}, 5, 3},
+        {2, 1, 1, {0}, 0, 1}, {8, 3, 4, {0, 0, 0, 0, 1, 1, 1, 1}, 0, 1},
+        {1, 2, 3, {0}, 0, 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct cps_job job;
+        check_ok(cps_job_init(&job, cases[i].ranks, cases[i].servers, cases[i].workers));
+        check_int(cps_job_worker_ranks(&job, cases[i].host_of, cases[i].rank), cases[i].want, "case %zu", i);
+        cps_job_release(&job);
+    }
+}
+
 static void nodes_have_names(void **state)
 {
     (void)state;
@@ -98,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_are_shared_out),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(ranks_with_workers_are_counted_by_host),
         cmocka_unit_test(nodes_have_names),
         cmocka_unit_test(addresses_are_found_by_name_network_or_number),
     };
