@@ -27,8 +27,8 @@ struct cps_block_worker {
     struct cps_crew *crew;
     struct cps_loss_sum sums[REPORT_STEPS]; /* of the sub-epochs not yet reported */
     uint64_t ratings[REPORT_STEPS];
-    uint64_t reported; /* sub-epochs */
-    uint32_t waiting;  /* to be reported */
+    uint64_t reported; /* sub-epochs reported */
+    uint32_t waiting;  /* sub-epochs to be reported */
     uint64_t reported_ns;
     bool asked;                 /* the coordinator waits for rows of users */
     struct cps_message pending; /* its exchange; owns a reference to the payload */
@@ -63,7 +63,7 @@ void cps_block_worker_destroy(struct cps_block_worker **out)
     *out = NULL;
 }
 
-/* The number of threads; one for few samples, where more would not pay. */
+/* The number of threads; one for few samples, for which more would not pay. */
 static uint32_t order_threads(const struct cps_block_worker *self)
 {
     static const uint64_t few = 100000;
@@ -98,7 +98,7 @@ static enum cps_status on_grant(struct cps_block_worker *self, const struct cps_
         return cps_fail(CPS_ERR_PEER, "the coordinator granted steps before the plan");
     if (!self->begun) {
         uint64_t before[CPS_PHASES];
-        cps_outbox_spent(outbox, before); /* is no epoch's */
+        cps_outbox_spent(outbox, before); /* time before the first epoch is not counted */
         self->begun = true;
     }
     return cps_crew_grant(self->crew, (const double *)(const void *)message->payload->data,
@@ -131,8 +131,8 @@ static enum cps_status on_lend(struct cps_block_worker *self, const struct cps_m
 
 /* Takes the step after which a checkpoint saves the rows. Both the servers, before they lend a block that could
  * pass that step, and the coordinator send it; either message may arrive first. Rows that a server lent in
- * place at that very step are nowhere else: it is its message that calls them back, since it comes after the
- * lease. */
+ * place at exactly that step exist nowhere else: the message of that server, which comes after the lease,
+ * requests their return. */
 static enum cps_status on_snapshot(struct cps_block_worker *self, const struct cps_message *message,
                                    const struct cps_outbox *outbox)
 {
@@ -142,7 +142,7 @@ static enum cps_status on_snapshot(struct cps_block_worker *self, const struct c
     return CPS_OK;
 }
 
-/* ---- the coordinator reads the rows of users, which are nowhere as new as here ---- */
+/* ---- the coordinator reads the rows of users, whose latest values are here ---- */
 
 static enum cps_status on_exchange(struct cps_block_worker *self, const struct cps_message *message)
 {

@@ -15,7 +15,7 @@
 enum { WAIT_NS = 100000 };
 
 struct user_block {
-    float *rows; /* NULL: not here */
+    float *rows; /* NULL: not leased */
     uint64_t step, lent_step;
     bool busy;
     bool due; /* to be returned without being trained */
@@ -59,16 +59,16 @@ struct cps_crew {
     double *lr;                 /* [granted] */
     size_t lr_capacity;
     uint64_t granted;
-    uint64_t save_step;    /* after which rows are saved on the coordinator's word; 0: none */
+    uint64_t save_step;    /* the coordinator has requested to save the rows after it; 0: none */
     struct step_sum *sums; /* [2 · blocks], by step modulo that: own blocks are never further apart */
     uint64_t taken;        /* steps */
-    uint32_t validating;   /* the epoch whose validation is next or under way */
+    uint32_t validating;   /* the epoch that is being validated, or is to be next */
     uint32_t validated;    /* movie blocks of it */
     uint32_t valid_taken;  /* epochs */
     struct cps_error_sums valid;
     bool valid_wild;
-    float *zeroes;                  /* a row */
-    struct cps_block_rating *blank; /* ratings of it */
+    float *zeroes;                  /* one row */
+    struct cps_block_rating *blank; /* ratings of that row */
     struct member *members;         /* [threads]; the first is the main thread */
     uint32_t threads;
 };
@@ -180,7 +180,7 @@ static void fill_hand(struct cps_crew *self, struct cps_hand *hand)
 
 /* ---- sorting ---- */
 
-/* Sorts the ratings of the next user block; false when there is none. Called with the mutex held, which is
+/* Sorts the ratings of the next user block; false if there is none. Called with the mutex held, which is
  * released meanwhile. */
 static bool deal_next(struct cps_crew *self, struct member *member)
 {
@@ -272,7 +272,7 @@ static void validate_movie(struct cps_crew *self, struct cps_hand *hand, uint32_
 
 /* ---- threads ---- */
 
-/* Does one piece of work; false when there is none. Called with the mutex held. */
+/* Does one piece of work; false if there is none. Called with the mutex held. */
 static bool do_some(struct cps_crew *self, struct member *member)
 {
     struct cps_hand *hand = &member->hand;

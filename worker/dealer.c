@@ -18,7 +18,7 @@ struct run {
     uint64_t first, count; /* first: the number of the rating in the file */
 };
 
-/* What the sorting of one block needs. */
+/* The state of sorting one block. */
 struct deal {
     const struct cps_dealer *dealer;
     struct run *runs; /* [users] by place */
@@ -80,7 +80,7 @@ static int compare_rows(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sets the runs that lie in words, where users are in the order of their rows. */
+/* Finds the runs in words, where users are in the order of their rows. */
 static enum cps_status place_runs(struct deal *self, const uint64_t *words, const uint32_t *rows)
 {
     uint64_t *order;
@@ -180,8 +180,8 @@ static void lay_out(struct deal *self, uint64_t *train, uint64_t *valid)
     }
 }
 
-/* Sorts the training ratings of each movie block, which stand by user, by user and movie. The decoded ratings
- * are not needed any more. */
+/* Sorts the training ratings of each movie block, which are in the order of users, by user and movie. The
+ * decoded ratings are no longer needed. */
 static enum cps_status sort_blocks(struct deal *self, const uint64_t *train)
 {
     const struct cps_blocks *blocks = &self->dealer->blocks;

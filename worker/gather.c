@@ -95,7 +95,7 @@ static enum cps_status make_room_for_rows(struct cps_gather *self, size_t need)
     return CPS_OK;
 }
 
-/* The most samples whose gradients a server multiplies and adds up itself. */
+/* Up to this number of samples a server computes and adds up the gradients of a row itself. */
 enum { MOST_SCALED = 4 };
 
 /* Chooses the form of every row's gradient as far as it depends only on the number of its samples. */

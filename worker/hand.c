@@ -1,7 +1,7 @@
-/* See hand.h. */
+/* Trains up to eight blocks at a time; see hand.h. */
 #include "worker/hand.h"
 
-/* Has the next block of each user block that is new in hand read ahead. */
+/* Starts to read ahead the next block of each user block that was added. */
 static void read_ahead(const struct cps_hand *self, const struct cps_order *order)
 {
     for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++)

@@ -45,7 +45,7 @@ static enum cps_status places_init(struct places *self, const struct cps_blocks 
     return CPS_OK;
 }
 
-/* Returns the index of a sample's block among those of the worker, or UINT64_MAX. */
+/* Returns the index of a sample's block among those of the worker, or UINT64_MAX if it is not one of them. */
 static inline uint64_t block_of(const struct cps_order *self, const struct places *places,
                                 const struct cps_samples *samples, uint64_t i)
 {
@@ -80,7 +80,7 @@ static enum cps_status count_stretch(void *context, uint64_t stretch, uint32_t s
     for (uint64_t i = stretch_begin(self, stretch); i < end; i++) {
         uint64_t block = block_of(self->order, self->places, self->samples, i);
         if (block == UINT64_MAX)
-            return cps_fail(CPS_ERR_INTERNAL, "sample %llu is another worker's", (unsigned long long)i);
+            return cps_fail(CPS_ERR_INTERNAL, "sample %llu belongs to another worker", (unsigned long long)i);
         count[block]++;
     }
     return CPS_OK;
@@ -108,7 +108,7 @@ static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot
     return CPS_OK;
 }
 
-/* Runs pieces on several threads, or on the calling thread when there is only one. */
+/* Runs pieces on several threads, or on the calling thread if there is only one. */
 static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
                                   enum cps_status (*work)(void *context, uint64_t piece, uint32_t slot),
                                   void *context)

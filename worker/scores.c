@@ -8,7 +8,7 @@
 /* The result of each piece. */
 struct piece {
     struct cps_error_sums sums;
-    size_t good; /* samples, from the first of all; the piece's end when all are */
+    size_t good; /* index of the first bad sample; the piece's end if there is none */
 };
 
 struct job {
@@ -64,7 +64,7 @@ static enum cps_status run(struct cps_scores *self, const struct cps_gather *gat
                            struct cps_error_sums *sums, size_t *good)
 {
     size_t samples = gather->sample_count;
-    struct job job; /* its pieces are many, and most of no use: not zeroed */
+    struct job job; /* not zeroed: most of its many pieces are not used */
     job.scores = self;
     job.gather = gather;
     job.trains = trains;

@@ -1,4 +1,4 @@
-/* See stored_order.h. */
+/* Sorts the ratings of a prepared set into blocks; see stored_order.h. */
 #include "worker/stored_order.h"
 
 #include <stdlib.h>
@@ -8,13 +8,13 @@
 #include "common/base/spill.h"
 #include "worker/dealer.h"
 
-/* The buffers of the pass, in all and each. */
+/* The total size of the buffers of the pass, and the limits of each. */
 #define PASS_BYTES ((uint64_t)64 << 20)
 #define LEAST_BUFFER_BYTES ((uint64_t)16 << 10)
 #define MOST_BUFFER_BYTES ((uint64_t)1 << 20)
 /* For each rating of the user blocks that are being sorted: its word, decoded, its pile, sorted. */
 #define SORTING_BYTES 26
-/* Words of the set that are read ahead, and then released, together. */
+/* Words of the set that are read ahead, and then released, in one go. */
 #define AHEAD_WORDS ((uint64_t)4 << 20)
 
 struct cps_order_scratch {
@@ -144,7 +144,8 @@ static enum cps_status count_rows(struct cps_stored_order *self, uint32_t first_
     return CPS_OK;
 }
 
-/* Decides which user blocks are kept in memory: all, or as many as fit beside what dealing the others takes. */
+/* Decides which user blocks are kept in memory: all, or as many as fit beside the memory for dealing the
+ * others. */
 static void divide(struct cps_stored_order *self, uint64_t largest, uint32_t threads, uint64_t memory_bytes)
 {
     const uint64_t size = sizeof *self->memory;

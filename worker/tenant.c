@@ -39,7 +39,7 @@ static uint32_t server_of(const struct cps_tenant *self, enum cps_table_kind tab
     return (table == CPS_TABLE_MOVIES ? cps_plan_movie_key(&self->plan, row) : row) % self->plan.servers;
 }
 
-/* Finds out where the rows of a block live, before its first lease. */
+/* Finds the servers of the rows of a block, before its first lease. */
 static enum cps_status meet_block(struct cps_tenant *self, enum cps_table_kind table, uint32_t block)
 {
     struct cps_leased *leased = &self->leased[table][block];
@@ -65,7 +65,7 @@ static enum cps_status stray(const struct cps_message *message)
     return cps_fail(CPS_ERR_PEER, "node %u lent a block that this worker does not await", message->from);
 }
 
-/* The rows of the block that live on server, from message to their places. */
+/* Copies the rows of the block that live on server from message to their places. */
 static enum cps_status unpack_part(struct cps_tenant *self, enum cps_table_kind table,
                                    const struct cps_message *message, struct cps_outbox *outbox)
 {
@@ -86,7 +86,7 @@ static enum cps_status unpack_part(struct cps_tenant *self, enum cps_table_kind 
     return CPS_OK;
 }
 
-/* Whether the rows of a lease can be what is due from the sender. */
+/* Whether the rows of a lease are those expected from the sender. */
 static bool is_due(const struct cps_tenant *self, const struct cps_leased *leased,
                    const struct cps_message *message, bool in_place)
 {

@@ -1,10 +1,10 @@
 /*
  * The worker's state machine; see worker.h.
  *
- * One round is an exchange with every server; when all have answered, the worker goes on:
+ * One round is an exchange with every server; when all have answered, the worker continues:
  *
- *     rows of step t (and of validation ratings) are here
- *       validation under way?  errors; more ratings? another round, for them alone
+ *     rows of step t (and of validation ratings) have arrived
+ *       validating?  errors; more ratings? another round, for them alone
  *       step t: errors -> slopes -> gradients
  *       round: push t, pull t+1, after the epoch's last step read the first validation rows
  *       gather step t+2 while the round is on its way
@@ -42,20 +42,20 @@ struct cps_worker {
     struct cps_key_map map;
     struct cps_gather gathers[2], reads;
     struct cps_push push;
-    uint64_t step;       /* the step whose rows are asked for or here */
-    uint64_t ticket;     /* of the round under way */
+    uint64_t step;       /* the step whose rows are requested or have arrived */
+    uint64_t ticket;     /* of the current round */
     uint32_t awaited;    /* servers that have not answered it */
     uint64_t *answered;  /* [servers]: the last ticket that each has answered */
-    bool pulls, reading; /* whether it asks for rows of a step, of validation ratings */
-    uint64_t read_done;  /* validation ratings dealt with this epoch */
+    bool pulls, reading; /* whether it requests rows of a step, of validation ratings */
+    uint64_t read_done;  /* validation ratings evaluated in this epoch */
     struct cps_error_sums valid;
     struct cps_scores scores;
     struct cps_loss_sum losses[REPORT_STEPS]; /* of the steps not yet reported */
     uint64_t reported;                        /* steps reported */
     uint64_t reported_ns;
     uint64_t granted;  /* steps */
-    bool held;         /* the rows of step are here, the leave to train it is not */
-    uint64_t saved_at; /* a checkpoint after this step waits for the losses up to it; 0: none does */
+    bool held;         /* the rows of step have arrived, but it is not granted */
+    uint64_t saved_at; /* a checkpoint after this step needs the losses up to it; 0: none */
 };
 
 enum cps_status cps_worker_create(uint32_t node, const struct cps_dataset *dataset,
@@ -115,7 +115,7 @@ static enum cps_status gather_reads(struct cps_worker *self)
     uint64_t left = self->dataset->valid.count - self->read_done;
     uint32_t count = left < READ_SAMPLES ? (uint32_t)left : READ_SAMPLES;
     const struct cps_samples *valid = &self->dataset->valid;
-    /* A small set is one round, the same in every epoch. */
+    /* A small set takes one round, which is the same in every epoch. */
     if (self->read_done == 0 && count == valid->count && self->reads.sample_count == count)
         return CPS_OK;
     const struct cps_samples rest = {.user = valid->user + self->read_done,
@@ -359,7 +359,7 @@ static enum cps_status on_grant(struct cps_worker *self, const struct cps_messag
         return CPS_OK;
     self->begun = true;
     uint64_t before[CPS_PHASES];
-    cps_outbox_spent(outbox, before); /* is no epoch's */
+    cps_outbox_spent(outbox, before); /* time before the first epoch is not counted */
     cps_outbox_enter(outbox, CPS_PHASE_COMPUTE);
     if (self->plan.validates_first)
         CPS_TRY(gather_reads(self));

@@ -1,9 +1,9 @@
 /*
- * MPI as the starter and ender of a run: ranks, hosts, a run id, agreement. What flows
- * between start and end goes through the transports of common/net.
+ * Start and end of a run by MPI: ranks, hosts, run id, agreement on errors. All messages in between go
+ * through the transports of common/net.
  *
- * Collectives are the non-blocking ones, tested with short sleeps in between: a rank that
- * waits for a slow one (reading its ratings, say) leaves the core to it.
+ * Only non-blocking collectives are used, tested with short sleeps in between: a rank that waits for a slow
+ * one (which still reads its ratings, say) leaves the core to it.
  */
 #include "common/cluster/cluster.h"
 
@@ -28,7 +28,7 @@
 #define LONGEST_SLEEP_NS 1000000u
 #define BEREAVED_NS 2000000000u
 enum { LONGEST_START_S = 120 };
-/* Of address space, with what the program takes for a small set. */
+/* Bytes of address space that MPI and the program need for a small set of ratings. */
 static const uint64_t MPI_SPACE = (uint64_t)320 << 20, MPI_SPACE_A_RANK = (uint64_t)4 << 20;
 #define INTERRUPTED_NS 300000000u
 
@@ -40,8 +40,8 @@ static enum cps_status fail_mpi(const char *what, int code)
     return cps_fail(CPS_ERR_PEER, "mpi cannot %s: %.*s", what, length, text);
 }
 
-/* Waits for a started collective; code is what starting it returned. A rank that was told to end waits only as
- * long as the other ranks may need to be told as well. */
+/* Waits for a started collective; code is the return value of its start. An interrupted rank only waits as long
+ * as the interrupt may take to reach the other ranks. */
 static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, bool bulk,
                                      const char *what, int code, MPI_Request *request)
 {
@@ -87,25 +87,26 @@ enum cps_status cps_collective_finish_bulk(struct cps_cluster *self, const char 
     return finish_within(self->mpi, self->mpi->timeout_ns, true, what, code, request);
 }
 
-/* Settings of Open MPI that were measured with 8 ranks on 2 cores; the user's own, from the environment or
- * mpirun --mca, win. */
+/* Settings of Open MPI, chosen by measurements with 8 ranks on 2 cores. The user's own, from the environment or
+ * mpirun --mca, take precedence. */
 static void prepare_environment(void)
 {
-    /* The driver yields once a turn. Were MPI to yield too in every call that finds nothing, the rank would
-     * forfeit two time slices a turn: 180 us a step became 90 without. */
+    /* The driver yields once per iteration. If MPI also yielded in every call that finds nothing, the rank
+     * would give up two time slices per iteration: without, a step went from 180 to 90 us. */
     setenv("OMPI_MCA_mpi_yield_when_idle", "0", 0);
-    /* Copies through the kernel are slower than two through shared memory at the size of a step. */
+    /* For the messages of a step, copying through the kernel is slower than copying twice through shared
+     * memory. */
     setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
-    /* On one host nobody needs the sockets that every rank would listen with, on all networks. */
+    /* On one host no rank needs to listen on sockets, which would be open to all networks. */
     if (cps_launcher_is_local()) {
-        setenv("OMPI_MCA_pml", "ob1", 0); /* others have UCX or libfabric listen */
+        setenv("OMPI_MCA_pml", "ob1", 0); /* other values make UCX or libfabric listen */
         setenv("OMPI_MCA_btl", "self,vader", 0);
     }
-    /* The 4 kB of a usual step and more in one go, without a handshake: 50 us became 31. */
+    /* Sends the 4 kB of a typical step, and more, without a handshake: 31 us instead of 50. */
     setenv("OMPI_MCA_btl_vader_eager_limit", "32768", 0);
 }
 
-/* MPI_Init waits for all ranks, for ever: for one that was stopped, say. */
+/* MPI_Init waits for all ranks without a limit, for instance for one that was stopped. */
 static void on_start_timeout(int number)
 {
     static const char line[] = "collab-ps: error: not every rank came to start mpi in time\n";
@@ -127,7 +128,7 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
 {
     prepare_environment();
     CPS_TRY(cps_alloc("the cluster", 1, sizeof *self->mpi, &self->mpi));
-    /* Ranks that have started meet at once, if MPI lets them. */
+    /* Ranks that have started connect at once, unless MPI cannot reach one. */
     const uint64_t longest_ns = LONGEST_START_S * 1000000000ull;
     self->mpi->timeout_ns = timeout_ns < longest_ns ? timeout_ns : longest_ns;
     self->mpi->collectives = self->mpi->rows = MPI_COMM_NULL;
@@ -155,7 +156,7 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
     return finish(self, "start", code, &request);
 }
 
-/* What names a run, and what its ranks alone know. */
+/* The id of a run, and the key that only its ranks know. */
 struct run_secret {
     uint64_t run_id;
     uint8_t key[CPS_SECRET_BYTES];
@@ -177,7 +178,7 @@ static enum cps_status choose_run_id(struct cps_cluster *self)
     return CPS_OK;
 }
 
-/* The secret as it travels to one rank. */
+/* The secret, encrypted for one rank. */
 struct sealed_secret {
     uint8_t bytes[sizeof(struct run_secret) + CPS_CURVE_SEAL_BYTES];
 };
@@ -218,7 +219,7 @@ static enum cps_status broadcast_secret(struct cps_cluster *self, struct sealed_
     return cps_cluster_agree(self, open_secret(self, sealed));
 }
 
-/* What travels by MPI may be read along, so the id and the key of the run are sealed for each rank. */
+/* MPI does not encrypt, so the id and the key of the run are encrypted for each rank. */
 static enum cps_status share_run_id(struct cps_cluster *self)
 {
     struct sealed_secret *sealed = NULL;
@@ -249,7 +250,7 @@ static void number_hosts(struct cps_cluster *self, char (*identities)[CPS_HOST_B
     self->one_host = self->host_count == 1;
 }
 
-/* Everybody's text, each in bytes of *all. */
+/* Gathers the texts of all ranks, each in `bytes` bytes of *all. */
 static enum cps_status gather_texts(struct cps_cluster *self, const char *own, size_t bytes, void *all)
 {
     char text[CPS_HOST_BYTES] = "";
@@ -257,7 +258,7 @@ static enum cps_status gather_texts(struct cps_cluster *self, const char *own, s
     return cps_cluster_gather(self, text, bytes, all);
 }
 
-/* The build, and behind its end the host. */
+/* The name of the build and, after its NUL, that of the host. */
 static void describe_build(const char *build, char out[CPS_BUILD_BYTES])
 {
     memset(out, 0, CPS_BUILD_BYTES);
@@ -271,7 +272,7 @@ static const char *host_of_build(const char text[CPS_BUILD_BYTES])
     return text + strnlen(text, CPS_BUILD_BYTES - 2) + 1;
 }
 
-/* Ranks of other builds may meet in other collectives, or take each other's bytes for something else. */
+/* Ranks of different builds may call different collectives, or misread each other's data. */
 static enum cps_status compare_builds(struct cps_cluster *self, const char *build,
                                       char (*builds)[CPS_BUILD_BYTES])
 {
@@ -312,7 +313,7 @@ static enum cps_status make_room(struct cps_cluster *self, struct introduction *
     return cps_alloc("host numbers", self->ranks, sizeof *self->host_of, &self->host_of);
 }
 
-/* The first words of all ranks, builds before anything else. */
+/* The first exchange between all ranks: builds before anything else. */
 static enum cps_status introduce(struct cps_cluster *self, const char *build)
 {
     struct introduction room = {NULL, NULL};
@@ -376,7 +377,7 @@ void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns)
         self->mpi->timeout_ns = timeout_ns;
 }
 
-/* What a failed rank tells the others. */
+/* The error that a failed rank shares with the others. */
 struct verdict {
     int32_t status;
     char text[CPS_ERROR_BYTES], hint[CPS_ERROR_BYTES];
@@ -389,8 +390,8 @@ static enum cps_status adopt(const struct verdict *verdict)
     return verdict->hint[0] ? cps_hint(status, "%s", verdict->hint) : status;
 }
 
-/* A rank that knows another to be lost does not wait long for it. Rank 0, which tells the user, gives up
- * first: an abort by any rank ends it too. */
+/* The timeout once another rank is known to be lost. It is shortest on rank 0, which reports the error: an
+ * abort by any other rank would end it first. */
 static uint64_t bereaved_timeout(const struct cps_cluster *self)
 {
     uint64_t timeout_ns = self->rank == 0 ? BEREAVED_NS : 2 * BEREAVED_NS;
@@ -419,7 +420,7 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
     return agreed == CPS_OK || status != CPS_OK ? adopt(&verdict) : agreed;
 }
 
-/* The bytes of a text that goes to everybody, in a buffer that all have room for. */
+/* Broadcasts the length bytes of a text, for which all ranks allocate a buffer. */
 static enum cps_status share_bytes(struct cps_cluster *self, struct cps_text *text, uint64_t length)
 {
     MPI_Request request;
@@ -491,7 +492,7 @@ bool cps_cluster_end(struct cps_cluster **self)
         MPI_Request request;
         int code = MPI_Ibarrier((*self)->mpi->collectives, &request);
         together = finish(*self, "end", code, &request) == CPS_OK;
-        /* Without all of them MPI_Finalize would wait for ever. */
+        /* MPI_Finalize would never return without all ranks. */
         if (together)
             MPI_Finalize();
     }

@@ -1,6 +1,6 @@
 /*
- * Opening the transports of a job: where to listen, told to all; connections to the lower ranks; and the check
- * that every one of them stands, while all ranks can still agree by MPI on what is wrong.
+ * Opens the transports of a job: each rank chooses where to listen and tells all others, connects to the lower
+ * ranks, and checks these connections while all ranks can still agree on an error by MPI.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 static const uint64_t LONGEST_REACH_NS = 30000000000u;
 
-/* ZeroMQ's threads need a core beside the main thread's; a user who binds ranks means it. */
+/* ZeroMQ's threads need a core besides the main thread's. If the user has bound the ranks, they stay bound. */
 static void make_room_for_threads(void)
 {
     if (getenv("OMPI_MCA_hwloc_base_binding_policy") || getenv("OMPI_MCA_rmaps_base_mapping_policy"))
@@ -45,7 +45,7 @@ static enum cps_status find_interface(struct cps_cluster *self, const char *inte
                             "10.1.0.0/16; 'collab-ps doctor' looks at every host");
 }
 
-/* Where to listen: all ranks tell each other their networks, so that each finds the same one. */
+/* Chooses where to listen. All ranks exchange their networks, so that each selects the same one. */
 static enum cps_status choose_address(struct cps_cluster *self, const struct cps_cluster_network *network,
                                       char address[CPS_ADDRESS_BYTES])
 {
@@ -84,11 +84,11 @@ static enum cps_status bind_control(struct cps_cluster *self, const struct cps_c
     return cps_zmq_transport_bind(&options, control, endpoint);
 }
 
-/* Finds a blocked port, or an address of another host, here instead of in the middle of a run. */
+/* Detects a blocked port, or an address that belongs to another host, before the run starts. */
 static enum cps_status await_peers(const struct cps_cluster *self, const char (*endpoints)[CPS_ENDPOINT_BYTES],
                                    struct cps_transport *control)
 {
-    /* The others wait for this rank as long as the timeout. */
+    /* The other ranks wait for this one for the whole timeout. */
     uint64_t half_ns = self->mpi->timeout_ns / 2;
     uint64_t timeout_ns = half_ns < LONGEST_REACH_NS ? half_ns : LONGEST_REACH_NS;
     uint32_t missing;

@@ -1,4 +1,5 @@
-/* See exchange.h. Sizes are exchanged first, so that every rank is known to take part and to have room. */
+/* Exchanges records between ranks; see exchange.h. Sizes are exchanged first, so that every rank can allocate,
+ * and an error of a rank is known before the data are sent. */
 #include "common/cluster/exchange.h"
 
 #include <limits.h>
@@ -8,10 +9,10 @@
 #include "common/base/memory.h"
 #include "common/cluster/collective.h"
 
-/* MPI counts in int: pieces of this size reach far enough. */
+/* MPI counts in int, so data are sent in units of this size. */
 #define PIECE_BYTES CPS_PEERS_RECORD_BYTES
 
-/* What every rank brings, in pieces. */
+/* The contributions of all ranks, in pieces. */
 struct layout {
     uint64_t *bytes;     /* [ranks] */
     int *pieces, *first; /* [ranks] */
@@ -45,7 +46,7 @@ static enum cps_status lay_out(struct cps_cluster *self, uint64_t bytes, struct 
     return CPS_OK;
 }
 
-/* Encrypts or decrypts what rank brings to the exchange under way. */
+/* Encrypts or decrypts rank's contribution to the current exchange. */
 static enum cps_status veil(const struct cps_cluster *self, uint32_t rank, void *data, uint64_t bytes)
 {
     if (!self->veils || bytes == 0)
@@ -53,7 +54,7 @@ static enum cps_status veil(const struct cps_cluster *self, uint32_t rank, void 
     return cps_curve_veil(self->key, sizeof self->key, self->exchanges, rank, data, bytes);
 }
 
-/* Decrypts what has come from all. */
+/* Decrypts the contributions of all ranks. */
 static enum cps_status unveil(const struct cps_cluster *self, const struct layout *layout, char *all)
 {
     for (uint32_t rank = 0; rank < self->ranks; rank++)
@@ -62,7 +63,7 @@ static enum cps_status unveil(const struct cps_cluster *self, const struct layou
     return CPS_OK;
 }
 
-/* Own bytes in whole pieces: MPI reads as far as their end. */
+/* Copies own bytes to whole pieces, since MPI reads whole pieces. */
 static enum cps_status pad(const void *own, uint64_t bytes, char **out)
 {
     CPS_TRY(cps_alloc("what a rank tells", bytes + PIECE_BYTES, 1, out));
@@ -71,7 +72,7 @@ static enum cps_status pad(const void *own, uint64_t bytes, char **out)
     return CPS_OK;
 }
 
-/* Takes the padding out of all, in place. */
+/* Removes the padding in all, in place. */
 static void close_gaps(struct cps_cluster *self, const struct layout *layout, char *all, uint64_t *starts)
 {
     starts[0] = 0;
@@ -81,7 +82,7 @@ static void close_gaps(struct cps_cluster *self, const struct layout *layout, ch
     }
 }
 
-/* One piece as MPI's type. */
+/* The MPI type of a piece. */
 static MPI_Datatype piece_type(void)
 {
     MPI_Datatype type;

@@ -32,7 +32,7 @@ void cps_host_identity(char *out, size_t bytes)
     stat("/proc/self/ns/net", &network);
     char name[64];
     cps_host_name(name, sizeof name);
-    /* Without a boot id the name has to do. */
+    /* The name is used if there is no boot id. */
     snprintf(out, bytes, "%s/%llu/%llu", boot[0] ? boot : name, (unsigned long long)network.st_dev,
              (unsigned long long)network.st_ino);
 }
@@ -41,7 +41,7 @@ int cps_host_widen_affinity(void)
 {
     cpu_set_t all;
     memset(&all, 0xff, sizeof all);
-    /* The kernel cuts the mask down to what the control group allows. */
+    /* The kernel reduces the mask to what the control group allows. */
     sched_setaffinity(0, sizeof all, &all);
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)

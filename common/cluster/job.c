@@ -1,4 +1,4 @@
-/* Counting out nodes over ranks; see job.h for the rules. */
+/* Distributes nodes over ranks; see job.h for the rules. */
 #include "common/cluster/job.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ static uint32_t default_servers(uint32_t ranks)
     return ranks < 3 || rounded == 0 ? 1 : rounded;
 }
 
-/* How many of the one kind fill ranks beside asked of the other and the coordinator, which shares a rank
- * when there is none left for it. */
+/* The number of nodes of one kind that fills the ranks left by `asked` nodes of the other kind and the
+ * coordinator, which shares a rank if none is left for it. */
 static uint32_t fill(uint32_t ranks, uint32_t asked)
 {
     return ranks > asked + 1 ? ranks - asked - 1 : 1;
@@ -32,7 +32,7 @@ static enum cps_status refuse(uint32_t ranks, uint32_t servers, uint32_t workers
 enum cps_status cps_job_init(struct cps_job *self, uint32_t ranks, uint32_t servers, uint32_t workers)
 {
     memset(self, 0, sizeof *self);
-    /* Also keeps the sums below from wrapping. */
+    /* Also prevents overflow in the sums below. */
     const uint32_t most = 1u << 20;
     if (servers > most || workers > most)
         return cps_fail(CPS_ERR_USAGE, "%u servers and %u workers are more than %u", servers, workers, most);

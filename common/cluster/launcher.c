@@ -15,8 +15,8 @@ static uint32_t number(const char *name, uint32_t fallback)
     return text && cps_text_to_u64(text, &value) && value <= UINT32_MAX ? (uint32_t)value : fallback;
 }
 
-/* The first that left its rank counts: mpirun within srun, say. Slurm leaves its variables also to what
- * it did not start as a step of several tasks, where their number is absent. */
+/* The first launcher whose variables are set is used, for instance mpirun if it runs within srun. Slurm also
+ * sets its variables for processes that are not tasks of a step; then the number of tasks is missing. */
 struct cps_launcher cps_launcher_find(void)
 {
     static const struct {

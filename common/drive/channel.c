@@ -12,7 +12,7 @@
 
 #include "common/base/memory.h"
 
-/* Of the frames under way, as many are repeated at a time; a peer that is merely slow gets few in vain. */
+/* Only the first AGAIN_FRAMES frames in flight are retransmitted, so that a slow peer gets few duplicates. */
 enum { AGAIN_FRAMES = 16, ACK_FRAMES = 32, ACK_DELAY = 8 };
 static const size_t AGAIN_BYTES = (size_t)1 << 20;
 static const uint64_t LONGEST_TIMEOUT_NS = 4000000000u;
@@ -119,7 +119,7 @@ bool cps_channel_ack_due(const struct cps_channel *self, uint64_t now_ns)
            (self->owed && now_ns - self->owed_since_ns >= self->patience_ns / ACK_DELAY);
 }
 
-/* Lets go of what the peer has. */
+/* Releases the frames that the peer has acknowledged. */
 static void acknowledge(struct cps_channel *self, uint64_t ack, uint64_t now_ns)
 {
     struct cps_message frame;
@@ -138,8 +138,8 @@ static void acknowledge(struct cps_channel *self, uint64_t ack, uint64_t now_ns)
     self->timeout_ns = self->patience_ns;
 }
 
-/* The peer was started anew: what it knew of this channel is gone, and what waits for it concerns its
- * earlier life. */
+/* The peer was restarted: it has lost the state of this channel, and the frames waiting for it were meant for
+ * its earlier incarnation. */
 static void begin_anew(struct cps_channel *self, uint32_t peer_incarnation)
 {
     struct cps_message frame;
@@ -153,7 +153,7 @@ static void begin_anew(struct cps_channel *self, uint32_t peer_incarnation)
     self->timeout_ns = self->patience_ns;
 }
 
-/* False for a frame of another life of either node, or one that acknowledges what was never sent. */
+/* False for a frame of another incarnation of either node, or one that acknowledges frames never sent. */
 static bool belongs_here(struct cps_channel *self, const struct cps_message *message)
 {
     if (message->incarnation < self->peer_incarnation || message->peer_incarnation != self->incarnation)

@@ -21,11 +21,11 @@
 #define TICK_NS 10000000u
 #define LONGEST_BEAT_NS 1000000000u /* between heartbeats */
 #define BEATS_A_TIMEOUT 4
-#define STALL_NS 1000000000u /* time between ticks beyond this is not counted as silence */
-#define RETRY_NS 1000000u    /* before a transport is asked again to take a frame it refused */
+#define STALL_NS 1000000000u /* the most time between two ticks that counts as silence */
+#define RETRY_NS 1000000u    /* before a frame that a transport refused is offered again */
 #define FLUSH_NS 2000000000u
-/* After an error: rows to a rank that no longer takes them never leave, and a launcher that was told
- * to end a job kills it after a second. */
+/* After an error: frames to a rank that no longer receives are never delivered, and a launcher that ends a job
+ * kills it after a second. */
 #define FLUSH_FAILED_NS 250000000u
 
 enum { BATCH = 64 };
@@ -36,12 +36,12 @@ struct cps_driver {
     bool interrupt_told;
     sig_atomic_t saves_told;
     struct cps_rest rest;
-    uint64_t tick_ns, heartbeat_ns; /* when each was last */
-    uint64_t beat_ns;               /* between heartbeats: several in the time after which a peer is lost */
+    uint64_t tick_ns, heartbeat_ns; /* times of the last ones */
+    uint64_t beat_ns;               /* between heartbeats; a fraction of the peer timeout */
 };
 
-/* Handles up to a batch of messages between nodes of this rank, fewer when they take long:
- * a step of a large batch is work of many milliseconds. */
+/* Handles up to a batch of messages between nodes of this rank, fewer if they take long: a step of a large
+ * batch takes many milliseconds. */
 static enum cps_status deliver_local(struct cps_driver *self, uint32_t *handled)
 {
     struct cps_message message;
@@ -72,8 +72,8 @@ static enum cps_status deliver_from(struct cps_driver *self, struct cps_transpor
     return CPS_OK;
 }
 
-/* To the coordinator, from it, and between nodes that have to do with each other. The coordinator's role
- * judges by signs of life, also by those of nodes on its own rank. */
+/* Sends heartbeats to and from the coordinator, and between nodes that exchange messages. The coordinator
+ * watches all nodes, also those on its own rank. */
 static enum cps_status say_heartbeats(struct cps_driver *self, struct cps_local_node *node)
 {
     uint32_t number = node->role.node;
@@ -87,7 +87,7 @@ static enum cps_status say_heartbeats(struct cps_driver *self, struct cps_local_
     return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
 
-/* A node that waits for its disk appears to other nodes to make progress. */
+/* Counts waiting for a disk as progress. */
 static void note_busy(struct cps_driver *self, struct cps_local_node *node)
 {
     if (!node->role.ops->busy || node->failed || !node->role.ops->busy(node->role.self))
@@ -109,7 +109,7 @@ static void heartbeat(struct cps_driver *self)
                                   say_heartbeats(self, &self->here.nodes[i]));
 }
 
-/* A rank that was told to end tells the coordinator, and continues until the coordinator stops it. */
+/* An interrupted rank tells the coordinator, and continues until the coordinator stops it. */
 static void pass_interrupt_on(struct cps_driver *self)
 {
     struct cps_local_node *node = &self->here.nodes[0];
@@ -140,7 +140,7 @@ static void tell_interrupt(struct cps_driver *self)
     cps_local_node_settle(&self->here, coordinator, status);
 }
 
-/* Passes the user's request for a checkpoint to the coordinator. */
+/* Passes the user's request for a checkpoint on to the coordinator. */
 static void tell_save(struct cps_driver *self)
 {
     const volatile sig_atomic_t *asked = self->options.save_asked;
@@ -168,15 +168,16 @@ static enum cps_status check_coordinator(struct cps_driver *self)
                     (double)silence * 1e-9);
 }
 
-/* Whether node waits in vain. */
+/* Fails if node has waited too long. */
 static enum cps_status look(struct cps_driver *self, struct cps_local_node *node)
 {
     return cps_watch_look(&node->watch, &node->role, &self->options.route, self->here.progress,
                           self->here.awake_ns, self->options.peer_timeout_ns);
 }
 
-/* A rank that was long away (in a validation, in a write to a slow disk, stopped by the user) has not heard
- * what came meanwhile: so that it does not judge by that, the clock of silence all but stood still. */
+/* A rank that did not run the loop for long (during a validation or a write to a slow disk, or stopped by the
+ * user) has not yet received what peers sent meanwhile. It must not take this for silence, so the clock by
+ * which silence is measured advances by STALL_NS at most. */
 static enum cps_status tick(struct cps_driver *self)
 {
     uint64_t since = self->here.now_ns - self->tick_ns;
@@ -197,7 +198,7 @@ static enum cps_status tick(struct cps_driver *self)
     return check_coordinator(self);
 }
 
-/* Lets the roles do work that is ready. False when there is none. */
+/* Lets the roles do work that is ready. False if there is none. */
 static bool work(struct cps_driver *self)
 {
     bool any = false;
@@ -216,7 +217,7 @@ static bool work(struct cps_driver *self)
     return any;
 }
 
-/* One turn of the loop. An error is the coordinator's loss. */
+/* One iteration of the loop. An error means that the coordinator was lost. */
 static enum cps_status turn(struct cps_driver *self)
 {
     uint32_t handled = 0;
@@ -261,7 +262,7 @@ static bool settled(const struct cps_driver *self)
     return true;
 }
 
-/* Arriving messages are dropped; only their acknowledgements are used. */
+/* Drops arriving messages after processing their acknowledgements. */
 static enum cps_status drain(struct cps_driver *self, struct cps_transport *transport, bool *received)
 {
     struct cps_message message;
@@ -283,7 +284,7 @@ static void flush(struct cps_driver *self)
     uint64_t start = self->here.now_ns = cps_clock_ns();
     uint64_t limit = self->here.ending.status == CPS_OK ? FLUSH_NS : FLUSH_FAILED_NS;
     if (self->options.peer_timeout_ns && limit > self->options.peer_timeout_ns / 4)
-        limit = self->options.peer_timeout_ns / 4; /* the others wait for this rank by then */
+        limit = self->options.peer_timeout_ns / 4; /* the other ranks are already waiting for this one */
     for (uint32_t i = 0; i < self->here.count && self->options.control; i++)
         if (cps_links_acknowledge(&self->here.nodes[i].links) != CPS_OK)
             return;

@@ -1,4 +1,4 @@
-/* A rank's first error and the payload that tells of it; see ending.h. */
+/* A rank's first error, and the payload that reports it; see ending.h. */
 #include "common/drive/ending.h"
 
 #include <stdio.h>

@@ -12,7 +12,7 @@ enum cps_status cps_links_init(struct cps_links *self, uint32_t node, uint32_t n
     CPS_TRY(cps_alloc("channels", nodes, sizeof *self->channels, &self->channels));
     for (uint32_t peer = 0; peer < nodes; peer++)
         cps_channel_init(&self->channels[peer], incarnation, patience_ns);
-    /* The two ends of what may be a last message. */
+    /* Reserve room for a last message, which only travels between the coordinator and the others. */
     for (uint32_t peer = node == 0; peer < (node == 0 ? nodes : 1); peer++)
         CPS_TRY(cps_queue_reserve(&self->channels[peer].kept));
     return CPS_OK;
@@ -38,7 +38,7 @@ void cps_links_limit_timeout(struct cps_links *self, uint64_t longest_ns)
             self->channels[peer].longest_ns = longest_ns;
 }
 
-/* Hands the transport all that channel may send now. */
+/* Hands the transport all frames that channel may send now. */
 static enum cps_status flush_channel(struct cps_links *self, struct cps_channel *channel, uint64_t now_ns)
 {
     struct cps_message frame;

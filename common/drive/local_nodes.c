@@ -1,12 +1,12 @@
-/* The roles of a rank, their messages and their ends; see local_nodes.h. */
+/* The roles of a rank, their messages and how they end; see local_nodes.h. */
 #include "common/drive/local_nodes.h"
 
 #include <stdlib.h>
 
 #include "common/base/memory.h"
 
-#define AGAIN_A_TIMEOUT 8    /* frames are sent again at least so often before a peer is lost */
-#define RESEND_NS 300000000u /* a frame that nobody acknowledged for so long is sent again */
+#define AGAIN_A_TIMEOUT 8    /* least number of retransmissions before a peer is lost */
+#define RESEND_NS 300000000u /* after which an unacknowledged frame is retransmitted */
 #define RESEND_MPI_NS 10000000000u
 #define ELSEWHERE UINT32_MAX
 
@@ -26,7 +26,7 @@ static enum cps_status transmit(void *context, const struct cps_message *frame, 
     return transport->ops->send(transport, frame, sent);
 }
 
-/* Sends *message of node and gives its payload away. */
+/* Sends *message from node, and releases its payload. */
 static enum cps_status post(struct cps_local_nodes *self, struct cps_local_node *node,
                             struct cps_message *message)
 {
@@ -38,7 +38,7 @@ static enum cps_status post(struct cps_local_nodes *self, struct cps_local_node 
     return cps_links_send(&node->links, message, self->now_ns);
 }
 
-/* Sends all a role has put out, in order. After an error the rest is dropped. */
+/* Sends the messages in a role's outbox in order. After an error the rest is dropped. */
 static enum cps_status empty_outbox(struct cps_local_nodes *self, struct cps_local_node *node)
 {
     enum cps_status status = CPS_OK;
@@ -60,7 +60,7 @@ bool cps_local_node_done(const struct cps_local_node *node)
     return node->failed ? node->stopped : node->role.ops->done(node->role.self);
 }
 
-/* Sends FAIL or STOP with the rank's first error to a node elsewhere. */
+/* Sends FAIL or STOP with the rank's first error to a node on another rank. */
 static enum cps_status post_end(struct cps_local_nodes *self, struct cps_local_node *node,
                                 enum cps_message_kind kind, uint32_t to)
 {
@@ -70,7 +70,7 @@ static enum cps_status post_end(struct cps_local_nodes *self, struct cps_local_n
     return cps_links_send_last(&node->links, &message, self->now_ns);
 }
 
-/* A node hears of an error on its own rank: the coordinator makes it its own, the others stop. */
+/* Tells a node of an error on its own rank: the coordinator fails with it, the others stop. */
 static void tell_here(struct cps_local_nodes *self, struct cps_local_node *node, enum cps_status why)
 {
     if (node->role.node == 0) {
@@ -80,7 +80,7 @@ static void tell_here(struct cps_local_nodes *self, struct cps_local_node *node,
     }
 }
 
-/* The coordinator stops all, unless it has stopped them before. */
+/* Makes the coordinator stop all nodes, unless it has done so before. */
 static enum cps_status stop_all(struct cps_local_nodes *self, struct cps_local_node *coordinator,
                                 enum cps_status why)
 {
@@ -99,8 +99,8 @@ static enum cps_status stop_all(struct cps_local_nodes *self, struct cps_local_n
     return told;
 }
 
-/* Ends node with an error of its own and tells the nodes concerned. If that fails too, they find out by the
- * peer timeout. */
+/* Ends node with an error of its own and tells the nodes concerned. If that fails too, they notice by the peer
+ * timeout. */
 void cps_local_node_fail(struct cps_local_nodes *self, struct cps_local_node *node, enum cps_status why)
 {
     enum cps_status told = CPS_OK;
@@ -127,7 +127,7 @@ void cps_local_node_settle(struct cps_local_nodes *self, struct cps_local_node *
         cps_local_node_fail(self, node, status);
 }
 
-/* Hands node one message in order, and releases it. */
+/* Hands node the next message in order, and releases it. */
 void cps_local_node_handle(struct cps_local_nodes *self, struct cps_local_node *node,
                            struct cps_message *message)
 {
@@ -141,7 +141,7 @@ void cps_local_node_handle(struct cps_local_nodes *self, struct cps_local_node *
     } else if (is_stop) {
         enum cps_status status = node->role.ops->on_message(node->role.self, message, &node->outbox);
         cps_local_node_settle(self, node, CPS_OK);
-        /* Told to stop for an error: it is the coordinator's already. */
+        /* STOP with an error: the coordinator knows of it. */
         if (status != CPS_OK) {
             cps_ending_note(&self->ending, status);
             node->failed = node->stopped = true;
@@ -152,7 +152,7 @@ void cps_local_node_handle(struct cps_local_nodes *self, struct cps_local_node *
     cps_message_release(message);
 }
 
-/* What came from elsewhere: once and in order. */
+/* Delivers a message from another rank, once and in order. */
 enum cps_status cps_local_nodes_deliver(struct cps_local_nodes *self, struct cps_message *message)
 {
     struct cps_local_node *node = cps_local_node(self, message->to);
@@ -169,7 +169,7 @@ enum cps_status cps_local_nodes_deliver(struct cps_local_nodes *self, struct cps
     return CPS_OK;
 }
 
-/* An error of the rank is one of every node on it. */
+/* An error of the rank fails every node on it. */
 void cps_local_nodes_fail(struct cps_local_nodes *self, enum cps_status why)
 {
     for (uint32_t i = 0; i < self->count; i++)
@@ -199,7 +199,7 @@ bool cps_local_nodes_all_done(const struct cps_local_nodes *self)
     return true;
 }
 
-/* Resends, acknowledges, and tries again what a transport would not take; also of a node that is done. */
+/* Retransmits, acknowledges, and retries frames that a transport refused; also for nodes that are done. */
 void cps_local_nodes_tick(struct cps_local_nodes *self)
 {
     for (uint32_t i = 0; i < self->count; i++) {
@@ -209,7 +209,7 @@ void cps_local_nodes_tick(struct cps_local_nodes *self)
     }
 }
 
-/* True when a transport would not take a frame: it is tried again soon. */
+/* Whether a transport has refused a frame, which must be retried soon. */
 bool cps_local_nodes_refused(const struct cps_local_nodes *self)
 {
     for (uint32_t i = 0; i < self->count; i++)
@@ -229,8 +229,8 @@ void cps_local_nodes_retry(struct cps_local_nodes *self)
     }
 }
 
-/* Between servers and workers all frames go over bulk. MPI loses none, and a long step is not to be
- * answered by sending its rows again. */
+/* All frames between servers and workers go over bulk. MPI loses none, so a long step must not cause
+ * retransmissions of its rows. */
 static void trust_mpi(const struct cps_local_nodes *self, struct cps_local_node *node)
 {
     const struct cps_route *route = self->setup.route;

@@ -1,4 +1,4 @@
-/* A role's part in the run from HELLO to STOP; see member.h. */
+/* HELLO, STOP and refusals; see member.h. */
 #include "common/drive/member.h"
 
 enum cps_status cps_member_greet(struct cps_member *self, const struct cps_hello *hello,

@@ -1,5 +1,4 @@
-/* Messages of one role on their way out; the driver takes them after every call into
- * the role. */
+/* The outgoing messages of a role; see outbox.h. */
 #include "common/drive/outbox.h"
 
 #include <stdlib.h>

@@ -1,13 +1,13 @@
-/* Waiting; see rest.h. */
+/* Spinning and sleeping; see rest.h. */
 #include "common/drive/rest.h"
 
 #include <sched.h>
 
 #include "common/base/clock.h"
 
-#define MPI_SPIN_NS 2000000u /* longer than any step of a busy job waits */
-#define ZMQ_SPIN_NS 200000u  /* beyond it a sleeper's wake costs nothing that shows */
-#define NAP_NS 50000u        /* the first sleep where mpi cannot wake us */
+#define MPI_SPIN_NS 2000000u /* longer than the waits within a step of a busy job */
+#define ZMQ_SPIN_NS 200000u  /* after longer waits the cost of waking up is negligible */
+#define NAP_NS 50000u        /* the first sleep when waiting for mpi, which cannot wake us */
 #define LONGEST_NAP_NS 1000000u
 
 enum { TURNS_A_CONTROL = 16 };
@@ -23,7 +23,7 @@ void cps_rest_active(struct cps_rest *self, uint64_t now_ns)
     self->nap_ns = NAP_NS;
 }
 
-/* Lately busy, and so soon again. */
+/* Whether the rank was busy recently, so that the next message is expected soon. */
 static bool spinning(const struct cps_rest *self, uint64_t now_ns)
 {
     return now_ns - self->active_ns < (self->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS);
@@ -34,14 +34,14 @@ bool cps_rest_control_due(struct cps_rest *self, uint64_t now_ns)
     return !self->bulk || self->quiet || !spinning(self, now_ns) || ++self->turns % TURNS_A_CONTROL == 0;
 }
 
-/* A long frame crosses in pieces, each of which needs both ends to call in: a nap a piece made an epoch of
- * large batches five times as long. */
+/* A long frame is transferred in pieces, each of which needs calls at both ends: sleeping between them made an
+ * epoch of large batches take five times as long. */
 static bool is_crossing(const struct cps_rest *self)
 {
     return self->bulk && !self->bulk->ops->idle(self->bulk);
 }
 
-/* Whether mpi, which cannot wake us, has or owes us something. */
+/* Whether messages over mpi, which cannot wake us, are in flight or expected. */
 static bool bulk_under_way(const struct cps_rest *self)
 {
     if (!self->bulk)

@@ -1,12 +1,12 @@
 /*
  * Pooled byte buffers. A block is the header, padded to a cache line, with the bytes
- * right after it. Sizes fall into classes, one per power of two, or four where they are large; a released block
- * waits in the free list of its class for the next acquire:
+ * right after it. Sizes are rounded up to classes, one per power of two, or four if they are large; a released
+ * block stays in the free list of its class until the next acquire:
  *
- *     | struct cps_buffer | pad to 64 | data: as many bytes as the class says |
+ *     | struct cps_buffer | pad to 64 | data: the bytes of the class |
  *
- * Large blocks are cut from slabs of huge pages: the block solver trains rows where they lie in them, and
- * with small pages address translation takes up to a quarter of its kernel's time.
+ * Large blocks are cut from slabs of huge pages: the block solver trains rows in place there, and with small
+ * pages address translation takes up to a quarter of its kernel's time.
  *
  * Rows and gradients stay in one such buffer from the role that packs them to the one that
  * unpacks them, so that a step copies them only where a transport must.
@@ -25,11 +25,11 @@ enum { SMALLEST_BITS = 6, STEPS = 4, CLASSES = 34 * STEPS }; /* 64 bytes to 512 
 /* Blocks of at least this many bytes are cut from slabs. */
 static const size_t LEAST_CUT_BYTES = 32 << 10;
 static const size_t MOST_SLAB_BYTES = 32 << 20;
-static const size_t HUGE_PAGE = 2 << 20; /* of x86-64 and of most others */
+static const size_t HUGE_PAGE = 2 << 20; /* on x86-64 and most other architectures */
 
 #define HEADER_BYTES ((sizeof(struct cps_buffer) + CPS_CACHE_LINE - 1) / CPS_CACHE_LINE * CPS_CACHE_LINE)
 
-/* Memory that blocks are cut from; begins with this. */
+/* The header of a region of memory from which blocks are cut. */
 struct slab {
     struct slab *next;
     size_t bytes, used;
@@ -38,7 +38,7 @@ struct slab {
 struct cps_buffer_pool {
     struct cps_buffer *free[CLASSES];
     struct slab *slabs;  /* the newest first */
-    size_t cut, waiting; /* blocks of slabs; those of them in the lists, counted at the end */
+    size_t cut, waiting; /* blocks cut from slabs; those in free lists, counted at the end */
 };
 
 enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out)

@@ -86,7 +86,7 @@ union wire_body {
     }
 CPS_BODY_MAP(BODY)
 
-/* The longest header fits: the maximum size of each field, including two bytes for its number. */
+/* Room for the longest header: the maximum size of each field, including two bytes for its number. */
 #define MOST_BOOL 1
 #define MOST_U32 5
 #define MOST_U64 8
@@ -125,7 +125,7 @@ static void body_to_wire(const struct cps_message *message, Cps__Envelope *envel
     }
 }
 
-/* False when a value is out of range. */
+/* False if a value is out of range. */
 static bool body_from_wire(const Cps__Envelope *envelope, struct cps_message *message)
 {
     switch (envelope->body_case) {
@@ -211,7 +211,7 @@ enum cps_status cps_codec_decode(const uint8_t *header, size_t bytes, struct cps
     if (bytes <= CPS_CODEC_HEADER_BYTES)
         envelope = cps__envelope__unpack(&allocator, bytes, header);
     if (!envelope)
-        return cps_fail(CPS_ERR_PEER, "a peer sent %zu bytes that are no message header", bytes);
+        return cps_fail(CPS_ERR_PEER, "a peer sent %zu bytes that are not a message header", bytes);
     return from_envelope(envelope, out);
 }
 
@@ -238,7 +238,7 @@ enum cps_status cps_codec_decode_frame(struct cps_buffer *frame, struct cps_mess
         memcpy(prefix, frame->data, sizeof prefix);
     enum cps_status status;
     if (prefix[0] > CPS_CODEC_HEADER_BYTES || frame->size < payload_offset(prefix[0]))
-        status = cps_fail(CPS_ERR_PEER, "a peer sent %zu bytes that are no message frame", frame->size);
+        status = cps_fail(CPS_ERR_PEER, "a peer sent %zu bytes that are not a message frame", frame->size);
     else
         status = cps_codec_decode(frame->data + CPS_FRAME_PREFIX_BYTES, prefix[0], out);
     if (status != CPS_OK) {

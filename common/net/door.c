@@ -24,7 +24,7 @@ static const char EVENTS[] = "inproc://collab-ps.events";
 
 /* More than a handshake sends: a greeting of 64 bytes, CURVE's HELLO of 208 and INITIATE of 300. */
 enum { HANDSHAKE_BYTES = 512 };
-static const uint64_t EARNEST_NS = 200000000; /* by when a handshake is well under way */
+static const uint64_t EARNEST_NS = 200000000; /* after which a genuine handshake has sent more */
 static const uint64_t GRACE_NS = 500000000;   /* beyond ZeroMQ's own limit */
 
 struct cps_caller {
@@ -87,7 +87,7 @@ static void forget_file(struct cps_door *self, int file)
             forget(self, i);
 }
 
-/* Whether the connection has sent no more than a handshake needs. */
+/* Whether the connection has sent no more bytes than a handshake. */
 static bool says_little(int file)
 {
     struct tcp_info info;
@@ -97,7 +97,8 @@ static bool says_little(int file)
            info.tcpi_bytes_received < HANDSHAKE_BYTES;
 }
 
-/* The oldest of those that have said little, or else of all: who shakes hands in earnest has soon said more. */
+/* The connection to close first: the oldest that has sent little, or else the oldest of all. Genuine peers soon
+ * send more. */
 static uint32_t least_welcome(const struct cps_door *self, uint64_t now_ns)
 {
     uint32_t oldest = 0, silent = self->count;
@@ -112,7 +113,7 @@ static uint32_t least_welcome(const struct cps_door *self, uint64_t now_ns)
     return silent < self->count ? silent : oldest;
 }
 
-/* A rank that is closed in a crowd comes again. */
+/* Closes a connection to make room; a rank whose connection is closed reconnects. */
 static void make_room(struct cps_door *self, uint64_t now_ns)
 {
     if (self->count < self->most)
@@ -135,7 +136,7 @@ static void receive_caller(struct cps_door *self, int file)
         self->half[self->count++] = (struct cps_caller){file, copy, now_ns};
 }
 
-/* The peer of a connection of our own, whose address is the peer's; targets for one that came. */
+/* The peer to which we connected, by its address; `targets` for an incoming connection. */
 static uint32_t target_of(const struct cps_door *self, const char *address)
 {
     uint32_t i = 0;

@@ -25,9 +25,9 @@ struct cps_gate {
     void *socket;
     struct cps_gate_list list;
     struct cps_door door;
-    pthread_mutex_t lock; /* on what the door expects */
+    pthread_mutex_t lock; /* protects what the door expects */
     pthread_t thread;
-    bool told; /* of the first who was turned away */
+    bool told; /* the first refused connection was logged */
 };
 
 struct frame {
@@ -66,7 +66,7 @@ static bool has_key(const struct frame *key, const struct cps_curve_key *known)
     return key->size == sizeof known->bytes && memcmp(key->bytes, known->bytes, key->size) == 0;
 }
 
-/* The rank that sent the request; list.ranks for a stranger. */
+/* The rank that the request identifies; list.ranks for a stranger. */
 static uint32_t asking_rank(const struct cps_gate *self, const struct frame frames[FRAMES])
 {
     const struct cps_gate_list *list = &self->list;

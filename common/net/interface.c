@@ -29,7 +29,7 @@ static const void *address_of(const struct sockaddr *socket_address)
     return &((const struct sockaddr_in6 *)(const void *)socket_address)->sin6_addr;
 }
 
-/* "10.1.0.0/16", or an address alone. */
+/* Parses "10.1.0.0/16", or a single address. */
 static bool parse_network(const char *text, struct network *out)
 {
     char address[CPS_ADDRESS_BYTES];

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Makes a folder in place, of mode 0700; false where that cannot be. */
+/* Creates a folder of mode 0700 in place; false if that fails. */
 static bool make_in(const char *place, char path[CPS_IPC_FOLDER_BYTES])
 {
     if (!place || place[0] != '/')

@@ -28,7 +28,7 @@ bool cps_message_allowed(enum cps_message_kind kind, unsigned from, unsigned to)
     return (unsigned)kind < CPS_MESSAGE_KINDS && (allowed[kind].from & from) && (allowed[kind].to & to);
 }
 
-/* 32-bit counts times a 32-bit width times 8 need 67 bits. */
+/* A 32-bit count times a 32-bit width times 8 needs 67 bits. */
 typedef unsigned __int128 wide;
 
 static enum cps_status check_size(const struct cps_message *message, wide expected)
@@ -114,7 +114,7 @@ struct cps_exchange_parts cps_exchange_parts(const struct cps_message *message, 
                                        .asked = pushed + (size_t)body->sum_rows + body->single_rows};
 }
 
-/* Nothing, or two strings each with its NUL. */
+/* The payload is empty, or two strings that each end with NUL. */
 static enum cps_status payload_end(const struct cps_message *message, uint32_t width)
 {
     (void)width;
@@ -145,7 +145,7 @@ size_t cps_message_most_bytes(uint32_t batch_size, uint32_t width)
 {
     size_t row =
         (size_t)width * sizeof(int64_t) + 2 * sizeof(uint32_t); /* a sum, and keys to push and to pull */
-    size_t rows = 2 * (size_t)batch_size;                       /* a user's and a movie's each */
+    size_t rows = 2 * (size_t)batch_size; /* one of a user and one of a movie for each rating */
     return rows * row > CPS_MESSAGE_ROOM / 2 ? rows * row + CPS_MESSAGE_ROOM / 2 : CPS_MESSAGE_ROOM;
 }
 

@@ -11,7 +11,7 @@
 
 #include "common/net/interface.h"
 
-/* ---- this host's ---- */
+/* ---- the networks of this host ---- */
 
 static uint8_t count_bits(const uint8_t *mask, size_t bytes)
 {
@@ -42,7 +42,7 @@ static bool read_entry(const struct ifaddrs *from, struct cps_network_entry *out
     return out->bits < 128 && !IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr);
 }
 
-/* Rank of an entry in the list, the lowest first. */
+/* The place of an entry in the list, which is sorted by it. */
 static int place_of(const struct ifaddrs *from, const struct cps_network_entry *entry, const char *default_name)
 {
     return (entry->version == 6) * 2 + (strcmp(from->ifa_name, default_name) != 0);
@@ -72,7 +72,7 @@ enum cps_status cps_networks_find(struct cps_networks *out)
     return CPS_OK;
 }
 
-/* ---- the shared one ---- */
+/* ---- the network that all hosts share ---- */
 
 static bool is_in(const struct cps_network_entry *network, const struct cps_network_entry *entry)
 {

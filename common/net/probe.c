@@ -6,7 +6,7 @@
  *     16 bytes, ROUNDS times   ->
  *                              <-   the same
  *     zeros for a while, end   ->
- *                              <-   how many
+ *                              <-   their number
  */
 #include "common/net/probe.h"
 
@@ -126,9 +126,9 @@ static bool receive_all(int file, void *data, size_t bytes, uint64_t until_ns)
     return true;
 }
 
-/* ---- the one who serves ---- */
+/* ---- server ---- */
 
-/* Reads to the end of the stream and tells how much it was. */
+/* Reads to the end of the stream, and sends the number of bytes read. */
 static void sink(int file, uint64_t until_ns)
 {
     static uint8_t chunk[CHUNK_BYTES];
@@ -145,7 +145,7 @@ static void sink(int file, uint64_t until_ns)
     send_all(file, &total, sizeof total, until_ns);
 }
 
-/* Whether the caller was one of ours. */
+/* Serves a caller; false if it did not present our token. */
 static bool serve_caller(int file, uint64_t token, uint64_t until_ns)
 {
     uint64_t shown = 0;
@@ -173,7 +173,7 @@ void cps_probe_serve(int listener, uint64_t token, uint64_t timeout_ns)
     }
 }
 
-/* ---- the one who calls ---- */
+/* ---- caller ---- */
 
 static bool reach(int file, const union address *peer, socklen_t bytes, uint64_t until_ns)
 {

@@ -1,5 +1,5 @@
-/* A ring of messages: between nodes of one rank, and for a receiver that is given several
- * at once. */
+/* A ring of messages, between nodes of one rank and for messages that a transport receives in one go; see
+ * queue.h. */
 #include "common/net/queue.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@ void cps_queue_release(struct cps_queue *self)
 
 enum { FIRST_CAPACITY = 64 };
 
-/* Doubles the ring and lays its messages out from the start. */
+/* Doubles the ring, and moves its messages to the start. */
 static enum cps_status grow(struct cps_queue *self)
 {
     size_t capacity = self->capacity ? 2 * self->capacity : FIRST_CAPACITY;

@@ -43,15 +43,15 @@ struct zmq_transport {
     struct cps_route route;
     struct cps_buffer_pool *pool;
     uint8_t key[CPS_SECRET_BYTES];
-    struct cps_secret_name *names; /* [ranks]: of each for its connection with this one */
-    bool coded;                    /* frames carry a code */
+    struct cps_secret_name *names; /* [ranks]: the name of each on its connection with this rank */
+    bool coded;                    /* frames carry an authentication code */
     char folder[CPS_IPC_FOLDER_BYTES];
     void *context;
     void *socket;
     struct cps_gate *gate;                   /* NULL over ipc */
     const struct cps_curve_key *public_keys; /* [ranks]; NULL: not encrypted */
     uint64_t strangers;
-    bool told;                       /* of the first of them */
+    bool told;                       /* the first of them was logged */
     char name[CPS_ROUTE_NAME_BYTES]; /* of this rank, for the log */
 };
 
@@ -252,7 +252,7 @@ static void transport_wait(struct cps_transport *base, uint64_t ns)
 
 static bool transport_idle(struct cps_transport *base)
 {
-    (void)base; /* its thread sends by itself */
+    (void)base; /* ZeroMQ sends in a thread of its own */
     return true;
 }
 
@@ -299,15 +299,14 @@ static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
     return most <= 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
 }
 
-/* A connection that is open and carries nothing, behind a firewall that forgot it, say, or with ZeroMQ's
- * framing out of step, is closed by the end that hears nothing, and made anew: detected within half the
- * patience. */
+/* A connection may be open and yet carry nothing, for instance if a firewall dropped its state or ZeroMQ's
+ * framing is out of step. The end that receives nothing closes it within half of patience_ns, and it is made
+ * anew. */
 static bool renew_mute(struct zmq_transport *self, uint64_t patience_ns)
 {
     uint64_t ping_ms = patience_ns / 8000000;
     ping_ms = ping_ms < PING_MS ? ping_ms : PING_MS;
-    /* An attempt to connect that met a link that is down is repeated by TCP after 1, 3, 7 s: try anew instead.
-     */
+    /* If a link is down, TCP repeats its attempt to connect after 1, 3 and 7 s: start a new attempt sooner. */
     int connect_ms = ping_ms < CONNECT_LEAST_MS ? CONNECT_LEAST_MS : (int)ping_ms;
     return ping_ms == 0 || (set_option(self, ZMQ_HEARTBEAT_IVL, (int)ping_ms) &&
                             set_option(self, ZMQ_HEARTBEAT_TIMEOUT, 3 * (int)ping_ms) &&

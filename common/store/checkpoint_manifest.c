@@ -30,7 +30,7 @@ enum cps_status cps_checkpoint_plan_digest(const struct cps_plan *plan, uint8_t 
     return CPS_OK;
 }
 
-/* ---- out ---- */
+/* ---- encoding ---- */
 
 static void set_bytes(ProtobufCBinaryData *out, const uint8_t *bytes)
 {
@@ -65,7 +65,7 @@ static void fill_epoch(const struct cps_epoch_record *epoch, Cps__CheckpointEpoc
     wire->save_s = epoch->spent.save;
 }
 
-/* What the message points to, in one piece. */
+/* The arrays that the message points to, in one allocation. */
 struct lists {
     Cps__CheckpointLog log[CPS_CHECKPOINT_LOGS], *logs[CPS_CHECKPOINT_LOGS];
     Cps__CheckpointPart *part, **parts;
@@ -168,7 +168,7 @@ enum cps_status cps_checkpoint_manifest_encode(const struct cps_checkpoint_state
     return status;
 }
 
-/* ---- in ---- */
+/* ---- decoding ---- */
 
 static enum cps_status broken(const char *path, const char *why)
 {
@@ -183,7 +183,7 @@ static bool take_bytes(const ProtobufCBinaryData *wire, uint8_t out[CPS_SHA256_B
     return true;
 }
 
-/* A name of a file, not a path to it. */
+/* Takes the name of a file, which must not be a path. */
 static bool take_name(const char *wire, char *out, size_t bytes)
 {
     if (strlen(wire) >= bytes || wire[0] == '.')

@@ -68,7 +68,7 @@ static enum cps_status read_part(const char *folder, const struct cps_checkpoint
                : broken(folder, part->file, "is damaged: its SHA-256 is not that of the manifest");
 }
 
-/* Enters the rows of a part among those of the keys. */
+/* Stores the rows of a part by key. */
 static bool enter_rows(struct cps_checkpoint *self, const struct cps_checkpoint_part *part,
                        const uint32_t *rows)
 {

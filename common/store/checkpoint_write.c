@@ -29,7 +29,7 @@ struct part {
 struct cps_checkpoint_writer {
     char run_folder[CPS_CHECKPOINT_PATH_BYTES], folder[CPS_CHECKPOINT_PATH_BYTES];
     uint32_t words;
-    struct part *parts; /* [servers], and one for the best model */
+    struct part *parts; /* [servers + 1]: one for each server, the last for the best model */
     uint32_t part_count;
     bool committed;
 };

@@ -1,6 +1,6 @@
 /*
  * The loss curve as text and as a hash. Both come from one function that writes the
- * three columns of the curve, so that the file and the hash cannot drift apart.
+ * three columns of the curve, so that the file and the hash always agree.
  *
  * coordinator, end of an epoch -> add -> write -> history.csv
  *                                  end of the run -> hash -> run.json, summary

@@ -68,7 +68,7 @@ uint32_t cps_id_index_find(const struct cps_id_index *self, const char *text, si
     return number == CPS_IDS_NONE ? CPS_ROW_NONE : self->row_of[number];
 }
 
-/* Where names of a vocabulary are looked for: titles first where it has titles, else ids first. */
+/* The order in which names are looked up: titles first if the vocabulary has titles, else ids first. */
 struct indexes {
     struct cps_id_index first, second;
 };

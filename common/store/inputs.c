@@ -22,7 +22,7 @@ static enum cps_status add(struct cps_inputs *self, const char *option, const ch
     return file->path && file->sha256 ? CPS_OK : cps_fail_memory("an input file", 0);
 }
 
-/* Which file of a folder is which is for the reader of ratings to say. */
+/* The reader of ratings knows which files of a folder it reads. */
 static enum cps_status add_folder(struct cps_inputs *self, const struct cps_options *options)
 {
     struct cps_movielens layout;
@@ -43,7 +43,7 @@ static enum cps_status add_ratings(struct cps_inputs *self, const struct cps_opt
     return add(self, "data", options->data);
 }
 
-/* The names beside the tensors decide which row is whose. */
+/* The names beside the tensors decide which row belongs to which user or movie. */
 static enum cps_status add_model(struct cps_inputs *self, const char *init)
 {
     struct cps_model_files files;
@@ -96,10 +96,10 @@ enum cps_status cps_inputs_digest(const struct cps_inputs *self, uint8_t out[CPS
     return CPS_OK;
 }
 
-/* ---- against a record ---- */
+/* ---- comparison with a record ---- */
 
-/* The file of self that stands where recorded[place] stood: the same of its option's. NULL when the
- * option names nothing of the kind now. */
+/* The file of self that corresponds to recorded[place]: the one with the same position among the files of its
+ * option. NULL if the option now names fewer files. */
 static const struct cps_record_input *counterpart(const struct cps_inputs *self,
                                                   const struct cps_record_input *recorded, size_t place)
 {

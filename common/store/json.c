@@ -1,4 +1,4 @@
-/* jansson's allocator, watched; see json.h. */
+/* Detects failed allocations in jansson; see json.h. */
 #include "common/store/json.h"
 
 #include <jansson.h>

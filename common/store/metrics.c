@@ -3,9 +3,8 @@
  *
  * recorder, each step and epoch -> add -> a line in memory -> flush -> metrics.jsonl
  *
- * A step of a small run takes 20 microseconds and always has a line. The clock is coarse, so
- * that hundreds of lines on end differ in step and value alone; what stands around these is
- * laid out once.
+ * A step of a small run takes 20 microseconds and always writes a line. The clock is coarse, so hundreds of
+ * consecutive lines differ only in step and value; the text around these is formatted once.
  *
  *     {"run":"00000000f00dcafe","step": 1249 ,"epoch":0,"wall":…,"name":"step/loss","value": 0.95 }
  *     |------------- head ------------|      |---------------- middle ---------------------|
@@ -36,7 +35,7 @@ enum cps_status cps_metrics_continue(struct cps_metrics *self, const struct cps_
     return cps_append_file_continue(&self->file, path, bytes, is_short);
 }
 
-/* Lays out what a line has around its step and value, unless the last line had the same. */
+/* Formats the text around step and value, unless it is that of the last line. */
 static void set_frame(struct cps_metrics *self, const struct cps_metrics_place *place, const char *name)
 {
     if (self->name && self->wall_us == place->wall_us && self->epoch == place->epoch &&
@@ -53,7 +52,7 @@ static void set_frame(struct cps_metrics *self, const struct cps_metrics_place *
         place->wall_us / 1000000, (unsigned)(place->wall_us % 1000000), name);
 }
 
-/* The digits of number, at out; returns how many. */
+/* Writes the digits of number to out, and returns their number. */
 static size_t put_digits(uint64_t number, char *out)
 {
     char reversed[20];

@@ -1,6 +1,6 @@
 /*
- * Names of rows: vocabulary -> users.tsv, movies.tsv, once a run, streamed through a
- * small buffer so that millions of names need no second copy in memory.
+ * Names of rows: vocabulary -> users.tsv, movies.tsv, written once per run through a small buffer, so that
+ * millions of names need no second copy in memory.
  */
 #include "common/store/names.h"
 

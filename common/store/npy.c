@@ -4,8 +4,8 @@
  *     \x93NUMPY  1 0  u16   {'descr': '<i4', 'fortran_order': False, 'shape': (6250, 64), }
  *     \x93NUMPY  2 0  u32   the same (3 0: in UTF-8)
  *
- * The dictionary is parsed as what it is, a literal with three known keys in any
- * order; anything else in it is refused.
+ * The dictionary is parsed as a Python literal with three known keys in any order; anything else in it is
+ * refused.
  */
 #include "common/store/npy.h"
 
@@ -28,7 +28,7 @@ struct npy_header {
     bool fortran_order;
     uint64_t shape[2];
     uint64_t dimensions;
-    unsigned seen; /* a bit a key */
+    unsigned seen; /* one bit for each key */
 };
 
 enum { SEEN_DESCR = 1, SEEN_ORDER = 2, SEEN_SHAPE = 4, SEEN_ALL = 7 };
@@ -39,7 +39,7 @@ static void skip_spaces(struct literal *text)
         text->next++;
 }
 
-/* Takes c if it is next, spaces before it aside. */
+/* Takes c if it is the next character after spaces. */
 static bool take(struct literal *text, char c)
 {
     skip_spaces(text);
@@ -88,7 +88,7 @@ static bool take_size(struct literal *text, uint64_t *out)
     return text->next > first;
 }
 
-/* (a, b): dimensions beyond the second are counted only. */
+/* Takes (a, b); of further dimensions only the number is kept. */
 static bool take_shape(struct literal *text, struct npy_header *header)
 {
     if (!take(text, '('))
@@ -147,7 +147,7 @@ static bool take_dictionary(struct literal *text, struct npy_header *header)
     return text->next == text->end && header->seen == SEEN_ALL;
 }
 
-/* Where the dictionary lies, by the file's version. */
+/* Finds the dictionary, whose position depends on the version of the file. */
 static enum cps_status find_dictionary(const struct cps_npy *self, const char *path, struct literal *text)
 {
     const char *data = self->map.data;

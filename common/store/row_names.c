@@ -35,7 +35,7 @@ static char unescaped(char c)
     return c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
 }
 
-/* Copies a field that ends with `stop`, unescaped and with a NUL, and passes over the stop. */
+/* Copies a field that ends with `stop`, unescaped and NUL-terminated, and skips the stop. */
 static enum cps_status take_field(struct reader *self, char stop, const char **out)
 {
     *out = self->out;
@@ -97,7 +97,7 @@ static enum cps_status take_all(const struct cps_file_map *map, const char *path
     uint64_t lines = count_lines(map);
     if (lines > UINT32_MAX)
         return cps_fail(CPS_ERR_DATA, "'%s': more rows than 2^32", path);
-    /* Unescaping only shortens, and a NUL stands where a tab or newline was. */
+    /* Unescaping only shortens names, and each NUL takes the place of a tab or newline. */
     CPS_TRY(cps_alloc("names", map->size + 1, 1, &out->text));
     CPS_TRY(cps_alloc("names", (size_t)lines, sizeof *out->id, &out->id));
     if (titled)

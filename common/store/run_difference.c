@@ -25,7 +25,7 @@ static double valid_loss(const struct cps_epoch_record *epoch)
     return epoch->has_valid ? epoch->valid_loss : (double)NAN;
 }
 
-/* The number of steps of an epoch, or of all recorded steps when no epoch ended. */
+/* The number of steps of an epoch, or of all recorded steps if no epoch ended. */
 static uint64_t steps_per_epoch(const struct cps_run_reader *run)
 {
     return run->history.count && run->history.epochs[0].steps ? run->history.epochs[0].steps : UINT64_MAX;
@@ -65,7 +65,7 @@ static bool find_in_epoch(const struct cps_epoch_record *recorded, const struct 
     return false;
 }
 
-/* Among epochs that end before the step that out names, if it names one. */
+/* Compares the epochs that end before the step in out, if it has one. */
 static bool find_epoch(const struct cps_run_reader *recorded, const struct cps_run_reader *now,
                        struct cps_run_difference *out)
 {

@@ -1,11 +1,9 @@
 /*
- * The run folder: made, checked and locked before the data is read, cleared of a
- * former run when training begins. The files themselves are written by history,
- * step_log, names, run_record and safetensors.
+ * The run folder: created, checked and locked before the data are read, and cleared of a former run when
+ * training begins. The files themselves are written by history, step_log, names, run_record and safetensors.
  *
- * A folder counts as a run's when all of its names are ours and run.json stands beside
- * the other files; it is the last to be removed, so that a start cut short leaves a
- * folder that can still be started in.
+ * A folder counts as a run's if all names in it are ours and run.json is among the files. run.json is removed
+ * last, so that a folder can be used again after an interrupted start.
  */
 #include "common/store/run_folder.h"
 
@@ -30,7 +28,7 @@ static const char *const our_folders[] = {"tb", "checkpoints"};
 
 enum entry_kind { ENTRY_FOREIGN, ENTRY_FILE, ENTRY_TEMPORARY, ENTRY_FOLDER };
 
-/* What the folder holds. */
+/* The contents of the folder. */
 struct contents {
     char foreign[256]; /* a name that is not ours, or "" */
     bool has_record, has_others;
@@ -211,7 +209,7 @@ void cps_run_folder_close(struct cps_run_folder *self)
         close(self->lock);
     self->lock = -1;
     if (self->made_here && !self->started)
-        rmdir(self->path); /* stays when it is not empty, as it should */
+        rmdir(self->path); /* fails if it is not empty, as it should */
     self->made_here = false;
 }
 

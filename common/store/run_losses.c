@@ -13,9 +13,9 @@
 
 enum { LINE_BYTES = 1024, FIELDS = 64 };
 
-static const char STEP_LOSS[] = "step/loss"; /* its name in metrics.jsonl */
+static const char STEP_LOSS[] = "step/loss"; /* the name of step losses in metrics.jsonl */
 
-/* ---- whole lines of a file ---- */
+/* ---- complete lines of a file ---- */
 
 struct lines {
     const char *path, *next, *end;
@@ -33,7 +33,7 @@ static enum cps_status broken(const struct lines *self, const char *why)
     return cps_fail(CPS_ERR_DATA, "'%s' is broken: line %zu %s", self->path, self->number, why);
 }
 
-/* The next line that ends with a newline into self->line, without it; *more is false at the end. */
+/* Reads the next complete line into self->line, without its newline; *more is false at the end. */
 static enum cps_status next_line(struct lines *self, bool *more)
 {
     const char *newline =
@@ -63,7 +63,7 @@ static size_t split(char *line, char *fields[FIELDS])
     return count;
 }
 
-/* Where columns, ended by NULL, stand in the header that is the first line. */
+/* Finds the NULL-terminated columns in the header, which is the first line. */
 static enum cps_status find_columns(struct lines *lines, const char *const *columns, size_t *places, bool *any)
 {
     char *fields[FIELDS];
@@ -80,7 +80,7 @@ static enum cps_status find_columns(struct lines *lines, const char *const *colu
     return CPS_OK;
 }
 
-/* A loss as the records write it; training that diverged has those that are not finite. */
+/* Reads a loss as the records write it, which may be infinite or NaN if training diverged. */
 static bool read_loss(const char *text, double *out)
 {
     if (strcmp(text, "nan") == 0)
@@ -92,7 +92,7 @@ static bool read_loss(const char *text, double *out)
     return true;
 }
 
-/* The fields at places of the next line; *more is false at the end. */
+/* Reads the fields at places from the next line; *more is false at the end. */
 static enum cps_status next_row(struct lines *lines, const size_t *places, size_t count, const char **out,
                                 bool *more)
 {
@@ -177,7 +177,7 @@ enum cps_status cps_run_losses_steps(struct cps_run_reader *self, const char *pa
     return CPS_OK;
 }
 
-/* ---- metrics.jsonl: an event a line, of which the losses of steps matter here ---- */
+/* ---- metrics.jsonl: one event per line, of which only step losses are used ---- */
 
 static enum cps_status read_event(struct cps_run_reader *self, struct lines *lines, const json_t *event)
 {

@@ -24,7 +24,7 @@ static enum cps_status broken(const struct cps_run_reader *self, const char *key
     return cps_fail(CPS_ERR_DATA, "'%s' is broken: '%.200s' %s", self->path, key, why);
 }
 
-/* The text at group.key of the record, or at key where group is NULL; NULL for null or none. */
+/* Reads the text at group.key of the record, or at key if group is NULL; NULL if it is null or missing. */
 static enum cps_status read_text(const struct cps_run_reader *self, const char *group, const char *key,
                                  const char **out)
 {
@@ -57,10 +57,11 @@ static enum cps_status check_format(const struct cps_run_reader *self)
     const json_t *format = json_object_get(self->tree, "format");
     const json_t *versions = json_object_get(self->tree, "versions");
     const char *version = json_string_value(json_object_get(versions, "collab-ps"));
-    /* The first runs said nothing of it, and are of format 1. */
+    /* The first runs did not record it; their format is 1. */
     if (!format || json_integer_value(format) == CPS_RUN_RECORD_FORMAT)
         return CPS_OK;
-    return cps_fail(CPS_ERR_DATA, "'%s' was written by collab-ps %.64s, in a format that is not known here",
+    return cps_fail(CPS_ERR_DATA,
+                    "'%s' was written by collab-ps %.64s, in a format that is not known here",
                     self->path, version ? version : "of another version");
 }
 
@@ -87,7 +88,7 @@ static enum cps_status read_texts(struct cps_run_reader *self)
                     self->path);
 }
 
-/* A run that did not diverge has null there, and one of an early version nothing. */
+/* The key is null if the run did not diverge, and missing in early versions. */
 static enum cps_status read_divergence(struct cps_run_reader *self)
 {
     const json_t *result = json_object_get(self->tree, "result");
@@ -101,7 +102,7 @@ static enum cps_status read_divergence(struct cps_run_reader *self)
     return CPS_OK;
 }
 
-/* What a run that goes on keeps: which run it is, and how it was started before. */
+/* Reads what a resumed run keeps: its id and its earlier starts. */
 static enum cps_status read_identity(struct cps_run_reader *self)
 {
     const char *id;

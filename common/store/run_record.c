@@ -16,7 +16,7 @@
 #include "common/store/json.h"
 #include "common/store/run_folder.h"
 
-/* As many digits as history.csv has of a loss, whose hash they are part of. */
+/* As many digits as the losses in history.csv have, on which the hash of the curve is computed. */
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(9))
 
 static void put(json_t *object, const char *key, json_t *value)
@@ -42,7 +42,7 @@ static json_t *real_value(double number)
     return isfinite(number) ? json_real(number) : NULL;
 }
 
-/* JSON integers end at 2^63 here; what is above is given as a string. */
+/* JSON integers are limited to 2^63 - 1 here; larger numbers are written as strings. */
 static json_t *count_value(uint64_t number)
 {
     if (number <= INT64_MAX)
@@ -185,7 +185,7 @@ static json_t *cluster_value(const struct cps_run_record *record)
     return object;
 }
 
-/* Lines, each ended by a newline, as a list of texts. */
+/* Newline-terminated lines as a list of strings. */
 static json_t *lines_value(const char *lines)
 {
     json_t *array = json_array();
@@ -253,7 +253,7 @@ static json_t *model_value(const struct cps_run_record *record)
     return object;
 }
 
-/* Why the run ended before its last epoch; null where it did not. */
+/* Why the run ended before its last epoch; null if it did not. */
 static json_t *early_stop_value(const struct cps_run_record *record)
 {
     if (record->result.patience == 0)
@@ -341,7 +341,7 @@ static json_t *starts_value(const struct cps_run_record *record)
     return list;
 }
 
-/* When the run was started first. */
+/* The time of the first start of the run. */
 static json_t *started_value(const struct cps_run_record *record)
 {
     const json_t *first = json_array_get(record->former_starts, 0);
@@ -407,7 +407,7 @@ enum cps_status cps_run_record_text(const struct cps_run_record *self, struct cp
     return status;
 }
 
-/* What amend looks for, as record_value puts it. */
+/* The text that amend replaces, as record_value formats it. */
 static const char RUNNING[] = "\"state\": \"running\",\n  \"exit_code\": null";
 
 enum cps_status cps_run_record_amend(const struct cps_text *text, enum cps_status status,

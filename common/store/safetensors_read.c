@@ -1,6 +1,6 @@
 /*
- * Reading safetensors: the file is mapped, its header parsed and held against the
- * file once, so that what find() hands out can be trusted whatever wrote the file.
+ * Reading safetensors: the file is mapped, and its header is parsed and checked against the file
+ * once, so that the views returned by find() are valid whatever program wrote the file.
  *
  *   --init FILE -> mapped -> header checked -> views -> initial rows of the tables
  */
@@ -25,7 +25,7 @@ struct read_tensor {
     const char *name;  /* owned by the header */
     const char *dtype; /* owned by the header */
     size_t dimensions;
-    uint64_t shape[2];   /* the first two dimensions; 1 where there are fewer */
+    uint64_t shape[2];   /* the first two dimensions; missing ones are 1 */
     uint64_t begin, end; /* in the data */
 };
 
@@ -87,7 +87,7 @@ static bool read_size(const json_t *value, uint64_t *out)
     return true;
 }
 
-/* Takes the shape and gives the number of elements. */
+/* Reads the shape, and returns the number of elements. */
 static enum cps_status read_shape(const struct cps_safetensors *self, const json_t *shape,
                                   struct read_tensor *tensor, uint64_t *elements)
 {
@@ -136,7 +136,7 @@ static enum cps_status read_tensor(const struct cps_safetensors *self, const cha
     CPS_TRY(read_offsets(self, json_object_get(entry, "data_offsets"), tensor));
     uint64_t each = dtype_bytes(tensor->dtype);
     if (each == 0)
-        return CPS_OK; /* never handed out, so its size does not matter */
+        return CPS_OK; /* find() refuses it, so its size does not matter */
     if (__builtin_mul_overflow(elements, each, &bytes) || bytes != tensor->end - tensor->begin)
         return bad_tensor(self, name, "data_offsets do not fit its shape and dtype");
     return CPS_OK;
@@ -161,7 +161,7 @@ static int compare_begin(const void *left, const void *right)
     return (a->end > b->end) - (a->end < b->end);
 }
 
-/* Back to back from the first byte of the data to the last. */
+/* Tensors must cover the data without gaps. */
 static enum cps_status check_layout(struct cps_safetensors *self)
 {
     uint64_t expected = 0;

@@ -1,10 +1,10 @@
 /*
  * Writing safetensors: rows from the servers, in whatever order they arrive, into
- * their final places in a temporary file. The tensors are never in memory; a bit a
- * row remembers what came. The hash is taken by reading the finished file back,
- * which the page cache makes cheap, because rows do not arrive in file order.
+ * their final places in a temporary file. The tensors are never in memory; one bit
+ * per row records which have arrived. Rows do not arrive in file order, so the hash is computed by reading the
+ * finished file back, which is cheap with the page cache.
  *
- *   create: header written, space claimed -> rows, rows, … -> finish: hash, fsync, rename
+ *   create: header written, space allocated -> rows, rows, … -> finish: hash, fsync, rename
  */
 #include "common/store/safetensors.h"
 
@@ -30,7 +30,7 @@ struct written_tensor {
     char *name;
     uint64_t rows, columns;
     uint64_t begin;    /* offset in the file */
-    uint64_t *present; /* a bit a row */
+    uint64_t *present; /* one bit per row */
 };
 
 struct cps_safetensors_writer {
@@ -95,7 +95,7 @@ static enum cps_status claim_space(struct cps_safetensors_writer *self, uint64_t
     if (fallocate(self->file.fd, 0, 0, (off_t)size) == 0)
         return CPS_OK;
     if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR)
-        return CPS_OK; /* the writes will tell */
+        return CPS_OK; /* the writes will report a full disk */
     return cps_fail(CPS_ERR_STORAGE, "cannot write '%s' (%llu bytes): %s", self->file.path,
                     (unsigned long long)size, strerror(errno));
 }
@@ -159,7 +159,7 @@ static void mark_present(struct written_tensor *tensor, uint64_t first_row, uint
         tensor->present[row / 64] |= UINT64_C(1) << (row % 64);
 }
 
-/* Rows with gaps between them are packed into the stage, a stage full at a time. */
+/* Packs rows that have gaps between them into the stage, and writes it whenever it is full. */
 static enum cps_status write_packed(struct cps_safetensors_writer *self, const struct written_tensor *tensor,
                                     uint64_t offset, uint64_t row_count, const float *values, size_t stride)
 {

@@ -1,4 +1,4 @@
-/* The step log: coordinator, each step -> a line in memory -> steps.csv; see step_log.h. */
+/* The step log: each step -> a line in memory -> steps.csv; see step_log.h. */
 #include "common/store/step_log.h"
 
 #include <math.h>

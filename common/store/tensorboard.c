@@ -4,9 +4,8 @@
  * recorder, each step and epoch -> Event on the stack -> packed by protobuf-c -> record in
  * memory -> flush -> tb/events.out.tfevents.…
  *
- * What the HPARAMS tab shows travels in summaries without a value, packed once more into
- * their metadata: the experiment (which options and losses there are), the start of the
- * session (this run's options) and its end.
+ * The data of the HPARAMS tab are messages packed into the metadata of summaries without a value: the
+ * experiment (names of options and losses), the start of the session (this run's options) and its end.
  */
 #include "common/store/tensorboard.h"
 
@@ -18,9 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/crc32c.h"
 #include "common/base/file.h"
 #include "common/base/memory.h"
-#include "common/base/crc32c.h"
 #include "common/store/run_folder.h"
 #include "proto/tensorboard.pb-c.h"
 
@@ -28,7 +27,7 @@
 
 enum { HEAD_BYTES = 12, FOOT_BYTES = 4 };
 
-/* Losses the HPARAMS tab lists beside the options. */
+/* Losses that the HPARAMS tab shows beside the options. */
 static const char *const metric_tags[] = {"epoch/valid_loss", "epoch/train_loss"};
 enum { METRICS = sizeof metric_tags / sizeof metric_tags[0] };
 
@@ -37,7 +36,7 @@ static double seconds(uint64_t wall_us)
     return (double)wall_us * 1e-6;
 }
 
-/* The sum of a record that holds sums itself would be no good check. */
+/* CRCs are masked because the CRC of data that contain CRCs is a weak check. */
 static uint32_t masked_crc(const void *bytes, size_t count)
 {
     uint32_t crc = cps_crc32c(bytes, count);
@@ -103,7 +102,7 @@ static enum cps_status add_plugin_data(struct cps_tensorboard *self, uint64_t wa
     return status;
 }
 
-/* An option in the two messages that speak of it. */
+/* An option in the two messages that contain it. */
 struct hparam {
     Tensorboard__HParamInfo info;
     Tensorboard__HParam entry;

@@ -5,8 +5,8 @@
  *          |                 |                 |
  *     -----[ outcome outcome | job   job   job ]-----
  *
- * The owner alone moves told and submitted, the thread alone moves written; the lock is for
- * the ring, and is never held while a job runs.
+ * Only the owner advances told and submitted, only the thread advances written. The lock protects the ring, and
+ * is never held while a job runs.
  */
 #include "common/store/writer.h"
 
@@ -32,12 +32,13 @@ struct entry {
 struct cps_writer {
     struct entry *ring; /* [capacity] */
     uint32_t capacity;
-    size_t limit_bytes, held_bytes;    /* the owner's alone */
-    uint64_t told, written, submitted; /* jobs ever; place in the ring modulo capacity */
+    size_t limit_bytes, held_bytes; /* accessed only by the owner */
+    uint64_t told, written,
+        submitted; /* numbers of jobs since the start; modulo capacity their places in the ring */
     bool ending;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t work, progress; /* something was submitted, or written */
+    pthread_cond_t work, progress; /* a job was submitted, or written */
 };
 
 static struct entry *entry_at(struct cps_writer *self, uint64_t number)
@@ -73,7 +74,7 @@ static void *write_jobs(void *context)
     return NULL;
 }
 
-/* Signals are for the thread that runs the loop, whose waits they cut short. */
+/* Signals must reach the thread that runs the loop, since they interrupt its waits. */
 static int start_thread(struct cps_writer *self)
 {
     sigset_t all, before;
@@ -204,7 +205,7 @@ enum cps_status cps_writer_poll(struct cps_writer *self)
     return CPS_OK;
 }
 
-/* Sleeps until a job is written whose outcome was not told yet, or until time until_ns. */
+/* Sleeps until a job is written whose outcome has not been reported yet, or until time until_ns. */
 static void await_progress(struct cps_writer *self, uint64_t until_ns)
 {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),

@@ -44,7 +44,7 @@ enum cps_status cps_listing_add_json_string(struct cps_text *out, const char *te
     return status;
 }
 
-/* A tab or newline would end the cell: they are written as in users.tsv and movies.tsv. */
+/* A tab or newline would end the cell, and is escaped as in users.tsv and movies.tsv. */
 static enum cps_status add_tsv_text(struct cps_text *out, const char *text)
 {
     for (; *text; text++) {

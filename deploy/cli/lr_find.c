@@ -1,11 +1,11 @@
 /*
- * lr-find: the trainer trains, under a schedule of its own, and is stopped after a hundred steps or when the
- * smoothed loss diverges.
+ * lr-find: trains with a learning rate that grows from step to step, and stops after a hundred steps or when
+ * the smoothed loss diverges.
  *
  *   plan, its schedule replaced -> a training job -> smoothed losses -> <out>.csv -> lr-plot -> <out>.svg
  *                                                                \-> "valley …, steep …"
  *
- * The job is that of any run: steps, batches and sums are the same, over any ranks.
+ * The job is that of any run, so steps, batches and sums do not depend on the ranks.
  */
 #include "deploy/cli/lr_find.h"
 
@@ -29,8 +29,8 @@ static const char DEFAULT_OUT[] = "lr-find";
 struct lr_find {
     char scratch[CPS_SCRATCH_BYTES];
     char csv[4096], picture[4096];
-    uint32_t wanted; /* steps */
-    uint32_t count;  /* that were taken */
+    uint32_t wanted; /* steps to train */
+    uint32_t count;  /* steps trained */
     bool ended, diverged;
     double loss[CPS_RANGE_TEST_STEPS], smooth[CPS_RANGE_TEST_STEPS];
     double valley, steep;
@@ -38,14 +38,13 @@ struct lr_find {
 
 /* ---- before the run ---- */
 
-/* Options that have no say in it. */
+/* Options that have no effect here. */
 static void warn_of_idle_options(const struct cps_options *options)
 {
     static const char *const idle[] = {"epochs", "early-stop", "lr-max", "schedule"};
     for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++)
         if (cps_options_source(options, idle[i]) == CPS_SOURCE_COMMAND_LINE)
-            cps_warn("'--%s' does nothing here: the rate grows from step to step, whatever the run is to be",
-                     idle[i]);
+            cps_warn("'--%s' has no effect here: the rate grows from step to step", idle[i]);
 }
 
 static enum cps_status name_files(struct lr_find *self, const char *out)
@@ -67,7 +66,7 @@ static enum cps_status settle(struct lr_find *self, struct cps_options *options)
     return options->out ? CPS_OK : cps_fail_memory("a path", 0);
 }
 
-/* Epochs enough for the steps, and a batch in the midst of which none of them comes. */
+/* Sets enough epochs for the steps, and a batch size with which no epoch ends within a batch. */
 static void replan(struct lr_find *self, struct cps_plan *plan)
 {
     uint64_t per_epoch = cps_plan_steps_per_epoch(plan);
@@ -79,7 +78,7 @@ static void replan(struct lr_find *self, struct cps_plan *plan)
         plan->epochs = (uint32_t)(self->wanted / per_epoch + 1);
 }
 
-/* ---- the run, of which the recorder sees nothing ---- */
+/* ---- the run, observed in place of the recorder ---- */
 
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
 {
@@ -181,7 +180,7 @@ static enum cps_status judge(struct lr_find *self, enum cps_status status)
     return suggest(self);
 }
 
-/* Goes on as the program that draws the picture. */
+/* Replaces this process by the program that draws the picture. */
 static int draw(const struct lr_find *self)
 {
     char valley[40], steep[40];
@@ -207,7 +206,7 @@ static enum cps_status prepare(struct lr_find *self, struct cps_training *traini
     return cps_training_connect(training, &terms);
 }
 
-/* The first rank has the last word on how the run ended. */
+/* The first rank decides how the run ended. */
 static enum cps_status find(struct lr_find *self, struct cps_training *training, struct cps_options *options)
 {
     enum cps_status agreed;

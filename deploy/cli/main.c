@@ -1,4 +1,4 @@
-/* collab-ps: reads the command line and goes to the command. */
+/* collab-ps: parses the command line and runs the command. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,14 +23,14 @@
 
 extern char **environ;
 
-/* Only the first of the ranks that a launcher started prints. */
+/* Whether this process prints: of several ranks only the first does. */
 static bool speaks(void)
 {
     return cps_launcher_find().rank == 0;
 }
 
-/* A launcher ends all ranks when the first of them fails, so the others leave rank 0 the time to speak;
- * one that is still there after it met an error of its own. */
+/* Prints the error. A launcher ends all ranks as soon as one fails, so the others first give rank 0 time to
+ * print; a rank that is still alive after that has an error of its own, and prints it. */
 static int fail(enum cps_status status)
 {
     static const uint64_t patience_ns = 3000000000u;
@@ -67,13 +67,13 @@ static int write_synthetic(const struct cps_options *options)
     return 0;
 }
 
-/* Returns only when there is no such program to become. */
+/* Replaces this process; returns only if that fails. */
 static int run_script(const struct cps_options *options)
 {
     return speaks() ? fail(cps_script(cps_command_names[options->command], options->arguments)) : 0;
 }
 
-/* A command that uses a model; under a launcher the first rank alone does. */
+/* Runs a command that uses a model; under a launcher only the first rank does. */
 static int use(const struct cps_options *options, enum cps_status (*command)(const struct cps_options *))
 {
     enum cps_status status = speaks() ? command(options) : CPS_OK;
@@ -135,8 +135,8 @@ static int run_command(struct cps_options *options)
     return options->resume ? cps_resume(options) : cps_train(options);
 }
 
-/* A standard stream that the caller closed stays unusable: the next file opened, or a socket, would take its
- * number, and the output for it. */
+/* Keeps standard streams that the caller closed occupied: otherwise the next file or socket would get the
+ * number of one, and receive its output. */
 static void hold_standard_streams(void)
 {
     int fd = 0;
@@ -146,7 +146,7 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
-/* What was printed last may not have been taken. */
+/* Flushes the output, and reports an error in writing it. */
 static int finish_output(int code)
 {
     bool taken = fflush(stdout) == 0 && !ferror(stdout);

@@ -42,7 +42,7 @@ enum cps_status cps_pairs_open(const char *path, bool last, struct cps_pairs *ou
     if (!standard)
         fclose(file);
     if (status == CPS_OK && strlen(self.text.data) + 1 < self.text.length)
-        status = cps_fail(CPS_ERR_DATA, "'%s' has a NUL byte: it is no text", self.path);
+        status = cps_fail(CPS_ERR_DATA, "'%s' has a NUL byte and is not a text file", self.path);
     if (status != CPS_OK) {
         cps_text_release(&self.text);
         return status;
@@ -58,7 +58,7 @@ void cps_pairs_close(struct cps_pairs *self)
     cps_text_release(&self->text);
 }
 
-/* Takes blanks and quotes off both ends, in place. */
+/* Removes blanks and quotes at both ends, in place. */
 static char *trim(char *field)
 {
     field += strspn(field, " \t\r");

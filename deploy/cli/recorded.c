@@ -64,7 +64,7 @@ static enum cps_status check_path(const struct cps_run_reader *run, const struct
         return CPS_OK;
     cps_fail(CPS_ERR_DATA, "cannot read '%s', the recorded '--%s': %s", path, name, strerror(errno));
     if (path[0] == '/')
-        return cps_hint(CPS_ERR_DATA, "if it was moved, say where to with '--%s'", name);
+        return cps_hint(CPS_ERR_DATA, "if it was moved, give its new path with '--%s'", name);
     return cps_hint(CPS_ERR_DATA, "the run was started in '%.200s'; say where it is now with '--%s'",
                     folder ? folder : "another folder", name);
 }

@@ -1,12 +1,11 @@
 /*
- * Replaying a run: its record says how it was trained, the trainer trains, and the two folders
- * are compared.
+ * Replays a run: trains with the options in its record, and compares the two folders.
  *
  *   RUN/run.json -> options -> a training job -> a run folder, --out or a temporary one
- *   RUN ------------------------------------+-> parting -> "same: …" or "differs: …"
+ *   RUN ------------------------------------+-> difference -> "same: …" or "differs: …"
  *
- * The new run is written down as any other and read back, so that what is compared is what a
- * person would compare. All of it takes place on the first rank; the others only train.
+ * The new run is recorded like any other and then read back, so that the records of both are compared. All of
+ * this takes place on the first rank; the others only train.
  */
 #include "deploy/cli/replay.h"
 
@@ -27,11 +26,11 @@
 
 struct replay {
     struct cps_run_reader recorded;
-    struct cps_text differing; /* a line for each option that is not as recorded */
-    bool may_read_other_data;  /* because of one of them */
+    struct cps_text differing; /* a line for each option that differs from the record */
+    bool may_read_other_data;  /* because one of them selects the data */
     bool has_other_data;
-    struct cps_epoch_limit limit;    /* a run that was cut is replayed as far as it went */
-    const char *out;                 /* where the new run goes */
+    struct cps_epoch_limit limit;    /* an interrupted run is replayed as far as it went */
+    const char *out;                 /* the folder of the new run */
     char scratch[CPS_SCRATCH_BYTES]; /* the folder made for it, or "" */
 };
 
@@ -51,7 +50,7 @@ static enum cps_status check_out(const struct cps_options *options, const char *
     if (stat(options->out, &out) != 0 || stat(replayed, &run) != 0 || out.st_ino != run.st_ino ||
         out.st_dev != run.st_dev)
         return CPS_OK;
-    return cps_fail(CPS_ERR_USAGE, "'--out' '%s' is the recorded run itself, which is not to be overwritten",
+    return cps_fail(CPS_ERR_USAGE, "'--out' '%s' is the recorded run itself, which must not be overwritten",
                     options->out);
 }
 
@@ -139,7 +138,7 @@ static void print_hashes(const char *what, const char *recorded, const char *now
     printf("no loss, but the %s: recorded sha256 %s, now %s\n", what, recorded, now);
 }
 
-/* What is known to be another than it was. */
+/* Prints all known differences between the two runs. */
 static void print_reasons(const struct replay *self)
 {
     const char *version = self->recorded.version;
@@ -255,7 +254,7 @@ static enum cps_status prepare(struct replay *self, struct cps_training *trainin
     return cps_training_plan(training);
 }
 
-/* Trains, and compares what came of it, on the first rank, which has the last word on how the run ended. */
+/* Trains and compares. The comparison is made on the first rank, which decides the exit status. */
 static enum cps_status replay(struct replay *self, struct cps_training *training, struct cps_options *options)
 {
     enum cps_status agreed;

@@ -23,8 +23,8 @@ struct resume {
     bool found;
 };
 
-/* Lists the options of the command line that differ from the run's, one per line; a new path of an unchanged
- * file is no difference. */
+/* Whether a line of the differences between command line and record is refused: any but one that only gives a
+ * new path for a file. */
 static bool is_refused(const char *line)
 {
     static const char *const moved[] = {"--data: recorded ", "--train: recorded ", "--valid: recorded ",
@@ -35,7 +35,7 @@ static bool is_refused(const char *line)
     return true;
 }
 
-/* Refuses other hyper-parameters, naming each. */
+/* Refuses options that differ, naming each. */
 static enum cps_status check_differing(const struct resume *self, const struct cps_options *options)
 {
     struct cps_text refused = {0};
@@ -126,7 +126,7 @@ static enum cps_status find_checkpoint(struct resume *self, const struct cps_pla
     return CPS_OK;
 }
 
-/* What is asked of the run before the first message; each on the first rank. */
+/* Makes all checks before the first message, on the first rank. */
 static enum cps_status prepare(struct resume *self, struct cps_training *training, struct cps_options *options)
 {
     bool leads = cps_training_leads(training);

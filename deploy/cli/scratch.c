@@ -1,4 +1,4 @@
-/* Folders in the system's place for temporary ones; see scratch.h. */
+/* Temporary folders; see scratch.h. */
 #include "deploy/cli/scratch.h"
 
 #include <errno.h>

@@ -1,11 +1,10 @@
 /*
  * Starts the Python programs that compare curves and draw pages.
  *
- *   collab-ps compare ARGUMENTS -> python3 TOOLS compare ARGUMENTS, in this very process
+ *   collab-ps compare ARGUMENTS -> python3 TOOLS compare ARGUMENTS, in the same process
  *
- * TOOLS is the folder of the Python package and its __main__.py: where the installation puts it, as seen
- * from this executable, so that an installed tree may be moved; for one that was only built it is
- * deploy/tools of the sources.
+ * TOOLS is the folder of the Python package and its __main__.py. Its path is relative to this executable, so
+ * that an installed tree may be moved; for a program that was not installed it is deploy/tools in the sources.
  */
 #include "deploy/cli/script.h"
 
@@ -19,7 +18,7 @@
 #include "common/base/memory.h"
 #include "common/cluster/launcher.h"
 
-/* The path of this executable, or "collab-ps" where the system does not tell. */
+/* The path of this executable, or "collab-ps" if it cannot be found out. */
 static void find_self(char path[PATH_MAX])
 {
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -50,7 +49,7 @@ static enum cps_status find_tools(const char *self, char tools[PATH_MAX])
     return cps_hint(CPS_ERR_USAGE, "install the whole of collab-ps: cmake --install build/release");
 }
 
-/* Debian's Python comes first, for its packages are those that the set-up installs. */
+/* Debian's Python comes first, because set-up installs packages for it. */
 static const char *find_python(void)
 {
     static const char debian[] = "/usr/bin/python3";
@@ -81,7 +80,7 @@ static enum cps_status become(const char *python, const char *tools, const char 
     execvp(python, (char *const *)argv);
     cps_fail(CPS_ERR_USAGE, "cannot run '%s': %s", python, strerror(errno));
     free(argv);
-    return cps_hint(CPS_ERR_USAGE, "apt-get install python3, or name another one in COLLAB_PS_PYTHON");
+    return cps_hint(CPS_ERR_USAGE, "apt-get install python3, or set COLLAB_PS_PYTHON to another one");
 }
 
 enum cps_status cps_script(const char *name, const char *const *arguments)
@@ -93,6 +92,6 @@ enum cps_status cps_script(const char *name, const char *const *arguments)
     }
     find_self(self);
     CPS_TRY(find_tools(self, tools));
-    setenv("COLLAB_PS_PROGRAM", self, 0); /* what an experiment trains with */
+    setenv("COLLAB_PS_PROGRAM", self, 0); /* the program with which an experiment trains */
     return become(find_python(), tools, name, arguments);
 }

@@ -34,7 +34,7 @@ static const char *recorded_value(const struct cps_run_reader *run, const char *
     return NULL;
 }
 
-/* Other ratings are taken when the command line names them: rows are found by external ids. */
+/* Other ratings are accepted only if the command line names them; rows are then found by external ids. */
 static enum cps_status check_fingerprint(const struct cps_session *self, const struct cps_run_reader *run,
                                          bool named)
 {
@@ -83,7 +83,7 @@ static enum cps_status read_ratings(struct cps_session *self, const struct cps_o
     return status;
 }
 
-/* A command that can do without says so. */
+/* For commands that also work without ratings: warns if they cannot be read. */
 static enum cps_status try_ratings(struct cps_session *self, const struct cps_options *options,
                                    const struct cps_run_reader *run, enum cps_session_ratings ratings)
 {
@@ -120,7 +120,7 @@ enum cps_status cps_session_open(const struct cps_options *options, enum cps_ses
         return read_run(out, options, ratings);
     if (ratings != CPS_RATINGS_NEEDED)
         return CPS_OK;
-    cps_fail(CPS_ERR_DATA, "'%s' is a model without a run: nothing tells the ratings it was trained on",
+    cps_fail(CPS_ERR_DATA, "'%s' is a model without a run, so the ratings it was trained on are not known",
              options->run);
     return cps_hint(CPS_ERR_DATA, "name the folder of the run");
 }
@@ -145,7 +145,8 @@ const char *cps_session_title(const struct cps_session *self, uint32_t row)
     return self->model.movies.title[row];
 }
 
-/* All of path is one part; what is in its columns is what options say, item keys are found either way. */
+/* Reads all of path as one part. options give the meaning of its columns; items are found by id and by title.
+ */
 enum cps_status cps_session_read(const struct cps_session *self, const struct cps_options *options,
                                  const char *path, struct cps_dataset *dataset, struct cps_row_map *map)
 {

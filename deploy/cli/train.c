@@ -21,7 +21,7 @@ int cps_train(struct cps_options *options)
         status = prepare(training);
     if (status == CPS_OK)
         status = cps_training_run(training, &agreed);
-    else if (status == CPS_ERR_INTERRUPTED) /* it can be started again, to the same bits */
+    else if (status == CPS_ERR_INTERRUPTED) /* it can be started again, with the same result */
         status = cps_fail(CPS_ERR_PREEMPTED, CPS_STOPPED_STARTING);
     cps_training_close(training, status);
     return cps_training_end(&training, status);

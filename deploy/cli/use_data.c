@@ -16,9 +16,9 @@ struct glance {
     struct cps_dataset dataset;
     uint32_t *user_counts, *movie_counts; /* ratings, by row */
     uint32_t *by_count;                   /* movie rows, the most rated first */
-    uint64_t repeated;                    /* ratings of a pair that was rated before */
+    uint64_t repeated;                    /* ratings of pairs that have an earlier rating */
     struct bar {
-        double low, high; /* equal where it is one rating */
+        double low, high; /* equal if the bar is for a single value */
         uint64_t count;
     } bars[DIFFERENT];
     uint32_t bar_count;
@@ -111,7 +111,7 @@ static bool add_to_bar(struct glance *self, double rating)
     return true;
 }
 
-/* Twenty bars of equal width, for ratings that are all different. */
+/* Divides the range into twenty bars of equal width, if there are too many distinct ratings. */
 static void divide_range(struct glance *self)
 {
     double low = (double)self->dataset.rating_min, width = ((double)self->dataset.rating_max - low) / 20;
@@ -155,7 +155,7 @@ static enum cps_status look(struct glance *self, const struct cps_options *optio
     return count_repeated(self);
 }
 
-/* ---- what the rows are called ---- */
+/* ---- names of rows ---- */
 
 struct name {
     char text[256];

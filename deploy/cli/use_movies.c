@@ -1,4 +1,4 @@
-/* similar, biases and map: what a model holds of its movies. */
+/* similar, biases and map: commands that show the movies of a model. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,15 @@
 #include "deploy/cli/session.h"
 #include "deploy/cli/use.h"
 
-enum { MAP_MOVIES = 1000 /* the most rated, on which the components are found, as fastbook does */ };
+/* The most rated movies, from which the principal components are computed, as in fastbook. */
+enum { MAP_MOVIES = 1000 };
 
 struct scored {
     uint32_t row;
     double score;
 };
 
-/* The highest first, then by row. */
+/* By descending score, then by row. */
 static int by_score(const void *a, const void *b)
 {
     const struct scored *x = a, *y = b;
@@ -38,7 +39,7 @@ static double product(const struct cps_trained *model, uint32_t a, uint32_t b)
     return sum;
 }
 
-/* 0 where one of them is the zero vector. */
+/* Cosine similarity; 0 if one of them is the zero vector. */
 static double cosine(const struct cps_trained *model, uint32_t a, uint32_t b)
 {
     double lengths = sqrt(product(model, a, a)) * sqrt(product(model, b, b));

@@ -89,9 +89,10 @@ static enum cps_status predict_one(struct predict *self, const struct cps_option
 static void tell_unknown(uint64_t pairs)
 {
     if (pairs)
-        cps_warn("%llu of the pairs name a user or a movie that the model has not seen; row '#na#' is used for it, "
-                 "which no rating has trained, so the prediction depends almost only on the known side",
-                 (unsigned long long)pairs);
+        cps_warn(
+            "%llu of the pairs name a user or a movie that the model has not seen; row '#na#' is used for it, "
+            "which no rating has trained, so the prediction depends almost only on the known side",
+            (unsigned long long)pairs);
 }
 
 enum cps_status cps_use_predict(const struct cps_options *options)
@@ -146,7 +147,7 @@ static struct label seen_label(uint32_t bucket)
     return out;
 }
 
-/* Called with every line of an evaluation: all, then the buckets that hold something. */
+/* Called for every line of an evaluation: that of all ratings, then those of the buckets that are not empty. */
 typedef enum cps_status (*line_visit)(void *context, const char *part, const char *value,
                                       const struct cps_error_sum *sum);
 
@@ -274,7 +275,8 @@ enum cps_status cps_use_evaluate(const struct cps_options *options)
     if (status == CPS_OK)
         status = print_evaluation(options, &evaluation, session.has_ratings);
     if (status == CPS_OK && evaluation.unknown)
-        cps_warn("%llu of the ratings are of a user or a movie that the model has not seen ('#na#')",
+        cps_warn("%llu of the ratings are of a user or a movie that the model has not seen (row '#na#' is used "
+                 "for it)",
                  (unsigned long long)evaluation.unknown);
     cps_session_close(&session);
     return status;

@@ -1,4 +1,4 @@
-/* recommend: a user, or all -> the movies with the highest predictions. fold-in: the same for a new person. */
+/* recommend: a user, or all -> the movies with the highest predictions. fold-in: the same for a new user. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +117,7 @@ static enum cps_status recommend_to(struct recommend *self, uint32_t first, uint
     return CPS_OK;
 }
 
-/* Rows of a piece: user_rows 1 + piece·PIECE_USERS and those behind it. */
+/* Handles the user rows of a piece, from 1 + piece·PIECE_USERS on. */
 static enum cps_status work(void *context, uint64_t piece, uint32_t slot)
 {
     struct recommend *self = context;
@@ -193,7 +193,7 @@ static enum cps_status add_rating(struct fold_in *self, uint32_t movie, float ra
 
 static enum cps_status refuse_rating(const struct cps_pairs *pairs, const char *text)
 {
-    cps_fail(CPS_ERR_DATA, "'%s:%u': '%.100s' is no rating", pairs->path, pairs->line, text);
+    cps_fail(CPS_ERR_DATA, "'%s:%u': '%.100s' is not a rating", pairs->path, pairs->line, text);
     return cps_hint(CPS_ERR_DATA,
                     "a line is a movie, by id or title, and the rating: 'Star Wars (1977)<TAB>5'");
 }

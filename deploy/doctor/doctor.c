@@ -12,12 +12,12 @@
 static const uint64_t TIMEOUT_NS = 30000000000u;
 static const uint64_t PATIENCE_NS = 1500000000u;
 
-/* All of what is there before the ranks have met is an error that ends it. */
+/* Before the ranks are connected, an error can only be reported by itself. */
 static int fail_to_start(const struct cps_launcher *launcher)
 {
     struct cps_findings findings = {0};
     if (launcher->rank != 0) {
-        cps_sleep_ns(PATIENCE_NS); /* a launcher ends all when one has ended */
+        cps_sleep_ns(PATIENCE_NS); /* a launcher ends all ranks as soon as one has ended */
         return 1;
     }
     cps_findings_add(&findings, CPS_FINDING_WRONG, "start", cps_error_hint()[0] ? cps_error_hint() : NULL, "%s",
@@ -45,7 +45,7 @@ static enum cps_status gather_facts(struct cps_cluster *cluster, const struct cp
     return status;
 }
 
-/* Rank 0 prints; all learn whether something is wrong. */
+/* Prints the findings on rank 0; all ranks return whether there is a problem. */
 static enum cps_status tell(struct cps_cluster *cluster, const struct cps_patient *patient, uint32_t *wrong)
 {
     struct cps_findings findings = {0};

@@ -29,7 +29,7 @@ static void find_libraries(struct cps_facts *out)
     snprintf(out->mpi_networks, sizeof out->mpi_networks, "%s", bound ? bound : "");
 }
 
-/* A number in a file of the system; fallback where there is none. */
+/* Reads a number from a system file; fallback if it has none. */
 static uint64_t number_in(const char *path, uint64_t fallback)
 {
     unsigned long long value;
@@ -40,7 +40,7 @@ static uint64_t number_in(const char *path, uint64_t fallback)
     return found;
 }
 
-/* Cores that the control group allows, rounded up; 0 where it has no limit. */
+/* Cores that the control group allows, rounded up; 0 if it has no limit. */
 static uint32_t quota(void)
 {
     unsigned long long share, period;
@@ -91,7 +91,7 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* What the host has, cut down to what the control group and the limits of the process leave of it. */
+/* The host's memory, limited by the control group and the limits of the process. */
 static void find_memory(struct cps_facts *out)
 {
     struct rlimit limit;
@@ -108,7 +108,7 @@ static void find_memory(struct cps_facts *out)
         out->files = limit.rlim_max;
 }
 
-/* Tries to write a file in folder: its errno, or 0. */
+/* Tries to write a file in folder; returns 0 or the errno. */
 static int try_folder(const char *folder, uint64_t *free_bytes)
 {
     char path[4096];
@@ -134,7 +134,7 @@ static void find_folders(struct cps_facts *out)
     out->scratch_error = try_folder(scratch, &out->scratch_free_bytes);
 }
 
-/* Cuts path, in place, to the nearest existing folder at or above it. */
+/* Shortens path, in place, to the nearest existing folder at or above it. */
 static void climb(char *path)
 {
     while (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
@@ -148,7 +148,7 @@ static void climb(char *path)
     }
 }
 
-/* Whether the run's folder can be made. */
+/* Finds out whether the run's folder can be created. */
 static void find_out(const struct cps_options *options, struct cps_facts *out)
 {
     char path[4096];
@@ -156,7 +156,7 @@ static void find_out(const struct cps_options *options, struct cps_facts *out)
     if (options->out && !options->overwrite && access(path, F_OK) == 0)
         snprintf(out->out_error, sizeof out->out_error, "'%.100s' holds a run already", options->out);
     climb(path);
-    strcat(path, "/."); /* only of a folder */
+    strcat(path, "/."); /* fails if it is not a folder */
     if (access(path, W_OK | X_OK) != 0)
         snprintf(out->out_error, sizeof out->out_error, "'%.100s': %s", path, strerror(errno));
 }

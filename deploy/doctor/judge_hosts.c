@@ -7,9 +7,11 @@
 
 #define MIB (1024.0 * 1024)
 
-/* What Open MPI takes of /dev/shm for a rank, and what a rank takes of memory before it has ratings. */
+/* Bytes: used by Open MPI in /dev/shm for each rank, required for temporary files, and used by a rank without
+ * ratings. */
 static const uint64_t SHARED_BYTES = 6 << 20, SCRATCH_BYTES = 16 << 20, RANK_BYTES = 48 << 20;
-/* Of memory, for every byte of a text of ratings: twenty million took 97 bytes each, of 25 in the file. */
+/* Bytes of memory for each byte of a text file of ratings. Measured with 20 million: 97 bytes per rating, whose
+ * lines have 25 bytes. */
 static const double MEMORY_A_BYTE = 4;
 enum { FILES_OF_A_RANK = 64, FILES_A_PEER = 3 };
 
@@ -79,7 +81,7 @@ static void judge_roles(const struct cps_patient *self, struct cps_findings *fin
     cps_job_release(&job);
 }
 
-/* Two hosts of one name are told apart, but not by who reads of them. */
+/* The program distinguishes hosts with equal names, but a reader of its messages cannot. */
 static void judge_names(const struct cps_patient *self, struct cps_findings *findings)
 {
     for (uint32_t a = 0; a < self->cluster->host_count; a++)
@@ -90,7 +92,7 @@ static void judge_names(const struct cps_patient *self, struct cps_findings *fin
                                  name_of(self, a));
 }
 
-/* Cores that the ranks of a host have between them. */
+/* The number of cores that the ranks of a host share. */
 static uint32_t usable_cores(const struct cps_facts *facts)
 {
     return facts->quota_cores && facts->quota_cores < facts->cores ? facts->quota_cores : facts->cores;
@@ -146,7 +148,7 @@ static void judge_processors(const struct cps_patient *self, struct cps_findings
                          first->processor[0] ? ", " : "", first->processor);
 }
 
-/* Room in a folder of a host for bytes. */
+/* Checks that a folder of a host has room for bytes. */
 static void judge_folder(const struct cps_patient *self, uint32_t host, const char *topic, const char *folder,
                          int error, uint64_t free_bytes, uint64_t bytes, struct cps_findings *findings)
 {

@@ -5,11 +5,11 @@
 
 #include "deploy/doctor/judge.h"
 
-/* A step takes a round trip: beyond it small batches spend most of their time waiting. */
+/* Each step takes a round trip; with slower ones small batches spend most of the time waiting. */
 enum { SLOW_ROUND_US = 2000 };
 static const uint64_t SLOW_BYTES_PER_S = 40000000;
 
-/* The network's name, or that of the interface it was told. */
+/* Reports the network, or the interface that was given. */
 static void judge_network(const struct cps_patient *self, struct cps_findings *findings)
 {
     const struct cps_links_found *links = self->links;
@@ -28,7 +28,7 @@ static void judge_network(const struct cps_patient *self, struct cps_findings *f
                          "the hosts share none: each listens at the address of its default route");
 }
 
-/* Ranks that cannot listen where a run would. */
+/* Reports ranks that cannot listen where a run would. */
 static void judge_ends(const struct cps_patient *self, struct cps_findings *findings)
 {
     for (uint32_t rank = 0; rank < self->cluster->ranks; rank++)
@@ -39,7 +39,7 @@ static void judge_ends(const struct cps_patient *self, struct cps_findings *find
                              self->links->ends[rank].error);
 }
 
-/* What Open MPI itself listens on. */
+/* Reports the networks on which Open MPI listens. */
 static void judge_mpi_networks(const struct cps_patient *self, struct cps_findings *findings)
 {
     char remedy[256];
@@ -78,7 +78,7 @@ static void judge_broken(const struct cps_patient *self, uint32_t from, uint32_t
         self->cluster->hosts[links->leaders[to]], end->address, end->port, strerror(error));
 }
 
-/* A link that works both ways. */
+/* Reports the speed of a link that works in both directions. */
 static void judge_speed(const struct cps_patient *self, uint32_t a, uint32_t b, struct cps_findings *findings)
 {
     const struct cps_links_found *links = self->links;
@@ -100,7 +100,7 @@ static void judge_pair(const struct cps_patient *self, uint32_t a, uint32_t b, s
     uint32_t n = self->cluster->host_count;
     const struct cps_links_found *links = self->links;
     int there = links->links[a * n + b].error, back = links->links[b * n + a].error;
-    /* Who does not listen has a line of its own. */
+    /* A rank that does not listen was reported already. */
     if (links->ends[links->leaders[a]].error[0] || links->ends[links->leaders[b]].error[0])
         return;
     if (there)

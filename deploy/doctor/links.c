@@ -1,8 +1,9 @@
 /*
- * Hosts call each other; see links.h. In every round each host has one other, as in a tournament, so that no
- * link is measured while another takes from it:
+ * Measures links between hosts; see links.h. In each round hosts are paired as in a round-robin tournament, so
+ * that measurements do not share a host:
  *
- *     host h meets host (round - h) mod n, for n odd; with n even the last host meets whom that leaves alone
+ *     host h meets host (round - h) mod n, for n odd; if n is even, the last host meets the one left without a
+ * partner
  */
 #include "deploy/doctor/links.h"
 
@@ -15,7 +16,7 @@
 
 static const uint64_t CALL_NS = 3000000000u, SERVE_NS = 4000000000u;
 
-/* Where a run would listen. */
+/* Chooses the address at which a run would listen. */
 static enum cps_status choose_address(const struct cps_cluster *cluster, const struct cps_options *options,
                                       const struct cps_facts *facts, struct cps_links_found *out,
                                       struct cps_link_end *own)
@@ -32,7 +33,7 @@ static enum cps_status choose_address(const struct cps_cluster *cluster, const s
     return found ? CPS_OK : cps_interface_address(options->interface, cluster->one_host, own->address);
 }
 
-/* Every rank takes its port, as in a run; the first of each host is called at it. */
+/* Every rank opens its port, as in a run; the first rank of each host is called on it. */
 static int listen_here(const struct cps_cluster *cluster, const struct cps_options *options,
                        struct cps_link_end *own)
 {
@@ -48,10 +49,10 @@ static int listen_here(const struct cps_cluster *cluster, const struct cps_optio
     return listener;
 }
 
-/* Returns the partner of host in round, among n hosts, or host itself when it has none. */
+/* The partner of host in round among n hosts; host itself if it has none. */
 static uint32_t partner_of(uint32_t host, uint32_t round, uint32_t n)
 {
-    uint32_t odd = n - (n % 2 == 0); /* hosts that go round */
+    uint32_t odd = n - (n % 2 == 0); /* hosts that rotate */
     if (host == odd)
         for (uint32_t h = 0; h < odd; h++)
             if (2 * h % odd == round)

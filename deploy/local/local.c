@@ -1,6 +1,6 @@
 /*
- * Loaded into mpirun by launch.sh for a job on one host (LD_PRELOAD): Open MPI's launcher listens on every
- * network of a host, whatever it is told, and this makes it listen on the loopback.
+ * Loaded into mpirun by launch.sh (LD_PRELOAD) for a job on one host: Open MPI's launcher listens on every
+ * network of the host, whatever its settings; this library restricts it to the loopback.
  */
 #include <dlfcn.h>
 #include <netinet/in.h>
@@ -10,13 +10,13 @@
 
 int bind(int file, const struct sockaddr *address, socklen_t bytes);
 
-/* What mpirun starts is not to load it as well. */
+/* The processes that mpirun starts must not load it, too. */
 __attribute__((constructor)) static void keep_to_this_process(void)
 {
     unsetenv("LD_PRELOAD");
 }
 
-/* Puts the loopback in the place of 'every address'. */
+/* Replaces the wildcard address by the loopback. */
 static void turn_inward(struct sockaddr_storage *address, socklen_t bytes)
 {
     struct sockaddr_in *v4 = (void *)address;

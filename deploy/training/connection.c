@@ -1,4 +1,4 @@
-/* Transports by the options, and what they hide; see connection.h. */
+/* Creates the transports that the options select, and checks encryption; see connection.h. */
 #include "deploy/training/connection.h"
 
 #include "common/base/log.h"

@@ -1,4 +1,4 @@
-/* The process, its program and its machine -> the record's account of them; see origin.h. */
+/* Facts about the process, its program and its machine for the record; see origin.h. */
 #include "deploy/training/origin.h"
 
 #include <gnu/libc-version.h>
@@ -20,7 +20,7 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* The command line as the kernel keeps it, so that no layer between needs to pass it on. */
+/* Reads the command line from the kernel, so that no layer in between needs to pass it on. */
 static enum cps_status read_command_line(struct cps_origin *self)
 {
     size_t length = 0, room = 0;

@@ -67,7 +67,7 @@ static enum cps_status on_reading(void *context, uint64_t ratings)
     return self->signals->interrupted ? cps_fail(CPS_ERR_INTERRUPTED, "interrupted") : CPS_OK;
 }
 
-/* Of the block solver: which worker each user's ratings go to. */
+/* For the block solver: chooses the worker of each user's ratings. */
 static enum cps_status deal_by_block(void *context, const struct cps_dataset *set, uint32_t *shard_of_row)
 {
     const struct load *load = context;
@@ -104,7 +104,7 @@ enum cps_status cps_ratings_load(struct cps_ratings *self, struct cps_training_e
     return CPS_OK;
 }
 
-/* Which rows the model of --init has for the data, on the coordinator's rank. */
+/* Matches the rows of the model of --init with those of the data, on the coordinator's rank. */
 static enum cps_status match_start(struct cps_ratings *self, const struct cps_training_env *env)
 {
     struct cps_initial_file *start = &self->start;
@@ -169,8 +169,9 @@ static enum cps_status fit_baselines(struct cps_ratings *self, const struct cps_
     return status;
 }
 
-/* The block solver trains on millions of ratings in seconds, and fitting biases would take a good part of that:
- * it comes after training then, unless the plan depends on it. Every rank knows once it has the mean. */
+/* Whether the biases are fitted after training. The block solver trains on millions of ratings in seconds, of
+ * which the fit would take a large part; but the plan may depend on it. All ranks decide alike once they have
+ * the mean. */
 static bool fits_later(const struct cps_ratings *self, const struct cps_training_env *env)
 {
     static const uint64_t many = 2000000;
@@ -178,7 +179,7 @@ static bool fits_later(const struct cps_ratings *self, const struct cps_training
            self->baselines.train_count > many;
 }
 
-/* The baselines, and what of the plan follows from them. */
+/* Fits the baselines, and sets what depends on them in the plan. */
 static enum cps_status find_baselines(struct cps_ratings *self, const struct cps_training_env *env)
 {
     enum cps_status status = fit_baselines(self, env, true);

@@ -35,8 +35,8 @@ static void warn_of_one_file(const struct cps_inputs *inputs)
     const struct cps_record_input *train = input_of(inputs, "train"), *valid = input_of(inputs, "valid");
     if (train && valid && strcmp(train->sha256, valid->sha256) == 0)
         cps_warn(
-            "'--train' and '--valid' hold the same ratings: valid_loss tells how well they are remembered, "
-            "and nothing of ratings that were not seen");
+            "'--train' and '--valid' hold the same ratings: valid_loss measures how well they are memorized, "
+            "and says nothing about unseen ratings");
 }
 
 enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_training_env *env)
@@ -54,7 +54,7 @@ enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_
     return CPS_OK;
 }
 
-/* Servers and workers each open --init and --batch-order for themselves, on hosts of their own perhaps. */
+/* Servers and workers each open --init and --batch-order themselves, possibly on other hosts. */
 enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env)
 {
     uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
@@ -74,7 +74,7 @@ enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const s
     return status;
 }
 
-/* What rank does, by the first node on it: the coordinator shares its rank with all nodes or with a server. */
+/* The role of rank, by its first node: the coordinator shares its rank with all nodes or with a server. */
 static struct cps_record_rank describe_rank(const struct cps_job *job, uint32_t rank)
 {
     static const char *const roles[] = {"coordinator", "server", "worker"};

@@ -1,4 +1,4 @@
-/* The roles of a rank, by its nodes; see roles.h. */
+/* Creates the roles of a rank; see roles.h. */
 #include "deploy/training/roles.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "worker/block_worker.h"
 #include "worker/worker.h"
 
-/* What a role is made of. */
+/* The objects that roles are created with. */
 struct parts {
     const struct cps_training_env *env;
     struct cps_ratings *ratings;

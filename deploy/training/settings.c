@@ -1,4 +1,4 @@
-/* Options into requests and plans; see settings.h. */
+/* Converts options to requests and plans; see settings.h. */
 #include "deploy/training/settings.h"
 
 #include <math.h>
@@ -12,7 +12,8 @@
 
 static const char DEFAULT_DATA[] = "data/ml-100k";
 
-/* What 'auto' is, found over sets of many densities: deploy/tools/collab_ps/experiment/experiment.md. */
+/* The values of 'auto', found by experiments with sets of different density:
+ * deploy/tools/collab_ps/experiment/experiment.md. */
 enum { SPARSE_RATINGS_A_ROW = 15, ADAM_EPOCHS = 8, SGD_EPOCHS = 16 };
 static const double ADAM_LR_MAX = 0.003, ADAM_WD_BIAS = 0.03;
 
@@ -25,7 +26,7 @@ enum cps_status cps_settings_find_data(struct cps_options *options)
     return options->data ? CPS_OK : cps_fail_memory("a path", sizeof DEFAULT_DATA);
 }
 
-/* The lines that --skip-bad allows, which the options' check has seen. */
+/* The number of lines that --skip-bad allows; its syntax was checked with the options. */
 static uint64_t skip_bad(const struct cps_options *options)
 {
     uint64_t lines = 0;
@@ -75,7 +76,7 @@ static void set_range(const struct cps_options *options, const struct cps_datase
     }
 }
 
-/* Steps between checkpoints. What is longer than any run never comes due. */
+/* Sets the steps between checkpoints, which may exceed those of the run. */
 static void set_saves(const struct cps_options *options, struct cps_plan *plan)
 {
     uint64_t unit = options->save_every.steps ? 1 : cps_plan_steps_per_epoch(plan);
@@ -93,10 +94,10 @@ static enum cps_status set_blocks(const struct cps_options *options, struct cps_
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE, "'--blocks' %u does not suit %u users and %u items: a block has from 1 to %u rows",
              plan->blocks, plan->user_rows, plan->movie_rows, CPS_BLOCK_MOST_ROWS);
-    return cps_hint(CPS_ERR_USAGE, "leave it out, and their number follows from how many ratings there are");
+    return cps_hint(CPS_ERR_USAGE, "leave it out to derive it from the number of ratings");
 }
 
-/* Did --optimizer auto take sgd? */
+/* Whether --optimizer auto chose sgd. */
 static bool chose_sgd(const struct cps_options *options, const struct cps_plan *plan)
 {
     return options->optimizer == CPS_OPTIMIZER_AUTO && plan->optimizer == CPS_OPTIMIZER_SGD;
@@ -112,7 +113,7 @@ static bool begins_at_mean(const struct cps_options *options, const struct cps_p
 
 uint32_t cps_settings_batch_size(const struct cps_options *options, uint64_t train_count)
 {
-    const uint64_t most = 1u << 24; /* of the plan's bounds */
+    const uint64_t most = 1u << 24; /* the plan's limit */
     uint64_t wanted = train_count / 1250, size = 16;
     if (options->batch_size)
         return options->batch_size;
@@ -121,8 +122,8 @@ uint32_t cps_settings_batch_size(const struct cps_options *options, uint64_t tra
     return (uint32_t)size;
 }
 
-/* What few ratings say of a row has to be held back more than what many say. The root and the quotients are
- * exact to the last bit wherever this runs, and the result has two digits. */
+/* The decay for 'auto': rows with few ratings need more regularization than rows with many. Square root and
+ * quotients are correctly rounded on every machine, and the result is rounded to two digits. */
 static double decay(const struct cps_options *options, const struct cps_plan *plan)
 {
     static const double middle = 0.3, least = 0.2, most = 1.0, ratings_a_row = 30;
@@ -133,7 +134,7 @@ static double decay(const struct cps_options *options, const struct cps_plan *pl
     return floor(100 * fmin(fmax(wanted, least), most) + 0.5) / 100;
 }
 
-/* Was sgd asked for, over batches? */
+/* Whether the batch solver with sgd was requested. */
 static bool trains_sgd(const struct cps_options *options)
 {
     return options->optimizer == CPS_OPTIMIZER_SGD && options->solver == CPS_SOLVER_BATCH;
@@ -154,9 +155,9 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
     return trains_sgd(options) && isinf(options->wd_bias) ? search : NULL;
 }
 
-/* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay moves it as ridge
- * regression would, whose penalty p is a decay of 2p/n for n ratings, times the square of the slope of
- * predictions over scores; the rate is in units of that as well. Factors grow where they explain more than
+/* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay converges to ridge
+ * regression, whose penalty p corresponds to a decay of 2p/n for n ratings, times the square of the slope of
+ * predictions over scores; the learning rate scales with that as well. Factors grow if they explain more than
  * their penalty, which is in units of ratings. */
 static void settle_sgd(const struct cps_options *options, const struct cps_baselines *baselines, double spread,
                        struct cps_plan *plan)
@@ -191,7 +192,7 @@ enum cps_status cps_settings_complete(const struct cps_options *options, const s
     if (plan->lr_max * decay < 1)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE,
-             "a learning rate of %g times a weight decay of %g is not below 1: a step would take off all of a "
+             "a learning rate of %g times a weight decay of %g is not below 1: a step would remove all of a "
              "weight",
              plan->lr_max, decay);
     return cps_hint(CPS_ERR_USAGE,
@@ -234,7 +235,7 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
     set_saves(options, out);
     if (options->early_stop && dataset->valid_count == 0) {
         cps_fail(CPS_ERR_USAGE, "'--early-stop' needs ratings to validate on, and there are none");
-        return cps_hint(CPS_ERR_USAGE, "'--valid-pct 0.2', or '--valid FILE', sets some apart");
+        return cps_hint(CPS_ERR_USAGE, "hold some out with '--valid-pct 0.2' or '--valid FILE'");
     }
     return start ? cps_initial_file_check(start, out) : CPS_OK;
 }

@@ -34,9 +34,9 @@ void cps_signals_ignore(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* SIGUSR2 is SIGTERM for jobs: mpirun forwards it to all ranks and leaves them the time that they need, where
- * of SIGINT and SIGTERM it makes a SIGKILL within a second, and an exit code of its own. deploy/launch.sh
- * passes a user's signals on as SIGUSR2, so that SIGTERM is mpirun's own. */
+/* SIGUSR2 stands for SIGTERM in jobs: mpirun forwards it to all ranks and lets them finish, whereas after
+ * SIGINT and SIGTERM it sends SIGKILL within a second and returns an exit code of its own. deploy/launch.sh
+ * forwards a user's signals as SIGUSR2, so a SIGTERM comes from mpirun itself. */
 const struct cps_signals *cps_signals_catch(void)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGUSR2};

@@ -71,7 +71,7 @@ static enum cps_status take_options(struct cps_training_env *self, const struct 
     return CPS_OK;
 }
 
-/* Rank 0's options hold on every host. */
+/* All ranks use the options of rank 0. */
 static enum cps_status share_options(struct cps_training_env *self)
 {
     struct cps_text text = {0};
@@ -93,19 +93,19 @@ static enum cps_status lay_out(struct cps_training_env *self)
     return cps_cluster_agree(self->cluster, status);
 }
 
-/* Options about ranks do nothing where a launcher has started none. */
+/* Options about ranks have no effect without a launcher. */
 static void warn_of_idle_options(const struct cps_training_env *self)
 {
     static const char *const names[] = {"servers", "workers", "transport", "interface", "port"};
     for (size_t i = 0; self->cluster->ranks == 1 && i < sizeof names / sizeof names[0]; i++)
         if (cps_options_source(self->options, names[i]) == CPS_SOURCE_COMMAND_LINE)
-            cps_warn(
-                "'--%s' makes no ranks: this is one process in every role; 'mpirun -n N collab-ps …' starts N "
-                "ranks",
-                names[i]);
+            cps_warn("'--%s' has no effect in a single process, which runs every role; 'mpirun -n N collab-ps "
+                     "…' starts N "
+                     "ranks",
+                     names[i]);
 }
 
-/* What each rank opens for itself. */
+/* Opens the files that each rank reads itself. */
 static enum cps_status open_files(struct cps_training *self)
 {
     CPS_TRY(cps_kernels_select(self->env.options->isa, &self->kernels));
@@ -233,8 +233,8 @@ void cps_training_close(struct cps_training *self, enum cps_status status)
     cps_job_release(&self->env.job);
 }
 
-/* When all ranks have the same error, the first reports it; the others wait for it before they end, since a
- * launcher ends all ranks when one has ended. */
+/* If all ranks have the same error, the first reports it. The others wait for that before they end, since a
+ * launcher ends all ranks as soon as one has ended. */
 static int fail_to_start(enum cps_status status)
 {
     static const uint64_t patience_ns = 2000000000u;

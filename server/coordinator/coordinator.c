@@ -16,7 +16,7 @@
 #include "server/coordinator/model_reader.h"
 #include "server/coordinator/nodes.h"
 
-enum { MOST_STATE_ROWS = 65536 }; /* that a server may ask for at a time */
+enum { MOST_STATE_ROWS = 65536 }; /* most rows in one request of a server */
 
 /* What follows once the observer is no longer busy. */
 enum next_step { NEXT_NOTHING, NEXT_GRANTS, NEXT_ROWS, NEXT_STOP };
@@ -27,17 +27,17 @@ struct cps_coordinator {
     struct cps_observer observer;
     struct cps_nodes nodes;
     struct cps_start_result start;
-    uint64_t train_count, valid_count; /* that the workers hold */
+    uint64_t train_count, valid_count; /* ratings that the workers hold */
     uint64_t granted;                  /* steps */
     struct cps_curve curve;
     struct cps_divergence divergence;
     struct cps_saves saves;
     struct cps_restart restart; /* rows NULL: from the beginning */
     struct cps_model_reader reader;
-    bool reads_epoch; /* it reads the model after an epoch that is not the last */
-    bool interrupted; /* ends once that is read */
+    bool reads_epoch; /* reading the model after an epoch that is not the last */
+    bool interrupted; /* end once the model is read */
     enum next_step next;
-    bool stop_asked; /* by the user, of whatever rank */
+    bool stop_asked; /* by the user, on any rank */
     bool begun, stopped;
 };
 
@@ -98,7 +98,7 @@ enum cps_status cps_coordinator_restart(struct cps_coordinator *self, const stru
     bool ends_epoch = mark->step > 0 && mark->step % per_epoch == 0;
     uint64_t ended = mark->step / per_epoch; /* epochs whose steps are done */
     if (mark->step > cps_plan_steps(&self->plan) || mark->epochs > ended || mark->epochs + ends_epoch < ended)
-        return cps_fail(CPS_ERR_DATA, "the checkpoint of step %llu with %u epochs is none of this run's",
+        return cps_fail(CPS_ERR_DATA, "the checkpoint of step %llu with %u epochs does not belong to this run",
                         (unsigned long long)mark->step, mark->epochs);
     self->restart = *restart;
     self->plan.first_step = mark->step;
@@ -243,7 +243,7 @@ static bool begins_after_epoch(const struct cps_coordinator *self)
 static enum cps_status begin_training(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     uint64_t before[CPS_PHASES];
-    cps_outbox_spent(outbox, before); /* is no epoch's */
+    cps_outbox_spent(outbox, before); /* time before the first epoch is not counted */
     cps_outbox_enter(outbox, CPS_PHASE_OTHER);
     self->begun = true;
     CPS_TRY(grant_ahead(self, outbox));
@@ -265,7 +265,7 @@ static enum cps_status stop_all(struct cps_coordinator *self, struct cps_outbox 
     return CPS_OK;
 }
 
-/* An epoch is over that is not the last. */
+/* Continues after an epoch that is not the last. */
 static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     if (!self->observer.wants_epoch || !self->observer.wants_epoch(self->observer.context))
@@ -274,7 +274,7 @@ static enum cps_status leave_epoch(struct cps_coordinator *self, struct cps_outb
     return read_model(self, outbox);
 }
 
-/* Some rows of the model after an epoch have arrived. */
+/* Passes rows of the model after an epoch to the observer. */
 static enum cps_status epoch_rows_read(struct cps_coordinator *self, struct cps_outbox *outbox)
 {
     const struct cps_model_reader *part = &self->reader;
@@ -476,7 +476,7 @@ static enum cps_status on_kept(struct cps_coordinator *self, const struct cps_me
     return mark_if_due(self, outbox);
 }
 
-/* A run that can be saved loses nothing when it is stopped before it has begun. */
+/* Ends an interrupted run that has not begun; if it can be saved, it loses nothing. */
 static enum cps_status end_unsaved(const struct cps_coordinator *self)
 {
     if (!cps_saves_possible(&self->saves))
@@ -525,7 +525,7 @@ static enum cps_status on_message(void *context, struct cps_message *message, st
             return stray(message);
         return cps_saves_on_state(&self->saves, message, outbox);
     case CPS_MESSAGE_FAIL:
-        /* A rank that was told to end stops the run; this is not a failure of the node. */
+        /* An interrupted rank stops the run; this is not a failure of the node. */
         return message->end.status == CPS_ERR_INTERRUPTED ? on_interrupt(self, CPS_INTERRUPT_STOP, outbox)
                                                           : cps_message_end(message);
     case CPS_MESSAGE_HEARTBEAT:
@@ -560,7 +560,7 @@ static bool awaits(const void *context, struct cps_awaited *out)
 {
     const struct cps_coordinator *self = context;
     *out = (struct cps_awaited){.patience = CPS_PATIENCE_COORDINATOR};
-    if (self->stopped || busy(self)) /* the disk is awaited, and no node */
+    if (self->stopped || busy(self)) /* waiting for the disk, not for a node */
         return false;
     if (!cps_nodes_all_ready(&self->nodes)) {
         cps_nodes_await_start(&self->nodes, out);

@@ -14,7 +14,7 @@ struct cps_epoch_sum {
     struct cps_error_sums valid;
     uint64_t valid_count;
     uint32_t reports;
-    uint64_t spent_ns[CPS_PHASES]; /* over the workers */
+    uint64_t spent_ns[CPS_PHASES]; /* summed over the workers */
 };
 
 enum cps_status cps_curve_init(struct cps_curve *self, const struct cps_plan *plan)
@@ -84,8 +84,8 @@ void cps_curve_add_server(struct cps_curve *self, const struct cps_report *repor
     self->snapshot_ns += report->spent_ns[CPS_PHASE_SNAPSHOT];
 }
 
-/* The train_loss so far: fastai's average of step losses, or, where steps are sub-epochs, the mean over the
- * epoch's ratings. */
+/* The train_loss so far: fastai's average of step losses or, if steps are sub-epochs, the mean over the epoch's
+ * ratings. */
 static double train_loss(const struct cps_curve *self)
 {
     if (self->plan->solver == CPS_SOLVER_BLOCK)

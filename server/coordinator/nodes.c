@@ -1,4 +1,4 @@
-/* Greetings, reports and silence of every node; see nodes.h. */
+/* Tracks greetings, reports and silence of every node; see nodes.h. */
 #include "server/coordinator/nodes.h"
 
 #include <stdio.h>

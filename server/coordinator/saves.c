@@ -1,5 +1,5 @@
 /*
- * Checkpoints being made; see saves.h.
+ * Arranges checkpoints; see saves.h.
  *
  * A held server may be one step behind another, and the workers may have reported the losses of a step that no
  * server has trained yet. The step that is saved is the latest of all these; every server reaches it with the
@@ -88,7 +88,7 @@ static enum cps_status on_held(struct cps_saves *self, uint64_t step, uint64_t f
     return tell(outbox, servers + self->plan->workers, CPS_SNAPSHOT_TAKE, self->furthest);
 }
 
-/* ---- what waits for its parts ---- */
+/* ---- checkpoints that lack parts ---- */
 
 /* Returns the entry of step, created if there is none yet. */
 static enum cps_status entry_of(struct cps_saves *self, uint64_t step, struct cps_save_entry **out)
@@ -126,7 +126,7 @@ static enum cps_status give_up(struct cps_saves *self, const struct cps_save_mar
     return CPS_OK;
 }
 
-/* ---- rows on their way ---- */
+/* ---- transfer of rows ---- */
 
 static enum cps_status finish_stream(struct cps_saves *self, uint32_t server, struct cps_outbox *outbox)
 {
@@ -169,7 +169,7 @@ static enum cps_status start(struct cps_saves *self, const struct cps_save_mark 
     return fetch_more(self, outbox);
 }
 
-/* Begins or drops checkpoints that have all their parts. */
+/* Begins, or drops, the checkpoints that are complete. */
 static enum cps_status settle(struct cps_saves *self, struct cps_outbox *outbox)
 {
     for (size_t i = 0; i < self->count && !self->ended;) {
@@ -206,7 +206,7 @@ enum cps_status cps_saves_on_state(struct cps_saves *self, const struct cps_mess
     return fetch_more(self, outbox);
 }
 
-/* ---- what the coordinator calls ---- */
+/* ---- public functions ---- */
 
 bool cps_saves_are_quiet(const struct cps_saves *self)
 {
@@ -241,7 +241,7 @@ enum cps_status cps_saves_on_kept(struct cps_saves *self, const struct cps_messa
     bool is_answer = kept->action == CPS_SNAPSHOT_TAKE || kept->action == CPS_SNAPSHOT_REFUSED;
     bool is_hold = kept->action == CPS_SNAPSHOT_HOLD && self->holding;
     if (!cps_saves_possible(self) || message->from > self->plan->servers || !(is_answer || is_hold))
-        return cps_fail(CPS_ERR_PEER, "node %u keeps rows that nobody asked for", message->from);
+        return cps_fail(CPS_ERR_PEER, "node %u kept rows that were not requested", message->from);
     if (is_hold)
         return on_held(self, kept->step, finished, outbox);
     CPS_TRY(entry_of(self, kept->step, &entry));

@@ -1,5 +1,5 @@
 /*
- * The output for people; see console.h.
+ * The output on the terminal or in a log; see console.h.
  *
  *     epoch     train_loss  valid_loss  time      seconds
  *     0         0.931412    0.945120    00:02     2.13
@@ -21,7 +21,7 @@
 #define BAR_INTERVAL_NS (SECOND_NS / 10)
 #define PLAIN_INTERVAL_NS (3 * SECOND_NS)
 #define QUIET_FIRST_NS (5 * SECOND_NS) /* a run shorter than this needs no progress in a log */
-#define PACE_FIRST_NS SECOND_NS        /* to be measured before time left is told */
+#define PACE_FIRST_NS SECOND_NS        /* of measurement before the time left is shown */
 #define QUIET_INTERVAL_NS (10 * SECOND_NS)
 #define RATE_WINDOW_S 2.0
 #define LINE_BYTES 512
@@ -98,7 +98,7 @@ static void print_hosts(FILE *stream, const struct cps_console_banner *banner)
                 cps_plural(banner->host_count - shown));
 }
 
-/* Between hosts it is worth a word. */
+/* Shown only for traffic between hosts. */
 static const char *encryption(const struct cps_console_banner *banner)
 {
     if (banner->host_count < 2 && !banner->encrypted)
@@ -142,7 +142,7 @@ static void print_banner(FILE *stream, const struct cps_console_banner *banner)
         fprintf(stream, "  run     %s\n", banner->run_folder);
 }
 
-/* Composed in memory first: stderr has no buffer, and other ranks write to it too. */
+/* Formatted in memory first, because stderr is unbuffered and other ranks write to it too. */
 void cps_console_banner(const struct cps_console *self, const struct cps_console_banner *banner)
 {
     char *text = NULL;
@@ -203,7 +203,7 @@ void cps_console_epoch(struct cps_console *self, const struct cps_console_epoch 
 
 /* ---- progress ---- */
 
-/* Where a run stands, ready to be shown. */
+/* The progress of a run, formatted. */
 struct standing {
     struct cps_figure epoch, steps, loss, rate, left;
     double done; /* share of the epoch, 0..1 */
@@ -358,7 +358,7 @@ static void print_epoch(FILE *out, const char *which, const struct cps_console_e
         fprintf(out, "train_loss %.6f\n", epoch->train_loss);
 }
 
-/* Prints which epoch was the best, and of which epoch the model is. */
+/* Prints the best epoch and that of the saved model. */
 static void print_epochs(FILE *out, const struct cps_console_epoch *best, const struct cps_console_epoch *last)
 {
     print_epoch(out, "best epoch", best);

@@ -14,7 +14,7 @@
 #include "common/store/history.h"
 
 static const uint64_t FLUSH_EVERY_US = 1000000;
-static const uint64_t PATIENCE_NS = 1000000000; /* at a time; a peer's is longer */
+static const uint64_t PATIENCE_NS = 1000000000; /* for one wait; shorter than the peer timeout */
 enum {
     FLUSH_BYTES = 65536, /* a small buffer stays in the processor's cache */
     MOST_BYTES = 64 << 20,
@@ -33,7 +33,7 @@ static enum cps_status go_on(struct cps_events *self, const struct cps_events_se
     CPS_TRY(cps_tensorboard_continue(&self->tensorboard, setup->folder, setup->tensorboard->file,
                                      setup->tensorboard->bytes, self->flushed_us, &tensorboard_short));
     if (metrics_short || tensorboard_short)
-        cps_warn("'%s' has lost events of before the checkpoint, which are missing from now on",
+        cps_warn("'%s' has lost events from before the checkpoint, which stay missing",
                  metrics_short ? "metrics.jsonl" : setup->tensorboard->file);
     return CPS_OK;
 }

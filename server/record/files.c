@@ -1,4 +1,4 @@
-/* The writer's jobs on a run's folder; see files.h. */
+/* The files of a run, written by jobs of the writer's thread; see files.h. */
 #include "server/record/files.h"
 
 #include <inttypes.h>
@@ -36,7 +36,7 @@ void cps_files_release(struct cps_files *self)
     cps_kept_models_release(&self->kept);
 }
 
-/* ---- handing over ---- */
+/* ---- submitting jobs ---- */
 
 static enum cps_status finished(void *context, enum cps_status status)
 {
@@ -50,7 +50,8 @@ static enum cps_status submit(struct cps_files *self, enum cps_status (*write)(v
 {
     const struct cps_write_job job = {.write = write, .written = written, .context = self};
     if (!cps_writer_submit(self->setup.writer, &job))
-        return cps_fail(CPS_ERR_STORAGE, "the disk behind '%s' takes nothing more", self->setup.folder->path);
+        return cps_fail(CPS_ERR_STORAGE, "the disk behind '%s' does not accept any more data",
+                        self->setup.folder->path);
     return CPS_OK;
 }
 
@@ -112,7 +113,7 @@ static enum cps_status continue_steps(struct cps_files *self)
     CPS_TRY(cps_step_log_continue(&self->steps, self->setup.folder, self->setup.resumed->logs[STEPS].bytes,
                                   &is_short));
     if (is_short)
-        cps_warn("'steps.csv' has lost lines of before the checkpoint, which are missing from now on");
+        cps_warn("'steps.csv' has lost lines from before the checkpoint, which stay missing");
     return CPS_OK;
 }
 
@@ -121,7 +122,7 @@ static enum cps_status write_continuation(struct cps_files *self)
 {
     struct cps_run_folder *folder = self->setup.folder;
     CPS_TRY(cps_run_folder_continue(folder));
-    unlink(self->best_path); /* it may be of an epoch that is forgotten, or no longer the best */
+    unlink(self->best_path); /* it may be of an epoch after the checkpoint, or no longer the best */
     CPS_TRY(cps_checkpoints_rewind(folder->path, self->setup.resumed->step));
     CPS_TRY(cps_run_folder_put(folder, "history.csv", &self->history_text));
     CPS_TRY(cps_run_folder_put(folder, "run.json", &self->record_text));
@@ -213,7 +214,7 @@ static enum cps_status write_end(void *context)
     return cps_run_folder_put(self->setup.folder, "run.json", &self->record_text);
 }
 
-/* ---- on the owner's ---- */
+/* ---- on the owner's thread ---- */
 
 enum cps_status cps_files_start(struct cps_files *self)
 {
@@ -303,7 +304,7 @@ enum cps_status cps_files_poll(struct cps_files *self, uint64_t patience_ns, boo
     return self->busy ? judge_patience(self) : CPS_OK;
 }
 
-/* Whether the writer came to rest. */
+/* Whether the writer has finished all its jobs. */
 static bool is_at_rest(struct cps_files *self, uint64_t patience_ns)
 {
     uint64_t until_ns = cps_clock_ns() + patience_ns, now_ns;

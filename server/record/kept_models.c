@@ -21,7 +21,7 @@ void cps_kept_models_release(struct cps_kept_models *self)
     *self = (struct cps_kept_models){0};
 }
 
-/* Room for one more model. */
+/* Allocates one more model. */
 static enum cps_status add_model(struct cps_kept_models *self, struct cps_kept_model **out)
 {
     CPS_TRY(
@@ -36,7 +36,7 @@ static enum cps_status add_model(struct cps_kept_models *self, struct cps_kept_m
     return status;
 }
 
-/* One that may be written over. */
+/* Returns a model that may be overwritten. */
 static enum cps_status take_model(struct cps_kept_models *self, struct cps_kept_model **out)
 {
     for (size_t i = 0; i < self->count; i++) {

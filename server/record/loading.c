@@ -1,4 +1,4 @@
-/* Progress of reading; see loading.h. */
+/* Shows the progress of reading; see loading.h. */
 #include "server/record/loading.h"
 
 #include "server/record/figures.h"

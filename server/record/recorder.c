@@ -26,9 +26,9 @@ struct cps_recorder {
     struct cps_run_info info;
     struct cps_files files;
     struct cps_saver *saver;              /* NULL: makes no checkpoints */
-    uint64_t train_ns, epoch_ns, save_ns; /* when each began */
+    uint64_t train_ns, epoch_ns, save_ns; /* times at which each began */
     struct cps_recorder_seconds seconds;
-    double train_before, epoch_before; /* seconds of them in earlier starts of the run */
+    double train_before, epoch_before; /* seconds spent on each in earlier starts of the run */
     char curve_hash[CPS_SHA256_HEX_BYTES];
     uint64_t written_ns; /* when the records were last written */
     bool started, complete;

@@ -179,7 +179,7 @@ void cps_run_info_end(struct cps_run_info *self, enum cps_status status,
                  cps_error_text());
     self->record.state = self->state;
     self->record.exit_code = cps_status_exit_code(status);
-    record_baselines(self); /* which may have been fitted since the run began */
+    record_baselines(self); /* they may have been fitted after training */
     self->record.ended = time(NULL);
     const struct cps_record_timing timings[] = {{"load", seconds->load},
                                                 {"train", seconds->train},

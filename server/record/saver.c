@@ -27,20 +27,20 @@ struct cps_saver {
     struct cps_saver_setup setup;
     struct cps_saver_account account;
     enum cps_save_outcome outcome;
-    bool failed;       /* the one under way, and it was said */
-    bool begins, ends; /* a begin or an end waits to be taken */
+    bool failed;       /* the current checkpoint has failed, which was reported */
+    bool begins, ends; /* a begin or end job waits for the writer */
     uint64_t begun_ns;
     struct row_job ring[CPS_SAVER_ROWS];
-    uint32_t promised;     /* rows on their way from a server */
-    uint32_t first, count; /* of the ring: those not yet written */
-    uint32_t taken;        /* of these, by the writer */
-    uint64_t bytes;        /* of the one under way */
+    uint32_t promised;     /* rows requested from a server */
+    uint32_t first, count; /* row jobs in the ring that are not yet written */
+    uint32_t taken;        /* those of them that the writer has taken */
+    uint64_t bytes;        /* of the current checkpoint */
     uint64_t best_step;
-    struct cps_kept_model *best;     /* of the one under way, pinned; NULL: it has none */
-    struct cps_epoch_record *epochs; /* of the one under way: a copy */
+    struct cps_kept_model *best;     /* of the current checkpoint, pinned; NULL: it has none */
+    struct cps_epoch_record *epochs; /* of the current checkpoint: a copy */
     size_t epoch_capacity;
     atomic_bool cancelled;
-    /* The writer's, from the begin job to the end job's outcome. */
+    /* Belongs to the writer's thread from the begin job to the outcome of the end job. */
     struct cps_checkpoint_state state;
     struct cps_checkpoint_writer *checkpoint;
     bool exists, broken, valid, too_early;
@@ -130,7 +130,7 @@ static enum cps_status write_end(void *context)
     return status;
 }
 
-/* ---- on the owner's: outcomes ---- */
+/* ---- on the owner's thread: outcomes ---- */
 
 /* Warns of a failure once; the run continues. */
 static enum cps_status fail(struct cps_saver *self, enum cps_status status)
@@ -192,7 +192,7 @@ static bool submit(struct cps_saver *self, enum cps_status (*write)(void *),
     return cps_writer_submit(self->setup.writer, &job);
 }
 
-/* Passes waiting jobs to the writer, as many as it accepts. */
+/* Passes as many waiting jobs to the writer as it accepts. */
 static void pump(struct cps_saver *self)
 {
     if (self->begins && !submit(self, write_begin, begun, self, 0))

@@ -15,7 +15,7 @@ static bool can_redraw(void)
     return term && *term && strcmp(term, "dumb") != 0;
 }
 
-/* Opens the terminal that is file descriptor `number` of the mpirun that started this process; -1 if it is no
+/* Opens the terminal at file descriptor `number` of the mpirun that started this process; -1 if it is not a
  * terminal or there is no mpirun on this host. Opens only devices, since opening other files may have effects.
  */
 static int open_launchers(int number)

@@ -1,6 +1,6 @@
 /*
- * The parts of the blocks on one server; see block_parts.h. Which rows a part holds follows from the plan, so
- * that nobody has to be told.
+ * The parts of the blocks on one server; see block_parts.h. Every node derives the rows of a part from the
+ * plan.
  */
 #include "server/shard/block_parts.h"
 
@@ -35,7 +35,7 @@ static void fill_row(const struct cps_block_parts *self, enum cps_table_kind tab
                       row);
 }
 
-/* Where the rows of block that live here stand, and room for them. */
+/* Finds the rows of block that live here, and allocates them. */
 static enum cps_status lay_out_part(struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
                                     struct cps_buffer_pool *pool)
 {
@@ -54,7 +54,7 @@ static enum cps_status lay_out_part(struct cps_block_parts *self, enum cps_table
     return cps_buffer_acquire(pool, (size_t)part->rows * self->rule.row_floats * sizeof(float), &part->buffer);
 }
 
-/* Initial values, which rows of a checkpoint may replace. */
+/* Sets initial values, which rows of a checkpoint may replace. */
 static void fill_part(const struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
                       float *weights)
 {
@@ -95,7 +95,7 @@ static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot
 
 static enum cps_status fill_all(const struct cps_block_parts *self, uint32_t rows)
 {
-    static const uint32_t few = 20000; /* rows, for which no thread is worth while */
+    static const uint32_t few = 20000; /* rows; for fewer, threads do not pay */
     struct filling filling = {.parts = self};
     const struct cps_parallel job = {.pieces = CPS_TABLES * (uint64_t)self->blocks.count,
                                      .work = fill_piece,

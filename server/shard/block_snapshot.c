@@ -1,4 +1,4 @@
-/* Rows of blocks as a checkpoint has them; see block_snapshot.h. */
+/* A copy of the rows of all blocks for a checkpoint; see block_snapshot.h. */
 #include "server/shard/block_snapshot.h"
 
 #include <stdlib.h>

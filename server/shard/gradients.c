@@ -77,7 +77,7 @@ static void add_sums(int64_t *total, const int64_t *sums, uint32_t width)
         total[j] = (int64_t)((uint64_t)total[j] + (uint64_t)sums[j]);
 }
 
-/* Adds slope·(other, 1) to sums; false when the product is out of range. */
+/* Adds slope·(other, 1) to sums; false if the product is out of range. */
 static bool add_scaled(struct cps_gradients *self, const struct cps_table *table, const float *other,
                        float slope, int64_t *sums)
 {
@@ -88,7 +88,7 @@ static bool add_scaled(struct cps_gradients *self, const struct cps_table *table
 }
 
 /* Returns the sums of a row that was touched before, converting its first gradient to sums if needed. *fits is
- * set to false when that gradient is out of range. */
+ * set to false if that gradient is out of range. */
 static int64_t *sums_of(struct cps_gradients *self, const struct cps_table *table, uint32_t row, bool *fits)
 {
     size_t slot = self->slot_of[row] - 1;
@@ -140,7 +140,7 @@ static enum cps_status make_room(struct cps_gradients *self, const struct cps_ta
                     sizeof *self->kept);
 }
 
-/* Adds sums to row; false when the gradient it was touched with before is out of range. */
+/* Adds sums to row; false if the gradient it was touched with before is out of range. */
 static bool add_packed(struct cps_gradients *self, const struct cps_table *table, uint32_t row,
                        const int64_t *packed)
 {
@@ -153,7 +153,7 @@ static bool add_packed(struct cps_gradients *self, const struct cps_table *table
     return fits;
 }
 
-/* Adds one float gradient to row; false when a gradient is out of range. */
+/* Adds one float gradient to row; false if a gradient is out of range. */
 static bool add_single(struct cps_gradients *self, const struct cps_table *table, uint32_t row,
                        const float *single)
 {
@@ -258,7 +258,7 @@ static void train_piece(void *context, uint32_t piece, uint32_t thread)
 
 enum cps_status cps_gradients_apply(struct cps_gradients *self, struct cps_table *table, uint64_t step)
 {
-    struct training training; /* not zeroed: most of its places for pieces are of no use */
+    struct training training; /* not zeroed: most of its entries for pieces are not used */
     training.gradients = self;
     training.table = table;
     training.pieces = cps_team_pieces(self->team, self->count);

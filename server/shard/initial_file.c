@@ -46,8 +46,8 @@ static enum cps_status match(struct cps_initial_file *self, const struct cps_row
 {
     uint32_t *row_of;
     if (names->rows != tensor_rows)
-        return cps_fail(CPS_ERR_DATA, "'%s' has %u rows of what its names beside it have %u", self->files.model,
-                        tensor_rows, names->rows);
+        return cps_fail(CPS_ERR_DATA, "'%s' has %u rows, but the file of names beside it has %u",
+                        self->files.model, tensor_rows, names->rows);
     CPS_TRY(cps_id_index_match(names, by_title, rows, &row_of));
     row_of[0] = 0; /* '#na#' */
     *fresh = 0;

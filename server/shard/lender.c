@@ -30,13 +30,13 @@ struct cps_lender {
     struct cps_plan plan;
     struct cps_block_parts parts;
     uint64_t granted;
-    uint64_t passed;            /* an epoch's end: what it left was read, and training goes on from there */
-    bool asked;                 /* the coordinator waits for rows that are not home */
+    uint64_t passed;            /* the last step of an epoch after which the coordinator has read the model */
+    bool asked;                 /* the coordinator waits for rows that are lent */
     struct cps_message pending; /* its exchange; owns a reference to the payload */
     struct cps_block_snapshot snapshot;
-    uint64_t save_step; /* to be kept on the coordinator's word, beside those of the plan; 0: none */
-    bool held;          /* lends nothing for now: a checkpoint is being arranged */
-    uint32_t restored;  /* rows */
+    uint64_t save_step; /* requested by the coordinator, besides those of the plan; 0: none */
+    bool held;          /* lends nothing while a checkpoint is being arranged */
+    uint32_t restored;  /* rows restored from a checkpoint */
 };
 
 enum cps_status cps_lender_create(uint32_t server, uint32_t nodes, const struct cps_initial_rows *start,
@@ -363,7 +363,7 @@ static enum cps_status on_fetch(struct cps_lender *self, const struct cps_messag
     return CPS_OK;
 }
 
-/* ---- what comes home ---- */
+/* ---- returns ---- */
 
 static enum cps_status stray_return(const struct cps_lender *self, const struct cps_message *message)
 {

@@ -5,10 +5,9 @@
  * it. Until then each worker's exchange waits with its payload, and is answered directly after. Exchanges
  * without a push request the current state, and are answered as soon as the steps up to it are granted.
  *
- * A checkpoint sees the rows between two steps: right after a step that the plan saves, or
- * one that the coordinator names, the table is copied and the copy fetched from then on
- * (common/store/checkpoint.md). A run that begins with a later step fetches its rows from
- * the coordinator in the same form, before it is ready.
+ * A checkpoint has the rows between two steps: right after a step that the plan saves, or one that the
+ * coordinator names, the table is copied, and the copy is then fetched (common/store/checkpoint.md). A server
+ * of a resumed run fetches its rows from the coordinator in the same form before it is ready.
  */
 #include "server/shard/server.h"
 
@@ -34,17 +33,17 @@ struct cps_server {
     struct cps_team *team;
     struct cps_member member;
     bool planned, diverged;
-    uint64_t passed; /* an epoch's last step: the servers may go on from there */
-    bool held;       /* trains no further for now: a checkpoint is being arranged */
+    uint64_t passed; /* the last step of an epoch after which the coordinator has read the model */
+    bool held;       /* does not train while a checkpoint is being arranged */
     struct cps_table table;
     struct cps_gradients gradients;
     uint64_t step;           /* steps trained */
     uint32_t pushed;         /* workers that pushed step number step + 1 */
     struct pending *pending; /* [nodes] */
     struct cps_snapshot_rows snapshot;
-    uint64_t snapshot_step; /* to be kept on the coordinator's word, beside those of the plan; 0: none */
-    uint64_t kept_step;     /* of the last KEPT, plus 1 */
-    uint32_t restored;      /* rows */
+    uint64_t snapshot_step; /* requested by the coordinator, besides those of the plan; 0: none */
+    uint64_t kept_step;     /* step of the last KEPT, plus 1 */
+    uint32_t restored;      /* rows restored from a checkpoint */
 };
 
 enum cps_status cps_server_create(uint32_t server, uint32_t nodes, const struct cps_kernels *kernels,
@@ -353,7 +352,7 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
         return CPS_OK;
     }
     if (message->from <= self->table.plan.servers)
-        return cps_fail(CPS_ERR_PEER, "node %u pushed, but is no worker", message->from);
+        return cps_fail(CPS_ERR_PEER, "node %u pushed, but is not a worker", message->from);
     if (message->exchange.step != self->step + 1 || pending->waits)
         return out_of_step(self, message);
     enum cps_status status = cps_gradients_add(&self->gradients, &self->table, message, &pending->answered);
@@ -364,8 +363,8 @@ static enum cps_status on_exchange(struct cps_server *self, struct cps_message *
     return train_if_complete(self, outbox);
 }
 
-/* Steps that the next grant must have: whole blocks, on whose borders the tables of steps.h rest, and at
- * the end of the run what is left. */
+/* The number of steps of the next grant: a whole block, since the tables of steps.h begin at block boundaries,
+ * or what is left at the end of the run. */
 static uint64_t next_grant(const struct cps_server *self)
 {
     uint64_t left = cps_plan_steps(&self->table.plan) - cps_table_granted(&self->table);

@@ -282,8 +282,8 @@ static void refusals_say_why(void **state)
                 "'heartbeat' with the body of another");
     check_fails(cps_codec_decode(bad_model, sizeof bad_model, &back), CPS_ERR_PEER, "'plan' with the body of another");
     check_fails(cps_codec_decode(bad_status, sizeof bad_status, &back), CPS_ERR_PEER, "'fail' with the body of another");
-    check_fails(cps_codec_decode(long_bytes, sizeof long_bytes, &back), CPS_ERR_PEER, "no message header");
-    check_fails(cps_codec_decode((const uint8_t *)"\xff\xff", 2, &back), CPS_ERR_PEER, "no message header");
+    check_fails(cps_codec_decode(long_bytes, sizeof long_bytes, &back), CPS_ERR_PEER, "not a message header");
+    check_fails(cps_codec_decode((const uint8_t *)"\xff\xff", 2, &back), CPS_ERR_PEER, "not a message header");
 }
 
 static void frames_align_their_payload(void **state)
@@ -321,7 +321,7 @@ static void frames_align_their_payload(void **state)
             struct cps_buffer *cut;
             check_ok(cps_buffer_acquire(pool, bytes, &cut));
             memcpy(cut->data, start, bytes);
-            check_fails(cps_codec_decode_frame(cut, &back), CPS_ERR_PEER, "no message frame");
+            check_fails(cps_codec_decode_frame(cut, &back), CPS_ERR_PEER, "not a message frame");
         }
     }
     static const uint32_t prefixes[][2] = {{UINT32_MAX, 0}, {300, 0}, {100, 0}, {0, 0}};
@@ -340,9 +340,9 @@ static void frames_align_their_payload(void **state)
     check_ok(cps_buffer_acquire(pool, 4096, &stub));
     memset(stub->data, 0, 4096);
     memcpy(stub->data, longer, sizeof longer);
-    check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "no message frame");
+    check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "not a message frame");
     check_ok(cps_buffer_acquire(pool, 3, &stub));
-    check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "no message frame");
+    check_fails(cps_codec_decode_frame(stub, &back), CPS_ERR_PEER, "not a message frame");
     cps_buffer_pool_destroy(&pool);
 }
 

@@ -130,7 +130,7 @@ static void others_samples_are_refused(void **state)
     cps_blocks_init(&blocks, &plan);
     load(&blocks, 1, &dataset);
     check_fails(cps_order_init(&order, &plan, 0, &dataset, 2, UINT64_MAX), CPS_ERR_INTERNAL,
-                "another worker's");
+                "belongs to another worker");
     cps_order_release(&order);
 }
 
