@@ -1,9 +1,9 @@
-"""The bits of a cross-built arm64 program under qemu against those of this machine's.
+"""Compares the results of a cross-built arm64 program under qemu with those of the native program.
 
     compare.py PROGRAM ARM64_PROGRAM SYSROOT
 
-The pinned hashes of one process and of jobs that run on emulated arm64 throughout, and one job of which half the
-ranks are native and half emulated.
+Checks the pinned hashes for one process and for jobs on emulated arm64, and those of a job in which half of the ranks are
+native and half emulated.
 """
 
 import os
@@ -20,12 +20,12 @@ from verdict import Verdict  # noqa: E402
 
 PINNED = Path(__file__).resolve().parents[1] / "golden" / "pinned.py"
 OPTIONS = ["--epochs", "2", "--batch-size", "256", "--progress", "none"]
-# An emulated process cannot be looked into by others, nor wait on this machine's clock of processes.
+# Other processes cannot read the memory of an emulated one, and it cannot wait for their clocks.
 MPI = ["--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none", "--mca", "mpi_yield_when_idle", "1"]
 
 
 def write_emulated(folder, program, sysroot):
-    """The path of a script that is the arm64 program to whoever starts it."""
+    """Writes a script that runs the arm64 program under qemu; returns its path."""
     path = Path(folder) / "collab-ps-arm64"
     command = shlex.join(["qemu-aarch64-static", "-L", sysroot, program])
     path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')

@@ -1,7 +1,7 @@
-"""Seconds an epoch of collab-ps, on one rank and on several, beside a bare PyTorch loop on the same machine.
+"""Seconds per epoch of collab-ps, on one rank and on several, and of a bare PyTorch loop on the same machine.
 
-Everything runs in turn, several times over, so that a slow spell of the machine falls on all alike; the medians are
-shown. Without PyTorch (Debian: python3-torch) the ratios to it are left out.
+All variants run in turn, several times, so that slow phases of the machine affect all alike; medians are shown. Without
+PyTorch (Debian: python3-torch) its ratios are left out.
 
     bench.py PROGRAM [--repeats N] [--epochs N] [--data FOLDER]
 """
@@ -23,7 +23,7 @@ SHAPES = [("1 process", 1, "auto"), ("n=2 mpi", 2, "mpi"), ("n=8 mpi", 8, "mpi")
 
 
 def find_data(program, named, folder):
-    """A folder of ratings, and the ratings file in it: the one named, MovieLens-100k, or a made-up set."""
+    """(folder, ratings file in it): those named, MovieLens-100k, or a synthetic set."""
     for path in [named, os.environ.get("COLLAB_PS_DATA"), "data/ml-100k"]:
         if path and pathlib.Path(path, "u.data").is_file():
             return path, str(pathlib.Path(path, "u.data")), "MovieLens 100k"
@@ -33,7 +33,7 @@ def find_data(program, named, folder):
 
 
 def run_torch(ratings, epochs):
-    """The faster of one thread and as many as PyTorch likes; None where there is no PyTorch."""
+    """The faster of one thread and PyTorch's default number of threads; None without PyTorch."""
     script = str(pathlib.Path(__file__).with_name("torch_loop.py"))
     results = []
     for threads in (1, 0):

@@ -1,10 +1,10 @@
-"""Two hundred runs of 6,250 steps: how long does a comparison of them take?
+"""Measures a comparison of two hundred runs of 6,250 steps.
 
     compare.py PROGRAM [--runs N] [--folder DIR]
 
 Trains the runs first, twenty weight decays with ten seeds each, on COLLAB_PS_DATA or else on the built-in
-synthetic set of its shape; in DIR they stay for the next time. Then compares them as a user does, with all
-four files, in a process of its own each time. Needs about 0.6 GB of disk.
+synthetic set of its shape; runs in DIR are reused the next time. Then compares them like a user, writing all four
+files, in a new process each time. Needs about 0.6 GB of disk.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ REPEATS = 3
 
 
 def train(program, folder, count):
-    """The runs' folders; those that are there already are left as they are."""
+    """The folders of the runs; existing ones are reused."""
     folders = []
     for i in range(count):
         decay, seed = DECAYS[i % len(DECAYS)], i // len(DECAYS) + 1
@@ -37,7 +37,7 @@ def train(program, folder, count):
 
 
 def compare(arguments):
-    """(seconds by the clock, seconds of processor) of one comparison, best of a few."""
+    """(wall time, CPU time) of one comparison in seconds, the best of a few."""
     taken = []
     for _ in range(REPEATS):
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()

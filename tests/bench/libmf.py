@@ -1,10 +1,10 @@
-"""The recipe 'best' beside LIBMF on one random split of a ratings file, nine tenths to train on.
+"""Compares the recipe 'best' with LIBMF on a random split of a ratings file, with 90 % for training.
 
     COLLAB_PS_LIBMF=…/mf-train libmf.py PROGRAM RATINGS.csv [SEED]
 
 LIBMF (Chin et al. 2015, ACM TIST 6) runs over a grid of 12: 50 and 100 factors, penalties 0.03, 0.05 and 0.1, rates 0.05
-and 0.1, forty rounds; the better of its last and its best round is shown as well, which is chosen on the very ratings
-that it is judged by. RATINGS has a header, then user, item and rating by commas.
+and 0.1, forty rounds. Its best round is shown as well, although it is selected on the ratings that it is evaluated on.
+RATINGS has a header, then lines of user, item and rating, separated by commas.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """Runs collab-ps, alone or under mpirun, and reads back what the run recorded.
 
-Memory is each rank's own peak of resident memory. Pages that ranks share (libraries, the transport's buffers, the
-text of the ratings) count once a rank, so that a sum over ranks errs upwards.
+Memory is the peak of each rank's resident memory. Pages that ranks share (libraries, the transport's buffers, the text of
+the ratings) count for each rank, so that a sum over ranks is too high.
 """
 import csv
 import json
@@ -13,7 +13,7 @@ import tempfile
 
 
 def machine():
-    """One line: processor, cores and memory of this machine."""
+    """A line with processor, cores and memory of this machine."""
     model = "unknown processor"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -24,7 +24,7 @@ def machine():
 
 
 class Run:
-    """One training: seconds of each epoch, run.json, and the ranks' peaks of memory in MiB."""
+    """A training run: seconds of each epoch, run.json, and the ranks' peaks of memory in MiB."""
 
     def __init__(self, program, ranks, options, log=subprocess.DEVNULL):
         launcher = ["mpirun", "-n", str(ranks), "--bind-to", "none"] if ranks > 1 else []
@@ -47,13 +47,13 @@ class Run:
         return self.record["data"]["train"]
 
     def bytes_per_rating(self):
-        """What exchanges and rows carried, over the ratings trained on."""
+        """Bytes of exchanges and rows per training rating."""
         counters = self.record["counters"]
         carried = counters["exchange"]["bytes"] + counters["rows"]["bytes"]
         return carried / (self.train_ratings * len(self.epochs_s))
 
     def exchanges_per_s(self):
-        """Round trips between a worker and a server, over all of them."""
+        """Round trips per second between a worker and a server, over all pairs."""
         return self.record["counters"]["exchange"]["messages"] / sum(self.epochs_s)
 
 

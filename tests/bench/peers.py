@@ -1,14 +1,14 @@
-"""LIBMF beside both solvers: ratings a second on one core and two, and seconds to LIBMF's best RMSE.
+"""Compares LIBMF with both solvers: ratings per second on one core and two, and seconds to LIBMF's best RMSE.
 
     COLLAB_PS_LIBMF=…/mf-train peers.py PROGRAM [--folder DIR] [--rounds N] [--batch]
 
-Twenty million synthetic ratings, made in DIR (bench-data) unless they are there, of which a random tenth is held
-out. LIBMF (Chin et al. 2015, ACM TIST 6) runs with 50 factors, l2 0.04, rate 0.1, ten rounds. The programs take turns,
-so that a slow spell of the machine falls on all of them; the best of the rounds is shown.
+Twenty million synthetic ratings, generated in DIR (bench-data) unless they exist, of which a random tenth is held out.
+LIBMF (Chin et al. 2015, ACM TIST 6) runs with 50 factors, l2 0.04, rate 0.1, ten rounds. The programs run in turn, so that
+slow phases of the machine affect all of them; the best of the rounds is shown.
 
-Rates are those of a whole pass: training and validation. A second of processor is what the program used, user and
-system, all threads together: it tells more than the clock when others use the machine as well. The batch solver needs
-minutes, and runs once, with --batch.
+Rates are those of a whole pass: training and validation. CPU time is the sum of user and system time of all threads; it
+is more informative than wall time if other processes use the machine. The batch solver takes minutes, and runs once,
+with --batch.
 """
 import argparse
 import csv
@@ -30,7 +30,7 @@ EPOCHS = 5
 
 
 def split(folder, seed=7):
-    """Writes train and valid for both programs, unless they are there; the numbers of ratings."""
+    """Writes train and valid for both programs, unless they exist; returns the numbers of ratings."""
     names = {name: folder / name for name in ("train.csv", "valid.csv", "train.mf", "valid.mf")}
     if not all(path.exists() for path in names.values()):
         rng, files = random.Random(seed), {name: open(path, "w") for name, path in names.items()}
@@ -52,7 +52,7 @@ def processor_s(pid):
 
 
 class Timed:
-    """A program run to its end: (clock, processor, RMSE) at each pass that its output tells of, counted from the start."""
+    """A complete run of a program: (wall time, CPU time, RMSE) at each pass in its output, counted from the start."""
 
     def __init__(self, command, pattern, squared):
         began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -73,15 +73,15 @@ class Timed:
         return min(error for _, _, error in self.passes)
 
     def pass_s(self, column):
-        """The shortest pass, by the clock (0) or the processor (1)."""
+        """The shortest pass, by wall time (0) or CPU time (1)."""
         return min(late[column] - early[column] for early, late in zip(self.passes, self.passes[1:]))
 
     def until(self, error, column):
-        """From the program's start until its RMSE is at most error; None if it never is."""
+        """The time from the program's start until its RMSE is at most error; None if it never is."""
         return next((row[column] for row in self.passes if row[2] <= error), None)
 
     def training_until(self, error, column):
-        """The same without what comes before the first pass, which is taken to be as long as the second."""
+        """The same without the time before the first pass, which is assumed to be as long as the second."""
         reached = self.until(error, column)
         first = self.passes[0][column] - (self.passes[1][column] - self.passes[0][column])
         return None if reached is None else reached - first
@@ -103,7 +103,7 @@ def best_of(runs, value):
 
 
 def show(name, runs, train, target, against=None):
-    """One row, with ratios to another program's runs."""
+    """Prints a row, with ratios to another program's runs."""
     figures = []
     for column in (0, 1):
         figures += [best_of(runs, lambda run: run.pass_s(column)), best_of(runs, lambda run: run.training_until(target, column)),

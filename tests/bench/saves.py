@@ -1,11 +1,11 @@
-"""What checkpoints cost: the stall of training, and the rate, beside the disk's own.
+"""The cost of checkpoints: the stall of training, and the write rate compared with that of the disk.
 
     saves.py PROGRAM [FOLDER [RATINGS]]
 
-Twenty million synthetic ratings with Adam, made in FOLDER (bench-data) unless they are there. Runs with a checkpoint
-every epoch and without take turns. The stall is the time that a server spends copying rows and handing them out, of
-its own and the coordinator's; the rate is from a checkpoint's beginning until it is valid on the disk, beside that of
-'dd conv=fsync' for as many bytes.
+Twenty million synthetic ratings with Adam, generated in FOLDER (bench-data) unless they exist. Runs with a checkpoint
+every epoch and without any take turns. The stall is the time that servers spend copying rows and sending them, and the
+coordinator spends receiving them; the rate is measured from the start of a checkpoint until it is valid on the disk, and
+compared with that of 'dd conv=fsync' for the same number of bytes.
 """
 import csv
 import json
@@ -39,7 +39,7 @@ def median(epochs, name):
 
 
 def dd_rate(folder, size):
-    """MB/s of the disk for one file of size bytes."""
+    """The rate of the disk in MB/s for a file of size bytes."""
     began = time.monotonic()
     subprocess.run(["dd", "if=/dev/zero", f"of={folder}/dd", "bs=1M", f"count={size // 2**20}", "conv=fsync"], check=True,
                    stderr=subprocess.DEVNULL)

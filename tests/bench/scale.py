@@ -2,7 +2,7 @@
 
     scale.py PROGRAM [--ratings N] [--users N] [--movies N] [--ranks N] [--folder DIR]
 
-Needs about 0.5 GB of disk for the ratings, in DIR or the usual place for temporary files, and gives it back.
+Needs about 0.5 GB of disk for the ratings, in DIR or the default folder for temporary files; removes them at the end.
 """
 import argparse
 import pathlib

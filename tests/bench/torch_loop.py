@@ -1,8 +1,8 @@
-"""A bare PyTorch loop over the same ratings: what collab-ps is compared with.
+"""A bare PyTorch training loop over the same ratings, with which collab-ps is compared.
 
 Dense AdamW with fastai's constants on nn.Embedding tables, the bias model with a sigmoid range, batches drawn by one
-permutation an epoch and sliced without a DataLoader: nothing is in the loop that the model does not need. Prints the
-seconds of each epoch, training and validation, as JSON.
+permutation per epoch and sliced without a DataLoader: the loop has nothing that the model does not need. Prints the seconds
+of each epoch, training and validation, as JSON.
 
     torch_loop.py RATINGS EPOCHS THREADS      RATINGS: u.data, or a csv with a header and user,item,rating first
 """
@@ -35,7 +35,7 @@ class BiasModel(nn.Module):
 
 
 def read(path):
-    """Users and movies as row numbers, ratings; in a random order."""
+    """Users and movies as row numbers, and ratings, in random order."""
     header = not path.endswith("u.data")
     table = numpy.loadtxt(path, delimiter="," if header else None, skiprows=int(header), usecols=(0, 1, 2))
     table = table[numpy.random.default_rng(1).permutation(len(table))]

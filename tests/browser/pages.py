@@ -1,8 +1,7 @@
-"""What the tests of the page share: a browser, pages of runs that were trained for them, and what can be
-read off a page.
+"""Shared by the tests of the page: a browser, pages of runs trained for them, and functions that read a page.
 
     runs -> compare -> compare.html, opened in Chromium
-                    -> compare.json, what the page must say
+                    -> compare.json, the expected contents
 """
 
 import sys
@@ -14,7 +13,7 @@ sys.path.insert(0, str(HERE.parent / "compare"))
 import browser as browsers  # noqa: E402  (ends the test where there is none)
 import support  # noqa: E402
 
-WIDTHS = {1280: False, 390: True}  # a desk's window, and a phone's
+WIDTHS = {1280: False, 390: True}  # a desktop's window, and a phone's
 
 STRAY = (HERE / "stray.js").read_text()
 FAINT = (HERE / "faint.js").read_text()
@@ -34,7 +33,7 @@ class Pages(support.Trained):
         self.browser.resize(1280)
 
     def make(self, name, *arguments):
-        """(page, report) of a comparison; the page must open without a complaint."""
+        """(page, report) of a comparison; the page must open without errors."""
         out = self.folder / name
         page = out / "compare.html"
         out.mkdir()
@@ -51,11 +50,11 @@ class Pages(support.Trained):
         self.quiet()
 
     def quiet(self):
-        """No script failed, and the browser has nothing to complain of."""
+        """Checks that no script has failed, and that the browser has logged no error."""
         self.assertEqual(self.browser.complaints(), [])
 
     def texts(self, selector):
-        """The texts of the elements that are shown."""
+        """The texts of the visible elements."""
         return self.browser.run("return [...document.querySelectorAll(arguments[0])].filter((one) => "
                                 "one.getBoundingClientRect().width).map((one) => one.textContent)", selector)
 
@@ -66,7 +65,7 @@ class Pages(support.Trained):
         self.browser.driver.find_elements("css selector", selector)[index].click()
 
     def tip(self, chart="#chart"):
-        """(heading, [label, value, range]) of the tip, or None where none is shown."""
+        """(heading, [label, value, range]) of the tooltip, or None if none is shown."""
         return self.browser.run("""
             const tip = document.querySelector(`${arguments[0]} .tip`);
             return tip.hidden ? null : [tip.querySelector("b").textContent,
@@ -77,12 +76,12 @@ class Pages(support.Trained):
         self.browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
     def cells(self, table, heading):
-        """The texts of a table's column."""
+        """The texts of a column of a table."""
         names = [name.strip() for name in self.texts(f"#{table} th")]
         return self.texts(f"#{table} tbody :is(td, th):nth-child({names.index(heading) + 1})")
 
     def fits(self):
-        """Nothing is cut off or lies upon other things, at any width and with all unfolded."""
+        """Checks that nothing is cut off or overlaps, at any width and with all sections open."""
         for width, phone in WIDTHS.items():
             with self.subTest(width=width):
                 self.browser.resize(width, phone=phone)
@@ -92,7 +91,7 @@ class Pages(support.Trained):
         self.browser.resize(1280)
 
     def can_be_read(self):
-        """Text stands out from its ground, light and dark."""
+        """Checks the contrast of texts, in light and dark mode."""
         for scheme in ("light", "dark"):
             with self.subTest(scheme=scheme):
                 self.browser.look(scheme)

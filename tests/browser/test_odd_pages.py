@@ -1,5 +1,5 @@
-"""Pages of what is not a tidy experiment: one run, one epoch, seeds that no two share, names that look
-like markup, broken promises, folders left out, losses that are missing, more groups than colours.
+"""Pages of unusual comparisons: one run, one epoch, no shared seeds, names that look like markup, broken promises, skipped
+folders, missing losses, more groups than colours.
 """
 
 import unittest
@@ -28,7 +28,7 @@ class OddPages(pages.Pages):
         self.quiet()
 
     def values_at_end(self):
-        """What the tip says of the last point: [label, value, range]."""
+        """The tooltip of the last point: [label, value, range]."""
         self.browser.run("document.querySelector('#chart svg').focus()")
         self.browser.press(Keys.END)
         return self.tip()[1]
@@ -62,14 +62,14 @@ class OddPages(pages.Pages):
         self.fits()
 
     def test_groups_of_other_lengths(self):
-        """The tip speaks of those that have the epoch."""
+        """The tooltip lists the groups that have the epoch."""
         self.make("lengths", *self.run_folders("one"), *self.run_folders("four"))
         self.assertEqual([label for label, *_ in self.values_at_end()], ["epochs 4"])
         self.browser.press(Keys.HOME)
         self.assertEqual(len(self.texts("#chart .tip tr")), 2)
 
     def test_lowest_is_the_baseline(self):
-        """A baseline that nothing is below has both marks."""
+        """A baseline that is also the lowest has both marks."""
         _, report = self.make("best", *self.run_folders("four"), *self.run_folders("one"), "--metric", "best")
         self.assertEqual(report["baseline"], "epochs 4")
         self.assertEqual(self.texts("#results .tag"), ["lowest", "baseline"])
@@ -88,7 +88,7 @@ class OddPages(pages.Pages):
         self.assertEqual(self.cells("machine-table", "curves"), ["same", "same"])
 
     def test_broken_promise(self):
-        """A run of another seed that says it is of this one."""
+        """A run with another seed whose record claims this one."""
         def pretend(record):
             record["seed"] = 1
             record["data"]["fingerprint"] = self.record("four-1")["data"]["fingerprint"]
@@ -113,7 +113,7 @@ class OddPages(pages.Pages):
         self.fits()
 
     def test_names_are_text(self):
-        """Names, titles and models of any letters are shown as they are, and do nothing."""
+        """Names, titles and models are shown literally and never executed."""
         rows = "".join(f"{name},{seed},{epoch},1.0,{0.9 - 0.1 * epoch - 0.001 * seed}\n" for seed in (1, 2)
                        for epoch in (0, 1) for name in ('"' + spell.replace('"', '""') + '"' for spell in SPELLS))
         curves = self.file("curves.csv", "model,seed,epoch,train_loss,valid_loss\n" + rows)
@@ -146,7 +146,7 @@ class OddPages(pages.Pages):
         self.fits()
 
     def test_more_groups_than_colours(self):
-        """The marked ones stand out, a tip is cut, and each curve can be brought out."""
+        """Marked groups are emphasized, tooltips are limited, and each curve can be highlighted."""
         runs = [self.train(f"wd-{i}", "--seed", 1, "--epochs", "4", "--wd", 0.05 * i) for i in range(12)]
         _, report = self.make("many", *runs, "--baseline", "wd 0.1")
         self.assertEqual(len(report["groups"]), 12)
@@ -163,7 +163,7 @@ class OddPages(pages.Pages):
         self.can_be_read()
 
     def test_fifty_groups(self):
-        """The page stays one that can be looked over, and every group has its place on the scale."""
+        """The page stays readable, and every group is within the scale."""
         losses = {f"wd 0.{i:02}, factors {10 + i % 5}": 0.8 + 0.001 * i for i in range(48)}
         losses.update({"sgd, far off": 9.0, "the lowest": 0.7})
         runs = [f"{name}={self.file(f'histories/{i}.csv', HISTORY.format(loss))}"

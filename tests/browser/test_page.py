@@ -1,6 +1,6 @@
-"""The page of a comparison in a real browser: what a hover, a key, a press and a finger do to it.
+"""The page of a comparison in a real browser: reactions to mouse, keyboard and touch.
 
-Four groups of three seeds, two of them beside a reference that was trained with other seeds.
+Four groups of three seeds, two of them with a reference that was trained with other seeds.
 """
 
 import csv
@@ -14,13 +14,13 @@ REFERENCE_SEEDS = (21, 22, 23)
 
 
 def number(text):
-    """A cell's number; None for what says that there is none."""
+    """The number in a cell; None if it shows that there is none."""
     text = text.replace("\u2212", "-").replace(",", "")
     return None if text == "–" else float(text)
 
 
 def expected_rows(report, column, epoch, references=False):
-    """What a tip must say: [label, mean, range], the least first."""
+    """The expected tooltip: [label, mean, range], the lowest first."""
     rows = []
     for group in (group for group in report["groups"] if references or not group["reference"]):
         mean, low, high = (group[column][part][epoch] for part in ("mean", "low", "high"))
@@ -57,10 +57,10 @@ class Page(pages.Pages):
     def tearDown(self):
         self.quiet()
 
-    # ---- what can be asked of the chart ----
+    # ---- reading the chart ----
 
     def place(self, epoch, label="base", chart="#chart"):
-        """Where the point of a curve is in the window."""
+        """The position of a point of a curve in the window."""
         return self.browser.run("""
             const [chart, label, epoch] = arguments, holder = document.querySelector(chart);
             const { colour } = report.groups.find((group) => group.label === label);

@@ -1,4 +1,4 @@
-"""What the tests of compare share: its modules, runs that were really trained, and compare as people start it.
+"""Shared by the tests of compare: its modules, trained runs, and the command as a user runs it.
 
     class Case(support.Trained):
         WANTED = {"a": ["--wd", "0.1"], "b": ["--wd", "0.3"]}     # trained with each seed of SEEDS
@@ -7,8 +7,8 @@
             done = self.compare("x=" + str(spoiled), self.run_folder("b-1"))
             done.returncode, done.stdout, done.stderr
 
-A run on the little set of ratings takes less than a tenth of a second, so that every file of tests trains
-its own and spoils copies of them.
+A run on the small set of ratings takes less than a tenth of a second, so every test file trains its own runs and damages
+copies of them.
 """
 
 import json
@@ -41,21 +41,21 @@ FASTAI = """epoch,train_loss,valid_loss,time
 
 
 def compare(*arguments, **settings):
-    """compare, run to its end as a user runs it; settings are those of subprocess.run."""
+    """Runs compare to its end as a user does; settings are those of subprocess.run."""
     command = [*SCRIPT, *map(str, arguments)]
     return subprocess.run(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
                                       "timeout": SECONDS, "stdin": subprocess.DEVNULL, **settings})
 
 
 def program(*arguments, ranks=None):
-    """The trainer; what it cannot do is a failure of the test."""
+    """Runs the trainer; the test fails if it fails."""
     done = launch.launch(arguments, ranks=ranks, seconds=SECONDS)
     if done.code:
         raise AssertionError(f"{arguments} ended with {done.code}: {done.stderr[-400:]}")
 
 
 def needs_matplotlib(test):
-    """Skips a test without matplotlib; in CI it has to be there."""
+    """Skips a test without matplotlib; in CI it fails."""
     try:
         import matplotlib  # noqa: F401
         there = True
@@ -65,7 +65,7 @@ def needs_matplotlib(test):
 
 
 class Scratch(unittest.TestCase):
-    """A folder for each class of tests, gone when they are done."""
+    """A folder for each class of tests, removed at the end."""
 
     @classmethod
     def setUpClass(cls):
@@ -81,14 +81,14 @@ class Scratch(unittest.TestCase):
         return path
 
     def compare(self, *arguments, code=0, **settings):
-        """compare, which must end with code, in its own words."""
+        """Runs compare, which must end with code and without a traceback."""
         done = compare(*arguments, **settings)
         self.assertNotIn("Traceback", done.stderr or "")
         self.assertEqual(done.returncode, code, done.stderr)
         return done
 
     def report(self, *arguments, code=0):
-        """The JSON report; NaN and Infinity are none."""
+        """The JSON report, which must contain neither NaN nor Infinity."""
         done = self.compare("--json", "-", *arguments, code=code)
         return json.loads(done.stdout, parse_constant=self.fail)
 
@@ -102,7 +102,7 @@ class Scratch(unittest.TestCase):
 
 
 class Trained(Scratch):
-    """Runs on a little set: runs/NAME-SEED for each of WANTED and SEEDS."""
+    """Runs on a small set: runs/NAME-SEED for each of WANTED and SEEDS."""
 
     WANTED = {}
     SEEDS = (1,)

@@ -1,4 +1,4 @@
-"""What predictions without a model come to, and which groups are no better."""
+"""The losses of predictions without a model, and groups that are no better."""
 
 import unittest
 
@@ -10,7 +10,7 @@ LOSSES = {"mean": 1.25, "biases": 0.90}
 
 
 def run_of(label, seed, loss, baselines):
-    """A run that nobody trained."""
+    """A run that was not trained, with made-up losses."""
     made = runs.Run(f"runs/{label}-{seed}", label, [{"epoch": 0, "train_loss": 1.0, "valid_loss": loss, "mae": 0.7,
                                                      "time": 1.0}], seed)
     made.options, made.fingerprint, made.foreign = {"cell": label}, f"seed {seed}", False
@@ -19,7 +19,7 @@ def run_of(label, seed, loss, baselines):
 
 
 def report(**losses):
-    """Of {label: loss}, with baselines that move with the seed."""
+    """The report of {label: loss}, with baselines that depend on the seed."""
     made = [run_of(label, seed, loss + 0.01 * seed, {kind: value + 0.01 * seed for kind, value in LOSSES.items()})
             for label, loss in losses.items() for seed in (1, 2)]
     return reports.build(groups.gather(made), [], {"title": "", "metric": "last", "baseline": None, "command": ""})
@@ -44,7 +44,7 @@ class Baselines(unittest.TestCase):
                       table.render(report(good=0.8, weak=0.95)))
 
     def test_group_by_group_where_they_differ(self):
-        """As along an axis of data sets."""
+        """As in an experiment over several data sets."""
         made = [run_of("one", 1, 0.8, LOSSES), run_of("two", 1, 2.0, {"mean": 3.5, "biases": 2.3})]
         text = table.render(reports.build(groups.gather(made), [], {"title": "", "metric": "last", "baseline": None,
                                                                     "command": ""}))

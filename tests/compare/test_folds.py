@@ -13,7 +13,7 @@ T4 = 2.776445  # Student's t of 4 degrees of freedom at 95 %
 
 
 def fold_run(name, fold, loss, seed=1, folds=5, mae=0.7):
-    """A run on a fold that nobody trained; None stands for a split that is drawn."""
+    """A made-up run on a fold; None stands for a random split."""
     run = runs.Run(f"runs/{name}-{fold}-{seed}", None, [{"epoch": 0, "train_loss": 1.0, "valid_loss": loss, "mae": mae,
                                                          "time": 1.0}], seed)
     run.options = {"wd": name, "fold": "none" if fold is None else f"{fold}/{folds}"}

@@ -1,5 +1,4 @@
-"""What belongs together: options that matter part runs, seeds and machines do not, and a promise that
-is broken is said."""
+"""Grouping: options that affect the curve separate runs, seeds and machines do not, and broken promises are reported."""
 
 import json
 import unittest
@@ -11,7 +10,7 @@ from support import put
 
 
 class Run(runs.Run):
-    """A run of this program for tests of names and order alone, where nothing is trained."""
+    """A made-up run, for tests of names and order."""
 
     def __init__(self, name=None, seed=1, **options):
         super().__init__(f"runs/{name}-{seed}-{options}", name, [{"epoch": 0, "train_loss": 1.0, "valid_loss": 1.0,
@@ -23,7 +22,7 @@ class Run(runs.Run):
 
 
 def explored(**options):
-    """A run whose options are defaults where they have the defaults' values."""
+    """A run whose options count as defaults if they have the default values."""
     run = Run(**options)
     run.defaults = {"factors": "50", "epochs": "5", "batch-size": "64", "lr-max": "0.005", "wd": "0.1", "init": None,
                     "user-column": None, "optimizer": "adam"}
@@ -48,7 +47,7 @@ class Labels(unittest.TestCase):
                          ["wd 0.2, factors 5", "wd 0.1, factors 6"])
 
     def test_many_differences_are_those_that_are_set(self):
-        """As after exploring: one option at a time away from the defaults, some of which have no value."""
+        """As after exploring: one option at a time differs from the defaults, some of which have no value."""
         plain = {"factors": "50", "epochs": "5", "batch_size": "64", "lr_max": "0.005", "init": None,
                  "user_column": None, "optimizer": "adam"}
         found = labels(*(explored(**{**plain, **changed}) for changed in (
@@ -126,7 +125,7 @@ class Trained(support.Trained):
         self.two_groups(same, self.copy("a-2", "apart", set_option("wd-bias", "0.05")))
 
     def test_run_of_an_older_version(self):
-        """One that does not know an option had what became its default."""
+        """A run that lacks an option counts as having its default."""
         def older(record):
             del record["options"]["wd-bias"]
             del record["options"]["schedule"]
@@ -146,7 +145,8 @@ class Trained(support.Trained):
                 self.two_groups(self.run_folder("a-1"), self.copy("a-2", f"matters-{name}", set_option(name, value)))
 
     def test_files_are_what_is_in_them(self):
-        """Not where they lie: the same start by two paths is one, another in the same place is another."""
+        """The contents of files count, not their paths: the same initial values at two paths are equal, other ones at the same path are
+        not."""
         start, plain = self.run_folder("a-1") / "model.safetensors", ["--epochs", "2"]
         places = [self.file(name, start.read_bytes()) for name in ("init.safetensors", "beside/init.safetensors")]
         one, two = (self.train(f"init-{seed}", *plain, "--seed", str(seed), "--init", place)
@@ -159,7 +159,7 @@ class Trained(support.Trained):
         self.two_groups(one, two, other)
 
     def test_what_does_not(self):
-        """Really trained otherwise: ranks, transport, instruction set, place and time."""
+        """Trained with other ranks, transport and instruction set, in another folder and at another time."""
         plain = ["--epochs", "2", "--wd", "0.1"]
         other = [self.train("scalar", *plain, "--seed", "1", "--isa", "scalar", "--log-steps"),
                  self.train("spread", *plain, "--seed", "1", "--transport", "tcp", ranks=3)]
@@ -177,7 +177,7 @@ class Trained(support.Trained):
         self.assertEqual([row["curves"] for row in report["machines"]], ["same"] * 3)
 
     def test_broken_promise(self):
-        """Equal options, seed and data, another curve: a run of another seed that says it is this one."""
+        """Equal options, seed and data, but another curve: a run of another seed whose record claims this one."""
         def pretend(record):
             record["seed"] = 1
             record["data"]["fingerprint"] = self.record("a-1")["data"]["fingerprint"]
@@ -202,7 +202,7 @@ class Trained(support.Trained):
         self.assertEqual(self.compare(self.folder / "runs").stderr, "")
 
     def test_the_same_ratings_in_several_formats_count_once(self):
-        """csv, tsv and '::' with one seed are one curve and no four pairs."""
+        """csv, tsv and '::' with one seed are one curve, not several pairs."""
         rows = [line.split(",") for line in (self.data / "ratings.csv").read_text().splitlines()]
         plain = ["--epochs", "2", "--seed", "1", *support.TINY]
         made = {}
@@ -220,7 +220,7 @@ class Trained(support.Trained):
         self.assertEqual(report["groups"][1]["difference"]["kind"], "paired", "the tsv's run stands for the csv's")
 
     def test_seeds_without_effect_count_once(self):
-        """Split, start and order from files: the seed decides nothing, and three of them are one curve."""
+        """With split, initial values and order from files the seed has no effect, and three seeds are one curve."""
         same = [self.copy("a-1", f"seedless-{seed}", put("seed", value=seed)) for seed in (1, 2, 3)]
         done = self.compare(*same, self.run_folder("b-1"), "--json", "-")
         report = json.loads(done.stdout)
@@ -248,7 +248,7 @@ class Trained(support.Trained):
         self.assertEqual((group["runs"], group["seeds"]), (2, 1))
 
     def test_the_record_says_what_decides_the_curve(self):
-        """The list for early records says the same of the options they had."""
+        """The list for early records agrees with the records for the options that they have."""
         options = self.record("a-1")["options"]
         for name in runs.ASIDE:
             self.assertIs(options[name]["decides_curve"], False, name)
@@ -256,7 +256,7 @@ class Trained(support.Trained):
             self.assertIs(options[name]["decides_curve"], True, name)
 
     def test_an_option_is_told_apart_by_its_record(self):
-        """One that this program has never heard of, with and without a say in the curve."""
+        """An option that this program does not know, which affects the curve or does not."""
         def add(says):
             return put("options", "brand-new", value={"value": "2", "source": "command line", "decides_curve": says})
         self.one_group(self.run_folder("a-1"), self.copy("a-2", "no-say", record=add(False)))
@@ -264,7 +264,7 @@ class Trained(support.Trained):
         self.assertEqual(len(groups), 2)
 
     def test_seeds_beyond_a_json_integer(self):
-        """Above 2^63 - 1 they stand as strings."""
+        """Seeds above 2^63 - 1 are recorded as strings."""
         seeds = (2**63 - 1, 2**63, 2**64 - 1)
         folders = [self.train(f"large-{seed}", "--epochs", "2", "--seed", seed) for seed in seeds]
         report = self.report(*folders)
@@ -277,7 +277,7 @@ class References(support.Trained):
     WANTED = {"a": ["--epochs", "3", "--wd", "0.1"], "b": ["--epochs", "3", "--wd", "0.3"]}
 
     def curves(self, **models):
-        """A table of fastai's, with two seeds a model, a little above and below the losses given."""
+        """A table of fastai's losses, with two seeds per model, slightly above and below the losses given."""
         lines = ["model,seed,epoch,train_loss,valid_loss"]
         for model, losses in models.items():
             lines += [f"{model},{seed},{epoch},1.0,{loss + sign * 0.01}" for seed, sign in ((1, -1), (2, 1))

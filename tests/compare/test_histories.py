@@ -1,4 +1,4 @@
-"""csv histories of others: fastai's CSVLogger, tables of several runs, and everything that is none."""
+"""csv histories of other programs: fastai's CSVLogger, tables of several runs, and files that are neither."""
 
 import unittest
 
@@ -109,7 +109,7 @@ class Fastai(support.Scratch):
 
 
 class Names(support.Scratch):
-    """CSVLogger calls every file history.csv: two of them must not become one configuration."""
+    """CSVLogger names every file history.csv: two such files must not become one configuration."""
 
     def setUp(self):
         self.one = self.file("one/history.csv", support.FASTAI)

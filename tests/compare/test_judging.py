@@ -1,4 +1,4 @@
-"""Which group is lowest and how sure that is; the baseline, the metric, and exit codes for scripts."""
+"""The lowest group and its significance; the baseline, the metric, and exit codes for scripts."""
 
 import unittest
 
@@ -50,7 +50,7 @@ class Verdicts(Trained):
                       report["verdicts"][0])
 
     def test_lowest_of_many_need_not_be_told_apart(self):
-        """One difference of 19 that is just told apart alone: nothing, once it was picked for being the lowest."""
+        """One of 19 differences is barely significant alone, and not significant as the lowest of many."""
         differences = [-0.01 + 0.011 * (-1) ** seed for seed in range(8)]
         self.assertLess(stats.paired(differences)["high"], 0.0)
         self.assertGreater(stats.paired(differences, stats.joint_level(19))["high"], 0.0)
@@ -61,7 +61,7 @@ class Verdicts(Trained):
                         report["verdicts"])
 
     def test_baseline_is_lowest_but_near(self):
-        """Beside runs that differ from it in nothing but an option that moves no curve."""
+        """With runs that differ from it only in an option that does not affect the curve."""
         twins = [self.copy(f"c-{seed}", f"twin-{seed}", put("options", "tag", value={"value": "x", "source": "file"}))
                  for seed in self.SEEDS]
         report = self.report(*(f"twin={twin}" for twin in twins), *self.named, "--baseline", "c")
@@ -85,7 +85,7 @@ class Verdicts(Trained):
 
 
 class Words(unittest.TestCase):
-    """What is said of the lowest group where it is not the baseline."""
+    """The verdict on a lowest group that is not the baseline."""
 
     def standing(self, low, high, joint_low, joint_high, compared=5):
         gap = {"mean": -0.5, "low": low, "high": high, "joint_low": joint_low, "joint_high": joint_high, "pairs": 3,
@@ -118,17 +118,17 @@ class Words(unittest.TestCase):
 
 
 class SharedSeeds(unittest.TestCase):
-    """Groups with different seeds: verdict and difference speak of the same ones."""
+    """Groups with different seeds: verdict and difference use the same ones."""
 
     BASE = {1: 1.00, 2: 0.90, 3: 0.80, 4: 0.70, 5: 0.60}
 
     def report(self, losses, baseline="base"):
-        """Of {label: {seed: loss}}."""
+        """The report of {label: {seed: loss}}."""
         return reports.build(groups.gather([made_up(*run) for run in made_up_runs(losses)]), [],
                              {"title": "", "metric": "last", "baseline": baseline, "command": ""})
 
     def test_lowest_is_not_who_drew_the_kindest_seeds(self):
-        """'e' has the lowest mean, of the two seeds on which all are low, and is worse there than the baseline."""
+        """'e' has the lowest mean, because its two seeds have low losses in all groups, but is worse on both than the baseline."""
         report = self.report({"base": self.BASE, "e": {4: 0.71, 5: 0.62}})
         self.assertAlmostEqual(report["groups"][1]["difference"]["mean"], 0.015)
         self.assertLess(report["groups"][1]["last"]["mean"], report["groups"][0]["last"]["mean"])
@@ -136,7 +136,7 @@ class SharedSeeds(unittest.TestCase):
         self.assertEqual(report["lowest"], "base")
 
     def test_verdict_agrees_with_the_interval(self):
-        """An interval that excludes zero is not called insignificant, whichever side it lies on."""
+        """An interval that excludes zero is significant, on either side."""
         worse = {4: 0.7101, 5: 0.6102}
         report = self.report({"base": self.BASE, "e": worse})
         self.assertGreater(report["groups"][1]["difference"]["low"], 0)
@@ -160,7 +160,7 @@ def made_up_runs(losses):
 
 
 def made_up(label, seed, loss):
-    """A run of this program that nobody trained."""
+    """A made-up run of this program."""
     run = runs.Run(f"runs/{label}-{seed}", label, [{"epoch": 0, "train_loss": 1.0, "valid_loss": loss, "time": 1.0}],
                    seed)
     run.options, run.fingerprint, run.foreign, run.train_ratings = {"cell": label}, f"data, seed {seed}", False, 100
@@ -177,7 +177,7 @@ class Settings(Trained):
         self.assertIn("best valid_loss of each run", shown)
 
     def test_metric_best_in_rules(self):
-        """valid_loss and baseline speak of the same one."""
+        """valid_loss and baseline use the same metric."""
         best = stats.mean(self.best("c"))
         for rule, code in ((f"valid_loss > {best - 1e-9} and valid_loss < {best + 1e-9}", 1),
                            ("valid_loss < baseline + difference + 1e-9", 1),
@@ -206,7 +206,7 @@ class Settings(Trained):
         self.assertIn("hint: there are 'a', 'b', 'c'", said)
 
     def test_old_beside_new(self):
-        """Runs of equal options, told apart by the name of the baseline: another version is to be judged."""
+        """Runs with equal options, separated by the name of the baseline, as when two versions are compared."""
         new = [self.copy(f"a-{seed}", f"new-{seed}", put("versions", "collab-ps", value="9.9")) for seed in self.SEEDS]
         arguments = [*(f"old={folder}" for folder in self.run_folders("a")), *(f"new={folder}" for folder in new)]
         self.assertEqual(len(self.report(*arguments)["groups"]), 1)
@@ -247,7 +247,7 @@ class Rules(Trained):
                 self.fails(rule, code=1, runs=self.named[:3])
 
     def test_wrong_usage_is_two_and_says_nothing_else(self):
-        """Before any run is read: not even that one is not there."""
+        """Before any run is read: not even a missing run is reported."""
         deep = "(" * 60 + "1" + ")" * 60 + " > 0"
         for rule in ("valid_loss >", "loss > 1", "baseline.nothing > 1", "", deep, "1e999x"):
             with self.subTest(rule):

@@ -1,4 +1,4 @@
-"""The picture of a range test: whole SVG, marks where they belong, and words for what is no test."""
+"""The picture of a range test: valid SVG, marks in the right places, and errors for other files."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Table, CSV and JSON: the same numbers, whole files or none, and words when one cannot be written."""
+"""Table, CSV and JSON: the same numbers, atomic writes, and errors for files that cannot be written."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ class Trained(support.Trained):
         return list(csv.DictReader(io.StringIO(text)))
 
     def left(self):
-        """Names of half-written files anywhere."""
+        """The names of half-written files in any folder."""
         return [str(path) for path in self.folder.rglob("*.tmp")]
 
 
@@ -34,7 +34,7 @@ class Table(Trained):
         return {block.splitlines()[0]: block.splitlines()[1:] for block in text.strip("\n").split("\n\n")}
 
     def check_aligned(self, lines):
-        """Two spaces at least between columns, each of which starts or ends where its heading does."""
+        """Columns are separated by at least two spaces, and aligned with their headings."""
         heads = [(found.start(), found.end()) for found in re.finditer(r"\S+(?: \S+)*", lines[0])]
         for line in lines[1:]:
             for found in re.finditer(r"\S+(?: \S+)*", line):
@@ -163,7 +163,7 @@ class Files(Trained):
             self.assertTrue(path.read_text())
 
     def test_replaces_whole(self):
-        """A link stays one, and what it names is replaced."""
+        """A link is kept, and its target is replaced."""
         old = self.file("old.csv", "old")
         link = self.folder / "link.csv"
         link.symlink_to(old)
@@ -206,7 +206,7 @@ class StandardOutput(Trained):
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def test_closed_pipe(self):
-        """A reader that leaves is no error, hides no rule that is true and costs no file."""
+        """A reader that closes the pipe causes no error; true rules and files are not affected."""
         for rule, code in (("1 > 2", 0), ("1 < 2", 1)):
             with self.subTest(rule):
                 path = self.folder / f"beside-{code}.csv"

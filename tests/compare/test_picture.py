@@ -1,4 +1,4 @@
-"""The PNG picture, and what happens where matplotlib is missing. What it looks like is not judged here."""
+"""The PNG picture, and the behaviour without matplotlib. The appearance is not tested here."""
 
 import os
 import unittest
@@ -30,7 +30,7 @@ class Picture(Drawn):
         self.assertTrue(done.stdout.startswith(PNG))
 
     def test_of_all_sorts(self):
-        """One group, unvalidated runs, references, many groups, names that matplotlib takes for something else."""
+        """One group, runs without validation, references, many groups, names that matplotlib would interpret."""
         unvalidated = self.train("u", "--valid-pct", "0", "--epochs", "2")
         many = [f"_{i}={self.file(f'many/{i}.csv', support.FASTAI)}" for i in range(30)]
         mixed = [unvalidated, *self.runs, "--reference", str(support.CURVES)]
@@ -44,7 +44,7 @@ class Picture(Drawn):
 
 class WithoutMatplotlib(Drawn):
     def blind(self, *arguments, code):
-        """compare where matplotlib cannot be found."""
+        """Runs compare without matplotlib."""
         block = self.file("blocked/sitecustomize.py", "import sys\nsys.modules['matplotlib'] = None\n")
         return self.compare(*arguments, code=code, env={**os.environ, "PYTHONPATH": str(block.parent)})
 

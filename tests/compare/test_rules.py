@@ -1,4 +1,4 @@
-"""The grammar of --fail-if: what a rule means, and that everything else is refused as wrong usage."""
+"""The grammar of --fail-if: the meaning of rules, and the refusal of everything else as wrong usage."""
 
 import unittest
 
@@ -53,7 +53,7 @@ class Grammar(unittest.TestCase):
                 self.assertTrue(caught.exception.cause.endswith(found), caught.exception.cause)
 
     def test_wrong_numbers(self):
-        """A part that makes no difference to the whole is refused as well: a rule is right or wrong on any data."""
+        """A part is refused even if it does not affect the result: whether a rule is valid does not depend on the data."""
         for text in WRONG_NUMBERS:
             with self.subTest(text):
                 with self.assertRaises(Failure) as caught:

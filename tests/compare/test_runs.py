@@ -1,4 +1,4 @@
-"""Run folders: whole ones are read, half-written and foreign ones are named with the reason and left out."""
+"""Run folders: complete ones are read, others are skipped with the reason."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def lines(count):
     return lambda text: "".join(text.splitlines(keepends=True)[:count])
 
 
-SPOILED = {  # folder: (what is done to a good run, why it is left out)
+SPOILED = {  # folder: (a change to a valid run, why it is skipped)
     "running": ({"record": put("state", value="running")}, "not finished: it is still running or was killed"),
     "failed": ({"record": put("state", value="failed: training diverged at step 9")},
                "not finished: failed: training diverged at step 9"),
@@ -161,7 +161,7 @@ class Whole(support.Trained):
 
 
 class Paths(support.Trained):
-    """What an argument stands for."""
+    """The meaning of an argument."""
 
     WANTED = {"a": ["--epochs", "1"], "b": ["--epochs", "1", "--wd", "0.3"]}
 

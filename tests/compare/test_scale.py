@@ -1,4 +1,4 @@
-"""The axis of differences: plain, or bent where some groups lie far out; marks that do not lie on each other."""
+"""The axis of differences: linear, or logarithmic if there are outliers; ticks that do not overlap."""
 
 import math
 import unittest

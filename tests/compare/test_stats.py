@@ -1,4 +1,4 @@
-"""Student's quantiles against published tables and closed forms, intervals against examples worked by others."""
+"""Student's quantiles compared with published tables and closed forms, intervals with published examples."""
 
 import math
 import unittest
@@ -24,7 +24,7 @@ def by_seed(values, first=1):
 
 
 def difference(values, others, *level):
-    """Where all equal seeds can be set against each other."""
+    """The difference if all equal seeds can be paired."""
     return stats.difference(values, others, [seed for seed in values if seed in others], *level)
 
 
@@ -36,8 +36,8 @@ class Quantiles(unittest.TestCase):
                     self.assertAlmostEqual(stats.t_quantile(freedom, level), want, delta=0.00051)
 
     def test_closed_forms(self):
-        """For 1, 2 and 4 degrees of freedom (Shaw 2006, J. Computational Finance 9(4)), at levels that joint
-        intervals of many groups take."""
+        """For 1, 2 and 4 degrees of freedom (Shaw 2006, J. Computational Finance 9(4)), at the levels of
+        simultaneous intervals of many groups."""
         for count in (1, 2, 18, 200, 5000):
             level = stats.joint_level(count)
             p = (1 + level) / 2
@@ -92,7 +92,7 @@ class Intervals(unittest.TestCase):
 
 
 class Choice(unittest.TestCase):
-    """Which interval is taken, and where there is none."""
+    """Which interval is used, and when there is none."""
 
     def test_pairs_are_those_that_agree(self):
         gap = difference(by_seed([1.0, 2.0, 4.0]), by_seed([1.0, 1.5, 9.0], first=2))

@@ -1,4 +1,4 @@
-"""Prepared sets: the curve and the fingerprint of their text, and one line for each that is not what it was.
+"""Prepared sets: they give the curve and the fingerprint of the text file, and damaged ones give one error line.
 
     prepared.py
 """
@@ -95,7 +95,7 @@ def damaged_sets(check, folder):
     newer = good[:VERSION] + (2).to_bytes(4, "little") + good[VERSION + 4:]
     train_refuses(check, folder, "a newer version", newer, r"is of version 2, and this program reads version 1")
     train_refuses(check, folder, "line ends changed on the way", good.replace(b"\r\n", b"\n", 1), r"its line ends were converted")
-    # Every byte of the parts that are always checked.
+    # Every byte of the parts that are always verified.
     missed = [at for at in range(8, 400, 37) if launch.launch(
         [*SMALL, "--data", write(folder / "bad.set", good[:at] + bytes([good[at] ^ 1]) + good[at + 1:]), "--out", folder / "out"]).code != DATA]
     check.that(not missed, "no changed byte of the header is taken", missed)

@@ -1,5 +1,5 @@
-"""Ratings files as they come, through the whole program: one model whatever the file is packed in, the banner
-that says which columns were taken, the automatic range, skipped lines.
+"""Formats of ratings files, tested with the whole program: the model does not depend on the compression, the banner lists the
+columns used, the range is automatic, bad lines are skipped.
 
     reading.py
 """
@@ -42,7 +42,7 @@ PACKED = {
 
 
 def train(folder, name, *options, ranks=None):
-    """A run on folder/name, in folder/'of-'name."""
+    """Trains on folder/name into folder/'of-'name."""
     out = folder / f"of-{name}"
     return launch.launch([*SMALL, "--data", folder / name, "--out", out, *options], ranks, 60), out
 
@@ -95,7 +95,7 @@ def options_that_do_not_fit(check, folder):
 
 
 def one_file_twice(check, folder):
-    """Validating on what was trained on is allowed and warned of, whatever the files are called."""
+    """Validation on the training ratings is allowed with a warning, whatever the names of the files."""
     names = {"train.csv": TEXT, "same.csv": TEXT, "other.csv": "\n".join(TEXT.splitlines()[:40]) + "\n"}
     for name, text in names.items():
         (folder / name).write_text(text)

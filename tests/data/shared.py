@@ -1,4 +1,4 @@
-"""Ranks read a file together, each its part: whatever stands at the seams, four ranks see what one sees.
+"""Each rank reads a part of a file: whatever is at the boundaries, four ranks read the same as one.
 
     shared.py
 """
@@ -24,7 +24,7 @@ def lines(pattern):
 
 
 def with_bad(count):
-    """A bad line in every so many."""
+    """Inserts bad lines at regular distances."""
     text = lines("{u},{i},{r},x").splitlines(keepends=True)
     return "".join(line + ("1,2,NA,x\n" if number and number % count == 0 else "") for number, line in enumerate(text))
 
@@ -47,7 +47,7 @@ FILES = {
 
 
 def what_is_said(out):
-    """What a run's record says of its data, the memory of its samples apart."""
+    """The data section of a run's record, without the memory of its samples."""
     data = records.read_record(out)["data"]
     return {key: value for key, value in data.items() if key != "sample_bytes"}
 

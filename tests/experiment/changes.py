@@ -1,4 +1,4 @@
-"""What makes a run another one, to be trained anew: its options, its ranks, its ratings; and what does not.
+"""Which changes cause a run to be trained again: its options, ranks and ratings; and which do not.
 
     changes.py [NAME ...]
 """
@@ -16,7 +16,7 @@ BROKEN = "import shlex\nshlex.join = lambda words: {}['words']\n"
 
 
 def changed_options(check, bench):
-    """A run is done for these options alone; what is no longer in the file is left as it is."""
+    """A run is done only for its own options; runs that are no longer in the file are left alone."""
     bench.write("a.toml", CELLS)
     check.equal("an experiment", bench.run("a.toml", "--out", "a").code, OK)
     before = bench.runs("a")
@@ -40,7 +40,7 @@ def changed_options(check, bench):
 
 
 def changed_recipe(check, bench):
-    """A run by a recipe that sets something else by now: its record is made to say that it did."""
+    """A recipe that has changed since a run; the record is edited to simulate this."""
     bench.write("a.toml", '[options]\nepochs = 1\nrecipe = "best"\n[axes.a]\na = { }\nb = { factors = 3 }\n')
     bench.run("a.toml", "--out", "a")
     check.equal("the same recipe: none", trained(bench.run("a.toml", "--out", "a")), [])
@@ -60,7 +60,7 @@ def changed_ranks(check, bench):
 
 
 def changed_after_failure(check, bench):
-    """A run of former options is not shown under the label of one that failed since."""
+    """A run with former options is not shown under the label of one that failed later."""
     bench.write("a.toml", CELLS)
     bench.run("a.toml", "--out", "a")
     os.rename(bench.folder / "a" / "two-seed-1", bench.folder / "kept")
@@ -74,7 +74,7 @@ def changed_after_failure(check, bench):
 
 
 def changed_ratings(check, bench):
-    """Other ratings under the same name make other runs; the same ones, touched, do not."""
+    """Other ratings under the same name require training; the same ratings with a new time of modification do not."""
     bench.write("a.toml", CELLS)
     bench.run("a.toml", "--out", "a")
     ratings = bench.folder / "data" / "ratings.csv"
@@ -89,7 +89,7 @@ def changed_ratings(check, bench):
 
 
 def record_without_sizes(check, bench):
-    """Early records do not have the size of an input; its hash tells all the same."""
+    """Early records lack the sizes of inputs; their hashes suffice."""
     bench.write("a.toml", CELLS)
     bench.run("a.toml", "--out", "a")
     for path in bench.folder.glob("a/*/run.json"):
@@ -105,7 +105,7 @@ def record_without_sizes(check, bench):
 
 
 def recipes(check, bench):
-    """What a recipe sets is as wanted where the file names it, and is not where it does not."""
+    """Values set by a recipe are accepted if the file names the recipe, and refused if it does not."""
     bench.write("a.toml", '[options]\nepochs = 1\nrecipe = "best"\n[axes.a]\na = { factors = 2 }\n')
     check.equal("a recipe: trained", trained(bench.run("a.toml", "--out", "a")), ["a, seed 1"])
     check.equal("a recipe: once", trained(bench.run("a.toml", "--out", "a")), [])
@@ -114,7 +114,7 @@ def recipes(check, bench):
 
 
 def folds(check, bench):
-    """Each rating is validated on once over the folds of a seed; another number of folds are other runs."""
+    """Each rating is validated once over the folds of a seed; another number of folds means other runs."""
     bench.write("a.toml", CELLS.replace("seeds = 2", "folds = 3"))
     run = bench.run("a.toml", "--out", "a")
     check.equal("three folds of three cells", (run.code, len(trained(run))), (OK, 9))
@@ -128,7 +128,7 @@ def folds(check, bench):
 
 
 def defect(check, bench):
-    """A defect of the experiment itself is no rule that is true."""
+    """An internal error of the experiment is not mistaken for a rule that is true."""
     bench.write("a.toml", CELLS)
     bench.write("sitecustomize.py", BROKEN)
     run = bench.run("a.toml", "--list", variables={"PYTHONPATH": str(bench.folder)}, python=())

@@ -1,9 +1,9 @@
-"""An experiment that was cut short goes on without losing a run or training a finished one again.
+"""An interrupted experiment continues without losing a run or training a finished one again.
 
-    continuation.py [SEED]      of the random moments; printed, so that a failure can be had again
+    continuation.py [SEED]      of the random moments; printed, so that a failure can be reproduced
 
-It is killed many times over, by every means there is, and started again each time. In the end all runs are there
-with the hashes of an experiment that nothing disturbed, and nothing else is: no log, no trainer, no half file.
+It is killed many times in various ways, and started again each time. In the end all runs exist, with the hashes of an
+undisturbed experiment, and nothing else is left: no log, no process, no half-written file.
 """
 
 import fcntl
@@ -39,12 +39,12 @@ GONE_S = 30  # after a cut, until no trainer is left; mpirun gives its ranks tim
 
 
 def whole_session(_bench, process):
-    """As a terminal or a machine that goes down would: all of its group; trainers are not in it."""
+    """Signals its whole process group, like a terminal that is closed; trainers are not in it."""
     os.killpg(process.pid, signal.SIGKILL)
 
 
 def cuts():
-    """(name, how) in turn: SIGKILL, which leaves no time for anything, more than once."""
+    """(name, function) in turn; SIGKILL, which cannot be handled, occurs more than once."""
     kill = ("SIGKILL", lambda _bench, process: process.kill())
     return [kill, ("SIGTERM", tell(signal.SIGTERM)), ("SIGKILL to mpirun", kill_launcher), kill,
             ("SIGINT", tell(signal.SIGINT)), ("SIGKILL to the group", whole_session), kill,
@@ -52,7 +52,7 @@ def cuts():
 
 
 def tell(number):
-    """Sends a signal that is to be heeded, once the script can: when it has a trainer, or is about to end."""
+    """Sends a signal once the script handles signals: when it has a trainer, or is about to end."""
     def send(bench, process):
         wait_until(lambda: process.poll() is not None or bench.trainers("a"), 20)
         process.send_signal(number)
@@ -60,12 +60,12 @@ def tell(number):
 
 
 def kill_trainer(bench, process):
-    """One run dies by itself, the experiment goes on to the end of the others."""
+    """Kills one trainer; the experiment continues with the others."""
     kill_one(bench, process, lambda words: "mpirun" not in words[0])
 
 
 def kill_launcher(bench, process):
-    """So that ranks are left without it, and the experiment with it."""
+    """Kills mpirun, so that its ranks are left behind."""
     kill_one(bench, process, lambda words: "mpirun" in words[0])
     process.kill()
 
@@ -80,7 +80,7 @@ def kill_one(bench, process, fits):
 
 
 def cut(check, bench, number, name, how, delay):
-    """One start that is cut short; what was finished before it must be as it was."""
+    """Starts the experiment and interrupts it; runs that were finished before must be unchanged."""
     before = bench.runs("a")
     process = bench.start("a.toml", "--out", "a")
     time.sleep(delay)
@@ -127,7 +127,7 @@ def at_random(check, bench, seed):
 
 
 def killed_outright(check, bench):
-    """Trainers do not outlive an experiment that has no time to end them."""
+    """Trainers do not outlive an experiment that was killed."""
     bench.write("long.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [1, 3]\n")
     for name, runs in (("one process", 1), ("three ranks", 4)):
         process = bench.start("long.toml", "--out", "a", "--jobs", 1)
@@ -139,7 +139,7 @@ def killed_outright(check, bench):
 
 
 def ranks_left_behind(check, bench):
-    """Ranks outlive an mpirun that was killed for a moment, and hold their run's folder: the next start waits."""
+    """Ranks live on for a moment after mpirun was killed, and lock their run's folder: the next start waits."""
     bench.write("a.toml", "[options]\nepochs = 1000000\n[axes]\nranks = [3]\n")
     process, folder = bench.start("a.toml", "--out", "a"), bench.folder / "a" / "ranks-3-seed-1"
     wait_until((folder / "run.json").exists, 20)
@@ -160,7 +160,7 @@ def ranks_left_behind(check, bench):
 
 
 def is_held(path):
-    """Whether some process has locked the file."""
+    """Whether a process has locked the file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,7 +172,7 @@ def is_held(path):
 
 
 def from_the_keyboard(check, bench):
-    """Ctrl-C on a terminal: said in a line, and no trainer is left at its end, whose time is told."""
+    """Ctrl-C on a terminal: reported in a line, no trainer is left, and the time until the end is shown."""
     bench.write("long.toml", LONG)
     pid, terminal = pty.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""Several runs at once, ranks counted, and what is said meanwhile.
+"""Several runs at once, each rank taking a core, and the progress that is shown.
 
     cores.py [NAME ...]
 """
@@ -18,7 +18,7 @@ from workbench import CELLS, LONG, SCRIPT, check_parts, read_terminal, trained, 
 
 
 def cores(check, bench):
-    """Ranks count; what needs more than there are trains alone."""
+    """Each rank takes a core; a run with more ranks than cores is trained alone."""
     bench.write("long.toml", LONG)
     bench.write("ranks.toml", LONG.replace("[options]", "[options]\nranks = 4"))
     for name, jobs, most in (("long.toml", 1, 1), ("long.toml", 2, 2), ("long.toml", 64, 2), ("ranks.toml", 2, 1)):
@@ -31,7 +31,7 @@ def cores(check, bench):
 
 
 def one_curve(check, bench):
-    """Whatever the ranks, more than there are cores too."""
+    """The number of ranks changes no curve, even with more ranks than cores."""
     bench.write("ranks.toml", "seeds = 2\n[options]\nepochs = 1\n[axes]\nranks = [1, 2, 5]\n")
     check.equal("1, 2 and 5 ranks", bench.run("ranks.toml", "--out", "b").code, OK)
     found = {name: hashes for name, hashes in bench.hashes("b").items() if name.endswith("seed-2")}
@@ -44,7 +44,7 @@ def outs(bench, out):
 
 
 def terminal(check, bench):
-    """On a terminal the last line tells what is left; elsewhere there is none."""
+    """On a terminal there is a status line with the time left; elsewhere there is none."""
     bench.write("a.toml", CELLS.replace("epochs = 1", "epochs = 60"))
     leader, follower = pty.openpty()
     process = subprocess.Popen([sys.executable, *SCRIPT, "a.toml", "--out", "a"], cwd=bench.folder, stderr=follower,

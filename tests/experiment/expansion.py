@@ -1,4 +1,4 @@
-"""From a file to runs: grids, axes, seeds, options from wherever they come, and a folder for each run."""
+"""From a file to runs: grids, axes, seeds, options from all sources, and a folder for each run."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def list_runs(check, bench, *arguments, **more):
 
 
 def options_of(listed, name):
-    """Without data and seed, which all have."""
+    """The options without data and seed, which all runs have."""
     return " ".join(word for word in listed[name][1] if not word.startswith(("data=", "seed=")))
 
 
@@ -106,7 +106,7 @@ def data_of(check, bench, *arguments, **more):
 
 
 def check_data(check, bench):
-    """Where ratings may be named; paths become absolute, for a record that stays true."""
+    """The places where ratings may be named; paths become absolute, so that records stay valid."""
     elsewhere, root = bench.folder / "elsewhere", os.path.realpath(bench.folder)
     for folder in (elsewhere, bench.folder / "files" / "mine", bench.folder / "there" / "data" / "ml-100k"):
         folder.mkdir(parents=True)
@@ -135,7 +135,7 @@ def check_data(check, bench):
 
 
 def check_labels(check, bench):
-    """Any label has a folder of its own inside the experiment's, and its name on the page."""
+    """Every label has a folder of its own inside the experiment's, and appears on the page."""
     bench.write("odd.toml", ODD)
     before = sorted(os.listdir(bench.folder))
     run = bench.run("odd.toml", "--out", "odd")
@@ -174,12 +174,12 @@ def check_places(check, bench):
 
 
 def drew(run):
-    """Whether there was a matplotlib to draw the picture with."""
+    """Whether matplotlib was available to draw the picture."""
     return "no picture" not in run.stderr
 
 
 def check_shipped(check, bench):
-    """The files that ship can all be read, whatever the trainer is told of."""
+    """All files that ship can be read, and the trainer accepts their options."""
     folder = TOOLS / "collab_ps" / "experiments"
     for path in sorted(folder.glob("*.toml")):
         listed = list_runs(check, bench, path.stem)
@@ -187,7 +187,7 @@ def check_shipped(check, bench):
 
 
 def check_manual(check, bench):
-    """The manual's example is what it says."""
+    """The manual's example does what the manual says."""
     text = (TOOLS / "collab_ps" / "experiment" / "experiment.md").read_text()
     example = re.search(r"^(    title = .*?)^\S", text, re.MULTILINE | re.DOTALL).group(1)
     bench.write("my.toml", re.sub(r"^    ", "", example, flags=re.MULTILINE))

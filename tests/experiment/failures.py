@@ -1,5 +1,4 @@
-"""When something is wrong with a run, its folder or the disk: what an experiment says, what it leaves alone, and
-how it ends.
+"""Errors of a run, its folder or the disk: what an experiment reports, what it leaves untouched, and how it ends.
 
     failures.py [NAME ...]
 """
@@ -18,7 +17,7 @@ from workbench import CELLS, LONG, check_parts, labels, trained, wait_until  # n
 
 
 def diverging(check, bench):
-    """One cell that cannot be trained is named, the others are, and the exit code says so."""
+    """A cell that cannot be trained is reported, also by the exit code; the others are trained."""
     text = CELLS.replace("{ wd = 0.2 }", '{ wd = 0, lr-max = 1e5, optimizer = "sgd", model = "dot", y-range = "none" }')
     bench.write("a.toml", text)
     run = bench.run("a.toml", "--out", "a", "--fail-if", "valid_loss > 0")
@@ -70,7 +69,7 @@ def no_place(check, bench):
 
 
 def full_disk(check, bench):
-    """The first run that finds no room ends the experiment; with more room it goes on."""
+    """The first run that finds the disk full ends the experiment; with more space it continues."""
     disk = bench.folder / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", disk]
@@ -95,7 +94,7 @@ def full_disk(check, bench):
 
 
 def two_at_once(check, bench):
-    """A second start waits for the first, and gives up clearly."""
+    """A second start waits for the first, and then gives up with a clear error."""
     bench.write("long.toml", LONG)
     bench.write("a.toml", CELLS)
     first = bench.start("long.toml", "--out", "a")

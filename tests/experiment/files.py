@@ -1,5 +1,5 @@
-"""What an experiment's file can get wrong: each is one line with the file and the key, exit code 2 (3 for files
-that are not there), and nothing is trained."""
+"""Errors in an experiment's file: each gives one line with the file and the key and exit code 2 (3 for missing files), and
+nothing is trained."""
 
 import re
 import sys
@@ -73,7 +73,7 @@ FILES = {
     "options of a grid": ("[[grid]]\noptions = 3\n", r"\[\[grid\]\] 1, options: not a table"),
     "references that are text": ('references = "a"\n' + AXES, "'references': not a table"),
     "a reference that is a number": (AXES + "[references]\na = 3\n", r"\[references\], 'a': not NAME"),
-    # what only the trainer knows
+    # errors that only the trainer can detect
     "an unknown option": ("[options]\nwdd = 1\n" + AXES, "'wd 0.1': unknown option '--wdd'"),
     "an unknown option of one cell": ("[axes.a]\nok = { wd = 1 }\nnot = { learning = 1 }\n",
                                       "'not': unknown option '--learning'"),
@@ -83,7 +83,7 @@ FILES = {
     "a value for a flag": ("[options]\nmodel = true\n" + AXES, "'wd 0.1': '--model' .*value"),
     "what is not there yet": ('[options]\nconsistency = "ssp"\n' + AXES, "'wd 0.1': 'ssp' for '--consistency'"),
     "a decay beyond reason": ("[options]\nlr-max = 20\n" + AXES, "'wd 0.1': '--lr-max' 20 times"),
-    # what is not there, exit code 3
+    # missing files, exit code 3
     "no such reference": (AXES + '[references]\na = "none.csv"\n', r"\[references\], 'a': no file '.*none.csv'"),
     "no such ratings": ('[options]\ndata = "nowhere"\n' + AXES, "'wd 0.1', 'data': there is no '/.*/nowhere'"),
     "no such start": ('[axes.a]\n"x" = { init = "none.safetensors" }\n', "'x', 'init': there is no '/.*/none"),
@@ -153,7 +153,7 @@ def check_commands(check, bench):
 
 
 def check_python(check, bench):
-    """An older Python is told apart before it stumbles over what it does not know."""
+    """An older Python is detected before it fails at something it does not know."""
     pretend = ("import sys, runpy; sys.version_info = (3, 9, 2, 'final', 0); sys.argv = sys.argv[1:]; "
                "runpy.run_path(sys.argv[0], run_name='__main__')")
     run = bench.run("notebook", python=("-c", pretend))

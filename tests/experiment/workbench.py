@@ -1,9 +1,9 @@
-"""A folder to try experiments in: tiny ratings, files of experiments, and the script run as a user does.
+"""A folder for tests of experiments: tiny ratings, experiment files, and the script, run as a user does.
 
     with Workbench() as bench:
         bench.write("a.toml", TEXT)
         run = bench.run("a.toml", "--seeds", 2)      # launch.Finished
-        bench.runs("a")                              # {folder's name: what tells whether it was trained again}
+        bench.runs("a")                              # {folder's name: its fingerprint}
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Workbench:
         return self
 
     def __exit__(self, *_):
-        for pid in self.trainers("a"):  # of a check that failed
+        for pid in self.trainers("a"):  # left by a check that failed
             os.kill(pid, signal.SIGKILL)
         self.holder.cleanup()
 
@@ -59,15 +59,15 @@ class Workbench:
         return self.folder / name
 
     def environment(self, **variables):
-        """Of somebody who has the ratings named in COLLAB_PS_DATA; None takes a variable away."""
+        """The environment of a user who has set COLLAB_PS_DATA; a value of None removes a variable."""
         wanted = {**launch.environment(), "COLLAB_PS_PROGRAM": str(places.program()),
                   "COLLAB_PS_DATA": str(self.folder / "data"), **variables}
         return {name: value for name, value in wanted.items() if value is not None}
 
     def start(self, *arguments, cwd=None, variables=None, python=("-S",), user=None):
-        """The script as a running process, leader of a group of its own.
+        """Starts the script as the leader of its own process group.
 
-        Without the packages of the site unless python says otherwise: with matplotlib each start would also draw.
+        Site packages are disabled unless python is given: with matplotlib each start would also draw.
         """
         script, variables = SCRIPT, variables or {}
         if user is not None:
@@ -93,7 +93,7 @@ class Workbench:
         return found
 
     def trainers(self, out):
-        """{process id: command line} of what trains a run in an experiment's folder, launchers and ranks alike."""
+        """{process id: command line} of the processes that train runs in an experiment's folder: launchers and ranks."""
         found = {}
         for entry in filter(str.isdecimal, os.listdir("/proc")):
             try:
@@ -113,7 +113,7 @@ class Workbench:
 
 
 def check_parts(name, parts):
-    """Runs the parts, or those of them that the command line names, each on a bench of its own; ends the process."""
+    """Runs the parts, or those named on the command line, each on its own bench; ends the process."""
     check = Verdict(name)
     for part in parts:
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
@@ -123,14 +123,14 @@ def check_parts(name, parts):
 
 
 def fingerprint(folder):
-    """What another training of the same run would change."""
+    """A value that changes if the run is trained again."""
     files = [folder / name for name in ("run.json", "history.csv", "model.safetensors")]
     return [(path.name, path.stat().st_ino, path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
             for path in files]
 
 
 def trained(run):
-    """Names of the runs that were tried, in the order they ended."""
+    """Names of the runs that were trained, in the order in which they ended."""
     return re.findall(r"^collab-ps: (?:run|error): \[ *\d+/\d+\] (.*?): ", run.stderr, re.MULTILINE)
 
 
@@ -139,7 +139,7 @@ def labels(bench, out):
 
 
 def wait_until(holds, seconds):
-    """Whether holds() came true within that time."""
+    """Waits until holds() is true; returns whether it was in time."""
     until = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > until:
@@ -149,12 +149,12 @@ def wait_until(holds, seconds):
 
 
 def read_terminal(leader):
-    """What is written to a terminal until its last writer ends."""
+    """Reads what is written to a terminal until its last writer ends."""
     said = b""
     while True:
         try:
             part = os.read(leader, 65536)
-        except OSError:  # how Linux tells that nobody is left
+        except OSError:  # Linux reports this when the last writer has closed the terminal
             part = b""
         if not part:
             os.close(leader)

@@ -1,10 +1,10 @@
-"""Runs over tcp whose connections are reset, and whose ranks are held, at random: one hash, no death, no hang.
+"""Runs over tcp with connections reset, and ranks stopped, at random: the hash is the same, and no run fails or hangs.
 
     disturbed.py [--resets N] [--holds N] [--healthy N] [--seed S]
 
-Resets: 'ss -K' destroys both ends of connections between ranks, one or several at a time: worker and server,
-coordinator and worker, any. Holds: ranks, or single threads of theirs (ZeroMQ's among them), stand still for up
-to half of the peer timeout. Healthy: nothing is done to the runs but that several share the machine.
+Resets: 'ss -K' destroys both ends of one or several connections between any ranks. Holds: ranks, or single threads of
+them (also ZeroMQ's), are stopped for up to half of the peer timeout. Healthy: runs are not disturbed, but several share
+the machine.
 
 The short form (a ctest) needs a few seconds; the targets 'campaign-resets', 'campaign-holds' and
 'campaign-healthy' are the long ones.
@@ -30,20 +30,20 @@ from verdict import Verdict  # noqa: E402
 
 PEER_TIMEOUT = 8
 RANKS = 6  # the coordinator, two servers, three workers
-SECONDS = 240  # that a run may take
+SECONDS = 240  # time limit of a run
 JOB = ["--transport", "tcp", "--peer-timeout", PEER_TIMEOUT, "--factors", 8, "--progress", "none"]
 SETS = {  # many short steps; short epochs, whose reports come close to the end of what is granted
     "steps": ["--batch-size", 64, "--epochs", 4],
     "epochs": ["--batch-size", 1024, "--epochs", 120],
 }
-QUIET_SETS = {  # the same, shorter: where nothing is done to a run, more runs show more
+QUIET_SETS = {  # the same, shorter: without disturbances more runs find more
     "steps": ["--batch-size", 64, "--epochs", 1],
     "epochs": ["--batch-size", 1024, "--epochs", 40],
 }
 
 
 def free_base():
-    """A port with RANKS free ones behind it."""
+    """The first of RANKS consecutive free ports."""
     while True:
         base = random.randrange(20000, 30000)
         try:
@@ -56,19 +56,19 @@ def free_base():
 
 
 def begin(arguments, folder, base=None):
-    """A run, which listens on the ports from base on, or on any."""
+    """Starts a run that listens on the ports from base on, or on any."""
     port = [] if base is None else ["--port", base]
     return launch.start([*JOB, *arguments, *port, "--out", folder], RANKS)
 
 
 def hashes(run):
-    """(model, curve) as a run printed them, or None."""
+    """(model, curve) hashes printed by a run, or None."""
     found = re.findall(r"(?:model|curve) sha256\s+([0-9a-f]{64})", run.stdout)
     return tuple(found) if run.code == 0 and len(found) == 2 else None
 
 
 def wanted_hashes(sets, folder):
-    """What one process finds."""
+    """The hashes of one process."""
     return {name: hashes(launch.launch([*arguments, "--factors", 8, "--progress", "none", "--overwrite", "--out", folder / name]))
             for name, arguments in sets.items()}
 
@@ -85,7 +85,7 @@ def connections(base):
 
 
 def reset(base, draw):
-    """Destroys one connection, or several at once; how many there were."""
+    """Destroys one or several connections at once; returns their number."""
     pairs = connections(base)
     chosen = draw.sample(pairs, min(len(pairs), draw.choice([1, 1, 1, 2, 3])))
     for client, server in chosen:
@@ -107,7 +107,7 @@ def hold(pids, draw):
 
 
 def hold_thread(thread, seconds):
-    """Stops one thread alone, by attaching to it as a debugger does."""
+    """Stops a single thread, by attaching to it like a debugger."""
     import ctypes
     libc = ctypes.CDLL(None, use_errno=True)
     seize, interrupt, detach = 0x4206, 0x4207, 17
@@ -122,7 +122,7 @@ def hold_thread(thread, seconds):
 
 
 def disturb(process, base, what, draw, most):
-    """Does it at random moments until the run ends; how often it was done."""
+    """Disturbs the run at random moments until it ends; returns the number of disturbances."""
     done = 0
     time.sleep(1.0)
     while process.poll() is None and done < most:
@@ -138,7 +138,7 @@ def disturb(process, base, what, draw, most):
 
 
 def campaign(check, what, wanted, draw, want, folder):
-    """Runs until so many disturbances are done; a failure names the run."""
+    """Repeats runs until the number of disturbances is reached; a failure names the run."""
     done = runs = 0
     while done < wanted and not check.failures:
         name = draw.choice(list(SETS))
@@ -162,7 +162,7 @@ def campaign(check, what, wanted, draw, want, folder):
 
 
 def healthy(check, wanted, draw, want, folder):
-    """Runs side by side, so that all are slow; nothing is done to them."""
+    """Runs several jobs at once, so that all are slow, without disturbing them."""
     done = 0
     while done < wanted and not check.failures:
         names = [draw.choice(list(QUIET_SETS)) for _ in range(min(3, wanted - done))]
@@ -179,7 +179,7 @@ def healthy(check, wanted, draw, want, folder):
 
 
 def can_reset():
-    """Whether this machine lets us destroy sockets."""
+    """Whether this machine allows sockets to be destroyed."""
     with socket.socket() as server, socket.socket() as client:
         server.bind(("127.0.0.1", 0))
         server.listen()

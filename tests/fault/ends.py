@@ -1,9 +1,9 @@
-"""How a run ends: exit code, last line, run.json and what is left behind, by cause, launcher and transport.
+"""How runs end: exit code, last line, run.json and what is left behind, by cause, launcher and transport.
 
     ends.py [--table] [CAUSE ...]
 
-Without --table a few of the ends, each held to what README.md and deploy/ends.md say; with it all of them, and
-the table of deploy/ends.md on standard output.
+Without --table a few causes are checked against README.md and deploy/ends.md; with it all are tried, and the table of
+deploy/ends.md is printed.
 """
 
 import os
@@ -30,14 +30,14 @@ SHAPES = [("alone", None), ("mpirun", "mpi"), ("mpirun", "ipc"), ("mpirun", "tcp
 
 
 class Case:
-    """One run in a folder of its own, by one launcher over one transport."""
+    """A run in a folder of its own, with a launcher and a transport."""
 
     def __init__(self, folder, launcher, transport):
         self.folder, self.launcher, self.transport = folder, launcher, transport
         self.out = folder / "run"
 
     def start(self, arguments, limits="", stdout=subprocess.PIPE):
-        """Starts it; limits are shell commands in front of the program, for each rank."""
+        """Starts the run; limits: shell commands that each rank runs before the program."""
         own = [str(places.program()), *map(str, arguments), "--out", str(self.out)]
         if self.transport:
             own += ["--transport", self.transport]
@@ -49,7 +49,7 @@ class Case:
                                 errors="replace", env=launch.environment(4), cwd=self.folder, start_new_session=True)
 
     def begin(self, arguments=ENDLESS):
-        """A run that has trained an epoch, and {rank: process id}."""
+        """Starts a run and waits for its first epoch; returns it and {rank: process id}."""
         process = self.start(arguments)
         limit = time.monotonic() + 40
         while not (self.out / "history.csv").exists() and process.poll() is None and time.monotonic() < limit:
@@ -85,7 +85,7 @@ def full_disk(case):
 
 
 def loading(case):
-    """Told to end while the ratings are read."""
+    """A run that is told to end while it reads ratings."""
     data = case.folder / "data"
     subprocess.run([places.program(), "synth", "--users", "60000", "--movies", "20000", "--ratings", "6000000", "--out", data],
                    check=True, capture_output=True, env=launch.environment())
@@ -101,7 +101,7 @@ def stopped_early(case):
     return case.start([*SHORT, "--load-timeout", 4], limits)
 
 
-# cause: (how, launchers it makes sense with, exit codes by launcher)
+# cause: (how, launchers it applies to, exit codes by launcher)
 ALL = ("alone", "mpirun", "launch.sh")
 JOBS = ("mpirun", "launch.sh")
 CAUSES = {
@@ -150,7 +150,7 @@ def is_alive(pid):
 
 
 def try_end(cause, launcher, transport):
-    """(exit code, last line, run.json's state and exit code, what is left behind)."""
+    """(exit code, last line, state and exit code in run.json, what is left behind)."""
     with tempfile.TemporaryDirectory() as name:
         case = Case(Path(name), launcher, transport)
         before = job_folders()

@@ -1,10 +1,10 @@
-"""What a stranger on the network can do to a run over tcp: nothing. Same hash, exit 0, bounded memory.
+"""Hostile clients on the network cannot affect a run over tcp: same hash, exit code 0, bounded memory.
 
     hostile.py [--seconds S] [--seed N]
 
-Raw sockets play peers that send noise, that shake hands in part or wrongly, that announce frames of gigabytes
-and never finish them, and that come by the hundred. Who knows the run's key is another matter: forged frames of
-such a one are tried in tests/unit/net_zmq.c, and messages of every kind in tests/fuzz/roles_fuzz.c.
+Raw sockets act as peers that send noise, that perform the handshake in part or wrongly, that announce frames of gigabytes
+and never finish them, and that connect by the hundred. Forged frames of peers that know the run's key are tested in
+tests/unit/net_zmq.c, and messages of every kind in tests/fuzz/roles_fuzz.c.
 """
 
 import argparse
@@ -29,7 +29,7 @@ JOB = ["--transport", "tcp", "--factors", 8, "--batch-size", 64, "--progress", "
 
 
 def attack(base, until, seed, count):
-    """Opens connections to all ranks and sends what it finds; many stay open."""
+    """Opens connections to all ranks and sends random attacks; many stay open."""
     draw, held = random.Random(seed), []
     while time.monotonic() < until:
         try:
@@ -46,7 +46,7 @@ def attack(base, until, seed, count):
 
 
 def memory_mib(pid):
-    """What a process has at most had in memory."""
+    """The peak resident memory of a process."""
     try:
         return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
     except (OSError, AttributeError):

@@ -1,9 +1,9 @@
-"""Memory that runs out, anywhere: exit code 71 or a good run, in time, and at exit code 0 no broken file.
+"""Out of memory at any point: the run ends in time with exit code 71, or with 0 and intact files.
 
     no_memory.py FAULTS [--full]
 
-Fails single allocations of a whole run, one after the other, and all of them from some point on: in one
-process, and in one rank of four. --full: every third allocation of the one process, and 50 points.
+Fails each allocation of a run, one per run, and all of them from some point on: in one process, and in one rank of four.
+--full: every third allocation of the single process, and 50 points.
 """
 
 import json
@@ -28,7 +28,7 @@ DEADLINE = 12
 
 @contextmanager
 def faults(library, **settings):
-    """Variables of faults.c for what is started within."""
+    """Sets the variables of faults.c for processes started within."""
     names = {"LD_PRELOAD": library, **{f"FAULT_{name}": str(value) for name, value in settings.items()}}
     os.environ.update(names)
     try:
@@ -39,7 +39,7 @@ def faults(library, **settings):
 
 
 def problem_of(run, out, want):
-    """What is wrong with a run that was short of memory, or ''."""
+    """What is wrong with a run that ran out of memory, or ''."""
     if run.code == launch.TIMED_OUT:
         return "hangs"
     if run.code == 0:
@@ -62,7 +62,7 @@ def is_whole(record):
 
 
 def is_done(out):
-    """A run's folder with nothing missing or broken in it."""
+    """Whether a run's folder is complete and intact."""
     names = ("run.json", "history.csv", "steps.csv", "metrics.jsonl", "users.tsv", "movies.tsv")
     return all((out / name).exists() for name in names) and json.loads((out / "run.json").read_text())["state"] == "done"
 
@@ -82,14 +82,14 @@ class Campaign:
                              cwd=self.folder)
 
     def count(self, ranks, rank, more):
-        """Allocations of a whole run, in one rank."""
+        """The number of allocations of a run, in one rank."""
         path = self.folder / "count"
         with faults(self.library, MALLOC_COUNT=path, RANK=rank):
             self.run(ranks, more)
         return int(path.read_text())
 
     def fail(self, name, kind, places, ranks=None, rank=0, more=()):
-        """Fails at each of places; one claim for all of them."""
+        """Fails at each of places, as a single claim."""
         problems, codes = [], {}
         for place in places:
             with faults(self.library, RANK=rank, **{f"MALLOC_{kind}": place}):
@@ -103,7 +103,7 @@ class Campaign:
 
 
 def spread(total, count):
-    """count places of 1 .. total."""
+    """`count` evenly spaced numbers of 1 .. total."""
     return sorted({1 + total * i // count for i in range(count)})
 
 

@@ -1,4 +1,4 @@
-"""A disk that takes longer than the peers' patience: the run is whole, and loses nobody.
+"""A disk that is slower than the peer timeout: the run succeeds, and no peer is lost.
 
     slow_disk.py FAULTS [FSYNC_MS PEER_TIMEOUT]
 """
@@ -16,7 +16,7 @@ from verdict import Verdict  # noqa: E402
 
 SMALL = ["--factors", 8, "--epochs", 2, "--batch-size", 512, "--progress", "none", "--log-steps"]
 
-# All of them when the times are given, one otherwise.
+# All of them if the times are given, else one.
 SHAPES = [(4, "tcp"), (4, "mpi"), (None, "auto")][:3 if sys.argv[2:] else 1]
 
 

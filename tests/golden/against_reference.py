@@ -1,10 +1,10 @@
-"""Holds the program to the float64 reference on a small made set, through real files.
+"""Compares the program with the float64 reference on a small synthetic set, with real files.
 
     against_reference.py [CASE ...]     those that begin with one of these, or all
 
-The set has what goes wrong easily: a training set that is no multiple of the batch, rows no rating
-touches (row 0 among them), users and movies that only validation knows, a movie in a third of all
-batches and many in a few of them, a row twice in one batch.
+The set has edge cases: a training set that is not a multiple of the batch, rows without ratings (row 0 among them), users
+and movies that occur only in validation, a movie in a third of all batches and many in a few of them, a row twice in one
+batch.
 """
 
 import sys
@@ -19,9 +19,9 @@ from arrays import numpy  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 USERS, MOVIES, TRAINING, VALIDATION = 200, 300, 4813, 1203
-STEP_FLOOR = 0.1        # a step of few ratings may have hardly any loss
-IDLE_ROWS = 12          # the last rows of each table: nobody rated, nobody is rated
-VALID_ONLY_ROWS = 8     # those before them
+STEP_FLOOR = 0.1        # the loss of a step with few ratings may be almost 0
+IDLE_ROWS = 12          # the last rows of each table, which have no ratings
+VALID_ONLY_ROWS = 8     # the rows before them
 STEP_LOSS, VALID_LOSS, TRAIN_LOSS, WEIGHT = 1e-5, 2e-6, 3e-6, 1e-5
 
 # Every factor count that fills, overfills or underfills the lanes of the kernels, and every
@@ -46,7 +46,7 @@ CASES = {
     "bias, one step an epoch": Recipe(epochs=30, batch_size=4800, lr_max=2e-2),
     "bias, cosine": Recipe(schedule="cosine"),
     "bias, constant": Recipe(schedule="constant", lr_max=2e-3),
-    # Strong decay, up to what the options refuse: lr * wd = 1.
+    # Strong decay, up to the limit of the options: lr * wd = 1.
     "strong: constant, 0.1, the momentum's own": Recipe(schedule="constant", lr_max=5e-3, wd=20.0),
     "strong: constant, 0.14": Recipe(schedule="constant", lr_max=5e-3, wd=28.0),
     "strong: constant, 0.7": Recipe(schedule="constant", lr_max=2e-2, wd=35.0, factors=16),
@@ -68,14 +68,14 @@ CASES = {
 
 
 def popular(generator, rows, count):
-    """Rows 1..rows, the first far more often than the last, every one at least once."""
+    """Draws from rows 1..rows, the first far more often than the last, each at least once."""
     weight = 1 / numpy.arange(2, rows + 2) ** 0.8
     drawn = generator.choice(rows, count - rows, p=weight / weight.sum()) + 1
     return generator.permutation(numpy.concatenate([numpy.arange(1, rows + 1), drawn]))
 
 
 def make_ratings(generator, count, idle, taste):
-    """Half stars that follow a taste of few factors, on rows before the idle ones."""
+    """Ratings in half stars, generated from a few factors, for rows before the idle ones."""
     user = popular(generator, USERS - 1 - idle, count)
     movie = popular(generator, MOVIES - 1 - idle, count)
     liking = 3.3 + (taste[0][user] * taste[1][movie]).sum(axis=1) + generator.normal(0, 0.7, count)
@@ -91,7 +91,7 @@ def make_set():
 
 
 def make_order(recipe):
-    """Batches of a fresh shuffle each epoch, what is left over dropped."""
+    """Batches of a new shuffle for each epoch, without the incomplete last batch."""
     generator = numpy.random.Generator(numpy.random.Philox(11))
     steps = TRAINING // recipe.batch_size
     used = steps * recipe.batch_size
@@ -124,7 +124,7 @@ def arguments_of(recipe, folder, out):
 
 
 def compare(check, name, curve, out):
-    """A run's folder against the reference's curve."""
+    """Compares a run's folder with the curve of the reference."""
     steps, epochs = run_files.read_columns(out / "steps.csv"), run_files.read_columns(out / "history.csv")
     if not check.equal(f"{name}: steps", len(steps["loss"]), len(curve.step_loss)):
         return
@@ -138,7 +138,7 @@ def compare(check, name, curve, out):
 
 
 def run_case(check, name, recipe, sets, scratch):
-    """Trains twice, here and there."""
+    """Trains with the program and with the reference."""
     order, start, out = make_order(recipe), make_start(recipe), scratch / "run"
     numpy.save(scratch / "batches.npy", order)
     run_files.write_safetensors(scratch / "init.safetensors", start)

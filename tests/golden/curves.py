@@ -2,14 +2,14 @@
 
     curves.py [FIRST_SEED [SEEDS]]
 
-Split, start and order are the program's own and drawn anew by every seed, so this is what
-holds them to be as random as they should be: the mean valid_loss of every epoch must lie within
+Each seed draws its own split, initial values and order with the program's generator, so this test checks that
+these are as random as they should be: the mean valid_loss of every epoch must lie within
 2.5 standard errors of the difference of the two means, s.e.² = s₁²/n₁ + s₂²/n₂.
 
-train_loss is a moving average over some fifty batches. Its twenty values are nearly independent
-where those of valid_loss move together with the split, and eight seeds are few to know an s.e. by:
-one in three or four sets of eight has a value beyond 2.5. It is held to 3.5, which about one in
-fifteen exceeds (Student's t, 14 degrees of freedom).
+train_loss is a moving average over about fifty batches. Its twenty values are nearly independent, whereas those of
+valid_loss vary together with the split, and eight seeds are few for an estimate of the standard error: one in three or four
+sets of eight has a value beyond 2.5. The limit for it is 3.5, which about one in fifteen exceeds (Student's t, 14 degrees of
+freedom).
 """
 
 import csv

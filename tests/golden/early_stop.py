@@ -1,8 +1,8 @@
-"""--early-stop, through the whole program: one end for all ranks, in a replay, and in a run that was cut anywhere.
+"""--early-stop, tested with the whole program: the same end on any ranks, in a replay, and after an interruption anywhere.
 
-A run with a patience ends after the first epoch that many behind the best one. What it leaves is the same over nodes
-and ranks, and when it goes on from a checkpoint, also from that of the very epoch that it ends with: there it has but
-its model to write.
+A run with --early-stop N ends after the first epoch that is N epochs after the best one. The results do not depend on nodes
+and ranks, nor on resuming from a checkpoint, even from that of the last epoch, after which only the model is left to
+write.
 """
 
 import json
@@ -32,7 +32,7 @@ def outcome(record):
 
 
 def check_end(check, name, record, out):
-    """It ends where its history says, and the summary says why."""
+    """Checks that it ends where its history implies, and that the summary gives the reason."""
     losses = [float(line.split(",")[2]) for line in (out / "history.csv").read_text().splitlines()[1:]]
     best = losses.index(min(losses))
     check.that(1 < len(losses) < EPOCHS, f"{name}: ends early", f"after {len(losses)}")
@@ -42,7 +42,7 @@ def check_end(check, name, record, out):
 
 
 def cut_at_the_end(saved, out, wanted):
-    """A run that was to end with the epoch that its newest checkpoint is of, made from one that had more."""
+    """Changes a run into one that was interrupted at its end: its newest checkpoint is that of the last epoch."""
     shutil.copytree(saved, out)
     record = json.loads((out / "run.json").read_text())
     record["state"] = "failed: killed"
@@ -71,7 +71,7 @@ def check_solver(check, solver, data, scratch):
         out = scratch / f"{solver}-cut-{ranks}"
         if not cut_at_the_end(scratch / f"{solver}-whole", out, first["result"]["steps"]):
             check.that(solver == "block", f"{solver}: has a checkpoint of that epoch", "")
-            continue  # the block solver is done before so many are written
+            continue  # the block solver ends before it has written that many
         run = launch.launch(["--resume", out, "--progress", "none"], ranks)
         same = run.code == 0 and outcome(records.read_record(out))[::2] == outcome(first)[::2]
         check.that(same, f"{solver}: goes on from the epoch that it ends with, {ranks or 1} ranks", run.stderr[-300:])

@@ -1,5 +1,5 @@
-"""lr-find, through the whole program: the same losses over any ranks, suggestions as fastai's source has them, and
-nothing left behind but the two files.
+"""lr-find, tested with the whole program: the same losses on any ranks, the suggestions of fastai's source, and no files
+except the two.
 """
 
 import csv
@@ -14,7 +14,7 @@ from verdict import Verdict  # noqa: E402
 
 
 def valley(losses):
-    """The index that fastai.callback.schedule.valley returns, loop by loop."""
+    """The index that fastai.callback.schedule.valley returns, computed by its loops."""
     start, end, lengths = 0, 0, [1] * len(losses)
     for i in range(1, len(losses)):
         for j in range(i):
@@ -34,7 +34,7 @@ def steep(rates, losses):
 
 
 def find(check, name, folder, arguments=(), ranks=None):
-    """(what was printed, rows) of a test whose files are folder/NAME.csv and .svg."""
+    """(output, rows) of a range test whose files are folder/NAME.csv and .svg."""
     run = launch.launch(["lr-find", *arguments, "--out", folder / name, "--progress", "none"], ranks)
     if not check.that(run.code == 0, f"{name}: ends well", run.stderr[-300:] if run.code else ""):
         return "", []
@@ -51,7 +51,7 @@ def check_suggestions(check, name, said, rows):
 
 
 def check_losses(check, rows):
-    """Rates grow by the same factor; the smoothed loss is fastai's average of the losses, and stands where it ends."""
+    """Checks that rates grow by a constant factor, and that the smoothed loss is fastai's average of the losses."""
     average, lowest = 0.0, math.inf
     for step, row in enumerate(rows):
         average = 0.98 * average + 0.02 * row["loss"]

@@ -1,10 +1,10 @@
-"""The bits of every model, optimizer and schedule, as pinned.csv has them.
+"""The bits of every model, optimizer and schedule must be those in pinned.csv.
 
-    pinned.py            trains every case and holds both hashes to the file
-    pinned.py --print    prints the file's lines for the program at hand
+    pinned.py            trains every case and compares both hashes with the file
+    pinned.py --print    prints the file's lines for the current program
 
-one_hash.py sees that all shapes of a job agree with each other, this that they agree with what the
-program trained before. common/model/exactness.md says when a line of the file may change.
+one_hash.py checks that all ways of running a job agree with each other, this test that they agree with earlier
+versions. common/model/exactness.md says when a line of the file may change.
 """
 
 import csv
@@ -20,7 +20,7 @@ from verdict import Verdict  # noqa: E402
 
 PINNED = Path(__file__).with_name("pinned.csv")
 SET = ["--users", 300, "--movies", 200, "--ratings", 6000]
-COMMON = ["--epochs", 4, "--batch-size", 16, "--factors", 20, "--progress", "none"]     # 1,200 steps: more than a block
+COMMON = ["--epochs", 4, "--batch-size", 16, "--factors", 20, "--progress", "none"]     # 1,200 steps, more than a block of grants
 MODELS = {"dot": ["--model", "dot", "--y-range", "none"], "dot-range": ["--model", "dot"], "bias": ["--model", "bias"]}
 OPTIMIZERS = {"adam": [], "sgd": ["--lr-max", 0.2, "--wd", 0.01], "adagrad": ["--lr-max", 0.05]}
 SCHEDULES = ("one-cycle", "cosine", "constant")
@@ -38,7 +38,7 @@ OTHERS = {
     "bias adam no validation": ["--valid-pct", 0],
     "bias adam large batch": ["--batch-size", 1500, "--lr-max", 0.02],
 }
-JOBS = {"adam one-cycle": (2, 3), "adagrad constant": (4,), "decays apart": (8,), "offset": (4,)}     # by the end of a case's name
+JOBS = {"adam one-cycle": (2, 3), "adagrad constant": (4,), "decays apart": (8,), "offset": (4,)}     # selected by the end of a case's name
 
 
 def cases():
@@ -51,7 +51,7 @@ def cases():
 
 
 def variants(name):
-    """[(text, ranks, arguments)]: the scalar reference, what the processor has over more nodes, some real jobs."""
+    """[(text, ranks, arguments)]: the scalar reference, the processor's instruction set with more nodes, some real jobs."""
     yield "scalar", None, ["--isa", "scalar"]
     yield "3 servers, 4 workers", None, ["--servers", 3, "--workers", 4]
     if name.startswith("bias"):
@@ -61,7 +61,7 @@ def variants(name):
 
 
 def hashes(arguments, ranks, data):
-    """(model, curve) of a run, or what it said instead."""
+    """(model, curve) hashes of a run, or its output if it failed."""
     with tempfile.TemporaryDirectory(dir=data) as folder:
         out = Path(folder) / "run"
         run = launch.launch([*COMMON, *arguments, "--data", data / "ratings.csv", "--out", out], ranks, cwd=folder)

@@ -1,7 +1,7 @@
-"""--recipe, --offset auto, --batch-size auto and --fold, through the whole program.
+"""--recipe, --offset auto, --batch-size auto and --fold, tested with the whole program.
 
-What a recipe sets is recorded value by value with its source; what else is said wins; a run by a recipe replays; ranks
-change no bit of it, though no rank but the first knows how large a batch of 'auto' is before all have read.
+The values set by a recipe are recorded with their source; explicit options take precedence; a run with a recipe can be
+replayed; ranks change no bit of it, although only the first rank knows the size of an 'auto' batch before all have read.
 """
 
 import sys
@@ -48,7 +48,7 @@ def check_recipe(check, data, scratch):
 
 
 def check_sparse(check, data, scratch):
-    """Few ratings a row: sgd, from the mean, under a decay that a part of the training ratings chose, on any ranks."""
+    """Few ratings per row: sgd with an offset of the mean and a decay chosen with part of the training ratings, on any ranks."""
     best, model = train(check, "best of few", scratch, ["--recipe", "best", "--data", data])
     training = best["training"]
     check.equal("few: optimizer", training["optimizer"], "sgd")
@@ -81,7 +81,7 @@ def check_offset(check, name, data, scratch, begins_at_mean):
 
 
 def check_folds(check, data, scratch):
-    """The baselines see the split alone: their mean over the folds' training ratings is that of all ratings."""
+    """The baselines depend only on the split: their mean over the folds' training ratings is that of all ratings."""
     found = [train(check, f"fold {fold}", scratch, ["--data", data, "--fold", f"{fold}/4"])[0] for fold in range(1, 5)]
     check.equal("folds: ratings to validate on", sum(record["data"]["valid"] for record in found), 4000)
     total = sum(record["baselines"]["mean"] * record["data"]["train"] for record in found)

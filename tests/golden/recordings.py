@@ -3,8 +3,8 @@
     recordings.py [--ranks N] [FOLDER ...]
 
 A folder holds init.safetensors, final.safetensors, steps.csv and history.csv; train.csv, valid.csv
-and batches.npy are in it or in the folder above. What cannot be read off those files (model, y range,
-weight decay, learning rate) comes from a file recipe.json in the folder, {"wd": 0.1, ...} with the
+and batches.npy are in it or in the folder above. What these files do not contain (model, y range, weight
+decay, learning rate) comes from a file recipe.json in the folder, {"wd": 0.1, ...} with the
 program's own option names as keys, else from the table below by the folder's name. Without
 arguments: the four recordings, and one of them once more over eight ranks.
 """
@@ -35,7 +35,7 @@ SECONDS = 120
 
 
 def recipe_of(folder):
-    """Option names and values of a recording."""
+    """The option names and values of a recording."""
     own = folder / "recipe.json"
     if own.exists():
         return json.loads(own.read_text())
@@ -45,7 +45,7 @@ def recipe_of(folder):
 
 
 def beside(folder, name):
-    """A file of the recording, or one it shares with its neighbours."""
+    """A file of the recording, or one that it shares with others in the folder above."""
     return folder / name if (folder / name).exists() else folder.parent / name
 
 
@@ -65,7 +65,7 @@ def options_of(folder, out):
 
 
 def compare(check, name, folder, out):
-    """Everything a recording holds against a run's folder."""
+    """Compares everything in a recording with a run's folder."""
     got, want = (run_files.read_columns(f / "steps.csv") for f in (out, folder))
     if not check.equal(f"{name}: steps", len(got["loss"]), len(want["loss"])):
         return
@@ -83,7 +83,7 @@ def compare(check, name, folder, out):
 
 
 def replay(check, name, folder, out, ranks=None):
-    """Trains as the recording says; whether it ended well."""
+    """Trains with the options of the recording; returns whether it succeeded."""
     run = launch.launch(options_of(folder, out), ranks, SECONDS)
     shape = "one process" if ranks is None else f"{ranks} ranks"
     return check.that(run.code == 0, f"{name}: trains, {shape}", f"exit code {run.code} {run.stderr[-500:] if run.code else ''}")

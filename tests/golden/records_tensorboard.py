@@ -1,9 +1,9 @@
-"""A run's records read by others: TensorBoard's event file by Python's protobuf, metrics.jsonl by json.
+"""Reads a run's records with other software: TensorBoard's event file with Python's protobuf, metrics.jsonl with json.
 
-The schema is written down here once more, as TensorBoard has it (event.proto, summary.proto, hparams/api.proto,
+The schema is repeated here as TensorBoard defines it (event.proto, summary.proto, hparams/api.proto,
 hparams/plugin_data.proto), and checksums are computed bit by bit: nothing is taken from the program. Every value of
-history.csv and steps.csv must come back: from metrics.jsonl with its nine digits, from the event file as the float32
-next to it. The run is one on a small made-up set.
+history.csv and steps.csv must be found: in metrics.jsonl with its nine digits, in the event file as the nearest float32.
+The run uses a small synthetic set.
 """
 
 import csv
@@ -56,7 +56,7 @@ SCHEMA = {
 }
 SUCCESS = 1
 
-EPOCHS, STEPS = 3, 500  # of 20,000 ratings by 200 users, four fifths of them to train on, 32 a step
+EPOCHS, STEPS = 3, 500  # 20,000 ratings by 200 users, of which 80 % are for training, in batches of 32
 
 
 def add_field(message, name, number, kind, role):
@@ -88,7 +88,7 @@ def message_classes():
 
 
 def byte_sums():
-    """What each byte does to a CRC-32C."""
+    """The table of a CRC-32C: the effect of each byte."""
     sums = []
     for byte in range(256):
         for _ in range(8):
@@ -109,7 +109,7 @@ def masked_crc(data):
 
 
 def read_records(blob):
-    """The data of every record; ValueError where one is cut or fails a checksum."""
+    """The data of every record; ValueError if one is truncated or fails a checksum."""
     at = 0
     while at < len(blob):
         length, length_crc = struct.unpack_from("<QI", blob, at)
@@ -122,7 +122,7 @@ def read_records(blob):
 
 
 def read_events(check, folder, classes):
-    """The events of a run's one event file."""
+    """The events in the only event file of a run."""
     files = list((folder / "tb").iterdir())
     check.that(len(files) == 1 and "tfevents" in files[0].name, "one event file", files[0].name)
     blob = files[0].read_bytes()
@@ -157,7 +157,7 @@ def read_metrics(path):
 
 
 def wanted(folder):
-    """{name: {(step, epoch): value}} by the csv files."""
+    """{name: {(step, epoch): value}} from the csv files."""
     values = {}
     with open(folder / "steps.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -214,7 +214,7 @@ def check_hparams(check, folder, plugins, classes):
 
 
 def check_times(check, folder, claim):
-    """Every part of an epoch's time is there, and their sums are run.json's."""
+    """Every part of an epoch's time is present, and their sums are those in run.json."""
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     timings = records.read_record(folder)["timings_s"]
@@ -240,7 +240,7 @@ def main():
         made = launch.launch(["synth", "--users", "200", "--items", "300", "--ratings", "20000", "--out", data],
                              seconds=60)
         check.equal("makes a set", made.code, 0)
-        # The second run takes the folder over from the first.
+        # The second run overwrites the first in the same folder.
         if train(check, "trains", data, out) and train(check, "trains with --log-steps", data, out, "--log-steps",
                                                         "--overwrite"):
             events = read_events(check, out, classes)

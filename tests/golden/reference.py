@@ -1,8 +1,7 @@
 """The rules of training in float64 with numpy, densely and step by step.
 
-Every weight of every table moves at every step, as in the framework whose curves are to be
-met: nothing here knows of sparse rows, catch-up, fixed point or ranks. It is slow and short,
-so that it can be read against the rules.
+Every weight of every table is updated at every step, as in the framework that the program must match: there are no sparse
+rows, no catch-up, no fixed point and no ranks here. It is slow and short, so that it can be checked against the rules.
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ BIASES = ("user_bias.weight", "movie_bias.weight")
 
 @dataclasses.dataclass
 class Recipe:
-    """What is trained and how, in the program's own option names."""
+    """The options of training, with the program's names."""
 
     model: str = "bias"
     y_range: tuple | None = (0.0, 5.5)
@@ -37,7 +36,7 @@ class Recipe:
 
 @dataclasses.dataclass
 class Ratings:
-    """Rows of the tables, and what was given."""
+    """Rows of users and movies, and ratings."""
 
     user: numpy.ndarray
     movie: numpy.ndarray
@@ -49,7 +48,7 @@ class Ratings:
 
 @dataclasses.dataclass
 class Curve:
-    """What training recorded, and the weights it ended with."""
+    """The recorded losses, and the final weights."""
 
     step_loss: list = dataclasses.field(default_factory=list)
     train_loss: list = dataclasses.field(default_factory=list)
@@ -88,7 +87,7 @@ def forward(recipe, weights, ratings):
 
 
 def gradients_of(recipe, weights, batch):
-    """The batch's loss, and its gradient by every table, dense."""
+    """The loss of a batch, and its dense gradient for every table."""
     error, slope = forward(recipe, weights, batch)
     by_score = (2 / len(error) * error * slope)[:, None]
     users, movies = (weights[name] for name in FACTORS)

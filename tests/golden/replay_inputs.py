@@ -1,8 +1,8 @@
-"""What run.json says of a run's origin, and what 'collab-ps replay' makes of it.
+"""The origin of a run in run.json, and how 'collab-ps replay' uses it.
 
-Every file a run reads is in its record with size and SHA-256; replay finds these files from any folder,
-refuses those that are others by now, and takes what the command line gives in their place. It leaves
-nothing behind, and names no folder that is gone.
+Every file that a run reads is recorded with size and SHA-256. replay finds these files from any folder, refuses those that
+have changed, and accepts replacements on the command line. It leaves nothing behind, and does not mention its temporary
+folder.
 """
 
 import json
@@ -35,7 +35,7 @@ def trained(check, name, arguments, cwd):
 
 
 def replays(check, name, arguments, code, wanted, ranks=None, cwd=None, user=None):
-    """Replays; what it prints on stdout must match wanted. Returns the finished run."""
+    """Replays a run; the output must match wanted. Returns the finished process."""
     run = launch.launch(["replay", *arguments, "--progress", "none"], ranks, SECONDS, cwd, user)
     spoken = run.stdout.splitlines()[-1:] or [run.stderr[-300:]]
     check.that(run.code == code and re.search(wanted, run.stdout, re.MULTILINE),
@@ -45,7 +45,7 @@ def replays(check, name, arguments, code, wanted, ranks=None, cwd=None, user=Non
 
 
 def make_inputs(place):
-    """Ratings in two files, a start for them, an order, and a folder in a MovieLens layout."""
+    """Writes ratings in two files, initial values, a batch order, and a folder in a MovieLens layout."""
     lines = [f"{user},{item},{1 + user * item % 5}" for user in range(1, 41) for item in range(1, 31)]
     (place / "train.csv").write_text("\n".join(lines) + "\n")
     (place / "valid.csv").write_text("\n".join(lines[::7]) + "\n")
@@ -95,7 +95,7 @@ def check_records(check, place):
 
 
 def check_found_data(check, place):
-    """Ratings that nobody named: the record says which, and a replay neither loses nor finds others."""
+    """Ratings that no option named: the record has their path, and a replay uses the same ones."""
     home, bare = place / "home", place / "bare"
     bare.mkdir()
     shutil.copytree(place / "folder", home / "data" / "ml-100k")
@@ -108,7 +108,7 @@ def check_found_data(check, place):
 
 
 def check_first_records(check, place):
-    """A record of before: no files, command, program and machine."""
+    """An early record, without files, command, program and machine."""
     old = place / "old"
     shutil.copytree(place / "data-run", old)
     record = records.read_record(old)
@@ -126,14 +126,14 @@ def check_first_records(check, place):
 # ---- the files ----
 
 def alter(path):
-    """Another last number, in as many bytes; altered twice it is as it was."""
+    """Changes the last digit of a file, keeping its size; a second call restores it."""
     blob = bytearray(path.read_bytes())
     blob[-4 if path.suffix == ".npy" else -2] ^= 1
     path.write_bytes(blob)
 
 
 def check_file(check, place, run, option, path):
-    """One input file of run: altered, gone, and given anew."""
+    """An input file of run is changed, removed, and replaced on the command line."""
     file, kept = place / path, place / "kept"
     shutil.copy(file, kept)
     was, name = records.sha256(file)[:16], f"{option} {path}"
@@ -164,7 +164,7 @@ def check_files(check, place):
 
 
 def check_places(check, place):
-    """The same run by other names, from other folders, and where nothing may be written."""
+    """The same run by other paths, from other folders, and from a folder without write permission."""
     elsewhere, link = place / "elsewhere", place / "link"
     elsewhere.mkdir()
     link.symlink_to("split")
@@ -186,7 +186,7 @@ def check_places(check, place):
 
 
 def check_read_only(check, place):
-    """A run that belongs to another: it is read and nothing else."""
+    """A run of another user: it is only read."""
     run = place / "split"
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
     run.chmod(0o555)
@@ -197,7 +197,7 @@ def check_read_only(check, place):
 
 
 def check_ranks(check, place):
-    """Ranks that start in folders of their own, with another --init of the same name."""
+    """Ranks that start in different folders, with different --init files of the same name."""
     other = place / "other"
     other.mkdir()
     for _, path in SPLIT_FILES:
@@ -212,10 +212,10 @@ def check_ranks(check, place):
     check.equal("ranks with another start: one line", len(errors), 1)
 
 
-# ---- what is left, and what is said ----
+# ---- leftovers and messages ----
 
 def check_scratch(check, place):
-    """The temporary folder is neither named nor left, however the replay ends."""
+    """The temporary folder is neither mentioned nor left behind, however the replay ends."""
     scratch = place / "tmp"
     scratch.mkdir()
     os.environ["TMPDIR"] = str(scratch)

@@ -1,8 +1,8 @@
-"""'collab-ps replay': the same losses from a run's record, or where they part.
+"""'collab-ps replay': repeats a run from its record, and reports the first difference if there is any.
 
-A recorded run is repeated with other ranks, transports and instruction sets; with one option changed;
-after its data was moved or altered; and when it was cut, killed or diverged. The first part needs no
-data set; the others take MovieLens-100k and a recording of another framework, where they are at hand.
+A recorded run is repeated with other ranks, transports and instruction sets; with an option changed; after its data were
+moved or changed; and if it was interrupted, killed or diverged. The first part needs no data set; the others need
+MovieLens-100k and a recording of another framework, and are skipped without them.
 """
 
 import json
@@ -39,7 +39,7 @@ def verdict_of(run):
 
 
 def replays(check, name, arguments, code, wanted, ranks=None, cwd=None):
-    """Replays; the verdict must match wanted."""
+    """Replays a run; the verdict must match wanted."""
     run = launch.launch(["replay", *arguments, "--progress", "none"], ranks, SECONDS, cwd)
     shape = name if ranks is None else f"{name}, {ranks} ranks"
     said = verdict_of(run)
@@ -49,7 +49,7 @@ def replays(check, name, arguments, code, wanted, ranks=None, cwd=None):
 
 
 def first_unlike(one, other):
-    """Number of the first line of steps.csv with another loss, 0-based, and the two losses."""
+    """The 0-based number of the first line of steps.csv whose losses differ, and both losses."""
     lines = zip(*[(folder / "steps.csv").read_text().splitlines()[1:] for folder in (one, other)])
     for step, pair in enumerate(lines):
         losses = [line.rsplit(",", 1)[1] for line in pair]
@@ -68,7 +68,7 @@ def check_same(check, run, curve, steps, epochs):
 
 
 def check_differing(check, scratch, run):
-    """One option changed: the step named must be the one that the files show."""
+    """An option is changed: the step reported must be the first that differs in the files."""
     for option, value in (("lr-max", "0.0051"), ("wd", "0.2"), ("seed", "8"), ("schedule", "cosine")):
         out = scratch / f"other-{option}"
         ended = replays(check, option, [run, f"--{option}", value, "--out", out], 1,
@@ -93,7 +93,7 @@ def check_without_steps(check, scratch):
 
 
 def check_folders(check, scratch, run):
-    """Nothing is left behind, and nothing of what was recorded is touched."""
+    """Nothing is left behind, and the recorded run is not modified."""
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     here, there = scratch / "here", scratch / "there"
     here.mkdir()
@@ -111,7 +111,7 @@ def check_folders(check, scratch, run):
 
 
 def check_ends(check, scratch):
-    """Runs that were cut, killed, or that diverged."""
+    """Runs that were interrupted or killed, or that diverged."""
     cut = scratch / "cut"
     process = launch.start(["--epochs", "2000", "--log-steps", "--out", cut, "--progress", "none"])
     deadline = time.monotonic() + SECONDS
@@ -135,7 +135,7 @@ def check_ends(check, scratch):
 
 
 def check_diverged(check, scratch, wild):
-    """The record of a run that diverges ends at that step exactly, whatever the ranks."""
+    """The record of a run that diverges ends exactly at that step, whatever the ranks."""
     steps = []
     for name, ranks, arguments in (("wild", None, []), ("nodes", None, ["--servers", "3", "--workers", "4"]), ("ranks", 4, [])):
         run = launch.launch([*wild, "--log-steps", *arguments, "--out", scratch / name], ranks, SECONDS)
@@ -157,7 +157,7 @@ def lines_of(path):
 
 
 def check_tampered(check, scratch, run):
-    """A number in the record that no training gives."""
+    """A number in the record is changed."""
     for name, change, wanted in (
             ("steps.csv", lambda text: re.sub(r"(\n7,.*,)\S+", r"\g<1>0.5", text), r"first at step 7 \(epoch 0\): recorded 0\.5,"),
             ("history.csv", lambda text: re.sub(r"(\n1,[^,]*,)[^,]*", r"\g<1>0.25", text), "first in epoch 1, valid_loss: recorded 0.25,"),
@@ -170,7 +170,7 @@ def check_tampered(check, scratch, run):
 
 
 def check_refusals(check, scratch, run):
-    """What is no run, or can no longer be trained on."""
+    """Folders that are not a run, and runs whose data are no longer available."""
     empty, broken, newer = scratch / "empty", scratch / "broken", scratch / "newer"
     empty.mkdir()
     for folder, text in ((broken, '{"state": '), (newer, (run / "run.json").read_text().replace('"format": 1', '"format": 99'))):
@@ -211,7 +211,7 @@ def check_movielens(check, scratch):
 
 
 def check_recording(check, scratch):
-    """A command line of explicit split, start and order."""
+    """A run with explicit split, initial values and order."""
     folder = Path(os.environ.get("COLLAB_PS_GOLDEN", places.SHARED / "golden"))
     if not (folder / "bias-wd" / "init.safetensors").exists():
         if os.environ.get("CI") == "true":

@@ -1,12 +1,12 @@
-"""Hosts on one machine: a test bed of network namespaces on a switch.
+"""A test bed: several hosts on one machine, as network namespaces connected by a switch.
 
     with Bed(3, delay_ms=1, loss=0.01) as bed:
         run = bed.mpirun(["--data", folder, "--out", bed.private / "run"], ranks=8)
 
-Each host is a process that holds its own network, host name and mount namespace: a name (h0, h1, …), an address on
-10.77.0.0/24, a folder and a /dev/shm of its own, and everything else of this machine as it is. They are joined by a bridge, or, for delay,
-loss or a capture, by wire.c between the ends of their links. mpirun is started on h0 and reaches the others through an
-agent in place of ssh. Everything is gone with the bed: holders, links, files.
+Each host is a process with its own network, UTS and mount namespaces: it has a name (h0, h1, …), an address on
+10.77.0.0/24, a folder and a /dev/shm of its own, and shares everything else with this machine. Hosts are connected by a
+bridge or, for delay, loss or a capture, by wire.c between the ends of their links. mpirun is started on h0 and reaches the
+others through an agent in place of ssh. The end of the bed removes processes, links and files.
 """
 
 import os
@@ -24,12 +24,12 @@ import places  # noqa: E402
 from verdict import SKIPPED  # noqa: E402
 
 NETWORK = "10.77.0"
-PRIVATE = "private"  # the folder of a bed that is another one on each host
+PRIVATE = "private"  # the folder of a bed that is private to each host
 TOOLS = ("ip", "nsenter", "unshare", "ethtool", "tc", "nft")
 
 
 def why_not():
-    """Why no bed can be made here, or ''."""
+    """Why no bed can be created here, or ''."""
     if os.geteuid() != 0:
         return "namespaces are for root"
     missing = [tool for tool in TOOLS if not shutil.which(tool)]
@@ -51,11 +51,11 @@ def call(*words):
 
 
 class Host:
-    """A process that keeps the namespaces of one host."""
+    """The process that holds the namespaces of a host."""
 
     def __init__(self, name, folder):
         self.name = name
-        self.folder = folder  # its private files as seen from outside
+        self.folder = folder  # its private folder as seen from outside
         folder.mkdir()
         hosts, private = folder.parent / "hosts", folder.parent / PRIVATE
         script = (f"mount --make-rprivate / && mount --bind {folder} {private} && mount --bind {hosts} /etc/hosts && "
@@ -69,14 +69,14 @@ class Host:
             raise RuntimeError(f"host {self.name} does not start")
 
     def enter(self):
-        """The words before a command that runs on this host."""
+        """The command prefix that runs a command on this host."""
         return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-u", "--"]
 
     def call(self, *words):
         call(*self.enter(), *words)
 
     def pids(self):
-        """Processes on this host, its holder aside."""
+        """The processes on this host except the holder."""
         mine = os.readlink(f"/proc/{self.holder.pid}/ns/net")
         found = []
         for entry in os.listdir("/proc"):
@@ -105,12 +105,12 @@ class Bed:
         self.capture = capture
         self.wired = bool(delay_ms or jitter_ms or loss or capture)
 
-    # ---- making and ending ----
+    # ---- creation and end ----
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="cps-hosts-"))
         names = [f"h{i}" for i in range(self.count)]
-        self.private = self.folder / PRIVATE  # as the hosts see theirs
+        self.private = self.folder / PRIVATE  # the path at which each host sees its own
         self.private.mkdir()
         lines = [f"{self.address(i)} {name}\n" for i, name in enumerate(names)]
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(lines))
@@ -177,7 +177,7 @@ class Bed:
             raise RuntimeError("the wire does not start")
 
     def write_agent(self):
-        """What mpirun calls in place of ssh: agent [options] HOST COMMAND..."""
+        """Writes the script that mpirun calls in place of ssh: agent [options] HOST COMMAND..."""
         cases = "\n".join(f"{host.name}|{self.address(i)}) exec {' '.join(host.enter())} sh -c \"$*\" ;;"
                           for i, host in enumerate(self.hosts))
         self.agent = self.folder / "agent"
@@ -196,7 +196,7 @@ class Bed:
         return ",".join(f"h{i}:{share + (i < more)}" for i in range(self.count) if share + (i < more))
 
     def mpirun_words(self, ranks, launcher="mpirun"):
-        """The launcher on the first host, up to the program."""
+        """The command of the launcher on the first host, without the program."""
         network = f"{NETWORK}.0/24"
         quiet = ["--quiet"] if launcher == "mpirun" else []
         return [*self.hosts[0].enter(), launcher, *quiet, "--host", self.hostlist(ranks), "--bind-to", "none",
@@ -226,7 +226,7 @@ class Bed:
         self.switch.call("ip", "link", "set", f"port{host}", "up")
 
     def left(self):
-        """What runs on any host: {host: [command line]}."""
+        """The processes on all hosts: {host: [command line]}."""
         found = {}
         for host in self.hosts:
             for pid in host.pids():
@@ -239,7 +239,7 @@ class Bed:
         return found
 
     def wait_until_empty(self, seconds):
-        """Seconds until nothing runs on any host, or None."""
+        """Waits until no host runs a process; the seconds, or None."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             if not self.left():

@@ -1,11 +1,11 @@
-"""Random faults on the bed: no hang past a deadline, no process left, no wrong exit code, no other hash.
+"""Random faults on the test bed: every run ends in time with the right exit code and hash, and leaves no process.
 
     campaign.py [--count N] [--seed S] [--seconds S]
 
-Six ranks on three hosts train through deploy/launch.sh, and one fault comes at a random moment. What a run gets over (a link
-that is down for a moment, connections that are reset, a rank that is held for a moment) ends with 0 and the hash of one
-process; what it does not (a host cut off, a rank stopped or killed, mpirun or a daemon of it killed) ends with 4. Then
-nothing is to be left on any host. A trial is repeated with its seed and --count 1.
+Six ranks on three hosts train under deploy/launch.sh, and one fault occurs at a random moment. A run must survive some
+faults (a link that is down briefly, connections that are reset, a rank that is stopped briefly) and end with 0 and the hash
+of one process; after others (a host that is disconnected, a rank stopped or killed, mpirun or one of its daemons killed) it
+must end with 4. No process may be left on any host. A trial is repeated with its seed and --count 1.
 """
 
 import argparse
@@ -30,7 +30,7 @@ JOB = ["--batch-size", "1024", "--factors", "8", "--epochs", "15", "--progress",
 
 
 def processes(bed, name):
-    """[(host, pid)] of the processes of this name on the bed."""
+    """[(host, pid)] of the processes with this name on the bed."""
     found = []
     for i, host in enumerate(bed.hosts):
         for pid in host.pids():
@@ -110,7 +110,7 @@ FAULTS = [flap, flap, reset, reset, hold, hold, cut, stop, kill, kill_mpirun, ki
 
 
 def trial(bed, data, want, seed):
-    """(what was done, what is wrong or '', seconds)."""
+    """(the fault, what is wrong or '', seconds)."""
     draw, out = random.Random(seed), f"run{seed}"
     process = bed.start(["--data", data, *JOB, "--peer-timeout", TIMEOUT_S, "--port", PORT, "--out", bed.private / out], RANKS, launch.OURS)
     history = bed.files_of(0) / out / "history.csv"
@@ -123,7 +123,7 @@ def trial(bed, data, want, seed):
         return "ended before the fault", "", 0
     try:
         what, code = draw.choice(FAULTS)(bed, draw)
-    except IndexError:  # nobody there any more
+    except IndexError:  # no process is left
         what, code = "ended before the fault", 0
     began = time.monotonic()
     run = launch.finish(process, DEADLINE_S)
@@ -135,7 +135,7 @@ def trial(bed, data, want, seed):
         for host in bed.hosts:
             for pid in host.pids():
                 send(pid, signal.SIGKILL)
-    # A fault may come as the run ends.
+    # The run may end before the fault.
     ended = run.code == 0 and records.model_hash(bed.files_of(0) / out) == want
     if not ended and run.code != code:
         wrong.append(f"code {run.code}, not {code}: {run.stderr[-300:]}")

@@ -1,10 +1,10 @@
-"""'collab-ps doctor' finds what was broken on purpose, on one host and between three.
+"""'collab-ps doctor' finds injected faults, on one host and between three.
 
     doctor.py [--full]
 
-Each fault is made, doctor is asked, and the line of its topic has to be there, with the exit code 1 where a run would
-fail. Without a fault it finds nothing wrong. Those between hosts are made on the bed of bed.py, and skipped by name
-where there can be none; --full makes more of them.
+For each fault doctor must print a line on its topic, and exit with 1 if a run would fail. Without a fault it must find
+nothing wrong. Faults between hosts use the test bed of bed.py, and are skipped if there can be none; --full injects more
+of them.
 """
 
 import os
@@ -23,13 +23,13 @@ from verdict import Verdict
 
 
 def finding(output, level, topic, *words):
-    """Whether a line of this level and topic has all words."""
+    """Whether a line with this level and topic contains all words."""
     lines = [line for line in output.splitlines() if line.split()[:2] == [level, topic]]
     return any(all(word in line for word in words) for line in lines)
 
 
 def ask(arguments=(), ranks=None, before=None, more=(), environment=None, program=None):
-    """doctor's exit code and output, on this host."""
+    """The exit code and output of doctor on this host."""
     command = [str(program or places.program()), "doctor", *map(str, arguments)]
     if ranks:
         command = ["mpirun", "--quiet", "-n", str(ranks), *more, *command]
@@ -81,7 +81,7 @@ def on_one_host(check, data, scratch):
 
 
 def other_build(folder):
-    """The program as if it were of another revision."""
+    """A copy of the program that claims another revision."""
     other = folder / "collab-ps"
     code = places.program().read_bytes()
     other.write_bytes(re.sub(rb"collab-ps %s \(revision ", rb"collab-ps %s (revisiom ", code))
@@ -101,7 +101,7 @@ def sound_hosts(check, data, bed):
 
 
 def broken_hosts(check, data, bed):
-    """Several at once: a line each."""
+    """Several faults at once: a line for each."""
     for host in range(3):
         shutil.copytree(data, bed.files_of(host) / "data")
     with open(bed.files_of(1) / "data" / "u.data", "a") as file:

@@ -1,11 +1,12 @@
-"""Three hosts on a network of their own: the same bits, whatever the links do, and nothing to be read or left behind.
+"""Three hosts on a private network: the same bits whatever the links do, no data in the clear, nothing left behind.
 
     hosts.py [--full | --table [ROW...]]
 
-Eight ranks over three hosts of bed.py train to the hash of one process: over links with delay and loss, beside strangers
-that send noise, replay a captured session and come by the hundred, and while a host is cut off for less than
---peer-timeout. What crosses the network holds no run id and no row in the clear. A host that stays cut off is named, the
-exit code is 4, and nothing is left. --full tries networks of all kinds and more strangers, --table prints epoch times.
+Eight ranks on three hosts of bed.py must reach the hash of one process: over links with delay and loss, while hostile
+clients send noise, replay a captured session and connect by the hundred, and while a host is disconnected for less than
+--peer-timeout. The traffic must contain no run id and no row in the clear. If a host stays disconnected, it must be named,
+the exit code must be 4, and nothing may be left. --full tries networks of all kinds and more hostile clients, --table
+prints epoch times.
 """
 
 import re
@@ -33,7 +34,7 @@ def training(data, batch, epochs):
 
 
 def one_process(data, batch, epochs):
-    """The hash that all others are to have."""
+    """The hash of one process, which all others must have."""
     with tempfile.TemporaryDirectory() as scratch:
         run = launch.launch([*training(data, batch, epochs), "--out", Path(scratch) / "one"], None, 120)
         assert run.code == 0, run.stderr
@@ -41,7 +42,7 @@ def one_process(data, batch, epochs):
 
 
 def wait_for_epoch(bed, process, name="run"):
-    """Until the first epoch is in the record."""
+    """Waits until the first epoch is in the record."""
     history = bed.files_of(0) / name / "history.csv"
     for _ in range(600):
         if process.poll() is not None or (history.exists() and len(history.read_text().splitlines()) > 1):
@@ -53,10 +54,10 @@ def same_hash(run, folder, want):
     return run.code == 0 and records.model_hash(folder) == want
 
 
-# ---- what crosses the network ----
+# ---- traffic ----
 
 def in_the_clear(raw, folder):
-    """What of a run can be read in a capture: names of what was found."""
+    """Searches a capture for data of a run; names of what was found."""
     run_id = bytes.fromhex(records.read_record(folder)["run_id"])
     model = (folder / "model.safetensors").read_bytes()
     data = model[8 + int.from_bytes(model[:8], "little"):]
@@ -65,7 +66,7 @@ def in_the_clear(raw, folder):
 
 
 def segments(raw, port):
-    """{source port: {sequence number: payload}} of what was sent to a TCP port, from frames back to back."""
+    """{source port: {sequence number: payload}} of the traffic to a TCP port, from concatenated frames."""
     found, at = {}, 0
     while at + 54 <= len(raw):
         kind = raw[at + 12:at + 14]
@@ -83,7 +84,7 @@ def segments(raw, port):
 
 
 def session(raw, port):
-    """What the first caller of a port said, in order."""
+    """The data that the first client of a port sent, in order."""
     parts = next(iter(segments(raw, port).values()), {})
     said, due = b"", min(parts, default=0)
     while due in parts:
@@ -93,7 +94,7 @@ def session(raw, port):
 
 
 def attack(bed, folder, raw, fuzz, half_open):
-    """Strangers on the third host call the first rank; what they print."""
+    """Hostile clients on the third host connect to the first rank; returns their output."""
     captured = folder / "session"
     captured.write_bytes(session(raw, PORT))
     done = subprocess.run([*bed.hosts[2].enter(), sys.executable, STRANGERS, bed.address(0), str(PORT), "--fuzz", str(fuzz),
@@ -132,7 +133,7 @@ def check_strangers(check, data, fuzz=1000, half_open=250, epochs=5, loss=0.0):
 
 
 def check_not_encrypted(check, data):
-    """That the search finds what is there to be found."""
+    """Checks with unencrypted traffic that the search finds data in the clear."""
     with tempfile.TemporaryDirectory() as scratch:
         capture = Path(scratch) / "capture"
         with Bed(3, capture=capture) as bed:
@@ -142,7 +143,7 @@ def check_not_encrypted(check, data):
         check.that("can read" in run.stderr and "not encrypted" in run.stdout + run.stderr, "--encrypt off: is warned of")
 
 
-# ---- hosts that are cut off ----
+# ---- disconnected hosts ----
 
 def check_short_cut(check, data, bed):
     want = one_process(data, 2048, 8)

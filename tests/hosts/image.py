@@ -2,8 +2,8 @@
 
     image.py [--keep FOLDER]
 
-FROM, COPY, RUN, ENV and USER are done as an engine would, RUN in a chroot of its own mount namespace; then the program
-trains as the image's user, alone and as two ranks. For root with a network that has Debian's packages: takes minutes.
+FROM, COPY, RUN, ENV and USER are executed like an engine would, RUN in a chroot with its own mount namespace; then the
+program trains as the image's user, alone and with two ranks. Needs root and a Debian mirror, and takes minutes.
 """
 
 import argparse
@@ -85,7 +85,7 @@ class Builder:
             shutil.copy(origin, target)
 
     def do(self, word, rest):
-        """What went wrong with a step, or ''."""
+        """Executes a step; what went wrong, or ''."""
         if word == "FROM":
             self.begin(rest)
         elif word == "COPY":

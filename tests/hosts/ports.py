@@ -1,5 +1,5 @@
-"""A run on one host without encryption listens on the loopback alone: its ranks, and under launch.sh or in an
-experiment mpirun as well."""
+"""A run on one host without encryption listens only on the loopback: its ranks and, under launch.sh or in an experiment,
+mpirun as well."""
 
 import os
 import re
@@ -19,7 +19,7 @@ JOB = ["--transport", "tcp", "--encrypt", "off", "--epochs", 1000, "--progress",
 
 
 def listening(pids):
-    """[address:port] that processes listen on, of TCP and UDP."""
+    """The addresses and ports on which processes listen, of TCP and UDP."""
     lines = subprocess.run(["ss", "-H", "-ltunp"], capture_output=True, text=True, check=True).stdout.splitlines()
     return [line.split()[4] for line in lines if pids & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}]
 
@@ -29,7 +29,7 @@ def outside(addresses):
 
 
 def scan(check, launcher, whole):
-    """Looks at the ranks, and where whole at all that was started."""
+    """Checks the ranks or, if whole, all processes that were started."""
     with tempfile.TemporaryDirectory() as scratch:
         process = launch.start([*JOB, "--out", Path(scratch) / "run"], 3, launcher=launcher)
         history, found = Path(scratch) / "run" / "history.csv", []
@@ -45,7 +45,7 @@ def scan(check, launcher, whole):
 
 
 def scan_experiment(check):
-    """The same of all that an experiment starts."""
+    """The same for all processes that an experiment starts."""
     with tempfile.TemporaryDirectory() as scratch:
         plan = Path(scratch) / "plan.toml"
         plan.write_text('title = "Ports"\nseeds = 1\n\n[options]\nepochs = 100000\n\n[[grid]]\n'

@@ -1,9 +1,10 @@
-"""A Slurm of one machine: the batch script is signalled and requeued to its end, and srun trains one run or says why not.
+"""A Slurm cluster on one machine: the batch script is signalled and requeued until its run is complete, and srun trains one
+run or reports why it cannot.
 
     slurm.py [--keep]
 
-munged, slurmctld and slurmd of Debian (slurm-wlm, munge), as root, with folders and ports of their own. A job is given less
-time than its run takes: it saves, is put back into the queue, goes on, and ends with the model of a run that was never cut.
+Runs Debian's munged, slurmctld and slurmd (slurm-wlm, munge) as root, with their own folders and ports. A job has less time
+than its run needs: it saves, is requeued, resumes, and ends with the model of a run without interruption.
 """
 
 import os
@@ -51,7 +52,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 
 
 class Slurm:
-    """The daemons, until the end of a with."""
+    """The daemons, which run until the end of a with block."""
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="cps-slurm-"))
@@ -89,7 +90,7 @@ class Slurm:
                               env=self.environment, cwd=self.folder / "job")
 
     def wait(self, done, seconds):
-        """Whether done() became true in time."""
+        """Waits until done() is true; returns whether it was in time."""
         until = time.monotonic() + seconds
         while not done():
             if time.monotonic() > until:
@@ -105,7 +106,7 @@ def check_batch(check, slurm, data, want):
     check.that(job.isdigit(), "the batch script is taken", sent.stderr)
 
     def over():
-        slurm.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm has a job that was requeued wait for minutes
+        slurm.run("scontrol", "update", f"jobid={job}", "starttime=now")  # Slurm delays a requeued job by minutes
         if re.search(r"Restarts=[2-9]", slurm.run("scontrol", "show", "job", job).stdout):
             slurm.run("scontrol", "update", f"jobid={job}", "timelimit=10")
         return "JobState=COMPLETED" in slurm.run("scontrol", "show", "job", job).stdout

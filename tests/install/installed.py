@@ -1,4 +1,4 @@
-"""Installs the built tree, moves it to another place and uses it there.
+"""Installs the built tree, moves it to another folder and uses it there.
 
     installed.py BUILD
 
@@ -29,7 +29,7 @@ factors = [2, 3]
 
 
 def install(build, folder):
-    """The program of a copy that was installed to one place and moved to another."""
+    """Installs a copy, moves it and returns the path of its program."""
     first, then = folder / "first", folder / "then moved"
     subprocess.run(["cmake", "--install", build, "--prefix", first], check=True, stdout=subprocess.DEVNULL)
     shutil.move(first, then)
@@ -69,7 +69,7 @@ def trains_and_compares(check, program, folder):
 
 
 def experiment_notebook(check, program, folder):
-    """A shipped one, with its reference, on the same tiny ratings."""
+    """A shipped experiment, with its reference, on the same tiny ratings."""
     done = run(program, "experiment", "notebook", "--seeds", 1, "--set", "epochs=1", cwd=folder, COLLAB_PS_DATA="data")
     check.that(done.code == 0 and "fastai: bias-wd" in done.stdout, "a shipped experiment finds its reference",
                done.stderr[-300:])
@@ -87,7 +87,7 @@ def refusals(check, program, folder):
 
 
 def complete(program, *words):
-    """What bash offers for the last of the words, by the installed completion."""
+    """The completions that bash offers for the last word, using the installed completion."""
     script = program.parents[1] / "share" / "bash-completion" / "completions" / "collab-ps"
     asked = 'source "$0"; COMP_WORDS=(collab-ps "$@"); COMP_CWORD=$#; _collab_ps; printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(["bash", "-c", asked, script, *words], capture_output=True, text=True, check=True,
@@ -96,7 +96,7 @@ def complete(program, *words):
 
 
 def completion(check, program, folder):
-    """Commands in Python are completed as those in C, from their own tables."""
+    """Commands written in Python are completed like those in C, from their own tables."""
     cases = {("experiment", "note"): ["notebook"], ("compare", "--bas"): ["--baseline"],
              ("compare", "x", "--metric", ""): ["last", "best"], ("experiment", "x", "--out", "col"): [],
              ("compare", "x", "--by", "tr"): ["transport"], ("compare", "coll"): ["collab-ps"],
@@ -115,7 +115,7 @@ def completion(check, program, folder):
 
 
 def without_scripts(check, program, folder):
-    """A program that was copied alone still has those of the sources it was built from; without them it says so."""
+    """A program that was copied without scripts uses those of its sources; if these are missing, it reports that."""
     alone = folder / "alone" / "bin"
     alone.mkdir(parents=True)
     shutil.copy(program, alone)

@@ -1,7 +1,7 @@
 """No compiler flag may change the bits of float arithmetic without the build saying so.
 
-The source is compiled with the project's own options behind flags that a user may have set; it must be refused,
-or the flag must have no effect: then the reference kernels give the same assembly as without it.
+A source file is compiled with the project's own options after flags that a user may have set. The compiler must refuse it,
+or the flag must have no effect: then the assembly of the reference kernels is the same as without it.
 """
 
 import os
@@ -24,13 +24,13 @@ SOURCE = ROOT / "common/model/kernels_scalar.c"
 
 
 def compile_with(compiler, flags, out):
-    """What the compiler ends with, and its assembly."""
+    """(the finished compiler, its assembly)."""
     done = subprocess.run([compiler, *flags.split(), *OWN, "-S", str(SOURCE), "-o", out], capture_output=True, text=True)
     return done, Path(out).read_text() if done.returncode == 0 else ""
 
 
 def own_options_are_those_of_the_build(check):
-    """OWN is written down here once more; the build must not have lost one of them."""
+    """OWN repeats the options of the build, which must still have all of them."""
     text = (ROOT / "CMakeLists.txt").read_text()
     for option in OWN[OWN.index("-include") + 2:]:
         check.that(option in text, f"CMakeLists.txt has {option}")

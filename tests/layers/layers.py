@@ -1,4 +1,4 @@
-"""Holds the folders to the rule of which may include which.
+"""Checks the rules of which folder may include which.
 
     layers.py [SOURCE]
 
@@ -7,8 +7,8 @@
                                                           within server:
                                                           shard; coordinator <- record
 
-Read off the #include lines. Server and worker never see each other; the roles see no socket, clock or
-file; only what carries messages sees MPI or ZeroMQ.
+Checked on #include lines. Server and worker never include each other; roles include no sockets, clocks or files; only the
+folders that carry messages include MPI or ZeroMQ.
 """
 
 import re
@@ -25,7 +25,7 @@ ROLES = MIDDLE | {"common/text", "common/data", "common/store", "common/net", "c
 COMMON = ROLES | {"common/cluster", "common/inference"}
 ROLE_FOLDERS = {"server/shard", "server/coordinator", "server/record", "worker"}
 
-# folder: the folders it may include from, beside itself
+# folder: the folders from which it may include, besides itself
 MAY_SEE = {
     "common/base": set(),
     "common/options": LOWEST | {"proto"},
@@ -47,7 +47,7 @@ MAY_SEE = {
     "deploy/cli": COMMON | {"deploy/doctor", "deploy/training"} | ROLE_FOLDERS,
 }
 
-# headers of the outside world: the files that may include them
+# system and library headers: the files that may include them
 CARRIERS = r"common/(net|cluster)/|deploy/(training/recording|doctor/facts)\.c"
 ONLY_IN = {
     "mpi.h": CARRIERS,
@@ -62,7 +62,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
 def folder_of(path):
-    """The folder of the rule that path is in, or None."""
+    """The folder in MAY_SEE that contains path, or None."""
     return next((folder for folder in MAY_SEE if path.startswith(folder + "/")), None)
 
 
@@ -72,7 +72,7 @@ def includes_of(file):
 
 
 def offences(name, ours, included):
-    """What is wrong with one #include in file name."""
+    """What is wrong with an #include of file name, or None."""
     folder, target = folder_of(name), folder_of(included) or ("proto" if included.startswith("proto/") else None)
     if ours and target is None:
         return f"'{name}' includes '{included}', which begins with no folder of the program"

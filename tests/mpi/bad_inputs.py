@@ -2,8 +2,7 @@
 
     bad_inputs.py [NAME ...]
 
-And inputs that only look bad (CRLF, a byte order mark, no last newline): the same model as the
-plain file gives.
+Unusual but valid inputs (CRLF, a byte order mark, no last newline) give the same model as the plain file.
 """
 
 import sys
@@ -85,7 +84,7 @@ def write(folder, name, content):
 
 
 def both(check, name, arguments, code, wanted, folder):
-    """Alone and on four ranks; nothing of the run's folder may be there for errors before training."""
+    """Runs alone and on four ranks; after errors before training no run folder may exist."""
     for ranks in (None, 4):
         out = folder / f"out-{ranks}"
         refuses(check, name, ["--out", out, *arguments], code, wanted, folder, ranks, out, cwd=folder)
@@ -114,7 +113,7 @@ def bad_paths(check, folder):
 
 
 def order(steps, row):
-    """An npy file of that many steps of 32, all of one row."""
+    """An npy file with this number of steps of 32 samples, all of the same row."""
     header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': ({steps}, 32), }}".ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() \
         + row.to_bytes(4, "little", signed=True) * (steps * 32)
@@ -145,7 +144,7 @@ def too_few_ranks(check, folder):
 
 
 def harmless_files(check, folder):
-    """Each must give the plain file's model."""
+    """Each must give the model of the plain file."""
     want = None
     for name, content in {"plain": PLAIN, **HARMLESS_FILES}.items():
         path = write(folder, f"{name}.csv", content)

@@ -1,8 +1,8 @@
-"""Nowhere to write, no room to write, no port to listen on.
+"""Folders that cannot be written, full disks, ports in use.
 
     bad_storage.py [NAME ...]
 
-A full disk is a small tmpfs, which only root can make; without it those parts are skipped by name.
+A full disk is a small tmpfs, which only root can create; otherwise those parts are skipped.
 """
 
 import os
@@ -39,7 +39,7 @@ def places_without_a_folder(check, folder):
 
 
 def folder_of_somebody(check, folder):
-    """A folder that is not a run's keeps what is in it."""
+    """A folder that is not a run's is left untouched."""
     (folder / "thesis").mkdir()
     (folder / "thesis" / "chapter.txt").write_text("mine\n")
     both(check, "a folder of other files", SMALL, folder / "thesis", r"'.*/thesis'", folder)
@@ -47,7 +47,7 @@ def folder_of_somebody(check, folder):
 
 
 def folder_of_a_run(check, folder):
-    """A run is kept unless it is told to be overwritten."""
+    """A run is kept unless --overwrite is given."""
     arguments = [*SMALL, "--out", folder / "run"]
     check.equal("a run: exit code", launch.launch(arguments, seconds=60).code, 0)
     record = (folder / "run" / "run.json").read_bytes()
@@ -60,7 +60,7 @@ def folder_of_a_run(check, folder):
 
 
 def folder_without_leave(check, folder):
-    """Permissions stop everybody but root, so root becomes somebody else."""
+    """Permissions do not stop root, so root runs this as another user."""
     nobody = 65534 if os.geteuid() == 0 else None
     folder.chmod(0o755)
     (folder / "locked").mkdir(mode=0o555)
@@ -69,7 +69,7 @@ def folder_without_leave(check, folder):
 
 
 def folder_in_use(check, folder):
-    """Two runs do not share a folder."""
+    """Two runs cannot share a folder."""
     out, elsewhere = folder / "shared", folder / "elsewhere"
     elsewhere.mkdir()
     first = launch.start([*SMALL, "--epochs", 100000, "--out", out], cwd=folder)
@@ -85,7 +85,7 @@ def folder_in_use(check, folder):
 
 @contextmanager
 def small_disk(folder, size):
-    """A file system of so many bytes, or None where it cannot be made."""
+    """A file system of this size in bytes, or None if it cannot be created."""
     disk = folder / f"disk-{size}"
     disk.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", disk], capture_output=True, check=False)
@@ -105,7 +105,7 @@ def ends_with_a_frame(raw):
 
 
 def is_whole(path):
-    """Whether a record ends where one of its lines or frames does; a model should not be there at all."""
+    """Whether a record ends at the end of a line or frame; a model must not exist at all."""
     if "tfevents" in path.name:
         return ends_with_a_frame(path.read_bytes())
     return path.suffix in (".json", ".jsonl", ".csv", ".tsv") and path.read_bytes().endswith(b"\n")
@@ -129,7 +129,7 @@ def full_disks(check, folder):
 
 
 def state_of_a_failed_run(check, folder):
-    """run.json tells of a disk that filled up while training."""
+    """run.json records that the disk became full during training."""
     with small_disk(folder, "900k") as disk:
         if disk is None:
             check.skip("the record of a full disk", "no leave to mount a tmpfs")
@@ -143,7 +143,7 @@ def state_of_a_failed_run(check, folder):
 
 
 def port_clash(check, folder):
-    """Rank 2's port is taken."""
+    """The port of rank 2 is in use."""
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()

@@ -1,8 +1,9 @@
-"""Which models a run leaves: that of the last epoch, that of the best, and that of the last one that an interrupt let finish.
+"""The models that a run leaves: those of the last epoch and of the best, or of the last finished epoch if it was
+interrupted.
 
     kept_models.py
 
-A model is judged by what it predicts: training that starts from it and moves nothing has its valid_loss in the table.
+A model is identified by its predictions: a run that starts from it and changes nothing has its valid_loss.
 """
 
 import csv
@@ -41,7 +42,7 @@ def is_model_of(check, name, model, want, place):
 
 
 def check_whole(check, place):
-    """A run to its end, in one process and in several."""
+    """A complete run, in one process and in several."""
     hashes = []
     for shape, ranks in (("one process", None), ("4 ranks", 4)):
         out = place / f"whole-{ranks}"
@@ -67,7 +68,7 @@ def check_whole(check, place):
 
 
 def check_interrupted(check, place, number):
-    """A signal in the midst, to one process and to mpirun."""
+    """A signal during training, to one process and to mpirun."""
     for shape, ranks in ((f"{number.name}, one process", None), (f"{number.name}, 4 ranks", 4)):
         out = place / f"cut-{number.name}-{ranks}"
         process = launch.start([*ENDLESS, "--out", out], ranks)

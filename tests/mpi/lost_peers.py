@@ -1,4 +1,4 @@
-"""A rank that dies, one that falls silent, and a run that is told to stop: all end, soon, and say so.
+"""Runs with a rank that dies, or that stops responding, and runs that are told to stop: all end in time with an error.
 
     lost_peers.py [NAME ...]
 
@@ -20,13 +20,13 @@ from verdict import Verdict  # noqa: E402
 ENDLESS = ["--factors", 8, "--epochs", 100000, "--batch-size", 4096, "--progress", "none"]
 RANKS = {"coordinator": 0, "server 0": 1, "worker 1": 3}
 PEER_TIMEOUT = 2
-# Every role over mpi; over the others what differs: who is connected to, and who connects.
+# Every role over mpi; over the other transports only the roles that differ in who connects.
 SILENT = [("mpi", role) for role in RANKS] + [("ipc", "worker 1"), ("tcp", "coordinator"), ("tcp", "server 0")]
 BEGIN_SECONDS, END_SECONDS = 30, 20
 
 
 def begin(out, ranks=None, arguments=(), launcher="mpirun"):
-    """A run that has trained an epoch, and {rank: process id}."""
+    """Starts a run and waits for its first epoch; returns it and {rank: process id}."""
     process = launch.start([*ENDLESS, *arguments, "--out", out], ranks, cwd=out.parent, launcher=launcher)
     limit = time.monotonic() + BEGIN_SECONDS
     while not (out / "history.csv").exists() and process.poll() is None and time.monotonic() < limit:
@@ -43,7 +43,7 @@ def is_alive(pid):
 
 
 def ends(check, name, process, pids):
-    """The end of a run: in time, in failure, with nobody left behind."""
+    """Checks that a run has failed in time, with no process left behind."""
     run = launch.finish(process, END_SECONDS)
     check.that(run.code != launch.TIMED_OUT, f"{name}: ends", f"after {run.seconds:.1f} s, at most {END_SECONDS}")
     time.sleep(0.5)
@@ -53,8 +53,8 @@ def ends(check, name, process, pids):
 
 
 def killed(check, folder):
-    """A rank that dies is noticed by mpirun, which ends the others; our launcher makes of that what it is, and
-    those that still live write it down."""
+    """mpirun notices a rank that dies and ends the others; launch.sh returns the exit code for a lost peer, and the
+    surviving ranks record it."""
     for role, rank in list(RANKS.items())[:2]:  # a worker: tests/fault/ends.py
         out = folder / f"kill-{rank}"
         process, pids = begin(out, 4, launcher=launch.OURS)
@@ -68,7 +68,7 @@ def killed(check, folder):
 
 
 def silent(check, folder):
-    """A rank that is stopped is noticed by the others."""
+    """The other ranks notice one that is stopped."""
     for transport, role in SILENT:
         rank = RANKS[role]
         name = f"{role} falls silent, {transport}"
@@ -82,7 +82,7 @@ def silent(check, folder):
 
 
 def interrupted(check, folder):
-    """A run that is told to stop says so in its record."""
+    """A run that is told to stop records it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         for ranks in (None, 4) if number == signal.SIGINT else (None,):  # SIGTERM to a job: tests/fault/ends.py
             name = f"{number.name}, {'one process' if ranks is None else f'{ranks} ranks'}"

@@ -1,9 +1,9 @@
-"""One model and one curve, whatever trains them.
+"""One model and one curve, however they are trained.
 
     one_hash.py [--full] [--times N] [--optimizer NAME]
 
 The hash of model.safetensors and that of the losses in history.csv must be those of a plain single
-process for every shape of the job, transport and instruction set, and again when run again.
+process for every number of servers and workers, transport and instruction set, and when a run is repeated.
 Without --full: two epochs of the built-in synthetic set, most variants once and some again. With it:
 MovieLens-100k at the defaults, every variant, ten times.
 
@@ -33,17 +33,16 @@ PINNED = {"block": "b634b4c665759050"}
 SHAPES = [(1, 1), (1, 4), (3, 4), (4, 1), (5, 2)]
 TRANSPORTS = ("ipc", "tcp", "mpi")
 PROCESSOR_FLAGS = {"scalar": set(), "avx2": {"avx2"}, "avx512": {"avx512f", "avx512dq", "avx512vl"}}
-READ_SAMPLES = 32768    # validation ratings a worker asks the rows of at a time
-READ_ROWS = 4096        # rows of a model the coordinator asks for at a time
+READ_SAMPLES = 32768    # validation ratings per request of a worker
+READ_ROWS = 4096        # rows per request of the coordinator
 
 
 def exchanges_allowed(record, servers, workers):
     """The most exchanges a run may send.
 
     Every worker sends every server one exchange a step, push of step t and pull of t+1 together, and
-    one before the first step, which only pulls; the last step's only pushes. The rows of validation
-    ratings ride on the exchange of an epoch's last step, READ_SAMPLES ratings of them; only what a worker
-    holds beyond that asks again, so over all workers at most valid / READ_SAMPLES times an epoch. After
+    one before the first step, which only pulls; the last step's only pushes. The exchange of an epoch's last step also
+    reads the rows of READ_SAMPLES validation ratings; only workers with more of them need further exchanges, so over all workers at most valid / READ_SAMPLES times an epoch. After
     every epoch the coordinator reads the tables, READ_ROWS at a time.
     """
     result, data = record["result"], record["data"]
@@ -69,14 +68,14 @@ def variants(full):
 
 
 def few(chosen):
-    """Those that tell most, for optimizers that differ only inside a server."""
+    """The most relevant ones, for optimizers that differ only within a server."""
     kept = ("one process, 3 threads", "one process", "one process, 3x4", "one process, scalar", "one process, avx2", "2 ranks", "4 ranks, ipc",
             "8 ranks, 5x2, mpi")
     return [variant for variant in chosen if variant[0] in kept]
 
 
 def lacks(arguments):
-    """What instruction set of arguments the processor does not have, or ''."""
+    """The instruction set in arguments if the processor lacks it, else ''."""
     flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
     wanted = arguments[arguments.index("--isa") + 1] if "--isa" in arguments else "scalar"
     return "" if PROCESSOR_FLAGS[wanted] <= flags else wanted
@@ -88,7 +87,7 @@ def nodes_of(record):
 
 
 def shape_of(name, record):
-    """(servers, workers): as the variant says, else as the ranks were dealt."""
+    """(servers, workers) of the variant, or by the default for its ranks."""
     for servers, workers in SHAPES:
         if f"{servers}x{workers}" in name:
             return servers, workers
@@ -96,7 +95,7 @@ def shape_of(name, record):
 
 
 def count_messages(check, name, record):
-    """Whether the exchanges of a run are as few as promised, and each is answered once."""
+    """Checks that a run sends no more exchanges than promised, and that each is answered once."""
     counters, allowed = record["counters"], exchanges_allowed(record, *shape_of(name, record))
     sent, answered = counters["exchange"]["messages"], counters["rows"]["messages"]
     check.that(sent <= allowed, f"{name}: exchanges", f"{sent} of at most {allowed}")
@@ -121,7 +120,7 @@ def train(check, name, ranks, arguments, scratch):
 
 
 def sweep(check, optimizer, rounds, common, scratch):
-    """Trains the variants of every round and holds each run to the first of all."""
+    """Trains the variants of every round, and compares each run with the very first."""
     first = None
     for number, chosen in enumerate(rounds):
         for name, ranks, arguments in chosen:
@@ -139,14 +138,14 @@ def sweep(check, optimizer, rounds, common, scratch):
 
 
 def many_validation_ratings(check, scratch):
-    """More of them than ride on one exchange."""
+    """More validation ratings than fit into one exchange."""
     for name, ranks, arguments in (("one process, 3x4", None, ["--servers", 3, "--workers", 4]), ("4 ranks", 4, [])):
         train(check, f"80,000 to validate, {name}", ranks,
               ["--valid-pct", "0.8", "--epochs", 2, "--batch-size", 256, *arguments], scratch)
 
 
 def large_batches(check, scratch):
-    """Batches whose samples and rows are shared out among threads."""
+    """Batches whose samples and rows are divided among threads."""
     first = None
     for name, ranks, arguments in [(f"{threads} threads", None, ["--threads", threads]) for threads in (1, 2, 3, 8)] + [
             ("3x4, 2 threads", None, ["--servers", 3, "--workers", 4, "--threads", 2]),

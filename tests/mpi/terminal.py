@@ -1,9 +1,9 @@
-"""What somebody sees who trains in front of a terminal: a bar while it goes on, and lines that are whole.
+"""The output on a terminal: a progress bar while training, and complete lines.
 
     terminal.py
 
-The program, and mpirun with the program, run on a pseudo-terminal. Of what they write both are wanted: that a bar was
-drawn and redrawn on the way, and that once it is over only whole lines stand there.
+The program, alone and under mpirun, runs on a pseudo-terminal. It must draw and redraw a bar, and leave only complete
+lines on the screen at the end.
 """
 
 import os
@@ -26,12 +26,12 @@ ROW = re.compile(r"\d {9}(\d\.\d{6} {4}){4}\d\d:\d\d {5}[\d.]+")
 
 
 def read_all(terminal, process):
-    """What came out of the terminal until the process was over and nothing more came."""
+    """Reads the terminal until the process has ended and nothing more arrives."""
     written, until = bytearray(), time.monotonic() + SECONDS
     while time.monotonic() < until:
         try:
             some = os.read(terminal, 65536)
-        except OSError:  # the last writer has gone
+        except OSError:  # the last writer has closed the terminal
             break
         if not some:
             break
@@ -43,7 +43,7 @@ def read_all(terminal, process):
 
 
 def watch(command, folder, variables, **streams):
-    """(exit code, what came out) of command on a terminal; streams go elsewhere."""
+    """(exit code, output) of command on a terminal; streams: those that are redirected elsewhere."""
     terminal, other = pty.openpty()
     process = subprocess.Popen([str(word) for word in command], cwd=folder, env=dict(variables, TERM="xterm"),
                                start_new_session=True,
@@ -55,7 +55,7 @@ def watch(command, folder, variables, **streams):
 
 
 def screen_of(written):
-    """The lines that are left standing: carriage return goes to the start, ESC [ K erases from there on."""
+    """The lines that stay visible: carriage return moves to the start of a line, ESC [ K erases to its end."""
     lines = []
     for line in written.replace("\r\n", "\n").split("\n"):
         shown = ""

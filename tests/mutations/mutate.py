@@ -1,10 +1,10 @@
-"""Breaks the program on purpose, one edit at a time, and sees that a test notices.
+"""Mutation testing: breaks the program by one edit at a time, and checks that a test fails.
 
     mutate.py BUILD [NAME ...]
-    mutate.py --check           only whether the text of each stands in its file once
+    mutate.py --check           only checks that the text of each occurs exactly once in its file
 
-In a copy of the sources beside BUILD, with a build of its own. A mutation that passes its tests has survived:
-the tests have a hole. One whose text is not found, or that does not compile, is a mistake of the list.
+Works in a copy of the sources inside BUILD, with a separate build. A mutation that passes its tests has survived, which
+shows a gap in the tests. One whose text is not found, or that does not compile, is an error in the list.
 """
 
 import os
@@ -36,7 +36,7 @@ def tracked_files():
 
 
 def copy_sources(target):
-    """What differs alone, so that a second start builds little."""
+    """Copies only files that differ, so that a second start builds little."""
     for name in tracked_files():
         source, copy = places.SOURCE / name, target / name
         if source.exists() and (not copy.exists() or copy.read_bytes() != source.read_bytes()):
@@ -59,7 +59,7 @@ class Workshop:
         return run(["cmake", "--build", self.build, *JOBS, *(["--target", *targets] if targets else [])])
 
     def targets_of(self, tests):
-        """What has to be built for these tests."""
+        """The targets to build for these tests."""
         listed = run(["ctest", "--test-dir", self.build, "-N", "-R", tests]).stdout
         units = re.findall(r": unit/(\S+)", listed)
         return [f"test_{name}" for name in units] + ["simulate_schedules"] * (": simulation/schedules" in listed)
@@ -77,7 +77,7 @@ class Workshop:
         return ctest.returncode == 0, re.findall(r"^\s*\d+ - (\S+)", said, re.MULTILINE)
 
     def try_one(self, name, file, old, new, tests):
-        """Why the mutation was not caught, or ''; and who noticed."""
+        """(why the mutation was not detected, or ''; the tests that failed)."""
         path = self.source / file
         text = path.read_text()
         if text.count(old) != 1:

@@ -1,10 +1,10 @@
-"""Runs that are cut at random instants and go on in another shape end as the run that was never cut.
+"""Runs that are interrupted at random moments and resumed with other ranks end like a run without interruption.
 
     cuts.py [CUTS [SEED]]
 
-Short epochs and long ones; any rank, mpirun, or the one process; killed, stopped by a signal, or killed while a
-checkpoint that was asked for is made. Each is resumed on another number of ranks over another transport, and
-some are cut again there. The best epoch of some kinds comes early, so that its model is older than most cuts.
+With short and long epochs; any rank, mpirun or the single process is killed, stopped by a signal, or killed while a
+requested checkpoint is made. Each run is resumed on another number of ranks over another transport, and some are
+interrupted again. The best epoch of some kinds comes early, so that its model is older than most interruptions.
 """
 
 import random
@@ -30,7 +30,7 @@ WAYS = ["kill", "rank", "term", "int", "usr2", "save"]
 
 
 def cut_once(run, random_numbers, seconds):
-    """One start that is cut somewhere. Returns how it went, in words."""
+    """Starts the run once and interrupts it at a random moment. Returns a description."""
     shape = random_numbers.choice(runs.SHAPES)
     kind = random_numbers.choice(WAYS)
     from_start = random_numbers.random() < 0.15

@@ -1,8 +1,8 @@
-"""A cut changes nothing whatever the options: each of these runs is stopped once and goes on, and is then compared,
-and one of them replayed.
+"""An interruption changes nothing, whatever the options: each of these runs is stopped once, resumed and compared with a
+run without interruption. One of them is also replayed.
 
-What decides when a run ends, where it begins and which ratings it has comes from the record and the checkpoint, and
-from the files that the options name, wherever these are by then.
+The end of a run, its initial values and its ratings are taken from the record, the checkpoint and the files that the
+options name, even if these were moved.
 """
 
 import struct
@@ -50,7 +50,7 @@ def kinds(folder, model):
 
 
 def stopped(folder, name, arguments):
-    """A run that was told to end once it had a checkpoint; None when it was quicker."""
+    """A run that was told to end once it had a checkpoint, unless it ended earlier by itself."""
     run = runs.CutRun(folder / name, arguments)
     run.start(runs.Shape(None))
     while not list(run.out.glob("checkpoints/*/manifest")) and run.process.poll() is None:

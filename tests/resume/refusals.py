@@ -1,12 +1,12 @@
-"""What --resume refuses, in one line with what to do, and what it takes in its place.
+"""What --resume refuses, with one error line and a hint, and which checkpoint it uses instead.
 
     refusals.py [FLIPS [K/N]]
 
-By default a few bytes of a checkpoint are flipped; with FLIPS every byte of its manifest and so many of its parts, or
+By default a few bytes of a checkpoint are changed; with FLIPS every byte of its manifest and FLIPS bytes of its parts, or
 the K-th of N shares of these.
 
-Other options and other data, each by name; a run that is complete or is none; and checkpoints that are damaged, cut
-short, missing or another run's: told, never loaded, the older one used, to the same end.
+It refuses other options and other data, naming them, complete runs, and folders that are not a run's. Checkpoints that are
+damaged, truncated, missing or of another run are reported and never loaded; the next older one is used, with the same end.
 """
 
 import json
@@ -31,8 +31,8 @@ SHARE, SHARES = map(int, sys.argv[2].split("/")) if sys.argv[2:] else (1, 1)
 
 
 def cut_run(folder, name, arguments):
-    """A run that was killed when its third epoch was saved; it has three checkpoints. One that was quicker than that
-    is made again."""
+    """A run that was killed when its third epoch was saved, and has three checkpoints. Repeated if the run was faster than
+    the kill."""
     for _ in range(ATTEMPTS):
         run = runs.CutRun(folder / name, arguments)
         run.start(runs.Shape(None))
@@ -52,7 +52,7 @@ def checkpoints(out):
 
 
 def as_cut(out, folder):
-    """A copy of a run that was cut after three of four epochs: of the complete one, with its end forgotten."""
+    """A copy of a complete run, changed into one that was interrupted after three of four epochs."""
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(out, folder)
@@ -64,7 +64,7 @@ def as_cut(out, folder):
 
 def refuses(check, out, folder):
     resume = ["--resume", out, "--progress", "none"]
-    empty = folder / "empty"  # the run that was killed has left something half written, as it may
+    empty = folder / "empty"  # the killed run may have left a half-written file
     empty.mkdir()
     for name, arguments, code, wanted in [
             ("more epochs", ["--epochs", 9], refusal.USAGE, "other options: --epochs: recorded 4, now 9"),
@@ -81,7 +81,7 @@ def refuses(check, out, folder):
 
 
 def resumes(check, uncut, name, out, wanted=""):
-    """Goes on, with a warning that says wanted, to the end of the run that was not cut."""
+    """Resumes with a warning that contains wanted, and ends like the run without interruption."""
     run = launch.launch(["--resume", out, "--progress", "none"], cwd=out.parent, seconds=60)
     problem = f"exit code {run.code}: {run.stderr[-400:]}" if run.code else ""
     if wanted and wanted not in run.stderr:
@@ -91,7 +91,7 @@ def resumes(check, uncut, name, out, wanted=""):
 
 
 def flips(newest):
-    """Which byte of which file is to be flipped, and which bit of it."""
+    """The changes to make: (file, byte, bit)."""
     files = {path.name: path.stat().st_size for path in sorted(newest.iterdir())}
     if not FLIPS:
         names = list(files)
@@ -107,7 +107,7 @@ def flips(newest):
 
 
 def damages(check, uncut, out, foreign, folder):
-    """The newest checkpoint damaged in every way; the two older ones are whole."""
+    """Damages the newest checkpoint in every way; the two older ones stay intact."""
     whole = checkpoints(out)
     newest, older = whole[-1].name, int(whole[-2].name[5:])
     files = [path.name for path in sorted(whole[-1].iterdir())]

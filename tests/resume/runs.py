@@ -1,9 +1,9 @@
-"""Runs that are cut and go on, and what their records must be: those of the run that never was.
+"""Runs that are interrupted and resumed, whose records must equal those of a run without interruption.
 
-    uncut = Uncut(folder, arguments)          the run that is not cut
-    run = CutRun(folder / "a", arguments)     the same, to be started and cut any number of times
+    uncut = Uncut(folder, arguments)          the run without interruption
+    run = CutRun(folder / "a", arguments)     the same run, to be started and interrupted any number of times
     run.start(Shape(4, "tcp")), run.cut("kill", 0.7), run.finish(Shape(2, "mpi"))
-    uncut.differences(run.out)                [] when the records tell the same
+    uncut.differences(run.out)                [] if the records are equal
 """
 
 import json
@@ -23,7 +23,7 @@ GO_SECONDS = 60  # for ranks whose launcher was killed
 
 
 class Shape:
-    """How many ranks (None: one process without a launcher) and what carries their rows."""
+    """The number of ranks (None: one process without a launcher) and the transport of their rows."""
 
     def __init__(self, ranks, transport="auto"):
         self.ranks = ranks
@@ -35,7 +35,7 @@ SHAPES = [Shape(None), Shape(2, "mpi"), Shape(3, "tcp"), Shape(4, "mpi"), Shape(
 
 
 def tensorboard_records(folder):
-    """How many records the event files of a run have."""
+    """The number of records in the event files of a run."""
     count = 0
     for path in sorted((folder / "tb").glob("events*")):
         data, offset = path.read_bytes(), 0
@@ -48,7 +48,7 @@ def tensorboard_records(folder):
 
 
 def events(folder):
-    """What metrics.jsonl says, but for what is a time."""
+    """The contents of metrics.jsonl without times."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     timed = ("_s",)
     return [(event["run"] == lines[0]["run"], event["step"], event["epoch"], event["name"],
@@ -60,7 +60,7 @@ def curve(folder):
 
 
 def record(folder):
-    """run.json, or None where there is none yet."""
+    """run.json, or None if there is none yet."""
     try:
         return json.loads((folder / "run.json").read_text())
     except FileNotFoundError:
@@ -68,12 +68,12 @@ def record(folder):
 
 
 def models(folder):
-    """The model, and that of the best epoch where it is another."""
+    """The model, and that of the best epoch if that is another one."""
     return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
 
 
 def summary(stdout):
-    """What the end of a run says of its result."""
+    """The result printed at the end of a run."""
     told = ("best epoch", "last epoch", "baselines", "model sha256", "curve sha256")
     return [line for line in stdout.splitlines() if line.startswith(told)]
 
@@ -91,7 +91,7 @@ class Uncut:
         self.records = tensorboard_records(self.out)
 
     def differences(self, out, stdout=None):
-        """What the records of a run that was cut, and its last words where they are given, tell otherwise."""
+        """The differences of an interrupted run's records, and of its last output if given, from those of this run."""
         found = []
         was, now = record(self.out), record(out)
         for key in ("model_sha256", "curve_sha256", "steps", "epochs", "best_epoch", "best_model_sha256"):
@@ -122,7 +122,7 @@ class CutRun:
         self.process = self.shape = None
 
     def command(self, shape):
-        """The first start, or one that goes on; a run that was cut before it had a record begins again."""
+        """The command of the first start, or of one that resumes; a run interrupted before it had a record begins again."""
         common = ["--progress", "none", "--peer-timeout", PEER_TIMEOUT, *shape.arguments]
         if record(self.out) is None:
             return [*self.arguments, "--out", self.out, *common]
@@ -134,8 +134,8 @@ class CutRun:
         self.process = launch.start(self.command(shape), shape.ranks, cwd=self.out.parent)
 
     def cut(self, kind, seconds, choose=0, from_start=False):
-        """Ends or disturbs the run so many seconds after its start, or after training began, unless it was
-        quicker. Returns its exit code."""
+        """Ends or disturbs the run a number of seconds after its start, or after training began, unless it has already
+        ended. Returns its exit code."""
         known = record(self.out)
         while not from_start and record(self.out) == known and self.process.poll() is None:
             time.sleep(0.002)
@@ -152,7 +152,7 @@ class CutRun:
     def disturb(self, kind, choose):
         ranks = launch.rank_pids(self.process)
         if kind in ("term", "int", "usr2"):
-            # Ranks are told themselves: mpirun leaves them a second, which a busy machine may need.
+            # Signals the ranks directly: mpirun gives them only a second, which may not suffice on a busy machine.
             number = {"term": signal.SIGTERM, "int": signal.SIGINT, "usr2": signal.SIGUSR2}[kind]
             self.signal(ranks.get(0, self.process.pid), number)
         elif kind == "save":
@@ -179,7 +179,7 @@ class CutRun:
             raise SystemExit(f"a run did not end after '{kind}' ({self.shape.name}, '{self.out}')") from None
 
     def await_ranks(self, pids):
-        """Ranks outlive a killed launcher for a while, and hold the run's folder."""
+        """Waits for the ranks, which outlive a killed launcher for a while and lock the run's folder."""
         limit = time.monotonic() + GO_SECONDS
         while any(is_alive(pid) for pid in pids):
             if time.monotonic() > limit:
@@ -191,7 +191,7 @@ class CutRun:
         return now is not None and now["state"] == "done"
 
     def finish(self, shape):
-        """Goes on to the end. Returns what went wrong, or ''."""
+        """Resumes the run to its end. Returns what went wrong, or ''."""
         if self.is_done():
             return ""
         self.start(shape)

@@ -1,11 +1,11 @@
-"""A disk that fails while checkpoints are written: training goes on, and what was valid stays so.
+"""A disk that fails while checkpoints are written: training continues, and valid checkpoints stay valid.
 
     storage.py DISK_FAULTS [STRIDE]
 
-Every STRIDE-th call of a save fails, once or for good, as a full disk or a broken one: the run ends well with a
-warning, and going on from what checkpoints it left gives the same end. Where a save was the last chance, as the user
-told the run to end, it ends with exit code 6. A disk on which a save takes longer than the peers' patience loses nobody.
-And signals that come too early for a save, or while one takes long.
+Every STRIDE-th call of a save fails, once or permanently, as on a full or a broken disk: the run succeeds with a warning,
+and resuming from the checkpoints that it left gives the same end. If the save was the last one because the user told the
+run to end, its exit code is 6. No peer is lost if a save takes longer than the peer timeout. Also tested are signals that
+arrive too early for a save, or during a slow one.
 """
 
 import errno
@@ -46,7 +46,7 @@ class Disk:
 
 
 def count_calls(library, folder):
-    """How many calls of a run may fail, and the run."""
+    """The number of calls of a run that may fail, and the run."""
     counted = folder / "count"
     with Disk(library, COUNT=counted):
         uncut = runs.Uncut(folder, SMALL)
@@ -54,7 +54,7 @@ def count_calls(library, folder):
 
 
 def one_fault(library, uncut, folder, faults):
-    """A run on such a disk, and what goes on from its checkpoints. Returns what is wrong, or ''."""
+    """Trains on such a disk, and resumes from its checkpoints. Returns what is wrong, or ''."""
     out, cut = folder / "faulty", folder / "cut"
     for old in (out, cut):
         shutil.rmtree(old, ignore_errors=True)
@@ -117,7 +117,7 @@ def slow_disk(check, library, folder):
 
 
 def second_interrupt(check, library, folder):
-    """A save that takes a minute is waited for by one Ctrl-C, not by two."""
+    """After one Ctrl-C the run waits for a save that takes a minute; after two it does not."""
     out = folder / "twice"
     with Disk(library, SLOW_MS=10000):
         process = launch.start([*ENDLESS, "--save-every", 1, "--out", out], cwd=folder)
@@ -139,7 +139,7 @@ def catches(pid, number):
 
 
 def before_training(check, folder):
-    """Told to end while it loads, a run has nothing to save, and one that goes on keeps its checkpoint."""
+    """A run that is told to end while it loads has nothing to save; a resumed one keeps its checkpoint."""
     out, said = folder / "early", ""
     arguments = [*SMALL, "--out", out]
     for name, wanted in [("a new run", "stopped before the first step"), ("a run that goes on", "stopped before it went on")]:

@@ -1,10 +1,10 @@
-"""A supervised run reaches its end whatever is killed on the way, with the run's own exit code.
+"""A supervised run reaches its end whatever is killed meanwhile, with the run's own exit code.
 
     supervised.py [KILLS [SEED]]
 
-A random rank, or mpirun, is killed time and again; the launcher is stopped for good when the run has ended; the
-user's signal saves and ends, and so does the deadline; a run that falls silent is started again; what another start
-would not mend is not tried again.
+Random ranks, or mpirun, are killed repeatedly; the launcher is stopped once the run has ended; a user's signal, and the
+deadline, save and end the run; a run that makes no progress is restarted; errors that a restart would not cure are not
+retried.
 """
 
 import os
@@ -52,9 +52,10 @@ def epochs_recorded(out):
 
 
 def kill_along_the_way(process, out, numbers, kills):
-    """Kills a rank or mpirun each time the run has recorded the next of `kills` random epochs. Returns how many were.
+    """Kills a rank or mpirun each time the run has recorded the next of `kills` random epochs. Returns the number of kills.
 
-    Epochs and not seconds, as a fast machine would be done before the first kill; the last epochs are left alone.
+    Epochs are used instead of seconds, since a fast machine could finish before the first kill; none of the last epochs
+    is chosen.
     """
     marks = sorted(numbers.sample(range(2, EPOCHS - 20), kills))
     killed = 0

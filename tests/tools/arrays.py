@@ -1,4 +1,4 @@
-"""numpy, or the end of a check that cannot do without.
+"""Imports numpy; a check that needs it is skipped if it is missing.
 
     from arrays import numpy
 """

@@ -5,8 +5,8 @@
         browser.open(path)
         browser.run("return document.title"), browser.complaints(), browser.requests()
 
-Nothing it opens reaches a network, and its files are gone when it is closed. A check that imports this
-ends with 'skipped' where there is no Chromium, and fails where CI=true.
+Pages cannot reach a network, and its files are removed when it is closed. A check that imports this module is skipped
+if Chromium is missing, or fails if CI=true.
 """
 
 import base64
@@ -30,7 +30,7 @@ DEBIAN = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
 
 def missing():
-    """Debian's names of the packages that are not there."""
+    """The Debian names of the missing packages."""
     return ([] if webdriver else ["python3-selenium"]) + [
         package for program, package in DEBIAN.items() if not shutil.which(program)]
 
@@ -44,7 +44,7 @@ def options():
     found = webdriver.ChromeOptions()
     found.binary_location = shutil.which("chromium")
     found.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    wanted = ["--headless=new", "--no-sandbox",  # which root and most containers cannot have; the pages are our own
+    wanted = ["--headless=new", "--no-sandbox",  # the sandbox fails for root and in most containers; the pages are our own
               "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
               "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND", "--force-color-profile=srgb"]
     for argument in wanted:
@@ -76,28 +76,28 @@ class Browser:
         self.close()
 
     def open(self, path):
-        """Opens a file; what was logged before is forgotten."""
+        """Opens a file, and discards earlier log messages."""
         self.complaints()
         self.requests()
         self.driver.get(path.as_uri())
 
     def run(self, script, *arguments):
-        """What a function of this body returns; arguments[0] and so on are within it."""
+        """The return value of a function with this body, which may use arguments[0] and so on."""
         return self.driver.execute_script(script, *arguments)
 
     def tell(self, command, **parameters):
-        """A command of Chromium's own protocol."""
+        """Runs a command of Chromium's DevTools protocol."""
         return self.driver.execute_cdp_cmd(command, parameters)
 
     def resize(self, width, height=900, phone=False):
-        """The window's size in css pixels, which the page has taken note of; a phone also has fingers."""
+        """Sets the window's size in css pixels and waits until the page has adapted; a phone also has a touch screen."""
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                   mobile=phone)
         self.tell("Emulation.setTouchEmulationEnabled", enabled=phone)
         self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def look(self, scheme="light", media="screen"):
-        """Light or dark; on the screen or on paper."""
+        """Sets light or dark, and screen or print."""
         self.tell("Emulation.setEmulatedMedia", media=media,
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
 
@@ -105,31 +105,31 @@ class Browser:
         self.tell("Emulation.setScriptExecutionDisabled", value=not allowed)
 
     def point(self, x, y):
-        """Moves the mouse to a place of the window."""
+        """Moves the mouse to a position in the window."""
         self.tell("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def tap(self, x, y):
-        """A finger down and up again."""
+        """Taps with a finger."""
         self.tell("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         self.tell("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def press(self, *keys):
-        """Keys, for what has the focus."""
+        """Sends keys to the element that has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def complaints(self):
-        """What scripts and the browser said since the last call: errors and warnings."""
+        """Errors and warnings of scripts and the browser since the last call."""
         return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")
                 if entry["level"] in ("SEVERE", "WARNING")]
 
     def requests(self):
-        """The addresses asked for since the last call."""
+        """The addresses requested since the last call."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [event["params"]["request"]["url"] for event in events
                 if event["method"] == "Network.requestWillBeSent"]
 
     def picture(self, height):
-        """The bytes of a PNG of the page from its top, as wide as the window."""
+        """A PNG of the page from its top, as wide as the window, as bytes."""
         clip = {"x": 0, "y": 0, "width": self.run("return innerWidth"), "height": height, "scale": 1}
         made = self.tell("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(made["data"])

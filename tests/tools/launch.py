@@ -3,7 +3,7 @@
     run = launch(["--epochs", "1", "--out", folder], ranks=4, seconds=60)
     run.code, run.stdout, run.stderr
 
-A run that outlives its limit is ended with every rank of it, and its code is TIMED_OUT.
+A run that exceeds its limit is killed with all its ranks, and its code is TIMED_OUT.
 """
 
 import os
@@ -14,17 +14,17 @@ import time
 import places
 
 TIMED_OUT = -1000
-OURS = str(places.SOURCE / "deploy" / "launch.sh")  # mpirun with one exit code for one cause
+OURS = str(places.SOURCE / "deploy" / "launch.sh")  # mpirun with a distinct exit code for each cause
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    "ASAN_OPTIONS": "detect_leaks=0",  # MPI leaks what it keeps to its end
+    "ASAN_OPTIONS": "detect_leaks=0",  # MPI does not free everything at its end
 }
 
 
 class Finished:
-    """What is left of a run."""
+    """The result of a run."""
 
     def __init__(self, code, stdout, stderr, seconds):
         self.code = code
@@ -33,7 +33,7 @@ class Finished:
         self.seconds = seconds
 
     def errors(self):
-        """The program's own 'error' lines on standard error."""
+        """The error lines of the program on standard error."""
         return [line for line in self.stderr.splitlines() if line.startswith("collab-ps: error:")]
 
     def hints(self):
@@ -48,25 +48,25 @@ def command_line(arguments, ranks=None, launcher="mpirun", user=None):
 
 
 def environment(ranks=None):
-    """Without the options of whoever runs the checks."""
+    """The environment without the options of the user who runs the checks."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COLLAB_PS_")}
     return kept if ranks is None else {**kept, **MPI_ENVIRONMENT}
 
 
 def start(arguments, ranks=None, cwd=None, user=None, launcher="mpirun"):
-    """A running process, its output in pipes; user is an id to run it as."""
+    """Starts the process with its output in pipes; user: the id of a user to run it as."""
     return subprocess.Popen(command_line(arguments, ranks, launcher, user), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(ranks),
                             cwd=cwd, user=user, start_new_session=True)
 
 
 def launch(arguments, ranks=None, seconds=60, cwd=None, user=None):
-    """Starts and waits for the end."""
+    """Runs the program to its end."""
     return finish(start(arguments, ranks, cwd, user), seconds)
 
 
 def finish(process, seconds):
-    """Waits for the end of process, for so long at most, and collects what it said."""
+    """Waits at most this long for the end of process, and collects its output."""
     began = time.monotonic()
     try:
         stdout, stderr = process.communicate(timeout=seconds)
@@ -78,7 +78,7 @@ def finish(process, seconds):
 
 
 def end(process):
-    """Kills process and all below it."""
+    """Kills process and all its descendants."""
     below = descendants(process.pid)
     process.kill()
     for pid in below:

@@ -1,9 +1,9 @@
-"""A picture of the upper part of a comparison's page, as headless Chromium draws it: what it comes to, the
-curves, and the panels beside the reference where there are any.
+"""Renders the upper part of a comparison's page with headless Chromium: the verdicts, the curves, and the panels with
+references if there are any.
 
     picture.py PAGE.html PICTURE.png [WIDTH]
 
-The picture in the README is of the experiment 'notebook', on MovieLens-100k:
+The picture in the README shows the experiment 'notebook', on MovieLens-100k:
 
     build/release/collab-ps experiment notebook
     python3 tests/tools/picture.py runs/notebook/compare.html deploy/tools/collab_ps/experiments/notebook.png

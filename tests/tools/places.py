@@ -1,7 +1,7 @@
-"""Where the program and the data sets of the checks are.
+"""The paths of the program and of the data sets for the checks.
 
 Environment variables name them; ctest sets COLLAB_PS_PROGRAM. Recordings and ratings are not
-part of the repository: by default they are looked for in a folder 'shared' beside it.
+part of the repository: by default they are expected in a folder 'shared' beside it.
 """
 
 import atexit
@@ -24,8 +24,8 @@ def program():
 
 @functools.lru_cache(maxsize=None)
 def for_everybody(path):
-    """A copy of a file or folder that every user may read and run, wherever the original lies: a check that becomes
-    somebody else could not, in a clone that belongs to root alone."""
+    """A copy of a file or folder that every user may read and execute: a check that runs as another user could not use
+    the original in a clone that only root may read."""
     holder = tempfile.mkdtemp(prefix="collab-ps-open-")
     atexit.register(shutil.rmtree, holder, True)
     copy = Path(holder) / path.name
@@ -39,12 +39,12 @@ def for_everybody(path):
 
 
 def golden():
-    """The folder of recordings; ends the check when there is none."""
+    """The folder of recordings; the check is skipped if there is none."""
     return need(Path(os.environ.get("COLLAB_PS_GOLDEN", SHARED / "golden")), "recordings", "COLLAB_PS_GOLDEN")
 
 
 def movielens_100k():
-    """A folder with u.data and u.item; ends the check when there is none."""
+    """A folder with u.data and u.item; the check is skipped if there is none."""
     folder = Path(os.environ.get("COLLAB_PS_DATA", SHARED / "data" / "ml-100k"))
     need(folder / "u.data", "MovieLens-100k", "COLLAB_PS_DATA")
     return folder

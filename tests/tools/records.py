@@ -1,4 +1,4 @@
-"""What a run says it did: run.json, and the hashes two runs are compared by."""
+"""The record of a run: run.json, and the hashes by which runs are compared."""
 
 import csv
 import hashlib
@@ -19,7 +19,7 @@ def model_hash(folder):
 
 
 def curve_hash(folder):
-    """Of the losses and metrics in history.csv as they are written, times left out."""
+    """The SHA-256 of history.csv as written, without times."""
     with open(folder / "history.csv", newline="") as file:
         lines = [",".join((row["epoch"], row["train_loss"], row["valid_loss"], row["valid_rmse"],
                            row["valid_mae"])) for row in csv.DictReader(file)]

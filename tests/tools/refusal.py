@@ -1,7 +1,7 @@
-"""How the program must say no.
+"""How the program must refuse.
 
-One error line of its own on standard error, at most one hint, the right exit code, in time, and
-nothing half written behind it. mpirun's own lines about ranks that ended are not counted.
+It must print one error line on standard error and at most one hint, end in time with the right exit code, and leave
+no half-written files. mpirun's own lines about ranks that ended do not count.
 """
 
 import json
@@ -16,12 +16,12 @@ SECONDS = 40
 
 
 def errors_of(run):
-    """The sentences of the program's error lines."""
+    """The texts of the program's error lines."""
     return [found.group(1) for found in map(ERROR.match, run.stderr.splitlines()) if found]
 
 
 def one_sentence(run, wanted):
-    """Why the error lines of run are not what they should be, or ''."""
+    """What is wrong with the error lines of run, or ''."""
     errors, hints = errors_of(run), run.hints()
     if len(errors) != 1:
         return f"{len(errors)} error lines: {run.stderr[-600:]!r}"
@@ -33,18 +33,18 @@ def one_sentence(run, wanted):
 
 
 def half_written(folder):
-    """Names below folder that tell of an interrupted write."""
+    """Names of files below folder that were left by an interrupted write."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith(".tmp"))
 
 
 def state_of(out):
-    """What run.json says of a run's end, or None without one; it must be whole."""
+    """The state in run.json, which must be valid JSON; None if there is no run.json."""
     record = out / "run.json"
     return json.loads(record.read_text()) if record.exists() else None
 
 
 def refuses(check, name, arguments, code, wanted, folder, ranks=None, out=None, cwd=None, user=None):
-    """Runs and judges. out is the run's folder, folder what may hold no half-written file."""
+    """Runs the program and checks that it refuses. out: the run's folder; folder: must hold no half-written files."""
     shape = name if ranks is None else f"{name}, {ranks} ranks"
     run = launch.launch(arguments, ranks, SECONDS, cwd, user)
     if run.code == launch.TIMED_OUT:

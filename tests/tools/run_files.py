@@ -1,7 +1,6 @@
 """Reads and writes the numbers of a run: safetensors and the csv records.
 
-Written apart from the program, so that a check compares files by what the formats say and
-not by what the program believes they say.
+Written independently of the program, from the specifications of the formats.
 """
 
 import csv

@@ -1,8 +1,8 @@
-"""What strangers say to a rank's port: raw bytes of ZMTP 3, right, wrong or cut short.
+"""Hostile clients of a rank's port: they send raw ZMTP 3, valid, invalid or truncated.
 
     strangers.py HOST PORT [--fuzz N] [--half-open N] [--replay FILE] [--hold S] [--seed N]
 
-Started on another host of a bed, it plays all of them and prints what it got back, which is to be nothing but greetings.
+Runs all of them on another host of the test bed, and prints the replies, which must be greetings only.
 """
 
 import argparse
@@ -42,20 +42,20 @@ def wrong_password(draw):
 
 
 def wrong_keys(draw):
-    """CURVE's HELLO and INITIATE, made with keys that nobody knows."""
+    """CURVE's HELLO and INITIATE with unknown keys."""
     hello = b"\x01\x00" + bytes(72) + draw.randbytes(32) + draw.randbytes(8) + draw.randbytes(80)
     return greeting(b"CURVE") + command(b"HELLO", hello) + command(b"INITIATE", draw.randbytes(96 + 8 + 144))
 
 
 def no_mechanism(draw):
-    """Says READY as rank 1 of any run would that needs no password, then a message."""
+    """Sends READY as rank 1 of a run without a password, then a message."""
     name = b"c\x01\0\0\0" + draw.randbytes(16)
     ready = b"\x0bSocket-Type" + struct.pack(">I", 6) + b"ROUTER" + b"\x08Identity" + struct.pack(">I", 21) + name
     return greeting(b"NULL") + command(b"READY", ready) + b"\x01\x04abcd\x00\x04efgh"
 
 
 def endless_frame(draw):
-    """A frame, or a command, of up to 2^63 bytes, of which a little comes."""
+    """A frame or command that announces up to 2^63 bytes and sends a few."""
     flags = draw.choice([2, 3, 6])
     size = draw.choice([300 << 20, 1 << 31, 1 << 40, 1 << 63])
     return greeting(b"PLAIN") + bytes([flags]) + struct.pack(">Q", size) + noise(draw)
@@ -65,7 +65,7 @@ ATTACKS = [noise, half_a_greeting, noise_after_greeting, wrong_password, wrong_k
 
 
 def frames(draw, count):
-    """A greeting and so many frames of any flags, with sizes that are theirs or not."""
+    """A greeting and `count` frames with random flags, some with wrong sizes."""
     out = [greeting(draw.choice([b"NULL", b"PLAIN", b"CURVE"]))]
     for _ in range(count):
         body = draw.randbytes(draw.randrange(40))
@@ -74,7 +74,7 @@ def frames(draw, count):
 
 
 def call(where, said, seconds=0.2):
-    """Says it on a connection of its own; what came back."""
+    """Sends the bytes on a new connection; returns the reply."""
     heard = b""
     try:
         with socket.create_connection(where, timeout=2) as peer:

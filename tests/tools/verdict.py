@@ -1,13 +1,13 @@
-"""What a check prints and how it ends.
+"""The output and the exit code of a check.
 
     check = Verdict("golden/recordings")
     check.at_most("bias: step losses", worst, 5e-5)
     check.that(hashes_agree, "one hash", detail)
     check.finish()            # exit code 0, or 1 after any FAIL
 
-One line a claim, 'ok' or 'FAIL', with what was found and what is allowed. A check that lacks
-something it needs says what and ends with 77, which ctest counts as skipped; where CI=true a
-missing data set is a failure, so that nobody takes an unchecked promise for a kept one.
+One line per claim, 'ok' or 'FAIL', with the value found and the limit. A check that lacks something it needs names it and
+exits with 77, which ctest counts as skipped. If CI=true, a missing data set is a failure, so that a promise that was not
+checked is not taken for one that holds.
 """
 
 import os
@@ -24,7 +24,7 @@ class Verdict:
         self.skipped = []
 
     def that(self, holds, claim, detail=""):
-        """One claim; detail is shown either way. Returns whether it holds."""
+        """Checks a claim and returns whether it holds; detail is printed in both cases."""
         self.checked += 1
         self.failures += not holds
         text = f"{'ok  ' if holds else 'FAIL'} {claim}"
@@ -32,20 +32,20 @@ class Verdict:
         return bool(holds)
 
     def at_most(self, claim, got, tolerance):
-        """got <= tolerance; a NaN is not."""
+        """Checks that got <= tolerance, which fails for NaN."""
         return self.that(got <= tolerance, claim, f"got {got:.3g}, tolerance {tolerance:g}")
 
     def equal(self, claim, got, want):
-        """got == want."""
+        """Checks that got == want."""
         return self.that(got == want, claim, f"got {got}" if got == want else f"got {got}, want {want}")
 
     def skip(self, what, why):
-        """A part that cannot be checked here, by name."""
+        """Reports a part that cannot be checked here."""
         self.skipped.append(what)
         print(f"SKIP {what}: {why}", flush=True)
 
     def finish(self):
-        """Sums up and ends the process."""
+        """Prints the summary and ends the process."""
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
         print(f"{self.name}: {self.checked - self.failures} of {self.checked} hold{skipped}", flush=True)
         if self.failures:
@@ -54,7 +54,7 @@ class Verdict:
 
 
 def need(path, what, variable):
-    """Ends the check when path, which variable could name, is not there."""
+    """Skips the check if path, which an environment variable can set, does not exist."""
     if path.exists():
         return path
     print(f"SKIP no {what} at '{path}' (set {variable})", flush=True)

@@ -1,6 +1,6 @@
-"""predict, evaluate, recommend, similar, biases, map, export and data, held to NumPy; the model in PyTorch.
+"""predict, evaluate, recommend, similar, biases, map, export and data, compared with NumPy; the model in PyTorch.
 
-Trains MovieLens-100k as the notebook does and asks for what a user would; then for what cannot be had.
+Trains MovieLens-100k like the notebook and uses the commands like a user; then makes requests that must fail.
 """
 
 import importlib.util

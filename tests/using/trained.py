@@ -1,4 +1,4 @@
-"""A run for the tests of what uses one, and its model as NumPy sees it."""
+"""A run for the tests of commands that use a model, and its model in NumPy."""
 
 import csv
 import json
@@ -22,13 +22,13 @@ def train(folder, *arguments):
 
 
 def use(command, *arguments, text="", seconds=60):
-    """The finished command, as subprocess has it; text goes to its standard input."""
+    """Runs a command with text as its standard input; returns the CompletedProcess."""
     return subprocess.run(launch.command_line([command, *arguments]), input=text, capture_output=True, text=True,
                           timeout=seconds, env=launch.environment(), check=False)
 
 
 def tsv(command, *arguments, text=""):
-    """Its rows as dictionaries."""
+    """The rows of its TSV output as dictionaries."""
     done = use(command, *arguments, "--tsv", text=text)
     if done.returncode:
         sys.exit(f"'{command}' failed: {done.stderr}")

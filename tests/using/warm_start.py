@@ -1,7 +1,7 @@
-"""--init from a run whose ids are others: rows are found by id, new ids get fresh rows, on any ranks.
+"""--init from a run with other ids: rows are found by id, new ids get initial values, on any ranks.
 
-A model of MovieLens-100k starts a run on ratings of which some users are left out, some are new and all items go by id.
-With a learning rate of next to nothing the new model shows where each row came from.
+A model of MovieLens-100k is the start of a run on ratings in which some users are missing, some are new, and items are
+identified by id. With a learning rate of almost 0 the new model shows the origin of each row.
 """
 
 import re
@@ -16,14 +16,14 @@ STILL = ["--lr-max", "1e-12", "--wd", "0", "--epochs", "1", "--batch-size", "409
 
 
 def write_others(path):
-    """Every third user is missing, those above 900 have other ids."""
+    """Writes ratings in which every third user is missing, and users above 900 have other ids."""
     kept = [(str(int(u) + 10000) if int(u) > 900 else u, m, r) for u, m, r in trained.movielens() if int(u) % 3]
     path.write_text("user,item,rating\n" + "".join(f"{u},{m},{r:g}\n" for u, m, r in kept))
     return path
 
 
 def by_id(run, name, tensor):
-    """id -> row of a tensor, each id of a group for itself."""
+    """{id: row of a tensor}, with an entry for each id of a group."""
     return {id_: row for (ids, *_), row in zip(trained.names(run / name), trained.tensors(run / "model.safetensors")[tensor])
             for id_ in ids.split("|")}
 
