@@ -124,3 +124,25 @@ void cps_spill_forget(const struct cps_spill *self, uint64_t offset, uint64_t co
     advise(self, offset, count, MADV_DONTNEED);
     posix_fadvise(self->fd, (off_t)offset, (off_t)count, POSIX_FADV_DONTNEED);
 }
+
+enum cps_status cps_spill_enlarge(struct cps_spill *self, uint64_t bytes, void **map)
+{
+    void *moved;
+    int error = posix_fallocate(self->fd, (off_t)self->bytes, (off_t)(bytes - self->bytes));
+    if (error) {
+        errno = error;
+        return storage_error("enlarge", "ratings");
+    }
+    if (self->map) {
+        sync_file_range(self->fd, 0, (off_t)self->bytes, SYNC_FILE_RANGE_WRITE);
+        cps_spill_forget(self, 0, self->bytes);
+        moved = mremap((void *)(uintptr_t)self->map, self->bytes, bytes, MREMAP_MAYMOVE);
+    } else {
+        moved = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+    }
+    if (moved == MAP_FAILED)
+        return storage_error("map", "ratings");
+    self->map = *map = moved;
+    self->bytes = bytes;
+    return CPS_OK;
+}

@@ -14,7 +14,7 @@
 
 struct cps_spill {
     int fd;          /* -1: none */
-    const char *map; /* NULL before cps_spill_map() */
+    const char *map; /* NULL: not mapped */
     uint64_t bytes;
 };
 
@@ -29,6 +29,10 @@ enum cps_status cps_spill_write(const struct cps_spill *self, const void *bytes,
 enum cps_status cps_spill_read(const struct cps_spill *self, void *bytes, uint64_t count, uint64_t offset);
 
 enum cps_status cps_spill_map(struct cps_spill *self);
+
+/* Enlarges the file, which may be empty, and maps it for reading and writing at *map, which moves. What was
+ * there is likely not to be used again soon: it is written to disk. */
+enum cps_status cps_spill_enlarge(struct cps_spill *self, uint64_t bytes, void **map);
 
 /* Advise the system that a range of the mapping is read next, or is not needed for some time, so that it leaves
  * memory before other pages do. On any thread. */

@@ -200,6 +200,7 @@ enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
     struct cps_builder self;
     *out = (struct cps_dataset){0};
     init(&self, request, sources, &alone);
+    self.prepares = true;
     enum cps_status status = read_sources(&self, sources);
     if (status == CPS_OK)
         status = cps_builder_settle(&self);
@@ -209,7 +210,7 @@ enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
     memcpy(facts.sources, origin, origin_count * sizeof *origin);
     facts.source_count = origin_count;
     if (status == CPS_OK)
-        status = cps_prepared_write(path, &facts, &self.data, &self.part.list);
+        status = cps_prepared_write(path, &facts, &self.data, &self.part.list, request->memory_bytes);
     if (status == CPS_OK)
         status = cps_notes_write(&self.data, &self.part.intake.skip, 0, &self.data.notes);
     return cps_builder_hand_over(&self, status, out);

@@ -40,6 +40,7 @@ void cps_builder_start_part(struct cps_builder *self)
     self->part = (struct cps_part){0};
     cps_intake_init(&self->part.intake, self->reading.titled ? &self->titles : NULL, self->request->skip_bad);
     self->part.intake.reading = self->request->reading;
+    self->part.list.memory_bytes = self->prepares ? self->request->memory_bytes / 2 : 0;
 }
 
 static enum cps_status check_split(const struct cps_dataset_request *request, const struct cps_split *split)

@@ -28,6 +28,7 @@ struct cps_builder {
     struct cps_dataset_request said; /* for a prepared set: request with the options its text was read with */
     struct cps_split split;
     struct cps_dataset data;           /* everything but samples */
+    bool prepares;                     /* the ratings are written to a prepared set */
     const struct cps_prepared *stored; /* ratings that stay in their file; NULL otherwise */
 };
 

@@ -55,6 +55,9 @@ struct cps_dataset_request {
      * numbers of a table of that size. This allows initial models with rows that have no ratings.
      * Not for titles. */
     uint32_t user_rows, movie_rows;
+    /* How much memory cps_dataset_load_and_prepare() uses for ratings; those that exceed it lie in temporary
+     * files (spill.h). 0: no limit. */
+    uint64_t memory_bytes;
     struct cps_reading reading;
 };
 

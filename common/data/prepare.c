@@ -12,8 +12,11 @@
 #include "common/data/prepared.h"
 #include "common/data/prepared_format.h"
 
-/* Words that are sorted at a time. */
+/* The most words that are sorted at a time, and the fewest. */
 #define SLICE_WORDS ((uint64_t)1 << 26)
+#define FEWEST_SLICE_WORDS ((uint64_t)1 << 17)
+/* Ratings of the list that are skipped together if they are of users of other slices. */
+#define CHUNK ((uint64_t)1 << 16)
 /* The number of different values that can be numbered; with more, a value is stored as its bits. */
 #define VALUES_MAX 65536u
 #define VALUE_SLOTS (4 * VALUES_MAX)
@@ -26,13 +29,19 @@ struct values {
     bool raw;        /* there are too many */
 };
 
+struct range {
+    uint32_t low, high;
+};
+
 struct writer {
     const char *path;
     const struct cps_prepared_facts *facts;
     const struct cps_dataset *data;
     const struct cps_rating_list *list;
     struct values values;
-    uint64_t *start;     /* [users + 1] */
+    uint64_t *start; /* [users + 1] */
+    uint64_t slice_words;
+    struct range *users; /* of each chunk of the list */
     uint32_t *checksums; /* of blocks */
     uint64_t block_count;
     struct cps_text reading;
@@ -120,8 +129,15 @@ static enum cps_status count_users(struct writer *self)
 {
     uint32_t rows = self->data->users.rows;
     CPS_TRY(cps_alloc("users", (size_t)rows + 1, sizeof *self->start, &self->start));
-    for (uint64_t i = 0; i < self->list->count; i++)
-        self->start[self->list->user[i] + 1]++;
+    CPS_TRY(
+        cps_alloc("parts of the ratings", self->list->count / CHUNK + 1, sizeof *self->users, &self->users));
+    for (uint64_t i = 0; i < self->list->count; i++) {
+        struct range *chunk = &self->users[i / CHUNK];
+        uint32_t user = self->list->user[i];
+        chunk->low = i % CHUNK == 0 || user < chunk->low ? user : chunk->low;
+        chunk->high = user > chunk->high ? user : chunk->high;
+        self->start[user + 1]++;
+    }
     for (uint32_t row = 0; row < rows; row++)
         self->start[row + 1] += self->start[row];
     return CPS_OK;
@@ -131,7 +147,7 @@ static enum cps_status count_users(struct writer *self)
 static uint32_t slice_end(const struct writer *self, uint32_t row)
 {
     uint32_t end = row + 1;
-    while (end < self->data->users.rows && self->start[end + 1] - self->start[row] <= SLICE_WORDS)
+    while (end < self->data->users.rows && self->start[end + 1] - self->start[row] <= self->slice_words)
         end++;
     return end;
 }
@@ -144,7 +160,12 @@ static void fill_slice(const struct writer *self, uint32_t row, uint32_t end, ui
     for (uint32_t user = row; user < end; user++)
         next[user - row] = self->start[user] - self->start[row];
     for (uint64_t i = 0; i < list->count; i++) {
+        const struct range *chunk = &self->users[i / CHUNK];
         uint32_t user = list->user[i];
+        if (i % CHUNK == 0 && (chunk->high < row || chunk->low >= end)) {
+            i += CHUNK - 1;
+            continue;
+        }
         if (user < row || user >= end)
             continue;
         /* A single rating has place 0, which must not be shifted by 64. */
@@ -351,9 +372,14 @@ static enum cps_status write_all(struct writer *self)
 }
 
 enum cps_status cps_prepared_write(const char *path, const struct cps_prepared_facts *facts,
-                                   const struct cps_dataset *data, const struct cps_rating_list *list)
+                                   const struct cps_dataset *data, const struct cps_rating_list *list,
+                                   uint64_t memory_bytes)
 {
     struct writer self = {.path = path, .facts = facts, .data = data, .list = list, .file = {.fd = -1}};
+    uint64_t words = memory_bytes ? memory_bytes / 2 / sizeof(uint64_t) : SLICE_WORDS;
+    self.slice_words = words < FEWEST_SLICE_WORDS ? FEWEST_SLICE_WORDS
+                       : words < SLICE_WORDS      ? words
+                                                  : SLICE_WORDS;
     enum cps_status status = cps_atomic_file_open(&self.file, path);
     if (status == CPS_OK) {
         status = write_all(&self);
@@ -365,6 +391,7 @@ enum cps_status cps_prepared_write(const char *path, const struct cps_prepared_f
     free(self.values.sorted);
     free(self.values.slots);
     free(self.start);
+    free(self.users);
     free(self.checksums);
     cps_text_release(&self.reading);
     return status;

@@ -50,10 +50,11 @@ struct cps_prepared_facts {
 };
 
 /* Writes a set, replacing the file at path. data holds the vocabularies; list holds rows, in the order of the
- * text. Needs at most half a gigabyte besides the list. CPS_ERR_STORAGE; CPS_ERR_DATA for a
- * set whose ratings do not fit 8 bytes. */
+ * text. Besides the list it needs half of memory_bytes, but at most half a gigabyte, which is also what 0
+ * stands for. CPS_ERR_STORAGE; CPS_ERR_DATA for a set whose ratings do not fit 8 bytes. */
 enum cps_status cps_prepared_write(const char *path, const struct cps_prepared_facts *facts,
-                                   const struct cps_dataset *data, const struct cps_rating_list *list);
+                                   const struct cps_dataset *data, const struct cps_rating_list *list,
+                                   uint64_t memory_bytes);
 
 /* An open set: views into the bytes of its file, which stay mapped. */
 struct cps_prepared {

@@ -10,12 +10,16 @@
 /* Places of ratings, and so indices of samples, have 32 bits. */
 #define CPS_RATINGS_MAX UINT32_MAX
 
+struct cps_spill;
+
 /* All zeroes is a valid empty list. user and item are id numbers, later replaced by rows of the tables. */
 struct cps_rating_list {
     uint64_t count;
     size_t capacity;
     uint32_t *user, *item;
     float *rating;
+    uint64_t memory_bytes;   /* longer lists move to temporary files; 0: none does */
+    struct cps_spill *files; /* of the columns; NULL: they are in memory */
 };
 
 /* Makes room for one more rating. */

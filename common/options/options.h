@@ -142,6 +142,7 @@ struct cps_options {
     /* ranks */
     uint32_t servers, workers; /* 0: chosen from the number of ranks */
     uint32_t threads;          /* per rank; 0: one for each processor it may use */
+    uint32_t memory;           /* MB per rank; 0: by the memory available */
     enum cps_consistency consistency;
     uint32_t staleness; /* steps */
     enum cps_option_transport transport;

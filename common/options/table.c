@@ -180,6 +180,12 @@ const struct cps_option cps_option_table[] = {
      .help = "Threads that each rank trains with; 'auto' shares the cores of a host among its ranks, in the "
              "block solver among those with workers. The batch solver has use for them from batches of about a "
              "thousand on"},
+    {"memory", .argument = "MB", .type = CPS_OPTION_COUNT, .commands = TRAINS | CPS_FOR(PREPARE),
+     .group = CPS_GROUP_RANKS, FIELD(memory), .fallback = "auto", .word = "auto", .low = 1, .high = 1e8,
+     .help = "Memory for the ratings on each rank, for prepared sets with --solver block and for 'collab-ps "
+             "prepare'; "
+             "those that exceed it lie in a temporary file in $TMPDIR or /var/tmp. 'auto' follows from the "
+             "memory available to the process"},
     {"consistency", .argument = "MODE", .type = CPS_OPTION_CHOICE, TRAIN(RANKS), DECIDES(CURVE),
      FIELD(consistency), .fallback = "bsp", .choices = consistencies,
      .later = LATER(CONSISTENCY_SSP) | LATER(CONSISTENCY_ASP), .hidden = true,

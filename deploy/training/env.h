@@ -26,6 +26,11 @@ static inline bool cps_env_has(const struct cps_training_env *self, uint32_t nod
 /* The number of training threads on this rank: --threads, or the rank's share of its host's cores. */
 uint32_t cps_env_threads(const struct cps_training_env *self);
 
+/* The memory in bytes for the ratings of a worker: --memory, or what is left of half the memory that this rank
+ * may use once a model with this many floats, and whatever a rating takes before it is sorted, are subtracted.
+ */
+uint64_t cps_env_memory(const struct cps_training_env *self, uint64_t model_floats, uint64_t ratings);
+
 static inline uint64_t cps_env_peer_timeout_ns(const struct cps_training_env *self)
 {
     return (uint64_t)(self->options->peer_timeout * 1e9);

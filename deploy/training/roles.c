@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/memory.h"
+#include "common/model/block_kernels.h"
 #include "server/coordinator/coordinator.h"
 #include "server/shard/lender.h"
 #include "server/shard/server.h"
@@ -69,13 +70,21 @@ static enum cps_status create_server(struct cps_roles *self, const struct parts 
     return CPS_OK;
 }
 
+/* The memory for the ratings of one of the workers on this rank. */
+static uint64_t memory_of(const struct parts *parts, const struct cps_dataset *data)
+{
+    uint64_t rows = (uint64_t)data->users.rows + data->movies.rows;
+    uint64_t floats = rows * cps_round_up(parts->env->options->factors + 2, CPS_LANES);
+    return cps_env_memory(parts->env, floats, data->rating_count);
+}
+
 static enum cps_status create_worker(struct cps_roles *self, const struct parts *parts, uint32_t node)
 {
     const struct cps_options *options = parts->env->options;
     const struct cps_dataset *data = &parts->ratings->sets[node];
     if (options->solver == CPS_SOLVER_BLOCK) {
-        CPS_TRY(cps_block_worker_create(node, data, parts->kernels, cps_env_threads(parts->env), UINT64_MAX,
-                                        &self->block_workers[node]));
+        CPS_TRY(cps_block_worker_create(node, data, parts->kernels, cps_env_threads(parts->env),
+                                        memory_of(parts, data), &self->block_workers[node]));
         self->roles[self->role_count++] = cps_block_worker_role(self->block_workers[node]);
         return CPS_OK;
     }

@@ -75,6 +75,88 @@ def the_same_as_the_text(check, folder):
     check.that(len(first) < 8 * 600 + 4096 + 4096, "8 bytes a rating", f"{len(first)} bytes for 600 ratings")
 
 
+BLOCK = ["--solver", "block", "--factors", 4, "--epochs", 2, "--progress", "none"]
+MANY = 150_000
+
+
+def many_ratings(folder):
+    """150,000 ratings by 500 users, not sorted by user: more than a megabyte, two blocks of the file."""
+    path = folder / "many.csv"
+    path.write_text("".join(f"{at * 7919 % 500},{at % 300},{at * at % 9 / 2 + 0.5}\n" for at in range(MANY)))
+    return path
+
+
+def hashes(out):
+    return records.model_hash(out), records.curve_hash(out), records.read_record(out)["data"]["fingerprint"]
+
+
+def the_block_solver_reads_it_in_place(check, folder):
+    text, spilled = many_ratings(folder), ["--memory", 1]
+    sets = [prepare(folder, name, "--data", text, *options) for name, options in (("many", []), ("less", spilled))]
+    if not check.that(all(run.code == 0 for run, _ in sets), "two blocks: prepared", [run.stderr[-200:] for run, _ in sets]):
+        return
+    check.that(sets[0][1].read_bytes() == sets[1][1].read_bytes(), "the same bytes in a megabyte of memory")
+    wanted = None
+    for name, options, ranks in (("the text", ["--data", text], None), ("a set", ["--data", sets[0][1]], None),
+                                 ("a set, three threads", ["--data", sets[0][1], "--threads", 3], None),
+                                 ("a set, more than the memory", ["--data", sets[0][1], "--threads", 2, *spilled], None),
+                                 ("a set, 3 ranks", ["--data", sets[0][1]], 3),
+                                 ("a set, 5 ranks, more than the memory", ["--data", sets[0][1], *spilled], 5)):
+        out = folder / f"block-{name}"
+        run = launch.launch([*BLOCK, *options, "--out", out], ranks, 60)
+        if check.that(run.code == 0, f"block solver: {name} trains", run.stderr[-300:] if run.code else ""):
+            wanted = wanted or hashes(out)
+            check.that(hashes(out) == wanted, f"block solver: {name}: the text's curve")
+            notes = records.read_record(out)["data"]["notes"]
+            check.that("repeat a pair" in str(notes), f"block solver: {name}: repeated pairs are told", notes)
+
+
+def a_place_twice(check, folder):
+    """The places of the first and the last rating are made equal, and checksums mended."""
+    good = (folder / "many.set").read_bytes()
+    first = len(good) - 8 * MANY
+    changed = bytearray(good)
+    words = [int.from_bytes(changed[at:at + 8], "little") for at in (first, len(good) - 8)]
+    shift = 9 + 4  # 301 rows of movies, nine values
+    words[1] = words[1] & ((1 << shift) - 1) | words[0] >> shift << shift
+    changed[-8:] = words[1].to_bytes(8, "little")
+    mend(changed, first)
+    for name, options, ranks in (("alone", SMALL, None), ("on 4 ranks", SMALL, 4), ("for the block solver", BLOCK, None),
+                                 ("for the block solver on 4 ranks", BLOCK, 4)):
+        path, out = write(folder / "bad.set", bytes(changed)), folder / "out"
+        refuses(check, f"a place twice, {name}", [*options, "--data", path, "--out", out], DATA,
+                r"two of its ratings have one place", folder, ranks, out)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+def crc_table():
+    table = list(range(256))
+    for _ in range(8):
+        table = [value >> 1 ^ (0x82F63B78 if value & 1 else 0) for value in table]
+    return table
+
+
+CRC_TABLE = crc_table()
+
+
+def mend(content, first):
+    """Mends the checksum of the last block of ratings, that of the section of checksums, and that of the header, whose
+    layout is that of common/data/prepared_format.h."""
+    block = first + (8 * MANY - 1) // (1 << 20) * (1 << 20)
+    size = int.from_bytes(content[12:16], "little")
+    section = size - 8 - 2 * 24
+    offset, length = (int.from_bytes(content[section + at:section + at + 8], "little") for at in (0, 8))
+    content[offset + length - 4:offset + length] = crc32c(content[block:]).to_bytes(4, "little")
+    content[section + 16:section + 20] = crc32c(content[offset:offset + length]).to_bytes(4, "little")
+    content[size - 4:size] = crc32c(content[:size - 4]).to_bytes(4, "little")
+
+
 def train_refuses(check, folder, name, content, wanted, ranks=None):
     path = folder / "bad.set"
     path.write_bytes(content)
@@ -143,7 +225,7 @@ def options_that_do_not_fit(check, folder):
 def main():
     check = Verdict("data/prepared")
     with tempfile.TemporaryDirectory() as name:
-        for part in (the_same_as_the_text, damaged_sets, options_that_do_not_fit, changed_texts):
+        for part in (the_same_as_the_text, the_block_solver_reads_it_in_place, a_place_twice, damaged_sets, options_that_do_not_fit, changed_texts):
             part(check, Path(name))
     check.finish()
 
