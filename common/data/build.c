@@ -191,6 +191,19 @@ static struct cps_prepared_facts facts_of(const struct cps_builder *self)
                                        .columns = self->data.columns};
 }
 
+/* Sets the hashes of source files that are the same as those of the texts. */
+static void take_hashes(struct cps_prepared_facts *facts)
+{
+    struct cps_prepared_source *source = facts->sources;
+    for (int i = 0; i < CPS_TEXTS; i++) {
+        if (!facts->reading.present[i])
+            continue;
+        if (!source->sha256[0])
+            cps_sha256_to_hex(facts->reading.text[i].sha256, source->sha256);
+        source++;
+    }
+}
+
 enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
                                     const struct cps_dataset_sources *sources,
                                     const struct cps_prepared_source *origin, uint32_t origin_count,
@@ -209,6 +222,7 @@ enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
     struct cps_prepared_facts facts = facts_of(&self);
     memcpy(facts.sources, origin, origin_count * sizeof *origin);
     facts.source_count = origin_count;
+    take_hashes(&facts);
     if (status == CPS_OK)
         status = cps_prepared_write(path, &facts, &self.data, &self.part.list, request->memory_bytes);
     if (status == CPS_OK)

@@ -39,7 +39,8 @@ enum cps_status cps_dataset_build_shared(const struct cps_dataset_request *reque
                                          const struct cps_sharing *sharing, struct cps_dataset *out,
                                          struct cps_dataset *shards);
 
-/* Reads the texts and writes them to path as a prepared set; origin[origin_count] are the files they came from.
+/* Reads the texts and writes them to path as a prepared set; origin[origin_count] are the files they came from,
+ * in the order of the texts; a hash that is empty is that of the text.
  * *out gets everything but samples, and notes on the data. Not collective. */
 enum cps_status cps_dataset_prepare(const struct cps_dataset_request *request,
                                     const struct cps_dataset_sources *sources,

@@ -198,14 +198,20 @@ enum cps_status cps_dataset_load_shared(const struct cps_dataset_request *reques
 
 /* ---- preparing ---- */
 
-/* Records the properties of a file by which a later change is detected. */
-static enum cps_status note_origin(const char *path, struct cps_prepared_source *out)
+/* Records the properties of a file by which a later change is detected. The hash of a file that is text as it
+ * is is left empty: it is that of the text. */
+static enum cps_status note_origin(const struct cps_input *input, const struct cps_source *source,
+                                   struct cps_prepared_source *out)
 {
+    const char *path = source->path;
     struct stat info;
     out->path = realpath(path, NULL);
     if (!out->path || stat(path, &info) != 0)
         return cps_fail(CPS_ERR_DATA, "cannot find '%s': %s", path, strerror(errno));
     out->mtime_ns = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec;
+    out->bytes = source->size;
+    if (source->data == input->map.data && source->size == input->map.size)
+        return CPS_OK;
     return cps_sha256_file(path, CPS_ERR_DATA, &out->bytes, out->sha256);
 }
 
@@ -213,7 +219,8 @@ static enum cps_status prepare(struct inputs *inputs, const struct cps_dataset_r
                                const char *path, struct cps_dataset *out)
 {
     const struct cps_dataset_sources *sources = &inputs->sources;
-    const char *paths[CPS_TEXTS] = {sources->titles.path, sources->ratings.path, sources->valid.path};
+    const struct cps_source *texts[CPS_TEXTS] = {&sources->titles, &sources->ratings, &sources->valid};
+    const struct cps_input *files[CPS_TEXTS] = {&inputs->titles, &inputs->ratings, &inputs->valid};
     struct cps_prepared_source origin[CPS_TEXTS] = {0};
     uint32_t count = 0;
     enum cps_status status = CPS_OK;
@@ -222,8 +229,8 @@ static enum cps_status prepare(struct inputs *inputs, const struct cps_dataset_r
     if (sources->prepared)
         return cps_fail(CPS_ERR_USAGE, "'%s' is a prepared set already", sources->ratings.path);
     for (int i = 0; i < CPS_TEXTS && status == CPS_OK; i++)
-        if (paths[i])
-            status = note_origin(paths[i], &origin[count++]);
+        if (texts[i]->path)
+            status = note_origin(files[i], texts[i], &origin[count++]);
     if (status == CPS_OK)
         status = cps_dataset_prepare(request, sources, origin, count, path, out);
     for (uint32_t i = 0; i < count; i++)
