@@ -97,6 +97,13 @@ __attribute__((target("avx2"))) static void encrypt_all_avx2(const struct cps_pe
 {
     encrypt_all(self, in, count, out);
 }
+
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
+encrypt_all_avx512(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
+                   uint32_t *restrict out)
+{
+    encrypt_all(self, in, count, out);
+}
 #endif
 
 /* One pass in the widest vector code that the processor supports. */
@@ -105,6 +112,11 @@ static void encrypt_fast(const struct cps_permutation *self, const uint32_t *res
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl")) {
+        encrypt_all_avx512(self, in, count, out);
+        return;
+    }
     if (__builtin_cpu_supports("avx2")) {
         encrypt_all_avx2(self, in, count, out);
         return;

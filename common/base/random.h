@@ -34,4 +34,7 @@ double cps_random_uniform(uint64_t seed, uint32_t purpose, uint64_t index);
 /* Standard normal by inversion (Wichura, AS 241, Applied Statistics 37, 1988). */
 double cps_random_normal(uint64_t seed, uint32_t purpose, uint64_t index);
 
+/* The normal numbers of the indices first .. first + count - 1, the same bits several times as fast. */
+void cps_random_normals(uint64_t seed, uint32_t purpose, uint64_t first, uint32_t count, double *out);
+
 #endif

@@ -9,6 +9,7 @@
 #include "common/base/parallel.h"
 #include "common/data/notes.h"
 #include "common/data/stored.h"
+#include "common/data/survey_kernels.h"
 #include "common/data/units.h"
 
 #define BLOCK_WORDS (CPS_PREPARED_BLOCK_BYTES / sizeof(uint64_t))
@@ -51,12 +52,18 @@ static int compare_movies(const void *a, const void *b)
 static enum cps_status count_user(const struct survey *self, uint32_t user, struct slot *slot)
 {
     const struct cps_stored *stored = self->stored;
-    size_t count = 0, most = stored->set.user_start[user + 1] - stored->set.user_start[user];
-    CPS_TRY(cps_grow("pairs", &slot->movies, &slot->movie_capacity, most + 1, sizeof *slot->movies));
-    for (uint64_t i = stored->set.user_start[user]; i < stored->set.user_start[user + 1]; i++) {
-        uint64_t movie = cps_stored_movie(stored, stored->set.words[i]);
-        slot->movies[count] = movie;
-        count += cps_notes_compares(user, (uint32_t)movie, self->share);
+    const uint64_t begin = stored->set.user_start[user], end = stored->set.user_start[user + 1];
+    uint8_t chosen[CHUNK];
+    size_t count = 0;
+    CPS_TRY(cps_grow("pairs", &slot->movies, &slot->movie_capacity, end - begin + 1, sizeof *slot->movies));
+    for (uint64_t first = begin; first < end; first += CHUNK) {
+        const uint64_t *words = stored->set.words + first;
+        uint32_t n = end - first < CHUNK ? (uint32_t)(end - first) : CHUNK;
+        cps_survey_choose(&stored->set, user, words, n, self->share, chosen);
+        for (uint32_t i = 0; i < n; i++) {
+            slot->movies[count] = cps_stored_movie(stored, words[i]);
+            count += chosen[i];
+        }
     }
     if (count > 1)
         qsort(slot->movies, count, sizeof *slot->movies, compare_movies);
@@ -89,25 +96,6 @@ static enum cps_status count_repeats(const struct survey *self, uint64_t begin, 
 
 /* ---- a block ---- */
 
-/* Extracts the places of words [0, count); false if one is bad. */
-static bool unpack(const struct cps_prepared *set, const uint64_t *words, uint64_t count, uint32_t *places)
-{
-    const uint32_t value_bits = set->value_bits, place_shift = set->movie_bits + value_bits;
-    const uint64_t movie_mask = ((uint64_t)1 << set->movie_bits) - 1,
-                   value_mask = ((uint64_t)1 << value_bits) - 1;
-    uint64_t movie_most = 0, place_most = 0, value_most = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t word = words[i], movie = word >> value_bits & movie_mask, value = word & value_mask;
-        uint64_t place = place_shift < 64 ? word >> place_shift : 0;
-        movie_most = movie > movie_most ? movie : movie_most;
-        place_most = place > place_most ? place : place_most;
-        value_most = value > value_most ? value : value_most;
-        places[i] = (uint32_t)place;
-    }
-    return movie_most < set->movies.rows && place_most < set->facts.rating_count &&
-           (!set->values || value_most < set->value_count);
-}
-
 /* The sum of the units of up to 64 words; a word whose bit in valid is set does not count. Checks the bounds of
  * ratings that are stored as floats. */
 static bool add_units(const struct survey *self, const uint64_t *words, uint32_t count, uint64_t valid,
@@ -135,19 +123,15 @@ static bool split_chunk(const struct survey *self, uint64_t first, uint32_t coun
                         uint64_t *units)
 {
     const uint64_t *words = self->stored->set.words + first;
-    uint32_t positions[CHUNK], valid_count = (uint32_t)self->split->valid_count;
-    if (!unpack(&self->stored->set, words, count, places))
+    uint64_t *validation = self->stored->validation + first / 64;
+    uint32_t positions[CHUNK];
+    if (!cps_survey_unpack(&self->stored->set, words, count, places))
         return false;
     cps_split_positions(self->split, places, count, positions);
-    for (uint32_t at = 0; at < count; at += 64) {
-        uint32_t n = count - at < 64 ? count - at : 64;
-        uint64_t valid = 0;
-        for (uint32_t k = 0; k < n; k++)
-            valid |= (uint64_t)(positions[at + k] < valid_count) << k;
-        self->stored->validation[(first + at) / 64] = valid;
-        if (!add_units(self, words + at, n, valid, units))
+    cps_survey_split(positions, count, (uint32_t)self->split->valid_count, validation);
+    for (uint32_t at = 0; at < count; at += 64)
+        if (!add_units(self, words + at, count - at < 64 ? count - at : 64, validation[at / 64], units))
             return false;
-    }
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/base/text.h"
 #include "common/data/dataset.h"
+#include "common/data/ids.h"
 #include "common/store/run_folder.h"
 
 #define FLUSH_BYTES (256 * 1024)
@@ -51,12 +52,13 @@ static enum cps_status write_rows(struct cps_atomic_file *file, struct cps_text 
         CPS_TRY(cps_text_add(text, "\t%s", columns[c].header));
     CPS_TRY(cps_text_add(text, "\n"));
     for (uint32_t row = 0; row < columns[0].names->rows; row++) {
-        CPS_TRY(cps_text_add(text, "%u", (unsigned)row));
+        char digits[CPS_ID_INTEGER_BYTES];
+        CPS_TRY(cps_text_add_bytes(text, digits, cps_id_from_integer(row, digits)));
         for (int c = 0; c < count; c++) {
-            CPS_TRY(cps_text_add(text, "\t"));
+            CPS_TRY(cps_text_add_bytes(text, "\t", 1));
             CPS_TRY(add_name(text, columns[c].names, row));
         }
-        CPS_TRY(cps_text_add(text, "\n"));
+        CPS_TRY(cps_text_add_bytes(text, "\n", 1));
         if (text->length >= FLUSH_BYTES)
             CPS_TRY(flush(text, file));
     }

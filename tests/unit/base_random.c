@@ -131,6 +131,24 @@ static void normal_is_the_quantile_of_uniform(void **state)
     check_at_most(worst, 2e-15, "relative error of the quantile");
 }
 
+/* The same bits from any index on, and in any number. */
+static void normals_are_the_normal_numbers(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {1, 3, 63, 64, 65, 1000};
+    uint64_t at = UINT32_MAX - 5000u; /* the upper half of the index changes on the way */
+    for (uint32_t round = 0; round < 100; round++) {
+        double many[1000];
+        uint32_t count = counts[round % COUNT_OF(counts)];
+        cps_random_normals(7 + round * 0x123456789u, CPS_RANDOM_TEST, at, count, many);
+        for (uint32_t i = 0; i < count; i++) {
+            double one = cps_random_normal(7 + round * 0x123456789u, CPS_RANDOM_TEST, at + i);
+            assert_memory_equal(&one, &many[i], sizeof one);
+        }
+        at += count;
+    }
+}
+
 static void check_bijection(const struct cps_permutation *permutation, bool *seen)
 {
     memset(seen, 0, permutation->n);
@@ -293,6 +311,7 @@ int main(void)
         cmocka_unit_test(uniform_is_a_cell_of_u64),
         cmocka_unit_test(normal_has_the_moments),
         cmocka_unit_test(normal_is_the_quantile_of_uniform),
+        cmocka_unit_test(normals_are_the_normal_numbers),
         cmocka_unit_test(permutations_are_bijections),
         cmocka_unit_test(huge_permutations_invert),
         cmocka_unit_test(many_go_where_each_goes),
