@@ -1,6 +1,7 @@
 /* Options -> the files behind them, by size and SHA-256; see inputs.h. */
 #include "common/store/inputs.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,8 +67,52 @@ enum cps_status cps_inputs_read(const struct cps_options *options, bool with_rat
     return add(out, "batch-order", options->batch_order);
 }
 
+/* ---- in the background ---- */
+
+struct cps_inputs_job {
+    pthread_t thread;
+    bool started;
+    const struct cps_options *options;
+    bool with_ratings;
+    struct cps_inputs read;
+    struct cps_failure failure;
+};
+
+static void *run_job(void *context)
+{
+    struct cps_inputs_job *job = context;
+    cps_failure_note(&job->failure, cps_inputs_read(job->options, job->with_ratings, &job->read));
+    return NULL;
+}
+
+enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
+{
+    *out = (struct cps_inputs){0};
+    CPS_TRY(cps_alloc("a reader of input files", 1, sizeof *out->job, &out->job));
+    out->job->options = options;
+    out->job->with_ratings = with_ratings;
+    out->job->started = pthread_create(&out->job->thread, NULL, run_job, out->job) == 0;
+    if (!out->job->started)
+        run_job(out->job);
+    return CPS_OK;
+}
+
+enum cps_status cps_inputs_await(struct cps_inputs *self)
+{
+    struct cps_inputs_job *job = self->job;
+    if (!job)
+        return CPS_OK;
+    if (job->started)
+        pthread_join(job->thread, NULL);
+    enum cps_status status = cps_failure_raise(&job->failure);
+    *self = job->read;
+    free(job);
+    return status;
+}
+
 void cps_inputs_release(struct cps_inputs *self)
 {
+    cps_inputs_await(self); /* its errors concern nobody any more */
     for (size_t i = 0; i < self->count; i++) {
         free((void *)(uintptr_t)self->files[i].path);
         free((void *)(uintptr_t)self->files[i].sha256);

@@ -14,15 +14,26 @@
 #include "common/options/options.h"
 #include "common/store/run_record.h"
 
+struct cps_inputs_job;
+
 struct cps_inputs {
     struct cps_record_input *files; /* [count], in the order of the option table; texts are theirs */
     size_t count, capacity;
+    struct cps_inputs_job *job; /* that is reading them; NULL: none is */
 };
 
 /* Reads all files that options name; ratings only if with_ratings. CPS_ERR_DATA for a missing
  * file. Release *out also after an error. Not collective. */
 enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
 void cps_inputs_release(struct cps_inputs *self);
+
+/* Begins to read the files on a thread, as cps_inputs_read(). options, and the place of *out, must stay as they
+ * are until cps_inputs_await(), which must come before any other use, or release. Errors are those of the
+ * start. */
+enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
+
+/* Waits until the files are read, if they are not yet. Errors are those of cps_inputs_read(), told once. */
+enum cps_status cps_inputs_await(struct cps_inputs *self);
 
 /* A digest over the contents of the files except the ratings; paths do not matter. */
 enum cps_status cps_inputs_digest(const struct cps_inputs *self, uint8_t out[CPS_SHA256_BYTES]);

@@ -84,9 +84,11 @@ static enum cps_status settle(struct replay *self, struct cps_options *options)
     return choose_folder(self, options);
 }
 
-static enum cps_status check_inputs(struct replay *self, const struct cps_inputs *inputs,
+static enum cps_status check_inputs(struct replay *self, struct cps_training *training,
                                     const struct cps_options *options)
 {
+    const struct cps_inputs *inputs;
+    CPS_TRY(cps_training_inputs(training, &inputs));
     return cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count,
                             &self->differing, &self->may_read_other_data);
 }
@@ -247,8 +249,7 @@ static enum cps_status prepare(struct replay *self, struct cps_training *trainin
     bool leads = cps_training_leads(training);
     CPS_TRY(cps_training_agree(training, leads ? settle(self, options) : CPS_OK));
     CPS_TRY(cps_training_open(training));
-    CPS_TRY(cps_training_agree(training,
-                               leads ? check_inputs(self, cps_training_inputs(training), options) : CPS_OK));
+    CPS_TRY(cps_training_agree(training, leads ? check_inputs(self, training, options) : CPS_OK));
     CPS_TRY(cps_training_load(training));
     CPS_TRY(cps_training_agree(training, leads ? check_data(self, cps_training_dataset(training)) : CPS_OK));
     return cps_training_plan(training);

@@ -82,11 +82,13 @@ static enum cps_status settle(struct resume *self, struct cps_options *options)
 }
 
 /* A file that the command line names may have another path, but must have the same contents. */
-static enum cps_status check_inputs(const struct resume *self, const struct cps_inputs *inputs,
+static enum cps_status check_inputs(const struct resume *self, struct cps_training *training,
                                     const struct cps_options *options)
 {
+    const struct cps_inputs *inputs;
     struct cps_text others = {0};
     bool any = false;
+    CPS_TRY(cps_training_inputs(training, &inputs));
     enum cps_status status =
         cps_inputs_check(inputs, options, self->recorded.inputs, self->recorded.input_count, &others, &any);
     if (status == CPS_OK && any) {
@@ -132,8 +134,7 @@ static enum cps_status prepare(struct resume *self, struct cps_training *trainin
     bool leads = cps_training_leads(training);
     CPS_TRY(cps_training_agree(training, leads ? settle(self, options) : CPS_OK));
     CPS_TRY(cps_training_open(training));
-    CPS_TRY(cps_training_agree(training,
-                               leads ? check_inputs(self, cps_training_inputs(training), options) : CPS_OK));
+    CPS_TRY(cps_training_agree(training, leads ? check_inputs(self, training, options) : CPS_OK));
     CPS_TRY(cps_training_load(training));
     CPS_TRY(cps_training_agree(training, leads ? check_data(self, cps_training_dataset(training)) : CPS_OK));
     CPS_TRY(cps_training_plan(training));

@@ -49,8 +49,16 @@ enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_
         CPS_TRY(cps_origin_init(&self->origin));
     }
     CPS_TRY(cps_alloc("accounts", env->cluster->ranks, sizeof *self->accounts, &self->accounts));
-    CPS_TRY(cps_inputs_read(options, is_coordinators, &self->origin.inputs));
-    warn_of_one_file(&self->origin.inputs);
+    return cps_inputs_begin(options, is_coordinators, &self->origin.inputs);
+}
+
+enum cps_status cps_recording_await_inputs(struct cps_recording *self)
+{
+    struct cps_inputs *inputs = &self->origin.inputs;
+    bool waits = inputs->job != NULL;
+    CPS_TRY(cps_inputs_await(inputs));
+    if (waits)
+        warn_of_one_file(inputs);
     return CPS_OK;
 }
 
@@ -58,7 +66,9 @@ enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_
 enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env)
 {
     uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
-    enum cps_status status = cps_inputs_digest(&self->origin.inputs, own);
+    enum cps_status status = cps_recording_await_inputs(self);
+    if (status == CPS_OK)
+        status = cps_inputs_digest(&self->origin.inputs, own);
     if (status == CPS_OK)
         status = cps_alloc("digests", env->cluster->ranks, sizeof own, &all);
     status = cps_cluster_agree(env->cluster, status);

@@ -33,9 +33,12 @@ struct cps_recording_terms {
 
 void cps_recording_init(struct cps_recording *self);
 
-/* Opens the run's folder and reads the input files; only the coordinator's rank reads the ratings files. Not
- * collective. */
+/* Opens the run's folder and begins to read the input files, for their hashes; only the coordinator's rank
+ * reads the ratings files. Not collective. */
 enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_training_env *env);
+
+/* Waits until the input files are read. Not collective. */
+enum cps_status cps_recording_await_inputs(struct cps_recording *self);
 
 /* Checks that all ranks read the same files. Collective. */
 enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env);

@@ -122,9 +122,10 @@ enum cps_status cps_training_open(struct cps_training *self)
     return cps_training_agree(self, open_files(self));
 }
 
-const struct cps_inputs *cps_training_inputs(const struct cps_training *self)
+enum cps_status cps_training_inputs(struct cps_training *self, const struct cps_inputs **out)
 {
-    return &self->recording.origin.inputs;
+    *out = &self->recording.origin.inputs;
+    return cps_recording_await_inputs(&self->recording);
 }
 
 const char *cps_training_folder(const struct cps_training *self)

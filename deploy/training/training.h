@@ -51,7 +51,7 @@ enum cps_status cps_training_plan(struct cps_training *self);
 enum cps_status cps_training_connect(struct cps_training *self, const struct cps_training_terms *terms);
 
 /* Results of the steps on the first rank, available after open, load, plan and open, in this order. */
-const struct cps_inputs *cps_training_inputs(const struct cps_training *self);
+enum cps_status cps_training_inputs(struct cps_training *self, const struct cps_inputs **out);
 const struct cps_dataset *cps_training_dataset(const struct cps_training *self);
 struct cps_plan *cps_training_planned(struct cps_training *self); /* to be changed before connect */
 const char *cps_training_folder(const struct cps_training *self);
