@@ -1,27 +1,28 @@
 #!/usr/bin/env bash
-# mpirun with an end: one exit code for one cause, a deadline, and nothing left behind.
+# Runs mpirun with distinct exit codes, deadlines, and cleanup.
 #
 #   deploy/launch.sh -n 8 --bind-to none build/release/collab-ps --epochs 10      as 'mpirun' with these arguments
 #   . deploy/launch.sh; launch -n 8 …                                             the same from a script
 #
-# What mpirun alone does: Ctrl-C and SIGTERM end the ranks within a second and give its own exit code; a killed rank
-# gives 128 + the signal; when a host is cut off it may wait for ever for its own daemons. Here:
+# mpirun alone ends the ranks within a second after Ctrl-C and SIGTERM, and returns an exit code of its own; if a rank is
+# killed it returns 128 + the signal; if a host is disconnected it may wait for its own daemons for ever. With this script:
 #
 # * SIGINT, SIGTERM and SIGHUP reach the ranks as SIGUSR2, which mpirun forwards: they save what they can and end
-#   with their own code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
+#   with the program's exit code. After CPS_GRACE_S seconds (60), or at a second signal, they are killed.
 # * Once a rank of this host has ended, the others and mpirun have CPS_END_S seconds (8).
-# * Once one of them has ended badly, mpirun leaves the others CPS_LAST_WORDS_S seconds (3) to say so.
-# * mpirun that cannot reach a host may wait for ever: a job none of whose ranks has started here is warned of after a
-#   minute, and given up after CPS_START_S seconds (300; 0: never, for a launcher that has no rank beside it).
-# * Exit codes are those of the program: a rank that was killed or crashed is 4 (a peer was lost), a job that was told to end and had to be killed 125. The last line says why where no rank could.
-# * Session files and shared memory of a job on one host are in a folder of its own, which goes with it.
-# * Nothing listens but on the loopback where the job is on one host. Between hosts Open MPI keeps to the network that
-#   '--interface' of the program names; see deploy/hosts/hosts.md for what that leaves open.
+# * Once one of them has failed, mpirun leaves the others CPS_LAST_WORDS_S seconds (3) to report it.
+# * If mpirun cannot reach a host it may wait for ever: if no rank has started on this host after a minute there is a
+#   warning, and after CPS_START_S seconds (300; 0: never, for a launcher on a host without ranks) the job is given up.
+# * Exit codes are those of the program: 4 (a peer was lost) if a rank was killed or crashed, 125 if a job was told to end
+#   and had to be killed. The last line gives the cause if no rank could.
+# * Session files and shared memory of a job on one host are in a folder of its own, which is removed at the end.
+# * A job on one host listens only on the loopback. Between hosts Open MPI uses only the network given by '--interface';
+#   see deploy/hosts/hosts.md for what remains open.
 # shellcheck shell=bash
 
 launch_folder=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Whether the job is on this host: neither arguments of mpirun nor a scheduler name others.
+# Whether the job is on this host: neither mpirun's arguments nor a scheduler name other hosts.
 launch_is_local() {
     [ "${SLURM_JOB_NUM_NODES:-1}" -le 1 ] && [ -z "${PE_HOSTFILE:-}${PBS_NODEFILE:-}${LSB_HOSTS:-}" ] &&
         [ -z "${OMPI_MCA_orte_default_hostfile:-}" ] || return 1
@@ -46,7 +47,7 @@ launch_option() {
     printf '%s' "$value"
 }
 
-# How soon the daemons of Open MPI notice that one of them is gone: not before the ranks do, which may get over it.
+# Sets after which time the daemons of Open MPI notice that one of them is lost: not before the ranks, which may recover.
 launch_keepalive() {
     local seconds
     seconds=$(launch_option peer-timeout "$@")
@@ -56,7 +57,7 @@ launch_keepalive() {
     export OMPI_MCA_oob_tcp_keepalive_intvl=2 OMPI_MCA_oob_tcp_keepalive_probes=3
 }
 
-# What Open MPI may use; the user's own settings win.
+# Sets the networks that Open MPI may use; the user's own settings take precedence.
 launch_bind() {
     [ -n "$1" ] || return 0
     [[ " ${*:2} " =~ \ (btl_tcp_if_include|oob_tcp_if_include|btl_tcp_if_exclude|oob_tcp_if_exclude)\  ]] && return 0
@@ -64,7 +65,7 @@ launch_bind() {
     export OMPI_MCA_oob_tcp_if_include=${OMPI_MCA_oob_tcp_if_include:-$1}
 }
 
-# The library that keeps mpirun to the loopback; nothing where it was not built.
+# The library that restricts mpirun to the loopback; nothing if it was not built.
 launch_shield() {
     local place
     for place in "$launch_folder" "$launch_folder/../build/release/deploy"; do
@@ -72,7 +73,7 @@ launch_shield() {
     done
 }
 
-# Processes of the session that mpirun leads, without itself.
+# The processes in the session of mpirun, without mpirun.
 launch_ranks() {
     pgrep -s "$1" 2>/dev/null | grep -vx "$1"
 }
@@ -94,14 +95,14 @@ launch_kill() {
     done
 }
 
-# Where session files and shared memory go: to memory if there is room for them, 4 MiB a rank and more.
+# The folder for session files and shared memory: in memory if there is room for 4 MiB per rank and more.
 launch_room() {
     local room
     room=$([ -w /dev/shm ] && df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
     if [ "${room:-0}" -ge 40960 ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
 }
 
-# Whether a rank is, or was, among the children of pid.
+# Whether a rank is among the children of pid.
 launch_has_rank() {
     local child
     for child in $(pgrep -P "$1"); do
@@ -110,7 +111,7 @@ launch_has_rank() {
     return 1
 }
 
-# Looks, now and then, whether the job has started; sets launch_code when it has to be given up.
+# Checks every few seconds whether the job has started; sets launch_code if it must be given up.
 launch_look() {
     local pid=$1 waited=$((SECONDS - launch_began))
     [ "$launch_started" -eq 0 ] && [ "${CPS_START_S:-300}" -gt 0 ] && [ "$waited" -ge "$launch_next" ] || return 0
@@ -131,14 +132,14 @@ launch_wait() {
     launch_code='' launch_began=$SECONDS launch_next=5 launch_started=0 launch_warned=0
     while kill -0 "$pid" 2>/dev/null; do
         launch_look "$pid"
-        # Told again every second, since ranks that mpirun has yet to start hear nothing.
+        # Repeated every second, since ranks that mpirun has not started yet do not receive it.
         if [ "$launch_signals" -gt 0 ] && [ "$told_at" -ne $((SECONDS + 1)) ]; then
             told_at=$((SECONDS + 1))
             [ "$asked_at" -gt 0 ] || asked_at=$told_at
             kill -USR2 "$pid" 2>/dev/null
         fi
         now=$(pgrep -c -P "$pid")
-        now=${now:-$most} # of a pgrep that was killed
+        now=${now:-$most} # in case pgrep was killed
         [ "$now" -le "$most" ] || most=$now
         [ "$now" -ge "$most" ] || [ "$ended_at" -gt 0 ] || ended_at=$((SECONDS + 1))
         if [ "$ended_at" -gt 0 ] && [ $((SECONDS - ended_at)) -ge "${CPS_END_S:-8}" ]; then
@@ -155,11 +156,11 @@ launch_wait() {
     done
 }
 
-# The program's exit code for that of mpirun.
+# Translates the exit code of mpirun to that of the program.
 launch_map() {
     local code=$1 name
     shift
-    # mpirun, or a rank, was told to end before it could listen: nothing has begun.
+    # mpirun, or a rank, was told to end before it could handle signals: nothing has begun.
     if [ "$code" -eq $((128 + $(kill -l USR2))) ] && [ "$launch_signals" -gt 0 ]; then
         launch_say "stopped before the job had begun"
         return 75
@@ -167,12 +168,12 @@ launch_map() {
     if [ "$code" -gt 128 ]; then
         name=$(kill -l $((code - 128)) 2>/dev/null || echo $((code - 128)))
         [ "$launch_signals" -eq 0 ] || return 125
-        # 205 is what mpirun says when it has lost a daemon.
+        # mpirun returns 205 if it has lost a daemon.
         [[ $name =~ ^[A-Z] ]] || { launch_say "a host was lost: mpirun no longer hears from it" && return 4; }
         launch_say "a rank was lost: $(case "$name" in SEGV | ABRT | BUS | FPE | ILL) echo crashed ;; *) echo killed ;; esac) by SIG$name"
         return 4
     fi
-    # 1 is what mpirun says of itself; of the program only where it compares.
+    # 1 is an error of mpirun itself; only commands that compare return it, too.
     if [ "$code" -eq 1 ] && [[ ! " $* " =~ \ (replay|compare|experiment|doctor)\  ]]; then
         [ "$launch_signals" -eq 0 ] || return 125
         launch_say "mpirun could not start or end the job"
@@ -195,10 +196,11 @@ launch() {
         export OMPI_MCA_btl_vader_backing_directory=$private OMPI_MCA_orte_tmpdir_base=$private
     fi
     launch_is_local "$@" || launch_bind "$(launch_option interface "$@")" "$@"
-    # Ranks that see the job end have a moment to say so.
+    # Gives ranks that see the job end a moment to report it.
     export CPS_LAUNCH=1 OMPI_MCA_odls_base_sigkill_timeout=${CPS_LAST_WORDS_S:-3}
     launch_keepalive "$@"
-    # Quiet is mpirun, which would follow the program's own line on a failure with a page of its own. A session of its own: a terminal's Ctrl-C is for this script, which passes it on.
+    # --quiet, because mpirun would add a page of text to the program's own error. setsid, so that a terminal's Ctrl-C
+    # reaches only this script, which forwards it.
     setsid env ${shield:+LD_PRELOAD="$shield"} mpirun --quiet "$@" </dev/null &
     pid=$!
     launch_wait "$pid"

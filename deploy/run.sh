@@ -4,7 +4,7 @@
 #   deploy/run.sh [--option VALUE...]      options of 'collab-ps train'; see 'build/release/collab-ps --help'
 #   deploy/run.sh experiment NAME          or another command of collab-ps, with what it needs
 #
-# May be started from any folder, which is where a run's folder goes, and as often as one likes.
+# Can be started from any folder, in which the folder of the run is created, and any number of times.
 set -u
 # shellcheck source=deploy/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh" || exit 1
@@ -14,7 +14,7 @@ set -u
 ranks=8
 program=$root/build/release/collab-ps
 
-# Building the tests takes cmocka and time, and nothing here runs them.
+# Tests are not built: they need cmocka and time, and are not run here.
 build_program() {
     local tests=()
     pkg-config --exists cmocka || tests=(-DCPS_TESTS=OFF)
@@ -22,7 +22,7 @@ build_program() {
     build release "${tests[@]}" -- --target collab-ps pages
 }
 
-# Does the command line bring its own ratings?
+# Whether the command line names ratings.
 data_is_named() {
     [[ " $* " =~ \ --(data|train|resume|config)[=\ ] ]]
 }

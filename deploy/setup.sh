@@ -1,8 +1,7 @@
-# What run.sh and test.sh share: messages, packages, builds. To be sourced by bash; sets $root, the
-# source tree.
+# Shared by run.sh and test.sh: messages, packages, builds. To be sourced by bash; sets $root, the source tree.
 #
-# A package counts as there when what it is needed for works, so that a library built by hand, or another
-# distribution, will do as well. Only when something is missing is the package manager asked at all.
+# A package counts as installed if a test of its purpose succeeds, so that libraries built by hand, and other
+# distributions, work as well. The package manager is used only if something is missing.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
@@ -11,10 +10,10 @@ say() {
     printf '== %s\n' "$*"
 }
 
-# What the script is at, for its last words.
+# The current step of the script, for its error messages.
 step=
 
-# fail CAUSE [HINT]: ends the script with one line, and a second one if there is a mend.
+# fail CAUSE [HINT]: ends the script with an error line, and a hint if there is one.
 fail() {
     printf 'error: %s%s\n' "${step:+$step: }" "$1" >&2
     [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
@@ -52,7 +51,7 @@ need_for_compare() {
     need python3-matplotlib /usr/bin/python3 -c 'import matplotlib'
 }
 
-# as_root COMMAND...: as it is for root, through sudo for others; without a terminal sudo may not ask.
+# as_root COMMAND...: runs it directly for root, with sudo for others; without a terminal sudo may not prompt.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -67,7 +66,7 @@ can_be_root() {
     [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null
 }
 
-# Runs a command quietly; when it fails, shows the end of what it said and fails with CAUSE.
+# Runs a command quietly; if it fails, shows the end of its output and fails with CAUSE.
 quietly() {
     local cause=$1 log
     shift
@@ -87,7 +86,7 @@ install_missing() {
         fail "missing: $packages" "these are Debian's names; install what they are called here and start again"
     can_be_root || fail "missing: $packages" "as root: apt-get update && apt-get install $packages"
     say "installing $packages"
-    # A stale list of packages may still do: only the installation decides.
+    # An outdated list of packages may suffice: only the installation decides.
     as_root apt-get update -qq >/dev/null 2>&1 || true
     quietly "could not install $packages" \
         as_root env DEBIAN_FRONTEND=noninteractive \
@@ -116,8 +115,8 @@ build() {
     cd "$OLDPWD" || fail "cannot go back to '$OLDPWD'"
 }
 
-# How mpirun is to treat eight ranks on whatever machine this is. Root is refused by Open MPI unless it is told
-# twice; slots are counted in cores, so that even eight hardware threads may be four slots.
+# Makes mpirun accept eight ranks on any machine. Open MPI refuses root without two settings; slots are counted in
+# cores, so that eight hardware threads may be only four slots.
 export OMPI_MCA_rmaps_base_oversubscribe=1
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

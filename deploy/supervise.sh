@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Runs a training command to its end, whatever kills it on the way: after a crash, a lost peer or a launcher that
-# hangs it goes on from the newest checkpoint.
+# Supervises a training command until it is complete: after a crash, a lost peer or a launcher that hangs, it resumes from
+# the newest checkpoint.
 #
 #   deploy/supervise.sh [--tries N] [--pause S] [--longest-pause S] [--deadline S] [--silence S] [--grace S]
 #                       COMMAND... --out DIR [--save-every N ...]
 #
 #   deploy/supervise.sh --deadline 86400 mpirun --host a:4,b:4 --bind-to none collab-ps --data X --out runs/x --save-every 1
 #
-#   --tries N          starts on end that bring no new checkpoint, before it gives up (5)
-#   --pause S          before the next start, twice as long every time (1), at most --longest-pause (60)
-#   --deadline S       of all starts together: then the run is told to save and end (none)
-#   --silence S        a run that writes nothing into its folder for so long hangs (never: an epoch may be long)
-#   --grace S          for a run that was told to end, and a launcher whose run has ended (60)
+#   --tries N          consecutive starts without a new checkpoint before it gives up (5)
+#   --pause S          before the next start, doubled each time (1), at most --longest-pause (60)
+#   --deadline S       for all starts together; then the run is told to save and end (none)
+#   --silence S        a run that writes nothing to its folder for that long is considered to hang (never)
+#   --grace S          for a run that was told to end, and for a launcher whose run has ended, before it is killed (60)
 #
-# SIGTERM, SIGINT and SIGUSR2 tell the run to save and end; SIGUSR1 to save. The exit code is the run's own, as
-# run.json has it: 0 done, 75 told to end and saved, 2, 3, 5 and 6 for what another start would not mend. A second start has
-# '--resume DIR' in the place of '--out DIR'; all else of the command stays.
+# SIGTERM, SIGINT and SIGUSR2 tell the run to save and end; SIGUSR1 to save. The exit code is that of the run in
+# run.json: 0 done, 75 told to end and saved, 2, 3, 5 and 6 for errors that another start would not cure. Later starts have
+# '--resume DIR' in place of '--out DIR'; the rest of the command is the same.
 set -u
 
 tries=5 pause=1 longest=60 deadline=0 silence=0 grace=60
@@ -37,11 +37,11 @@ while [ $# -gt 0 ]; do
 done
 command=("$@")
 
-# mpirun is run by launch.sh, which sees to its codes, its end and what it leaves behind.
+# launch.sh runs mpirun, with its exit codes, deadlines and cleanup.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ "$(basename "${command[0]:-}")" != mpirun ] || command[0]=$here/launch.sh
 
-# The run's folder, as the command names it, and the command that goes on with the run there.
+# The run's folder, as named by the command, and the command that resumes the run there.
 out='' again=()
 for ((i = 0; i < ${#command[@]}; i++)); do
     case ${command[i]} in
@@ -71,14 +71,14 @@ quiet_for() {
     echo $(($(date +%s) - ${last%.*}))
 }
 
-# Processes of this host that the start under way consists of: the sessions of the command and of what it launched.
+# The processes of the current start on this host: the sessions of the command and of what it launched.
 members() {
     local session
     for session in $sessions; do pgrep -s "$session"; done
     return 0
 }
 
-# launch.sh kills and cleans up at a second signal, and has 10 s for it; whatever is left after that is killed here.
+# At a second signal launch.sh kills the job and cleans up, for which it has 10 s; what is left is killed here.
 end_all() {
     local pids turns=5
     [ "$(basename "${command[0]}")" != launch.sh ] || turns=100
@@ -103,7 +103,7 @@ tell() {
 trap tell TERM INT USR2
 trap '[ "$leader" -eq 0 ] || kill -USR1 "$leader" 2>/dev/null' USR1
 
-# Why the start under way is not to be waited for any longer, or nothing.
+# Why the current start must not be waited for any longer, or nothing.
 overdue() {
     if [ "$told" -eq 1 ] && [ $((SECONDS - told_at)) -ge "$grace" ]; then
         echo "it did not end within $grace s"
@@ -114,10 +114,10 @@ overdue() {
     fi
 }
 
-# Whether an exit code tells of a rank or a launcher that was killed or crashed, and not of a wish to end.
+# Whether an exit code means that a rank or a launcher was killed or crashed, and not that it was told to end.
 was_killed() { [ "$1" -eq 4 ] || [ "$1" -eq 70 ] || [ "$1" -gt 128 ]; }
 
-# Runs a command in a session of its own until it ends, is told to or hangs. Sets code.
+# Runs a command in a session of its own until it ends, is told to end, or hangs. Sets code.
 run_once() {
     local why recorded=''
     started_at=$SECONDS ended_at=0
@@ -139,8 +139,8 @@ run_once() {
     code=$?
     end_all
     leader=0
-    # The record has the run's own code. But when a rank was killed, mpirun tells the others to end, and a checkpoint
-    # is what they leave: nobody wanted that end.
+    # The record has the exit code of the run. But if a rank was killed, mpirun tells the others to end, which leaves a
+    # checkpoint and 75, although nobody has requested that.
     [ ! -e "$out/run.json" ] || is_running || recorded=$(recorded exit_code)
     if [ -n "$recorded" ] && ! { [ "$recorded" -eq 75 ] && [ "$told" -eq 0 ] && was_killed "$code"; }; then
         code=$recorded

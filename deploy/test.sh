@@ -5,7 +5,7 @@
 #   deploy/test.sh [STEP...]      all steps, or those named: release asan-ubsan tsan valgrind fuzz
 #
 # Tests on real ratings look for MovieLens-100k in $COLLAB_PS_DATA or data/ml-100k and for recorded trajectories in
-# $COLLAB_PS_GOLDEN, and are skipped where there is none; with CI=true that is a failure.
+# $COLLAB_PS_GOLDEN, and are skipped if these are missing; with CI=true that is a failure.
 set -u
 # shellcheck source=deploy/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh" || exit 1
@@ -54,8 +54,8 @@ skipped_in() {
     [ -z "$names" ] || printf ', %d skipped: %s' "$(wc -l <<<"$names")" "${names//$'\n'/, }"
 }
 
-# run_tests PRESET [CTEST OPTION...]: shows what ctest says and keeps its closing line. A selection that holds no
-# test is a failure, and in CI so is a test that was skipped.
+# run_tests PRESET [CTEST OPTION...]: shows the output of ctest and keeps its summary line. A selection without tests is
+# a failure, and so is a skipped test in CI.
 run_tests() {
     local preset=$1 log=$root/build/$1/ctest.log
     shift
@@ -72,13 +72,13 @@ test_release() {
     build release -DCPS_TESTS=ON && run_tests release
 }
 
-# The whole of the simulator's schedules takes a sanitizer too long; a few hundred reach every line.
+# All schedules of the simulator would take too long with a sanitizer; a few hundred reach every line.
 test_asan_ubsan() {
     build asan-ubsan -- --target unit-tests simulate_schedules && run_tests asan-ubsan -L unit && "$root/build/asan-ubsan/tests/simulate_schedules" 300
 }
 
-# Whole jobs, with every thread there is. Open MPI's hook on memory that is given back is left out: it is called for the
-# stack of a thread that has ended, of which ThreadSanitizer knows nothing any more.
+# Whole jobs with all their threads. Open MPI's hook on released memory is disabled: it is called for the stack of a
+# thread that has ended, which ThreadSanitizer no longer knows.
 tsan_jobs() {
     local folder transport code=0
     folder=$(mktemp -d)
@@ -92,13 +92,13 @@ tsan_jobs() {
     return "$code"
 }
 
-# What has threads in it: the transports, with ZeroMQ's own beneath them, and jobs.
+# Tests with threads: the transports, which include ZeroMQ's own threads, and jobs.
 test_tsan() {
     local -x TSAN_OPTIONS="halt_on_error=1 die_after_fork=0 suppressions='$root/tests/tsan.supp'"
     build tsan && run_tests tsan -L unit -R unit/net && tsan_jobs
 }
 
-# One training from end to end in one process, and its replay. valgrind does not know the newest instructions.
+# A training run in one process, and its replay. valgrind does not support the newest instructions.
 test_valgrind() {
     local folder program=$root/build/release/collab-ps code=0
     local check=(valgrind --quiet --leak-check=full --error-exitcode=9)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# sysroot.sh FOLDER: unpacks what the program needs of Debian's arm64 packages into FOLDER. Nothing is installed or
-# run, so neither root nor a foreign architecture of dpkg is needed. About 530 MB, a minute or two.
+# sysroot.sh FOLDER: unpacks the Debian arm64 packages that the program needs into FOLDER. Nothing is installed or
+# executed, so neither root nor a foreign architecture of dpkg is needed. About 530 MB, a minute or two.
 set -eu
 folder=$1
 [ -e "$folder/.complete" ] && exit 0

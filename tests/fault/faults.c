@@ -1,14 +1,14 @@
 /*
- * Faults of the machine, for LD_PRELOAD: a disk that takes its time, and memory that runs out.
+ * Injects faults of the machine by LD_PRELOAD: a slow disk, and failing allocations.
  *
  *     FAULT_FSYNC_MS=n       every fsync takes n ms more
- *     FAULT_MALLOC_ONCE=n    the n-th allocation by the program fails, and no other
+ *     FAULT_MALLOC_ONCE=n    only the n-th allocation by the program fails
  *     FAULT_MALLOC_FROM=n    the n-th and all after it fail
  *     FAULT_MALLOC_COUNT=p   at exit the number of allocations is written to the file p
  *     FAULT_RANK=r           only in this rank of a job
  *
- * Allocations are those that the program itself makes, and those that jansson, protobuf-c and libcrypto make
- * for it: Open MPI and ZeroMQ end the process when they have no memory, and there is nothing to test in that.
+ * Only allocations by the program itself, and by jansson, protobuf-c and libcrypto, are counted: Open MPI and
+ * ZeroMQ end the process if they run out of memory.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ static long number(const char *name)
     return text ? atol(text) : 0;
 }
 
-/* Neither mpirun nor a shell. */
+/* Whether this process is the program, and neither mpirun nor a shell. */
 static bool is_meant(void)
 {
     if (strcmp(program_invocation_short_name, "collab-ps") != 0)
@@ -135,7 +135,7 @@ void *aligned_alloc(size_t alignment, size_t bytes)
     return fails(CALLER) ? NULL : __libc_memalign(alignment, bytes);
 }
 
-/* The C library's own, which allocate where it cannot be seen who asked for it. */
+/* Functions of the C library that allocate; inside them the caller of malloc would be the C library. */
 char *strdup(const char *text)
 {
     size_t bytes = strlen(text) + 1;

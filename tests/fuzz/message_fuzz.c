@@ -1,10 +1,10 @@
 /*
- * libFuzzer target for what comes over the wire: a frame is decoded, its payload checked
- * against its body, and every byte that the check vouches for is read, as a role would.
- * A header that decodes must survive another round trip.
+ * libFuzzer target for frames from the network: a frame is decoded, its payload is checked against its body,
+ * and every byte that passed the check is read like in a role. A header that decodes must survive another round
+ * trip.
  *
  * The first two bytes of an input are the width of a row, the rest is the frame; the
- * seeds in corpus/message hold one frame of every kind.
+ * seeds in corpus/message are one frame of every kind.
  */
 #include <stdlib.h>
 #include <string.h>

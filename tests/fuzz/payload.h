@@ -1,5 +1,5 @@
-/* As many payload bytes as a role indexes by the body of a message: the arithmetic of the roles, which the
- * check of a message's size has to match. */
+/* The number of payload bytes that a role accesses for the body of a message, computed like in the roles; the
+ * check of a message's size must match it. */
 #ifndef CPS_TESTS_FUZZ_PAYLOAD_H
 #define CPS_TESTS_FUZZ_PAYLOAD_H
 

@@ -1,10 +1,10 @@
 /*
  * Fuzzing of the reader of prepared sets.
  *
- * An input is one byte of choices and a file. Its checksums are mended before it is read, unless a choice says
- * otherwise: a file that somebody made on purpose has them right. Besides the sanitizers the promises of
+ * An input is one byte of choices and a file. Its checksums are corrected before it is read, unless a choice
+ * says otherwise: a file made by an attacker has correct ones. Besides the sanitizers the promises of
  * prepared.h are checked: rows are inside their tables, ratings are numbers within the set's bounds, and a
- * refusal is one line that says CPS_ERR_DATA.
+ * refusal is one line with CPS_ERR_DATA.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@
 #include "common/data/stored.h"
 
 enum choice {
-    CHOICE_AS_IT_IS = 1, /* checksums are not mended */
+    CHOICE_AS_IT_IS = 1, /* checksums are not corrected */
     CHOICE_PIECES = 2,   /* ratings are read in pieces */
-    CHOICE_ROWS = 4,     /* ids may be rows of a start */
+    CHOICE_ROWS = 4,     /* ids may be rows of an initial model */
     CHOICE_STORED = 8,   /* ratings stay in the file */
 };
 
@@ -132,7 +132,7 @@ static void build(const struct cps_prepared *set, bool rows, bool stored)
     if (rows)
         request.user_rows = request.movie_rows = 64;
     enum cps_status status = cps_dataset_build(&request, &sources, &data);
-    if (status != CPS_OK) { /* a start may not suit the set, which is another error */
+    if (status != CPS_OK) { /* the initial model may not fit the set, which is another error */
         require(cps_error_text()[0] != '\0' && !strchr(cps_error_text(), '\n'));
         return;
     }

@@ -21,9 +21,9 @@
 enum choice {
     CHOICE_SECOND = 1,       /* use the second file */
     CHOICE_VALID = 2,        /* as validation ratings, not titles */
-    CHOICE_DOUBLE_COLON = 4, /* titles are cut by '::', not ',' */
-    CHOICE_DECODE = 8,       /* the ratings are the bytes of a file, packed perhaps */
-    CHOICE_ROWS = 16,        /* ids may be rows of a start */
+    CHOICE_DOUBLE_COLON = 4, /* titles are separated by '::', not ',' */
+    CHOICE_DECODE = 8,       /* the ratings are the bytes of a file, which may be compressed */
+    CHOICE_ROWS = 16,        /* ids may be rows of an initial model */
     CHOICE_WIDE = 32,        /* the ratings are a matrix */
     CHOICE_SKIP = 64,        /* bad lines are skipped */
 };

@@ -1,10 +1,10 @@
 /*
- * Fuzzing of what replay believes: a run's record and losses.
+ * Fuzzing of the input of replay: a run's record and losses.
  *
- * An input is a letter that says which file it is, then the file: 'r' run.json, 'h' history.csv,
+ * An input is a letter that selects the file, then its contents: 'r' run.json, 'h' history.csv,
  * 's' steps.csv, 'm' metrics.jsonl. Besides the sanitizers, promises are checked: what was read is
- * complete and in order, options taken from it are ones that the options' own reader takes, a failure
- * says one sentence.
+ * complete and in order, options taken from it are accepted by the parser of options, a failure
+ * gives one error line.
  */
 #include <math.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void check_status(enum cps_status status)
     require(cps_error_text()[0] != '\0' && !strchr(cps_error_text(), '\n'));
 }
 
-/* Options that were adopted go to the other ranks as text, and must arrive. */
+/* Adopted options are sent to the other ranks as text, and must survive that. */
 static void check_adopted(const struct cps_options *options)
 {
     struct cps_options read;

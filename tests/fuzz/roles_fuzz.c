@@ -1,15 +1,15 @@
 /*
- * libFuzzer target for what a hostile peer can do to a rank: frames go through the decoder, the check of
- * sender and kind, the channel and into a role, in whatever order the input has them.
+ * libFuzzer target for hostile peers: frames pass the decoder, the check of sender and kind, and the channel
+ * into a role, in the order of the input.
  *
- * The first byte of an input chooses the role; each further step is one byte of what comes next:
+ * The first byte of an input chooses the role; each further step begins with a byte that selects one of:
  *
  *   a frame as raw bytes; a message whose every field comes from the input, with a payload of the right size
- *   or another; the message that an honest peer would send next, so that the role gets into the depths; a
+ *   or another; the message that an honest peer would send next, so that deeper states are reached; a
  *   tick of the clock
  *
- * A role may refuse (that ends the input), but not crash, read beyond a payload, or take memory for what was
- * not sent. Only the sizes that a plan names are kept small.
+ * A role may refuse a message, which ends the input, but must not crash, read beyond a payload, or allocate
+ * memory for data that were not sent. Only the sizes in a plan are kept small.
  */
 #include <float.h>
 #include <stdlib.h>
@@ -50,9 +50,9 @@ struct rig {
     struct cps_coordinator *coordinator;
     struct cps_server *server;
     struct cps_worker *worker;
-    uint64_t now_ns, said[NODES]; /* sequence due next of each node */
+    uint64_t now_ns, said[NODES]; /* next sequence number of each node */
     uint32_t honest;              /* messages of the script so far */
-    uint64_t step, ticket;        /* of the last exchange of a worker that is tried */
+    uint64_t step, ticket;        /* of the last exchange of a worker under test */
 };
 
 static void require(bool truth)
@@ -73,7 +73,7 @@ static uint64_t take(struct input *self, size_t bytes)
     return value;
 }
 
-/* Mostly small, now and then any. */
+/* Usually small, sometimes any number. */
 static uint64_t number(struct input *self)
 {
     uint64_t first = take(self, 1);
@@ -250,7 +250,7 @@ static void rig_release(struct rig *self)
     cps_buffer_pool_destroy(&self->pool);
 }
 
-/* Sends what the role said, and remembers what its questions were. */
+/* Sends the messages of the role, and remembers its requests. */
 static enum cps_status collect(struct rig *self)
 {
     enum cps_status status = CPS_OK;
@@ -276,7 +276,7 @@ static enum cps_status hand_on(struct rig *self, struct cps_message *message)
     return status == CPS_OK ? collect(self) : status;
 }
 
-/* A frame arrives as bytes, in a buffer of just its size. */
+/* Delivers a frame as bytes, in a buffer of exactly its size. */
 static enum cps_status arrive(struct rig *self, const uint8_t *bytes, size_t size)
 {
     struct cps_buffer *frame;
@@ -303,7 +303,7 @@ static enum cps_status arrive(struct rig *self, const uint8_t *bytes, size_t siz
     return CPS_OK;
 }
 
-/* ---- what the peers say ---- */
+/* ---- messages of peers ---- */
 
 static enum cps_status say_raw(struct rig *self)
 {
@@ -315,14 +315,14 @@ static enum cps_status say_raw(struct rig *self)
     return arrive(self, bytes, size);
 }
 
-/* As many bytes as the body of message says, if that is not much. */
+/* The payload size according to the body of message, if it is small. */
 static size_t payload_size(const struct cps_message *message, uint32_t width)
 {
     size_t bytes = cps_payload_bytes(message, width);
     return bytes <= MOST_PAYLOAD ? bytes : 0;
 }
 
-/* message as a frame, with a payload of size bytes that come from the input and repeat. */
+/* Sends message as a frame, with a payload of size bytes taken cyclically from the input. */
 static enum cps_status send_frame(struct rig *self, const struct cps_message *message, size_t size)
 {
     static uint8_t frame[CPS_FRAME_HEADER_BYTES + MOST_PAYLOAD];
@@ -335,7 +335,7 @@ static enum cps_status send_frame(struct rig *self, const struct cps_message *me
     return arrive(self, frame, offset + size);
 }
 
-/* Sizes of tables are the one thing that is not left to the input: 2^38 parameters are allowed. */
+/* Only the sizes of tables are limited, since 2^38 parameters would be allowed. */
 static void tame(struct cps_message *message)
 {
     if (message->kind != CPS_MESSAGE_PLAN)
@@ -384,7 +384,7 @@ static enum cps_status say_forged(struct rig *self)
     return send_frame(self, &message, bytes);
 }
 
-/* The next message of an honest peer: greeting, plan, leave, gradients, answers, losses. */
+/* The next message of an honest peer: greeting, plan, grant, gradients, answers, losses. */
 static void next_honest(struct rig *self, struct cps_message *message)
 {
     uint32_t place = self->honest++, peer = 1 + place % (NODES - 1);

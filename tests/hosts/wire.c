@@ -1,15 +1,15 @@
 /*
- * A switch in user space, for a test bed of hosts on one machine: what a kernel without netem cannot do to a link.
+ * A switch in user space for the test bed: delay, loss and capture on links, also on kernels without netem.
  *
  *   wire [--delay-ms D] [--jitter-ms J] [--loss SHARE] [--seed N] [--capture FILE] INTERFACE...
  *
  *     interface 0 ---+               +--- queue of frames, by the time they are due ---+
  *     interface 1 ---+-- receive --> | loss? then copy to all others, or to the one    | --> send
- *     interface 2 ---+               | that has shown the destination's address        |
+ *     interface 2 ---+               | from which the destination's address was seen   |
  *
- * Every frame is delayed by D, by up to J more (which reorders), and lost with probability SHARE, drawn from a seeded
- * generator. FILE gets every frame as it came, back to back: what somebody on the network could read. Offloads must be off
- * on the interfaces, so that frames are whole: ethtool -K INTERFACE tx off gso off tso off gro off.
+ * Every frame is delayed by D, by up to J more (which reorders), and lost with probability SHARE, drawn from a
+ * seeded generator. FILE receives all frames, concatenated: what an eavesdropper could read. Offloads must be
+ * off on the interfaces, so that frames are whole: ethtool -K INTERFACE tx off gso off tso off gro off.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +30,7 @@
 enum { PORTS = 16, FRAME_BYTES = 9216, FRAMES = 16384, ADDRESSES = 64 };
 
 struct frame {
-    uint64_t due_ns, order; /* order: of arrival, which ties of due_ns keep */
+    uint64_t due_ns, order; /* order: of arrival, for frames with equal due_ns */
     uint32_t bytes;
     int to;
     unsigned char data[FRAME_BYTES];
@@ -192,7 +192,7 @@ static void send_due(void)
 {
     while (heap_count && heap[0]->due_ns <= now_ns()) {
         struct frame *frame = pop();
-        /* A full queue, or a link that is down, loses the frame as a network does. */
+        /* A full queue, or a link that is down, loses the frame, like a network. */
         if (send(sockets[frame->to], frame->data, frame->bytes, 0) < 0 && errno == EMSGSIZE)
             fprintf(stderr, "wire: a frame of %u bytes: are offloads off?\n", frame->bytes);
         spare[spare_count++] = frame;

@@ -1,6 +1,6 @@
 /*
- * The whole path between real ranks, without training: a coordinator, servers and workers
- * that exchange made-up rows in lock-step and check every float of them.
+ * Messages between real ranks, without training: a coordinator, servers and workers exchange synthetic rows in
+ * lock-step and check every float.
  *
  *     mpirun -n 8 net_exchange mpi|ipc|tcp [STEPS [ROWS]]
  *
@@ -9,11 +9,11 @@
  *
  *     mpirun -n 3 net_exchange fail mpi|ipc|tcp
  *
- * has a worker fail half-way and expects every rank to end with its error;
+ * makes a worker fail half-way, and expects every rank to end with its error;
  *
  *     mpirun -n 3 net_exchange hang mpi|ipc|tcp
  *
- * has rank 0 fall silent and expects the others to find out.
+ * makes rank 0 stop responding, and expects the others to notice.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static bool is_worker(const struct role *self)
     return cps_job_role(self->layout, self->node) == CPS_ROLE_WORKER;
 }
 
-/* What server answers for step. */
+/* The value that server sends in its answer for step. */
 static float expected_value(uint64_t step, uint32_t server, uint32_t i)
 {
     return (float)(step * 7 + server * 3 + i);
@@ -151,7 +151,7 @@ static enum cps_status coordinate(struct role *self, const struct cps_message *m
         return to_all(self, CPS_MESSAGE_STOP, outbox);
     case CPS_MESSAGE_FAIL:
         cps_fail(message->end.status, "%s", (const char *)message->payload->data);
-        return message->end.status; /* the driver says STOP with it */
+        return message->end.status; /* the driver sends STOP with it */
     default:
         return CPS_OK;
     }
@@ -244,7 +244,7 @@ static enum cps_status run(struct cps_cluster *cluster, const char *transport, s
     CPS_TRY(cps_buffer_pool_create(&pool));
     enum cps_status status = cps_cluster_connect(cluster, &network, &layout, pool, &control, &bulk);
     if (status == CPS_OK && model.mute && cluster->rank == 0)
-        sleep(30); /* killed long before */
+        sleep(30); /* killed before it returns */
     if (status == CPS_OK)
         status = run_roles(cluster, &layout, model, pool, control, bulk);
     cps_cluster_disconnect(&control, &bulk);

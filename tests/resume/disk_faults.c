@@ -1,7 +1,7 @@
 /*
- * A disk that fails, for LD_PRELOAD: calls that write under a path are counted, and some fail.
+ * Injects disk faults by LD_PRELOAD: calls that write to files under a path are counted, and some fail.
  *
- *     FAULT_PATH=part     the calls meant are those on files whose path has this part
+ *     FAULT_PATH=part     only calls on files whose path contains this text count
  *     FAULT_AT=n          the n-th of them fails (from 1) ...
  *     FAULT_FOR=k         ... and the k-1 after it (1 when not given)
  *     FAULT_ERRNO=number  with this error (EIO when not given)
@@ -45,7 +45,7 @@ static bool is_meant_file(int file)
     return is_meant(path);
 }
 
-/* Counts a call that is meant; whether it is to fail. */
+/* Counts a call if it is meant; returns whether it must fail. */
 static bool fails(bool meant)
 {
     long at = number("FAULT_AT", 0);

@@ -1,7 +1,7 @@
 /*
  * Long runs over a bad network: several blocks of grants, rows that are idle for hundreds of steps, and
- * frames that are lost, repeated, reordered, refused, reset and held up. Every one must end, and end with
- * the same model and losses, bit for bit.
+ * frames that are lost, duplicated, reordered, refused, reset and delayed. Every run must end with the same
+ * model and losses, bit for bit.
  *
  *     simulate_long_runs [SCHEDULES [FIRST_SEED [PROCESSES]]]
  *
@@ -21,7 +21,7 @@
 
 enum { BATCH = 2, EPOCH_STEPS = 550, EPOCHS = 4, STEPS = EPOCH_STEPS * EPOCHS, SHAPES = 8 };
 
-/* A movie comes every 150 steps or so, a user every 20. */
+/* A movie occurs about every 150 steps, a user every 20. */
 static const struct cps_simulated_set set = {
     .users = 20, .movies = 300, .train = BATCH * EPOCH_STEPS, .valid = 60};
 
@@ -29,7 +29,7 @@ static const struct {
     uint32_t servers, workers;
 } shapes[SHAPES] = {{1, 1}, {1, 1}, {2, 1}, {1, 1}, {1, 2}, {1, 1}, {2, 2}, {1, 1}};
 
-/* All that a run leaves. */
+/* The results of a run. */
 struct outcome {
     double step[STEPS], epoch[EPOCHS][2];
     uint8_t model[CPS_SHA256_BYTES];
@@ -56,7 +56,7 @@ static struct cps_plan plan_of(uint64_t schedule)
                              .workers = shapes[schedule % SHAPES].workers};
 }
 
-/* Something goes wrong every few dozen frames. */
+/* A fault every few dozen frames. */
 static struct cps_simulated_faults faults_of(uint64_t schedule)
 {
     struct cps_simulated_faults faults = {.duplicates = 0.02};
@@ -97,7 +97,7 @@ static int complain(uint64_t schedule, const char *what)
     return EXIT_FAILURE;
 }
 
-/* Every PROCESSES-th schedule, beginning with first. */
+/* Runs every PROCESSES-th schedule, starting with first. */
 static int run_share(uint64_t first, uint64_t end, uint64_t processes)
 {
     static struct outcome want, got;

@@ -65,7 +65,7 @@ enum cps_status cps_network_transmit(void *network, const struct cps_message *fr
     return CPS_OK;
 }
 
-/* All that is under way between two nodes is lost. */
+/* Loses all frames in flight between two nodes. */
 static void reset(struct cps_network *self, bool cut)
 {
     size_t kept = 0;
@@ -96,7 +96,7 @@ static void misbehave(struct cps_network *self)
     }
 }
 
-/* Takes the frame at place out, or leaves it there to arrive again. */
+/* Takes the frame at place, or leaves it there to arrive again. */
 static struct cps_message take(struct cps_network *self, size_t place)
 {
     struct cps_message frame = self->frames[place];

@@ -1,14 +1,13 @@
 /*
- * Thousands of seeded schedules with delay, reordering and duplication: every one must
- * end, and end with the same model and the same losses, bit for bit. Most save checkpoints
- * on the way, and are lost or stopped once or more, to go on from the last of these in
- * another shape. Beside these, runs that diverge: whatever the schedule and the shape, at the
- * same step, with the same losses before it and in the same words.
+ * Thousands of seeded schedules with delay, reordering and duplication: every run must end with the same model
+ * and the same losses, bit for bit. Most save checkpoints, crash or are stopped once or more, and resume from
+ * the last checkpoint with other numbers of servers and workers. Runs that diverge must do so at the same step,
+ * with the same losses before it and the same message.
  *
  *     simulate_schedules [SCHEDULES [FIRST_SEED [block]]]
  *
- * A schedule that fails names its seed; `simulate_schedules 1 SEED` replays it. With 'block' all schedules are
- * of the block solver, and the seeds mean others.
+ * A schedule that fails names its seed; `simulate_schedules 1 SEED` replays it. With 'block' all schedules
+ * use the block solver, and seeds give other schedules.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,7 @@ enum { USERS = 13, MOVIES = 17, RATINGS = 150, SHAPES = 6, EPOCHS = 2, BATCH = 1
 enum { STEPS = (RATINGS - RATINGS / 5) / BATCH * EPOCHS };
 enum { BLOCKS = STEPS / EPOCHS };
 
-/* What is trained: the rest of a plan is the same for all, or the job's shape. */
+/* The parts of a plan that differ between kinds of runs. */
 struct kind {
     enum cps_solver_kind solver;
     enum cps_optimizer_kind optimizer;
@@ -70,7 +69,7 @@ static struct cps_plan plan_of(int shape, struct kind kind)
                              .workers = shapes[shape].workers};
 }
 
-/* The set, dealt to the workers as the solver has it. */
+/* Distributes the set to the workers as the solver requires. */
 static enum cps_status make_shards(const struct cps_plan *plan, struct cps_dataset *shards)
 {
     struct cps_simulated_set dealt = set;
@@ -85,13 +84,13 @@ static enum cps_status make_shards(const struct cps_plan *plan, struct cps_datas
     return cps_make_shards(&dealt, plan->workers, shards);
 }
 
-/* All that a run leaves. */
+/* The results of a run. */
 struct outcome {
     double step[STEPS], epoch[EPOCHS][2];
     uint8_t model[CPS_SHA256_BYTES];
 };
 
-/* A job in one shape, from its beginning or its last checkpoint until it ends, is stopped or lost. */
+/* A job, from its beginning or its last checkpoint until it ends, is stopped or crashes. */
 struct job {
     struct kind kind;
     struct outcome outcome;
@@ -114,7 +113,7 @@ static enum cps_status job_init(struct job *self, struct kind kind)
                      sizeof(uint32_t), &self->save.state);
 }
 
-/* Every schedule repeats and reorders; most lose frames in one way or another. */
+/* Every schedule duplicates and reorders frames; most also lose some. */
 static struct cps_simulated_faults faults_of(uint64_t schedule)
 {
     struct cps_simulated_faults faults = {.duplicates = 0.1};
@@ -131,7 +130,7 @@ static uint64_t chance(uint64_t schedule, uint64_t start, uint64_t number, uint6
     return cps_random_u64(schedule, CPS_RANDOM_TEST + 3, start * 16 + number) % below;
 }
 
-/* The records as the checkpoint left them: what came later is forgotten. */
+/* Truncates the records to their state at the checkpoint. */
 static void rewind_records(struct job *self)
 {
     uint64_t steps = self->save.valid ? self->save.mark.step : 0;
@@ -142,7 +141,7 @@ static void rewind_records(struct job *self)
     }
 }
 
-/* Starts the job once. In its first starts it may be cut; signals come and checkpoints are made at random. */
+/* Starts the job once. Its first starts may crash; signals and checkpoints occur at random. */
 static enum cps_status start_once(struct job *self, uint64_t schedule, int shape, bool cuts)
 {
     struct cps_dataset shards[8] = {0};
@@ -180,7 +179,7 @@ static int complain(uint64_t schedule, const char *what)
 
 /* ---- runs that diverge ---- */
 
-/* Rates at which each kind of divergence is met; the first two at the border of two epochs. */
+/* Learning rates that cause each kind of divergence; the first two at the boundary of two epochs. */
 static const struct {
     struct kind kind;
     double lr_max;
@@ -190,7 +189,7 @@ static const struct {
             {{CPS_SOLVER_BATCH, CPS_OPTIMIZER_ADAGRAD}, 500}, {{CPS_SOLVER_BLOCK, CPS_OPTIMIZER_SGD}, 0.3}};
 enum { WILDS = sizeof wild / sizeof wild[0] };
 
-/* What a run that diverged leaves. */
+/* The results of a run that diverged. */
 struct wild_outcome {
     double step[STEPS];
     uint64_t told, diverged_step;
@@ -232,7 +231,7 @@ static enum cps_status simulate_wild(int number, uint64_t schedule, int shape, s
     return CPS_OK;
 }
 
-/* Holds every schedule of a run that diverges to that of one server and one worker, in order. */
+/* Compares every schedule of a run that diverges with one server and one worker without reordering. */
 static int check_wild(uint64_t schedules, uint64_t first)
 {
     struct wild_outcome want, got;
@@ -256,7 +255,7 @@ static int check_wild(uint64_t schedules, uint64_t first)
 
 /* ---- the main part ---- */
 
-/* Starts it until it has ended; every start in another shape. */
+/* Starts the job until it has ended, each time with other numbers of servers and workers. */
 static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, bool cuts)
 {
     do {
@@ -277,7 +276,7 @@ static enum cps_status simulate(struct job *self, uint64_t schedule, int shape, 
                : cps_fail(CPS_ERR_INTERNAL, "%u epochs were told of", self->curve.epochs_told);
 }
 
-/* Whether every model read after an epoch is the one of the job in order. */
+/* Whether every model read after an epoch equals that of the reference job. */
 static bool same_epoch_models(const struct job *job, const struct job *want)
 {
     for (int epoch = 0; epoch < EPOCHS; epoch++)

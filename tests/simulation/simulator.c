@@ -3,8 +3,8 @@
  *
  *   roles -> outboxes -> channels -> network (seeded choice, faults) -> channels -> roles
  *
- * Delay and reordering come from the choice: any frame under way may be next, however long
- * others have waited. The channels are the program's own; see network.h for the faults.
+ * The choice causes delay and reordering: any frame in flight may be next, however long others have waited. The
+ * channels are the program's own; see network.h for the faults.
  */
 #include "tests/simulation/simulator.h"
 
@@ -39,11 +39,11 @@ struct job {
     bool *near; /* [nodes]: all of them */
     uint64_t deliveries;
     struct cps_sha256 *model;
-    struct cps_simulated_save making; /* the checkpoint under way */
+    struct cps_simulated_save making; /* the checkpoint being made */
     bool made;
     uint64_t saves, skipped;
     uint64_t diverged_step;
-    uint32_t rows_sum; /* of those of an epoch's model that are there */
+    uint32_t rows_sum; /* checksum of the rows of an epoch's model received so far */
 };
 
 static const uint64_t RUN_ID = 0x53494d, PATIENCE_NS = 300000000, QUIET_NS = 20000000;
@@ -87,7 +87,7 @@ static enum cps_status on_diverged(void *context, uint64_t step)
     return CPS_OK;
 }
 
-/* All epochs but the first, so that both ways to leave one are gone. */
+/* All epochs except the first, so that both ways to end an epoch are tested. */
 static bool wants_epoch(void *context)
 {
     const struct job *self = context;
@@ -317,7 +317,7 @@ static void destroy(struct job *self)
     free(self->making.state);
 }
 
-/* Sends what a role said. */
+/* Sends the messages in the outbox of a role. */
 static enum cps_status collect(struct job *self, struct node *node)
 {
     struct cps_outbox *outbox = &node->outbox;
@@ -366,7 +366,7 @@ static enum cps_status tick(struct job *self, uint32_t number)
     return cps_links_tick(&node->links, self->network.now_ns);
 }
 
-/* The user's signals, each at its time. */
+/* Delivers the user's signals at their times. */
 static enum cps_status interrupt(struct job *self)
 {
     const struct cps_simulation *simulation = self->simulation;
@@ -387,7 +387,7 @@ static bool all_done(const struct job *self)
     return true;
 }
 
-/* Nothing is under way, or nobody there to take it: time passes, and everybody looks at the clock. */
+/* No frame can be delivered: time advances to the next tick of every role. */
 static enum cps_status wait(struct job *self)
 {
     self->network.now_ns += QUIET_NS;
@@ -408,7 +408,7 @@ static enum cps_status stuck(const struct job *self)
                     (unsigned long long)awaited.number, awaited.node);
 }
 
-/* Lets a role do some of the work it has at hand. */
+/* Lets a role do some of its pending work. */
 static enum cps_status work(struct job *self, uint32_t number, bool *worked)
 {
     struct node *node = &self->node[number];
