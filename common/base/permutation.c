@@ -71,12 +71,14 @@ uint64_t cps_permutation_forward(const struct cps_permutation *self, uint64_t i)
     return i;
 }
 
-/* One pass of the network over count indices, without cycle-walking back into the range. */
-static inline __attribute__((always_inline)) void encrypt_all(const struct cps_permutation *self,
-                                                              const uint32_t *restrict in, uint64_t count,
-                                                              uint32_t *restrict out)
+/* One pass of the network over count indices, without cycle-walking back into the range. Returns the greatest
+ * image. */
+static inline __attribute__((always_inline)) uint32_t encrypt_all(const struct cps_permutation *self,
+                                                                  const uint32_t *restrict in, uint64_t count,
+                                                                  uint32_t *restrict out)
 {
     const struct cps_permutation p = *self;
+    uint32_t most = 0;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t left = (uint32_t)((uint64_t)in[i] * p.inverse >> 32), right = in[i] - left * p.b;
         uint32_t over = right >= p.b; /* the quotient was one short */
@@ -86,51 +88,50 @@ static inline __attribute__((always_inline)) void encrypt_all(const struct cps_p
             left = add_modulo(left, round_value(right, p.keys[r], p.a), p.a);
             right = add_modulo(right, round_value(left, p.keys[r + 1], p.b), p.b);
         }
-        out[i] = left * p.b + right;
+        uint32_t image = left * p.b + right;
+        most = image > most ? image : most;
+        out[i] = image;
     }
+    return most;
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void encrypt_all_avx2(const struct cps_permutation *self,
-                                                             const uint32_t *restrict in, uint64_t count,
-                                                             uint32_t *restrict out)
+__attribute__((target("avx2"))) static uint32_t encrypt_all_avx2(const struct cps_permutation *self,
+                                                                 const uint32_t *restrict in, uint64_t count,
+                                                                 uint32_t *restrict out)
 {
-    encrypt_all(self, in, count, out);
+    return encrypt_all(self, in, count, out);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static uint32_t
 encrypt_all_avx512(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
                    uint32_t *restrict out)
 {
-    encrypt_all(self, in, count, out);
+    return encrypt_all(self, in, count, out);
 }
 #endif
 
 /* One pass in the widest vector code that the processor supports. */
-static void encrypt_fast(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
-                         uint32_t *restrict out)
+static uint32_t encrypt_fast(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
+                             uint32_t *restrict out)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl")) {
-        encrypt_all_avx512(self, in, count, out);
-        return;
-    }
-    if (__builtin_cpu_supports("avx2")) {
-        encrypt_all_avx2(self, in, count, out);
-        return;
-    }
+        __builtin_cpu_supports("avx512vl"))
+        return encrypt_all_avx512(self, in, count, out);
+    if (__builtin_cpu_supports("avx2"))
+        return encrypt_all_avx2(self, in, count, out);
 #endif
-    encrypt_all(self, in, count, out);
+    return encrypt_all(self, in, count, out);
 }
 
 void cps_permutation_forward_all(const struct cps_permutation *self, const uint32_t *restrict in,
                                  uint64_t count, uint32_t *restrict out)
 {
     bool narrow = (uint64_t)self->a * self->b <= UINT32_MAX; /* all indices fit 32 bits */
-    if (narrow)
-        encrypt_fast(self, in, count, out);
+    if (narrow && encrypt_fast(self, in, count, out) < self->n)
+        return;
     for (uint64_t i = 0; i < count; i++)
         if (!narrow || out[i] >= self->n)
             out[i] = (uint32_t)cps_permutation_forward(self, narrow ? out[i] : in[i]);

@@ -11,7 +11,7 @@
 #include "common/base/numeric.h"
 #include "common/base/random_quantile.h"
 
-enum { CHUNK = 64, LANES = 4 };
+enum { CHUNK = 64, LANES = 8 };
 
 /* Philox4x32-10 of the indices first, first + 1, …, as uniform numbers. */
 static inline __attribute__((always_inline)) void uniforms(uint64_t seed, uint32_t purpose, uint64_t first,
@@ -125,12 +125,23 @@ __attribute__((target("avx2"))) static void normals_avx2(uint64_t seed, uint32_t
 {
     normals(seed, purpose, first, count, out);
 }
+
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
+normals_avx512(uint64_t seed, uint32_t purpose, uint64_t first, uint32_t count, double *out)
+{
+    normals(seed, purpose, first, count, out);
+}
 #endif
 
 static void normals_any(uint64_t seed, uint32_t purpose, uint64_t first, uint32_t count, double *out)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl")) {
+        normals_avx512(seed, purpose, first, count, out);
+        return;
+    }
     if (__builtin_cpu_supports("avx2")) {
         normals_avx2(seed, purpose, first, count, out);
         return;
