@@ -335,9 +335,16 @@ static bool done(const void *context)
     return self->member.stopped;
 }
 
+/* Sorting a large set takes long, and the coordinator waits for its first losses. */
+static bool busy(const void *context)
+{
+    const struct cps_block_worker *self = context;
+    return self->crew && cps_crew_has_sorted(self->crew);
+}
+
 struct cps_role cps_block_worker_role(struct cps_block_worker *self)
 {
     static const struct cps_role_ops ops = {
-        .on_message = on_message, .on_tick = on_tick, .work = work, .done = done};
+        .on_message = on_message, .on_tick = on_tick, .work = work, .done = done, .busy = busy};
     return (struct cps_role){.ops = &ops, .self = self, .node = self->node};
 }

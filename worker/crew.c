@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/base/memory.h"
+#include "worker/crew_sorting.h"
 #include "worker/hand.h"
 
 enum { WAIT_NS = 100000 };
@@ -50,11 +51,9 @@ struct cps_crew {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     bool stopping;
-    uint32_t sleepers, active;  /* threads waiting for a block, and at work */
-    struct user_block *users;   /* [own] */
-    bool *dealt;                /* [own]: whose ratings are sorted */
-    uint32_t next_to_deal;      /* user block; own: none */
-    struct cps_failure failure; /* of a thread that could not sort ratings */
+    uint32_t sleepers, active; /* threads waiting for a block, and at work */
+    struct user_block *users;  /* [own] */
+    struct cps_crew_sorting sorting;
     struct movie_block *movies; /* [blocks] */
     double *lr;                 /* [granted] */
     size_t lr_capacity;
@@ -101,7 +100,7 @@ static bool lease_ends(const struct cps_crew *self, const struct user_block *blo
 static bool is_ready(const struct cps_crew *self, uint32_t user)
 {
     const struct user_block *block = &self->users[user];
-    if (!block->rows || !self->dealt[user] || block->busy || block->step >= self->granted ||
+    if (!block->rows || !self->sorting.dealt[user] || block->busy || block->step >= self->granted ||
         lease_ends(self, block) || waits_for_validation(self, block->step))
         return false;
     uint32_t j = cps_blocks_movie(&self->order->blocks, self->order->first_block + user, block->step);
@@ -178,28 +177,6 @@ static void fill_hand(struct cps_crew *self, struct cps_hand *hand)
     }
 }
 
-/* ---- sorting ---- */
-
-/* Sorts the ratings of the next user block; false if there is none. Called with the mutex held, which is
- * released meanwhile. */
-static bool deal_next(struct cps_crew *self, struct member *member)
-{
-    if (self->next_to_deal == self->own || self->failure.status != CPS_OK) {
-        cps_order_scratch_destroy(&member->scratch);
-        return false;
-    }
-    uint32_t user = self->next_to_deal++;
-    pthread_mutex_unlock(&self->mutex);
-    enum cps_status status = cps_order_deal(self->order, self->order->first_block + user, &member->scratch);
-    pthread_mutex_lock(&self->mutex);
-    self->dealt[user] = status == CPS_OK;
-    if (self->failure.status == CPS_OK)
-        cps_failure_note(&self->failure, status);
-    if (self->sleepers)
-        pthread_cond_broadcast(&self->changed);
-    return true;
-}
-
 /* ---- training ---- */
 
 /* Called with the mutex held, which is released while rows are trained. */
@@ -221,7 +198,7 @@ static void train_some(struct cps_crew *self, struct cps_hand *hand)
 static bool epoch_is_trained(const struct cps_crew *self)
 {
     for (uint32_t user = 0; user < self->own; user++)
-        if (self->users[user].step != epoch_end(self) || !self->users[user].rows || !self->dealt[user])
+        if (self->users[user].step != epoch_end(self) || !self->users[user].rows || !self->sorting.dealt[user])
             return false;
     return true;
 }
@@ -277,8 +254,11 @@ static bool do_some(struct cps_crew *self, struct member *member)
 {
     struct cps_hand *hand = &member->hand;
     fill_hand(self, hand);
-    if (hand->held < CPS_BLOCK_STREAMS && deal_next(self, member))
+    if (hand->held < CPS_BLOCK_STREAMS && cps_crew_sort(&self->sorting, &member->scratch)) {
+        if (self->sleepers)
+            pthread_cond_broadcast(&self->changed);
         return true;
+    }
     if (hand->held > 0) {
         train_some(self, hand);
         return true;
@@ -336,9 +316,17 @@ bool cps_crew_is_validating(struct cps_crew *self)
 enum cps_status cps_crew_status(struct cps_crew *self)
 {
     pthread_mutex_lock(&self->mutex);
-    enum cps_status status = cps_failure_raise(&self->failure);
+    enum cps_status status = cps_failure_raise(&self->sorting.failure);
     pthread_mutex_unlock(&self->mutex);
     return status;
+}
+
+bool cps_crew_has_sorted(struct cps_crew *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    bool moved = cps_crew_sorting_moved(&self->sorting);
+    pthread_mutex_unlock(&self->mutex);
+    return moved;
 }
 
 bool cps_crew_work(struct cps_crew *self)
@@ -489,7 +477,7 @@ bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_erro
 static enum cps_status alloc_all(struct cps_crew *self)
 {
     CPS_TRY(cps_alloc("user blocks", self->own, sizeof *self->users, &self->users));
-    CPS_TRY(cps_alloc("user blocks", self->own, sizeof *self->dealt, &self->dealt));
+    CPS_TRY(cps_crew_sorting_init(&self->sorting, self->order, &self->mutex));
     CPS_TRY(cps_alloc("movie blocks", self->blocks, sizeof *self->movies, &self->movies));
     CPS_TRY(cps_alloc("sums of sub-epochs", 2 * (size_t)self->blocks, sizeof *self->sums, &self->sums));
     CPS_TRY(cps_alloc("a row", self->rule.row_floats, sizeof *self->zeroes, &self->zeroes));
@@ -526,7 +514,6 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *o
     self->blocks = plan->blocks;
     self->own = order->block_count;
     self->threads = threads;
-    self->next_to_deal = cps_order_is_dealt_later(order) ? 0 : self->own;
     self->taken = plan->first_step;
     self->validating = self->valid_taken =
         (uint32_t)((plan->first_step - plan->validates_first) / plan->blocks);
@@ -542,8 +529,6 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *o
                                         .order = order,
                                         .kernels = cps_block_kernels_of(kernels),
                                         .blank = self->blank};
-    for (uint32_t user = 0; status == CPS_OK && user < self->own; user++)
-        self->dealt[user] = !cps_order_is_dealt_later(order);
     if (status == CPS_OK)
         status = start_threads(self);
     if (status != CPS_OK) {
@@ -571,7 +556,7 @@ void cps_crew_destroy(struct cps_crew **out)
     pthread_mutex_destroy(&self->mutex);
     pthread_cond_destroy(&self->changed);
     free(self->users);
-    free(self->dealt);
+    cps_crew_sorting_release(&self->sorting);
     free(self->movies);
     free(self->lr);
     free(self->sums);

@@ -74,6 +74,9 @@ bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_erro
  * is being done by other threads. Training continues after divergence so that no other worker waits. */
 bool cps_crew_work(struct cps_crew *self);
 
+/* Whether ratings have been sorted since the last call, or were prepared for that. */
+bool cps_crew_has_sorted(struct cps_crew *self);
+
 /* CPS_OK, or the error of a thread that could not sort ratings, which becomes the caller's last error. */
 enum cps_status cps_crew_status(struct cps_crew *self);
 

@@ -228,6 +228,12 @@ enum cps_status cps_order_init(struct cps_order *self, const struct cps_plan *pl
     return order_samples(self, dataset, threads);
 }
 
+enum cps_status cps_order_spread(struct cps_order *self, bool *more)
+{
+    *more = false;
+    return self->stored ? cps_stored_order_spread(self->stored, more) : CPS_OK;
+}
+
 enum cps_status cps_order_deal(struct cps_order *self, uint32_t user_block, struct cps_order_scratch **scratch)
 {
     return cps_stored_order_deal(self->stored, self, user_block, scratch);

@@ -47,6 +47,11 @@ static inline bool cps_order_is_dealt_later(const struct cps_order *self)
     return self->stored != NULL;
 }
 
+/* Distributes the next stretch of a set that exceeds the memory to its user blocks, which must precede
+ * cps_order_deal(). *more is false when that is done or there is nothing to do. One thread at a time.
+ * CPS_ERR_STORAGE. */
+enum cps_status cps_order_spread(struct cps_order *self, bool *more);
+
 /* Memory that a thread needs to sort user blocks. */
 struct cps_order_scratch;
 void cps_order_scratch_destroy(struct cps_order_scratch **self);

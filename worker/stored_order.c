@@ -24,6 +24,8 @@ struct cps_order_scratch {
     size_t word_capacity, sorted_capacity;
 };
 
+struct pass;
+
 struct cps_stored_order {
     struct cps_dealer dealer;
     uint32_t rows;                   /* user blocks of this worker */
@@ -32,6 +34,7 @@ struct cps_stored_order {
     struct cps_block_rating *memory; /* their ratings */
     bool spilled;
     struct cps_spill spill; /* all ratings */
+    struct pass *pass;      /* NULL: done, or none is needed */
 };
 
 /* ---- the pass ---- */
@@ -43,6 +46,8 @@ struct buffer {
 
 struct pass {
     const struct cps_stored_order *order;
+    uint32_t shard, user; /* the next user */
+    uint64_t expected;    /* words that were read ahead */
     uint16_t *row_of_user;
     struct buffer *buffers; /* [rows] */
     uint64_t *words, capacity;
@@ -95,38 +100,71 @@ static enum cps_status make_room(struct pass *self, const struct cps_order *orde
     return CPS_OK;
 }
 
-/* Distributes the words of this shard's users to their user blocks, in the order of the set. */
-static enum cps_status distribute(const struct pass *self, uint32_t shard)
+/* Has the words around those of the next user read ahead, and those long before released. */
+static void read_ahead(struct pass *self, const struct cps_prepared *set, uint64_t end)
+{
+    for (; end > self->expected && self->expected < set->facts.rating_count; self->expected += AHEAD_WORDS) {
+        uint64_t left = set->facts.rating_count - self->expected;
+        cps_prepared_expect(set, self->expected, left < 2 * AHEAD_WORDS ? left : 2 * AHEAD_WORDS);
+        if (self->expected >= 2 * AHEAD_WORDS)
+            cps_prepared_forget(set, self->expected - 2 * AHEAD_WORDS, AHEAD_WORDS);
+    }
+}
+
+/* Distributes the words of this shard's next users, about AHEAD_WORDS, to their user blocks in the order of the
+ * set. */
+static enum cps_status distribute(struct pass *self)
 {
     const struct cps_stored *stored = self->order->dealer.stored;
     const struct cps_prepared *set = &stored->set;
-    uint64_t expected = 0;
-    for (uint32_t user = 0; user < set->users.rows; user++) {
-        uint64_t begin = set->user_start[user], end = set->user_start[user + 1], left;
-        for (; end > expected && expected < set->facts.rating_count; expected += AHEAD_WORDS) {
-            left = set->facts.rating_count - expected;
-            cps_prepared_expect(set, expected, left < 2 * AHEAD_WORDS ? left : 2 * AHEAD_WORDS);
-            if (expected >= 2 * AHEAD_WORDS)
-                cps_prepared_forget(set, expected - 2 * AHEAD_WORDS, AHEAD_WORDS);
-        }
-        if (stored->shard_of_user[user] == shard)
-            CPS_TRY(add_run(self, self->row_of_user[user], set->words + begin, end - begin));
+    uint64_t stop = set->user_start[self->user] + AHEAD_WORDS;
+    for (; self->user < set->users.rows && set->user_start[self->user] < stop; self->user++) {
+        uint64_t begin = set->user_start[self->user], end = set->user_start[self->user + 1];
+        read_ahead(self, set, end);
+        if (stored->shard_of_user[self->user] == self->shard)
+            CPS_TRY(add_run(self, self->row_of_user[self->user], set->words + begin, end - begin));
     }
+    return CPS_OK;
+}
+
+static enum cps_status flush_all(const struct pass *self)
+{
     for (uint32_t row = 0; row < self->order->rows; row++)
         CPS_TRY(flush(self, row));
     return CPS_OK;
 }
 
-static enum cps_status run_pass(const struct cps_stored_order *self, const struct cps_order *order,
-                                uint32_t shard)
+static void end_pass(struct pass **out)
 {
-    struct pass pass = {.order = self};
-    enum cps_status status = make_room(&pass, order);
-    if (status == CPS_OK)
-        status = distribute(&pass, shard);
-    free(pass.row_of_user);
-    free(pass.buffers);
-    free(pass.words);
+    struct pass *self = *out;
+    if (!self)
+        return;
+    free(self->row_of_user);
+    free(self->buffers);
+    free(self->words);
+    free(self);
+    *out = NULL;
+}
+
+static enum cps_status begin_pass(struct cps_stored_order *self, const struct cps_order *order, uint32_t shard)
+{
+    CPS_TRY(cps_alloc("a pass", 1, sizeof *self->pass, &self->pass));
+    self->pass->order = self;
+    self->pass->shard = shard;
+    return make_room(self->pass, order);
+}
+
+enum cps_status cps_stored_order_spread(struct cps_stored_order *self, bool *more)
+{
+    *more = false;
+    if (!self->pass)
+        return CPS_OK;
+    CPS_TRY(distribute(self->pass));
+    *more = self->pass->user < self->dealer.stored->set.users.rows;
+    if (*more)
+        return CPS_OK;
+    enum cps_status status = flush_all(self->pass);
+    end_pass(&self->pass);
     return status;
 }
 
@@ -164,7 +202,7 @@ static enum cps_status spill(struct cps_stored_order *self, const struct cps_ord
     uint64_t ratings = self->begin[self->rows] + CPS_BLOCK_AHEAD;
     CPS_TRY(cps_spill_create(&self->spill, "the ratings, which exceed the memory,",
                              ratings * sizeof *self->memory));
-    CPS_TRY(run_pass(self, order, shard));
+    CPS_TRY(begin_pass(self, order, shard));
     return cps_spill_map(&self->spill);
 }
 
@@ -219,6 +257,7 @@ void cps_stored_order_destroy(struct cps_stored_order **out)
         return;
     cps_dealer_release(&self->dealer);
     cps_spill_release(&self->spill);
+    end_pass(&self->pass);
     free(self->begin);
     free(self->memory);
     free(self);

@@ -17,10 +17,13 @@
 #include "worker/order.h"
 
 /* Creates the order of the stored ratings of dataset, for order, whose blocks and arrays are set up. threads
- * deal at a time. Makes the pass if the ratings exceed memory_bytes. */
+ * deal at a time. If the ratings exceed memory_bytes the pass is to be made by cps_stored_order_spread(). */
 enum cps_status cps_stored_order_create(struct cps_order *order, const struct cps_dataset *dataset,
                                         uint32_t threads, uint64_t memory_bytes, struct cps_stored_order **out);
 void cps_stored_order_destroy(struct cps_stored_order **self);
+
+/* As cps_order_spread(). */
+enum cps_status cps_stored_order_spread(struct cps_stored_order *self, bool *more);
 
 /* As cps_order_deal(); sets the user block's starts in order. */
 enum cps_status cps_stored_order_deal(const struct cps_stored_order *self, struct cps_order *order,

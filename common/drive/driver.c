@@ -87,7 +87,7 @@ static enum cps_status say_heartbeats(struct cps_driver *self, struct cps_local_
     return cps_outbox_add(&node->outbox, CPS_MESSAGE_HEARTBEAT, 0, 0, &message);
 }
 
-/* Counts waiting for a disk as progress. */
+/* Counts waiting for a disk, or sorting, as progress. */
 static void note_busy(struct cps_driver *self, struct cps_local_node *node)
 {
     if (!node->role.ops->busy || node->failed || !node->role.ops->busy(node->role.self))

@@ -60,7 +60,8 @@ struct cps_role_ops {
     bool (*done)(const void *self);
     /* What it waits for; false for nothing. May be NULL. The driver sets the deadline (watch.h). */
     bool (*awaits)(const void *self, struct cps_awaited *out);
-    /* Whether it is waiting for its disk and not for a node, which counts as progress. May be NULL. */
+    /* Whether it is busy without handling messages (waiting for its disk, or sorting its ratings) and not
+     * waiting for a node, which counts as progress. May be NULL. */
     bool (*busy)(const void *self);
 };
 

@@ -9,6 +9,7 @@
 #include "common/data/load.h"
 #include "common/data/stored.h"
 #include "tests/unit/roles.h"
+#include "worker/crew.h"
 #include "worker/order.h"
 
 enum { USERS = 301, MOVIES = 97, RATINGS = 6000, BLOCKS = 11, MOST_WORKERS = 3, VALUES = 70 };
@@ -136,6 +137,8 @@ static void order_of(const char *name, bool stored, uint32_t workers, uint64_t m
         struct cps_order order;
         check_ok(cps_order_init(&order, &plan, w, &shards[w], 1, memory_bytes));
         assert_true(cps_order_is_dealt_later(&order) == stored);
+        for (bool more = stored; more;)
+            check_ok(cps_order_spread(&order, &more));
         for (uint32_t i = 0; i < order.block_count && stored; i++)
             check_ok(cps_order_deal(&order, order.first_block + order.block_count - 1 - i, &scratch));
         summarize(&order, out);
@@ -215,12 +218,37 @@ static void readers_give_the_samples(void **state)
     cps_dataset_release(&stored);
 }
 
+/* A worker that sorts for minutes handles no message: the deadline of those who wait for it must know. */
+static void sorting_is_progress(void **state)
+{
+    (void)state;
+    struct cps_dataset data, shards[MOST_WORKERS] = {0};
+    struct cps_order order;
+    struct cps_crew *crew;
+    uint32_t pieces = 0;
+    load("text.set", true, 1, &data, shards);
+    struct cps_plan plan = plan_of(&data, 1);
+    check_ok(cps_order_init(&order, &plan, 0, &shards[0], 1, 0));
+    check_ok(cps_crew_create(&plan, &order, &cps_kernels_scalar, 1, &crew));
+    assert_false(cps_crew_has_sorted(crew));
+    while (cps_crew_work(crew))
+        pieces += cps_crew_has_sorted(crew);
+    check_int(pieces, 1 + BLOCKS, "pieces: the pass over the set, and each user block");
+    assert_false(cps_crew_has_sorted(crew));
+    check_ok(cps_crew_status(crew));
+    cps_crew_destroy(&crew);
+    cps_order_release(&order);
+    cps_dataset_release(&shards[0]);
+    cps_dataset_release(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_the_order_of_the_columns),
         cmocka_unit_test(a_part_may_be_in_memory),
         cmocka_unit_test(readers_give_the_samples),
+        cmocka_unit_test(sorting_is_progress),
     };
     return cmocka_run_group_tests(tests, make_sets, remove_sets);
 }
