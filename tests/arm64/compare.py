@@ -37,7 +37,8 @@ def hashes_of(check, name, command, out):
     """(model, curve, architecture of the first rank) of a run."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=600,
                           env={**launch.environment(1), "PMIX_MCA_gds": "hash"})
-    if not check.that(done.returncode == 0, f"{name}: trains", done.stderr[-600:] if done.returncode else ""):
+    causes = [line for line in done.stderr.splitlines() if line.startswith("collab-ps: error:")] or [done.stderr[-600:]]
+    if not check.that(done.returncode == 0, f"{name}: trains", "; ".join(causes) if done.returncode else ""):
         return None
     record = records.read_record(Path(out))
     return records.model_hash(Path(out)), record["result"]["curve_sha256"], record["machine"]["architecture"]
@@ -57,7 +58,8 @@ def main():
             command = ["mpirun", *MPI, "-n", "2", emulated, *options, ":", "-n", "2", program, *options]
             mixed = hashes_of(check, f"mixed over {transport}", command, out)
             check.equal(f"2 emulated and 2 native ranks over {transport}", mixed, (*native[:2], "aarch64"))
-        pinned = subprocess.run([sys.executable, PINNED], env={**os.environ, "COLLAB_PS_PROGRAM": emulated, "PMIX_MCA_gds": "hash"}, check=False)
+        settings = {"COLLAB_PS_PROGRAM": emulated, "PMIX_MCA_gds": "hash", "COLLAB_PS_RUN_SECONDS": "600"}
+        pinned = subprocess.run([sys.executable, PINNED], env={**os.environ, **settings}, check=False)
         check.that(pinned.returncode == 0, "the pinned hashes, emulated")
     check.finish()
 

@@ -9,6 +9,7 @@ versions. common/model/exactness.md says when a line of the file may change.
 
 import csv
 import itertools
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ import records  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 PINNED = Path(__file__).with_name("pinned.csv")
+SECONDS = int(os.environ.get("COLLAB_PS_RUN_SECONDS", "60"))  # limit of a run; emulated ones get more
 SET = ["--users", 300, "--movies", 200, "--ratings", 6000]
 COMMON = ["--epochs", 4, "--batch-size", 16, "--factors", 20, "--progress", "none"]     # 1,200 steps, more than a block of grants
 MODELS = {"dot": ["--model", "dot", "--y-range", "none"], "dot-range": ["--model", "dot"], "bias": ["--model", "bias"]}
@@ -64,7 +66,7 @@ def hashes(arguments, ranks, data):
     """(model, curve) hashes of a run, or its output if it failed."""
     with tempfile.TemporaryDirectory(dir=data) as folder:
         out = Path(folder) / "run"
-        run = launch.launch([*COMMON, *arguments, "--data", data / "ratings.csv", "--out", out], ranks, cwd=folder)
+        run = launch.launch([*COMMON, *arguments, "--data", data / "ratings.csv", "--out", out], ranks, seconds=SECONDS, cwd=folder)
         if run.code != 0:
             return f"exit code {run.code}", run.stderr[-800:]
         return records.model_hash(out), records.read_record(out)["result"]["curve_sha256"]
