@@ -21,8 +21,9 @@
 
 /* Values that one rank contributes and all ranks need first, exchanged as sums with one nonzero term. */
 enum { USER_ROWS, MOVIE_ROWS, TRAIN_COUNT, VALID_COUNT, RATING_SUM, UNIT_BITS, HAS_RANGE, RANGE, HEADER };
-/* Two 128-bit losses, in limbs that a sum over ranks cannot overflow, and the number of errors out of range. */
-enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, LOSSES };
+/* Two 128-bit losses, in limbs that a sum over ranks cannot overflow, the number of errors out of range, and
+ * that of ratings held out. */
+enum { LIMBS = 4, OUT_OF_RANGE = 2 * LIMBS, COUNTED, LOSSES };
 
 /* The rows of one table. Whole units, so that a sweep adds nothing but integers, in any order. */
 struct side {
@@ -41,9 +42,10 @@ struct fit {
     double scale, mean;        /* sums are in units of 1/scale */
     struct side users, movies; /* movies: over all ranks, users: of this one's shards */
     uint64_t *exchanged;       /* [2 movies] */
-    double penalty;
+    double user_penalty, movie_penalty;
     uint64_t seed;
-    uint8_t **held; /* [count][train ratings]: those left out of a fit; NULL: none */
+    uint8_t **part; /* [count][train ratings]: each one's part in cross-validation; NULL: none */
+    uint8_t held;   /* the part left out of a fit */
 };
 
 static void put_range(struct fit *self, const struct cps_penalty_search *search)
@@ -127,7 +129,7 @@ static void release(struct fit *self)
 
 static bool is_held(const struct fit *self, size_t shard, uint64_t rating)
 {
-    return self->held && self->held[shard][rating];
+    return self->part && self->part[shard][rating] == self->held;
 }
 
 static void count_samples(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
@@ -182,7 +184,7 @@ static void set_users(struct fit *self, const struct cps_samples *train)
         high = train->user[i] > high ? train->user[i] : high;
     }
     if (train->count > 0)
-        set_biases(&self->users, low, (size_t)high + 1, self->scale, self->penalty);
+        set_biases(&self->users, low, (size_t)high + 1, self->scale, self->user_penalty);
 }
 
 /* Fits the users of these samples, all that they have, to the movies, and adds up their units for the movies.
@@ -208,7 +210,7 @@ static void clear_sums(struct side *self)
 static enum cps_status sweep(struct fit *self)
 {
     CPS_TRY(self->sums->add(self->sums->context, (uint64_t *)(void *)self->movies.sum, self->movies.rows));
-    set_biases(&self->movies, 0, self->movies.rows, self->scale, self->penalty);
+    set_biases(&self->movies, 0, self->movies.rows, self->scale, self->movie_penalty);
     clear_sums(&self->users);
     clear_sums(&self->movies);
     return cps_chunks_each(self->shards, self->count, true, sweep_samples, self);
@@ -243,7 +245,7 @@ struct losses {
     const struct fit *fit;
     const struct squeeze *squeeze;
     cps_int128 of_mean, of_biases;
-    uint64_t out_of_range;
+    uint64_t out_of_range, count;
 };
 
 static void add_losses(void *context, size_t shard, uint64_t first, const struct cps_samples *valid)
@@ -274,16 +276,17 @@ static enum cps_status find_losses(struct fit *self, struct cps_baselines *out)
     return CPS_OK;
 }
 
-static enum cps_status fit_biases(struct fit *self, double penalty, int sweeps)
+static enum cps_status fit_biases(struct fit *self, double user_penalty, double movie_penalty, int sweeps)
 {
-    self->penalty = penalty;
+    self->user_penalty = user_penalty;
+    self->movie_penalty = movie_penalty;
     clear_sums(&self->movies); /* users begin at 0 */
     for (int s = 0; s < sweeps; s++)
         CPS_TRY(sweep(self));
     return CPS_OK;
 }
 
-/* ---- the penalty ---- */
+/* ---- the penalties ---- */
 
 double cps_slope_at_mean(bool has_range, float range_low, float range_high, double mean)
 {
@@ -293,34 +296,38 @@ double cps_slope_at_mean(bool has_range, float range_low, float range_high, doub
     return has_range ? size * (slope > least ? slope : least) : 1;
 }
 
-enum { HELD_OUT_SWEEPS = 3 };
+enum { PARTS = 5, HELD_OUT_SWEEPS = 3, PENALTIES = 10, FIRST_PENALTY = 3 };
+static const double penalties[PENALTIES] = {1, 1.5, 2, 3, 4, 6, 8, 12, 18, 27};
 
-static void hold_samples_out(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+/* One part of this many ratings tells penalties apart. */
+static const uint64_t MANY_RATINGS = 2000000;
+
+static void cut_samples(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
 {
     struct fit *self = context;
     for (uint64_t i = 0; i < train->count; i++)
-        self->held[shard][first + i] =
-            cps_random_u64(self->seed, CPS_RANDOM_PENALTY, (uint64_t)train->user[i] << 32 | train->movie[i]) %
-                10 ==
-            0;
+        self->part[shard][first + i] =
+            (uint8_t)(cps_random_u64(self->seed, CPS_RANDOM_PENALTY,
+                                     (uint64_t)train->user[i] << 32 | train->movie[i]) %
+                      PARTS);
 }
 
-/* A fifth of the training ratings, whatever rank they are on. */
-static enum cps_status hold_out(struct fit *self, uint64_t seed)
+/* Cuts the training ratings into parts, whatever rank they are on. */
+static enum cps_status cut(struct fit *self, uint64_t seed)
 {
     self->seed = seed;
-    CPS_TRY(cps_alloc("ratings held out", self->count, sizeof *self->held, &self->held));
+    CPS_TRY(cps_alloc("parts of ratings", self->count, sizeof *self->part, &self->part));
     for (size_t s = 0; s < self->count; s++)
-        CPS_TRY(cps_alloc("ratings held out", self->shards[s]->train.count, 1, &self->held[s]));
-    return cps_chunks_each(self->shards, self->count, true, hold_samples_out, self);
+        CPS_TRY(cps_alloc("parts of ratings", self->shards[s]->train.count, 1, &self->part[s]));
+    return cps_chunks_each(self->shards, self->count, true, cut_samples, self);
 }
 
-static void take_back(struct fit *self)
+static void put_together(struct fit *self)
 {
-    for (size_t s = 0; self->held && s < self->count; s++)
-        free(self->held[s]);
-    free(self->held);
-    self->held = NULL;
+    for (size_t s = 0; self->part && s < self->count; s++)
+        free(self->part[s]);
+    free(self->part);
+    self->part = NULL;
 }
 
 /* mean + biases, and the same squeezed into the range as a model would. */
@@ -348,54 +355,153 @@ static double squeezed(const struct squeeze *self, double biases)
     return low + size / (1 + cps_exp(-(self->offset + biases / self->slope)));
 }
 
-static void add_held_out(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
+/* Sums of squared errors over ratings held out: of mean + biases, and of the same in the range. */
+struct held_out {
+    double linear, squeezed;
+    uint64_t count;
+};
+
+/* of_mean is the sum for mean + biases here, of_biases that of the same in the range. */
+static void add_held_samples(void *context, size_t shard, uint64_t first, const struct cps_samples *train)
 {
     struct losses *self = context;
     const struct fit *fit = self->fit;
     for (uint64_t i = 0; i < train->count; i++) {
-        double biases = fit->users.bias[train->user[i]] + fit->movies.bias[train->movie[i]];
-        double predicted = fit->header[HAS_RANGE] ? squeezed(self->squeeze, biases) : fit->mean + biases;
-        if (fit->held[shard][first + i])
-            add_loss(&self->of_biases, &self->out_of_range, predicted - (double)train->rating[i]);
-    }
-}
-
-/* The sum of squared errors over the ratings held out. */
-static enum cps_status held_out_loss(struct fit *self, const struct squeeze *squeeze, double *out)
-{
-    struct losses losses = {.fit = self, .squeeze = squeeze};
-    uint64_t values[LOSSES] = {0};
-    CPS_TRY(cps_chunks_each(self->shards, self->count, true, add_held_out, &losses));
-    put_limbs(losses.of_biases, values);
-    values[OUT_OF_RANGE] = losses.out_of_range;
-    CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
-    *out = cps_loss_value(take_limbs(values));
-    return CPS_OK;
-}
-
-static enum cps_status try_penalties(struct fit *self, struct cps_baselines *out)
-{
-    static const double penalties[] = {1, 1.5, 2, 3, 4, 6, 8, 12, 18, 27};
-    const struct squeeze squeeze = squeeze_of(self);
-    double loss, lowest = (double)INFINITY;
-    CPS_TRY(count_ratings(self));
-    for (size_t p = 0; p < sizeof penalties / sizeof penalties[0]; p++) {
-        CPS_TRY(fit_biases(self, penalties[p], HELD_OUT_SWEEPS));
-        CPS_TRY(held_out_loss(self, &squeeze, &loss));
-        if (loss >= lowest)
+        if (!is_held(fit, shard, first + i))
             continue;
-        lowest = loss;
-        out->penalty = penalties[p];
+        double biases = fit->users.bias[train->user[i]] + fit->movies.bias[train->movie[i]];
+        double rating = (double)train->rating[i];
+        self->count++;
+        add_loss(&self->of_mean, &self->out_of_range, fit->mean + biases - rating);
+        if (fit->header[HAS_RANGE])
+            add_loss(&self->of_biases, &self->out_of_range, squeezed(self->squeeze, biases) - rating);
+    }
+}
+
+/* Adds the errors over the part held out. */
+static enum cps_status add_held_out(struct fit *self, struct held_out *out)
+{
+    const struct squeeze squeeze = squeeze_of(self);
+    struct losses losses = {.fit = self, .squeeze = &squeeze};
+    uint64_t values[LOSSES] = {0};
+    CPS_TRY(cps_chunks_each(self->shards, self->count, true, add_held_samples, &losses));
+    put_limbs(losses.of_mean, values);
+    put_limbs(losses.of_biases, values + LIMBS);
+    values[OUT_OF_RANGE] = losses.out_of_range;
+    values[COUNTED] = losses.count;
+    CPS_TRY(self->sums->add(self->sums->context, values, LOSSES));
+    out->linear += cps_loss_value(take_limbs(values));
+    out->squeezed += cps_loss_value(take_limbs(values + LIMBS));
+    out->count += values[COUNTED];
+    return CPS_OK;
+}
+
+/* Which of the penalties, for users and for movies, and what they came to; linear is 0 until tried. */
+struct search {
+    struct held_out losses[PENALTIES][PENALTIES];
+    size_t user, movie;
+};
+
+static enum cps_status try_penalties(struct fit *self, struct search *search, size_t user, size_t movie)
+{
+    struct held_out *losses = &search->losses[user][movie];
+    uint8_t parts = self->header[TRAIN_COUNT] < MANY_RATINGS ? PARTS : 1;
+    if (losses->linear > 0)
+        return CPS_OK;
+    for (self->held = 0; self->held < parts; self->held++) {
+        CPS_TRY(count_ratings(self));
+        CPS_TRY(fit_biases(self, penalties[user], penalties[movie], HELD_OUT_SWEEPS));
+        CPS_TRY(add_held_out(self, losses));
     }
     return CPS_OK;
 }
 
-static enum cps_status find_penalty(struct fit *self, uint64_t seed, struct cps_baselines *out)
+/* Moves to penalties that are a step away for users, for movies or for both, if these are better. */
+static enum cps_status try_step(struct fit *self, struct search *search, int users, int movies, bool *moved)
 {
-    enum cps_status status = hold_out(self, seed);
+    size_t user = search->user + (size_t)users, movie = search->movie + (size_t)movies;
+    if (user >= PENALTIES || movie >= PENALTIES) /* below 0 wraps around */
+        return CPS_OK;
+    CPS_TRY(try_penalties(self, search, user, movie));
+    if (search->losses[user][movie].linear >= search->losses[search->user][search->movie].linear)
+        return CPS_OK;
+    search->user = user;
+    search->movie = movie;
+    *moved = true;
+    return CPS_OK;
+}
+
+/* Steps while one of these directions, and its opposite, lowers the loss. */
+static enum cps_status descend(struct fit *self, struct search *search, const int (*directions)[2],
+                               size_t count)
+{
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        for (size_t d = 0; d < count; d++) {
+            CPS_TRY(try_step(self, search, directions[d][0], directions[d][1], &moved));
+            CPS_TRY(try_step(self, search, -directions[d][0], -directions[d][1], &moved));
+        }
+    }
+    return CPS_OK;
+}
+
+/* The most ratings that a user has. Of a maximum over ranks, sums tell one bit at a time. */
+static enum cps_status most_of_a_user(struct fit *self, uint64_t *out)
+{
+    *out = 0;
+    for (int bit = 31; bit >= 0; bit--) {
+        uint64_t tried = *out | (uint64_t)1 << bit, reached = 0;
+        for (size_t row = 0; row < self->users.rows; row++)
+            reached += self->users.count[row] >= tried;
+        CPS_TRY(self->sums->add(self->sums->context, &reached, 1));
+        if (reached > 0)
+            *out = tried;
+    }
+    return CPS_OK;
+}
+
+static uint64_t most_of_a_movie(const struct fit *self)
+{
+    uint64_t most = 0;
+    for (size_t row = 0; row < self->movies.rows; row++)
+        most = self->movies.count[row] > most ? self->movies.count[row] : most;
+    return most;
+}
+
+/* From the errors on ratings held out: see baselines.h. */
+static enum cps_status find_noise(struct fit *self, const struct held_out *errors, double *out)
+{
+    uint64_t user;
+    self->held = PARTS; /* none */
+    CPS_TRY(count_ratings(self));
+    CPS_TRY(most_of_a_user(self, &user));
+    *out = sqrt(errors->linear / (double)errors->count) *
+           (sqrt((double)user) + sqrt((double)most_of_a_movie(self)));
+    return CPS_OK;
+}
+
+static enum cps_status search_penalties(struct fit *self, struct cps_baselines *out)
+{
+    static const int both[][2] = {{1, 1}}, each[][2] = {{1, 0}, {0, 1}, {1, -1}};
+    static const double tie = 0.001; /* of the loss: a range is kept for its own sake */
+    struct search search = {.user = FIRST_PENALTY, .movie = FIRST_PENALTY};
+    CPS_TRY(try_penalties(self, &search, FIRST_PENALTY, FIRST_PENALTY));
+    CPS_TRY(descend(self, &search, both, 1));
+    CPS_TRY(descend(self, &search, each, 3));
+    const struct held_out *losses = &search.losses[search.user][search.movie];
+    out->user_penalty = penalties[search.user];
+    out->movie_penalty = penalties[search.movie];
+    out->rangeless = self->header[HAS_RANGE] && losses->linear < losses->squeezed * (1 - tie);
+    return find_noise(self, losses, &out->noise);
+}
+
+static enum cps_status find_penalties(struct fit *self, uint64_t seed, struct cps_baselines *out)
+{
+    enum cps_status status = cut(self, seed);
     if (status == CPS_OK)
-        status = try_penalties(self, out);
-    take_back(self);
+        status = search_penalties(self, out);
+    put_together(self);
     return status;
 }
 
@@ -404,11 +510,11 @@ static enum cps_status fit_all(struct fit *self, const struct cps_penalty_search
 {
     CPS_TRY(make_room(self));
     if (search && out->train_count < search->below_ratings_a_row * out->rows)
-        CPS_TRY(find_penalty(self, search->seed, out));
+        CPS_TRY(find_penalties(self, search->seed, out));
     if (self->header[VALID_COUNT] == 0)
         return CPS_OK;
     CPS_TRY(count_ratings(self));
-    CPS_TRY(fit_biases(self, CPS_BASELINE_PENALTY, CPS_BASELINE_SWEEPS));
+    CPS_TRY(fit_biases(self, CPS_BASELINE_PENALTY, CPS_BASELINE_PENALTY, CPS_BASELINE_SWEEPS));
     return find_losses(self, out);
 }
 

@@ -7,10 +7,16 @@
  *            rounds over movies and users in turn (Koren, "Factorization meets the neighborhood", KDD 2008,
  *            section 2.1). A user or movie without training ratings has b = 0.
  *
- * The penalty that is best for a set depends on how much users and movies differ and how noisy ratings are.
- * Where it is asked for, it is found on the training ratings alone: biases are fitted to four fifths of them
- * under several penalties, and the fifth that is left, drawn by pairs, says which is best for predictions that
- * a sigmoid squeezes into the range.
+ * The penalties that are best for a set depend on how much users and movies differ and how noisy ratings are.
+ * Where they are asked for, they are found on the training ratings alone, by cross-validation: these are cut
+ * into five parts, by pair of user and movie, and biases fitted to four parts predict the fifth, each in its
+ * turn (of very many ratings, only one part). The penalty is first the same for users and movies, then each is
+ * varied while that lowers the sum of squared errors. The same errors tell whether predictions that a sigmoid
+ * squeezes into the range are worse than mean + biases without one. And their root mean square times
+ * (√n_user + √n_movie), where n are the most ratings of any user and any movie, is about the largest singular
+ * value of a matrix that has such errors, independent of each other, where the ratings are (Bandeira and van
+ * Handel, "Sharp nonasymptotic bounds on the norm of random matrices with independent entries", Annals of
+ * Probability 44 (2016), theorem 1.1): factors with a penalty of that order explain what is above the noise.
  *
  * All sums are integer sums, so the results do not depend on how ratings are distributed over ranks.
  */
@@ -23,12 +29,14 @@
 #define CPS_BASELINE_SWEEPS 5
 
 struct cps_baselines {
-    uint64_t train_count;          /* ratings to train on, over all ranks */
-    uint64_t rows;                 /* of users and movies, '#na#' included */
-    double penalty;                /* that was found; 0 where none was looked for */
-    double mean;                   /* of them */
-    bool has_losses;               /* false without validation ratings, or beyond the range of losses */
-    double mean_loss, biases_loss; /* mean squared errors over the validation ratings */
+    uint64_t train_count;               /* ratings to train on, over all ranks */
+    uint64_t rows;                      /* of users and movies, '#na#' included */
+    double user_penalty, movie_penalty; /* that were found; 0 where none were looked for */
+    bool rangeless;                     /* a search found predictions without a range better */
+    double noise;                       /* found by a search: the norm of a matrix of errors, see above */
+    double mean;                        /* of them */
+    bool has_losses;                    /* false without validation ratings, or beyond the range of losses */
+    double mean_loss, biases_loss;      /* mean squared errors over the validation ratings */
 };
 
 /* Replaces values[count] by their sums over all ranks, modulo 2^64. Collective. */
@@ -37,7 +45,7 @@ struct cps_rank_sums {
     enum cps_status (*add)(void *context, uint64_t *values, size_t count);
 };
 
-/* A penalty is wanted of a set with fewer training ratings than so many a row. The range counts on the rank
+/* Penalties are wanted of a set with fewer training ratings than so many a row. The range counts on the rank
  * that has the overview. */
 struct cps_penalty_search {
     uint64_t below_ratings_a_row, seed;

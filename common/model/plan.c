@@ -62,7 +62,9 @@ enum cps_status cps_plan_check(const struct cps_plan *plan)
     if (plan->validates_first &&
         (plan->first_step == 0 || plan->first_step % cps_plan_steps_per_epoch(plan) != 0))
         return refuse("first_step", (double)plan->first_step, (double)cps_plan_steps_per_epoch(plan), steps);
-    double decay = plan->lr_max * fmax(plan->wd, plan->wd_bias);
+    if (plan->wd_movie_bias > 0 && plan->solver == CPS_SOLVER_BLOCK)
+        return refuse("wd_movie_bias", plan->wd_movie_bias, 0, 0);
+    double decay = plan->lr_max * cps_plan_largest_decay(plan);
     if (!(decay < 1))
         return refuse("lr_max * wd", decay, 0, 1);
     return CPS_OK;

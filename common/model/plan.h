@@ -23,6 +23,7 @@
  *   optimizer, schedule, consistency, epochs, batch_size, lr_max, seed
  *   train_count, valid_count   ratings, summed over all workers
  *   wd, wd_bias           weight decay: wd_bias of the biases, wd of everything else
+ *   wd_movie_bias         if not 0, the weight decay of movies' biases, and wd_bias is that of users' biases
  *   gradient_bits         gradients are summed in units of 2^-gradient_bits
  *   servers, workers      the shape of the job; does not affect the curve
  *   first_step            steps already done, in a resumed run; does not affect the curve
@@ -59,6 +60,19 @@ static inline uint64_t cps_plan_epoch_ratings(const struct cps_plan *plan)
 static inline uint64_t cps_plan_steps(const struct cps_plan *plan)
 {
     return cps_plan_steps_per_epoch(plan) * plan->epochs;
+}
+
+/* The weight decay of movies' biases. */
+static inline double cps_plan_movie_bias_decay(const struct cps_plan *plan)
+{
+    return plan->wd_movie_bias > 0 ? plan->wd_movie_bias : plan->wd_bias;
+}
+
+/* The largest of all weight decays. */
+static inline double cps_plan_largest_decay(const struct cps_plan *plan)
+{
+    double of_biases = plan->wd_bias > plan->wd_movie_bias ? plan->wd_bias : plan->wd_movie_bias;
+    return of_biases > plan->wd ? of_biases : plan->wd;
 }
 
 /* Floats per row: the factors and, in the bias model, the bias after them. */

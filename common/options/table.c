@@ -96,7 +96,8 @@ const struct cps_option cps_option_table[] = {
      .fallback = "auto",
      .help =
          "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 to a tenth above "
-         "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends"},
+         "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends. "
+         "Where sgd's decay is 'auto', so is whether there is a range at all"},
     {"offset", .argument = "KIND", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(offset),
      .fallback = "none", .choices = offsets,
      .help = "'mean' adds to every score what makes a score of 0 the mean of the training ratings, so that "
@@ -142,11 +143,11 @@ const struct cps_option cps_option_table[] = {
      .fallback = "0.1", .word = "auto", .high = CPS_MOST_WD,
      .help = "Decoupled weight decay; every step takes lr*wd off every weight. 'auto' is 0.3 for 30 training "
              "ratings a user and item, and falls with the root of them, within 0.2 and 1; with sgd it follows "
-             "from the number of ratings"},
+             "from the number of ratings and their noise"},
     {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
      .fallback = "same", .word = "same", .other = "auto", .high = CPS_MOST_WD,
      .help = "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "
-             "best of several, of which a fifth of the training ratings decides"},
+             "best of several for users and for items, found by cross-validation on the training ratings"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = CPS_MOST_BATCH,
      .help =

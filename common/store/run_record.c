@@ -226,6 +226,7 @@ static json_t *training_value(const struct cps_run_record *record)
     put(object, "lr_max", real_value(record->training.lr_max));
     put(object, "wd", real_value(record->training.wd));
     put(object, "wd_bias", real_value(record->training.wd_bias));
+    put(object, "wd_item_bias", real_value(record->training.wd_item_bias));
     return object;
 }
 

@@ -126,7 +126,7 @@ struct cps_run_record {
         uint64_t steps_per_epoch;
         const char *optimizer;
         uint32_t epochs; /* planned */
-        double lr_max, wd, wd_bias;
+        double lr_max, wd, wd_bias, wd_item_bias;
     } training;
 
     /* Of common/data/baselines.h; not finite where not known. */

@@ -70,7 +70,7 @@ static enum cps_status settle(struct lr_find *self, struct cps_options *options)
 static void replan(struct lr_find *self, struct cps_plan *plan)
 {
     uint64_t per_epoch = cps_plan_steps_per_epoch(plan);
-    self->wanted = cps_range_test_steps(fmax(plan->wd, plan->wd_bias));
+    self->wanted = cps_range_test_steps(cps_plan_largest_decay(plan));
     plan->schedule = CPS_SCHEDULE_RANGE_TEST;
     plan->lr_max = cps_range_test_rate(self->wanted - 1);
     plan->save_every = 0;

@@ -186,7 +186,7 @@ static enum cps_status find_baselines(struct cps_ratings *self, const struct cps
     if (status == CPS_OK && !fits_later(self, env))
         status = fit_baselines(self, env, false);
     if (status == CPS_OK && cps_env_has(env, 0))
-        status = cps_settings_complete(env->options, &self->baselines, cps_ratings_overview(self), &self->plan);
+        status = cps_settings_complete(env->options, &self->baselines, &self->plan);
     return cps_cluster_agree(env->cluster, status);
 }
 

@@ -152,27 +152,29 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
     if (options->optimizer == CPS_OPTIMIZER_AUTO)
         return search;
     search->below_ratings_a_row = UINT32_MAX;
-    return trains_sgd(options) && isinf(options->wd_bias) ? search : NULL;
+    return trains_sgd(options) && (isinf(options->wd_bias) || isnan(options->wd)) ? search : NULL;
 }
 
 /* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay converges to ridge
  * regression, whose penalty p corresponds to a decay of 2p/n for n ratings, times the square of the slope of
- * predictions over scores; the learning rate scales with that as well. Factors grow if they explain more than
- * their penalty, which is in units of ratings. */
-static void settle_sgd(const struct cps_options *options, const struct cps_baselines *baselines, double spread,
+ * predictions over scores; the learning rate scales with that as well. Factors grow if a singular value of the
+ * errors of biases exceeds their penalty. */
+static void settle_sgd(const struct cps_options *options, const struct cps_baselines *baselines,
                        struct cps_plan *plan)
 {
-    static const double rate = 4, penalty_a_spread = 3.75;
-    static const double caution = 1.25; /* too small a penalty costs more than too large a one */
+    static const double rate = 4, penalty_of_noise = 0.4;
     double count = (double)plan->train_count;
     plan->optimizer = CPS_OPTIMIZER_SGD;
+    if (baselines->rangeless && options->y_range.kind == CPS_Y_RANGE_AUTO)
+        plan->has_range = false;
     double slope = cps_slope_at_mean(plan->has_range, plan->range_low, plan->range_high, baselines->mean);
     double square = slope * slope;
     if (isnan(options->wd))
-        plan->wd = 2 * penalty_a_spread * spread * slope / count;
-    if (isinf(options->wd_bias))
-        plan->wd_bias = 2 * caution * baselines->penalty * square / count;
-    else if (isnan(options->wd_bias))
+        plan->wd = 2 * penalty_of_noise * baselines->noise * slope / count;
+    if (isinf(options->wd_bias)) {
+        plan->wd_bias = 2 * baselines->user_penalty * square / count;
+        plan->wd_movie_bias = 2 * baselines->movie_penalty * square / count;
+    } else if (isnan(options->wd_bias))
         plan->wd_bias = plan->wd;
     if (isnan(options->lr_max))
         plan->lr_max = fmin(rate, 0.01 * count) / square;
@@ -181,14 +183,13 @@ static void settle_sgd(const struct cps_options *options, const struct cps_basel
 }
 
 enum cps_status cps_settings_complete(const struct cps_options *options, const struct cps_baselines *baselines,
-                                      const struct cps_dataset *dataset, struct cps_plan *plan)
+                                      struct cps_plan *plan)
 {
-    double spread = (double)dataset->rating_max - (double)dataset->rating_min;
-    if (trains_sgd(options) || (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->penalty > 0))
-        settle_sgd(options, baselines, spread, plan);
+    if (trains_sgd(options) || (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->user_penalty > 0))
+        settle_sgd(options, baselines, plan);
     if (begins_at_mean(options, plan))
         plan->offset = cps_offset_of_mean(plan, baselines->mean);
-    double decay = fmax(plan->wd, plan->wd_bias);
+    double decay = cps_plan_largest_decay(plan);
     if (plan->lr_max * decay < 1)
         return CPS_OK;
     cps_fail(CPS_ERR_USAGE,

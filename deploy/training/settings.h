@@ -31,7 +31,7 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
 /* Completes the plan once the baselines are fitted: sets its offset, and resolves 'auto' for a sparse set.
  * CPS_ERR_USAGE when the result contradicts options that the user set. */
 enum cps_status cps_settings_complete(const struct cps_options *options, const struct cps_baselines *baselines,
-                                      const struct cps_dataset *dataset, struct cps_plan *plan);
+                                      struct cps_plan *plan);
 
 /* Makes the plan for dataset, without its offset. CPS_ERR_DATA when start (NULL: none) does not fit it. */
 enum cps_status cps_settings_plan(const struct cps_options *options, const struct cps_dataset *dataset,

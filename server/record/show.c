@@ -37,10 +37,12 @@ static void describe_recipe(const struct cps_plan *plan, char *out, size_t bytes
 {
     static const char *const optimizers[] = {"adam", "sgd", "adagrad"};
     static const char *const schedules[] = {"one-cycle", "constant", "cosine", "range test"};
-    char bias[48] = "", order[48];
+    char bias[64] = "", order[48];
     describe_order(plan, order, sizeof order);
     if (plan->wd_bias != plan->wd)
         snprintf(bias, sizeof bias, " (biases %g)", plan->wd_bias);
+    if (plan->wd_movie_bias > 0)
+        snprintf(bias, sizeof bias, " (biases %g, of items %g)", plan->wd_bias, plan->wd_movie_bias);
     snprintf(out, bytes, "%s, %s, lr %g, wd %g%s, %s, %u epoch%s, seed %llu", optimizers[plan->optimizer],
              schedules[plan->schedule], plan->lr_max, plan->wd, bias, order, plan->epochs,
              plan->epochs == 1 ? "" : "s", (unsigned long long)plan->seed);

@@ -84,8 +84,11 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
     CPS_TRY(alloc_desks(self, threads));
     bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
     CPS_TRY(cps_steps_create(plan->wd, adam, &self->idle));
-    if (plan->model == CPS_MODEL_BIAS && plan->wd_bias != plan->wd)
+    bool apart = cps_plan_movie_bias_decay(plan) != plan->wd_bias;
+    if (plan->model == CPS_MODEL_BIAS && (plan->wd_bias != plan->wd || apart))
         CPS_TRY(cps_steps_create(plan->wd_bias, adam, &self->bias_idle));
+    if (plan->model == CPS_MODEL_BIAS && apart)
+        CPS_TRY(cps_steps_create(plan->wd_movie_bias, adam, &self->movie_bias_idle));
     fill_initial(self, start);
     return CPS_OK;
 }
@@ -102,6 +105,7 @@ void cps_table_release(struct cps_table *self)
     free(self->desks);
     cps_steps_destroy(&self->idle);
     cps_steps_destroy(&self->bias_idle);
+    cps_steps_destroy(&self->movie_bias_idle);
     *self = (struct cps_table){0};
 }
 
@@ -110,6 +114,8 @@ enum cps_status cps_table_grant(struct cps_table *self, const struct cps_hyper *
     CPS_TRY(cps_steps_grant(self->idle, hyper, steps));
     if (self->bias_idle)
         CPS_TRY(cps_steps_grant(self->bias_idle, hyper, steps));
+    if (self->movie_bias_idle)
+        CPS_TRY(cps_steps_grant(self->movie_bias_idle, hyper, steps));
     return CPS_OK;
 }
 
@@ -162,19 +168,28 @@ static const struct cps_catch_up *steps_missed(const struct cps_table *self, uin
     return &cache->gap[place];
 }
 
-static struct element bias_caught_up(const struct cps_table *self, struct element bias, uint64_t from,
-                                     uint64_t to)
+/* The steps as the bias of a row sees them. */
+static const struct cps_steps *steps_of_bias(const struct cps_table *self, uint32_t row)
+{
+    if (self->movie_bias_idle && cps_table_key_of(self, row) >= self->plan.user_rows)
+        return self->movie_bias_idle;
+    return self->bias_idle ? self->bias_idle : self->idle;
+}
+
+static struct element bias_caught_up(const struct cps_table *self, uint32_t row, struct element bias,
+                                     uint64_t from, uint64_t to)
 {
     struct cps_catch_up missed;
-    cps_steps_catch_up(self->bias_idle, from, to, &missed);
+    cps_steps_catch_up(steps_of_bias(self, row), from, to, &missed);
     cps_kernels_scalar.catch_up(&bias.w, &bias.m, &bias.v, 1, &missed);
     return bias;
 }
 
-static void catch_up(struct cps_table *self, uint32_t thread, float *w, uint64_t from, uint64_t to)
+static void catch_up(struct cps_table *self, uint32_t thread, uint32_t row, uint64_t from, uint64_t to)
 {
+    float *w = row_at(self, row);
     struct element bias =
-        self->bias_idle ? bias_caught_up(self, bias_of(self, w), from, to) : (struct element){0};
+        self->bias_idle ? bias_caught_up(self, row, bias_of(self, w), from, to) : (struct element){0};
     const struct cps_catch_up *missed = steps_missed(self, thread, from, to);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM)
         self->kernels->catch_up(w, w + self->stride, w + 2 * self->stride, self->stride, missed);
@@ -188,7 +203,7 @@ void cps_table_pull(struct cps_table *self, uint32_t thread, uint32_t row, uint6
 {
     float *w = row_at(self, row);
     if (self->step[row] < step) {
-        catch_up(self, thread, w, self->step[row], step);
+        catch_up(self, thread, row, self->step[row], step);
         self->step[row] = (uint32_t)step;
     }
     memcpy(out, w, self->width * sizeof(float));
@@ -211,7 +226,7 @@ void cps_table_read(const struct cps_table *self, uint32_t thread, uint32_t row,
         decay_row(copy, self->stride, missed->decay);
     }
     if (self->bias_idle)
-        copy[self->plan.factors] = bias_caught_up(self, bias_of(self, w), from, step).w;
+        copy[self->plan.factors] = bias_caught_up(self, row, bias_of(self, w), from, step).w;
     memcpy(out, copy, self->width * sizeof(float));
 }
 
@@ -254,13 +269,14 @@ void cps_table_begin_step(struct cps_table *self, uint64_t step)
         self->adam = cps_steps_coefficients(self->idle, step);
 }
 
-static bool train_adam(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
+static bool train_adam(struct cps_table *self, uint32_t row, uint64_t step, const int64_t *sum)
 {
+    float *w = row_at(self, row);
     struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
     bool fine = self->kernels->adam(w, w + self->stride, w + 2 * self->stride, sum, self->stride, &self->adam,
                                     &self->fixed);
     if (self->bias_idle) {
-        struct cps_adam_step coefficients = cps_steps_coefficients(self->bias_idle, step);
+        struct cps_adam_step coefficients = cps_steps_coefficients(steps_of_bias(self, row), step);
         fine &= cps_kernels_scalar.adam(&bias.w, &bias.m, &bias.v, sum + self->plan.factors, 1, &coefficients,
                                         &self->fixed);
         set_bias(self, w, bias);
@@ -268,21 +284,22 @@ static bool train_adam(struct cps_table *self, float *w, uint64_t step, const in
     return fine;
 }
 
-/* The decay of biases at a step. */
-static float bias_decay(const struct cps_table *self, uint64_t step)
+/* The decay of a row's bias at a step. */
+static float bias_decay(const struct cps_table *self, uint32_t row, uint64_t step)
 {
-    return cps_steps_coefficients(self->bias_idle ? self->bias_idle : self->idle, step).decay;
+    return cps_steps_coefficients(steps_of_bias(self, row), step).decay;
 }
 
-static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int64_t *sum)
+static bool train_sgd(struct cps_table *self, uint32_t row, uint64_t step, const int64_t *sum)
 {
+    float *w = row_at(self, row);
     float rate = (float)cps_steps_hyper(self->idle, step).lr;
     struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
     bool fine = self->kernels->descend(w, sum, self->stride, cps_steps_coefficients(self->idle, step).decay,
                                        rate, &self->fixed);
     if (self->bias_idle) {
-        fine &= cps_kernels_scalar.descend(&bias.w, sum + self->plan.factors, 1, bias_decay(self, step), rate,
-                                           &self->fixed);
+        fine &= cps_kernels_scalar.descend(&bias.w, sum + self->plan.factors, 1, bias_decay(self, row, step),
+                                           rate, &self->fixed);
         set_bias(self, w, bias);
     }
     return fine;
@@ -291,15 +308,15 @@ static bool train_sgd(struct cps_table *self, float *w, uint64_t step, const int
 /* One accumulator per row: h += mean of g² over the row, then SGD with rate lr/sqrt(h) (Duchi et al. 2011 by
  * row, as in FBGEMM's rowwise_adagrad). There the bias is a separate table, so it has its own accumulator here.
  */
-static bool train_adagrad(struct cps_table *self, float *w, uint64_t step, int64_t *sum)
+static bool train_adagrad(struct cps_table *self, uint32_t row, uint64_t step, int64_t *sum)
 {
-    float lr = (float)cps_steps_hyper(self->idle, step).lr;
+    float lr = (float)cps_steps_hyper(self->idle, step).lr, *w = row_at(self, row);
     float *history = w + self->stride, *bias = w + self->plan.factors, bias_weight = *bias;
     int64_t *bias_sum = sum + self->plan.factors;
     bool fine = true, has_bias = self->plan.model == CPS_MODEL_BIAS;
     if (has_bias) {
         history[1] += cps_kernels_scalar.square_sum(bias_sum, 1, &self->fixed);
-        fine &= cps_kernels_scalar.descend(&bias_weight, bias_sum, 1, bias_decay(self, step),
+        fine &= cps_kernels_scalar.descend(&bias_weight, bias_sum, 1, bias_decay(self, row, step),
                                            lr / (sqrtf(history[1]) + ADAGRAD_EPSILON), &self->fixed);
         *bias_sum = 0;
     }
@@ -313,17 +330,16 @@ static bool train_adagrad(struct cps_table *self, float *w, uint64_t step, int64
 
 bool cps_table_train(struct cps_table *self, uint32_t row, int64_t *sum)
 {
-    float *w = row_at(self, row);
     self->step[row] = (uint32_t)self->training;
     switch (self->plan.optimizer) {
     case CPS_OPTIMIZER_ADAM:
-        return train_adam(self, w, self->training, sum);
+        return train_adam(self, row, self->training, sum);
     case CPS_OPTIMIZER_SGD:
-        return train_sgd(self, w, self->training, sum);
+        return train_sgd(self, row, self->training, sum);
     case CPS_OPTIMIZER_ADAGRAD:
         break;
     }
-    return train_adagrad(self, w, self->training, sum);
+    return train_adagrad(self, row, self->training, sum);
 }
 
 bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t row, const int64_t *sum)

@@ -41,12 +41,14 @@ struct cps_table {
     uint32_t server;
     uint32_t rows; /* owned here */
     uint32_t width, stride, row_floats;
-    float *floats;                      /* [rows][row_floats] */
-    uint32_t *step;                     /* [rows]: steps the row has seen */
-    struct cps_steps *idle, *bias_idle; /* the granted steps; bias_idle NULL when wd_bias is wd */
-    struct cps_adam_step adam;          /* of the step in training */
-    uint64_t training;                  /* the step begun last */
-    struct cps_table_desk *desks;       /* [threads] */
+    float *floats;                     /* [rows][row_floats] */
+    uint32_t *step;                    /* [rows]: steps the row has seen */
+    struct cps_steps *idle;            /* the granted steps */
+    struct cps_steps *bias_idle;       /* with the decay of biases; NULL when that is wd */
+    struct cps_steps *movie_bias_idle; /* with that of movies' biases; NULL when it is that of users' */
+    struct cps_adam_step adam;         /* of the step in training */
+    uint64_t training;                 /* the step begun last */
+    struct cps_table_desk *desks;      /* [threads] */
     uint32_t threads;
 };
 

@@ -124,6 +124,18 @@ class Trained(support.Trained):
         self.one_group(same, self.copy("a-2", "spelt", set_option("wd-bias", "0.1")))
         self.two_groups(same, self.copy("a-2", "apart", set_option("wd-bias", "0.05")))
 
+    def test_what_each_seed_finds_on_its_ratings(self):
+        """Where sgd's 'auto' is found on the training ratings, every seed has a decay and a range of its own."""
+        def found(optimizer, wd_bias, y_range):
+            def edit(record):
+                for name in ("optimizer", "wd-bias", "y-range"):
+                    record["options"][name] = {"value": "auto", "source": "recipe"}
+                record["training"] |= {"optimizer": optimizer, "wd_bias": wd_bias}
+                record["model"]["y_range"] = y_range
+            return edit
+        self.one_group(self.copy("a-1", "one", found("sgd", 0.01, [0, 5.5])), self.copy("a-2", "two", found("sgd", 0.02, None)))
+        self.two_groups(self.copy("a-1", "three", found("adam", 0.01, None)), self.copy("a-2", "four", found("adam", 0.02, None)))
+
     def test_run_of_an_older_version(self):
         """A run that lacks an option counts as having its default."""
         def older(record):

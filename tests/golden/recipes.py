@@ -33,7 +33,7 @@ def check_recipe(check, data, scratch):
                                 ("seed", "42", "default"), ("batch-size", "auto", "recipe"), ("recipe", "best", "command line")):
         got = options[name]["value"], options[name]["source"]
         check.equal(f"best: {name}", got, (value, source))
-    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "optimizer": "adam", "epochs": 2, "lr_max": 0.003, "wd": 0.35, "wd_bias": 0.03})
+    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "optimizer": "adam", "epochs": 2, "lr_max": 0.003, "wd": 0.35, "wd_bias": 0.03, "wd_item_bias": 0.03})
     for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks over tcp", 4, ["--transport", "tcp"])):
         record, other = train(check, f"best, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
         check.equal(f"best, {name}: model", other, model)
@@ -52,7 +52,7 @@ def check_sparse(check, data, scratch):
     best, model = train(check, "best of few", scratch, ["--recipe", "best", "--data", data])
     training = best["training"]
     check.equal("few: optimizer", training["optimizer"], "sgd")
-    check.that(best["model"]["offset"] != 0 and 0 < training["wd_bias"] < training["wd"], "few: offset and decays", str(training))
+    check.that(best["model"]["offset"] != 0 and min(training[name] for name in ("wd", "wd_bias", "wd_item_bias")) > 0, "few: offset and decays", str(training))
     check.equal("few: the option is still 'auto'", best["options"]["wd-bias"]["value"], "auto")
     for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks", 4, [])):
         record, other = train(check, f"best of few, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)

@@ -189,8 +189,8 @@ static void ranks_change_no_bit(void **state)
     draw(train, TRAIN, 5, 1.0f);
     draw(valid, VALID, 6, 1.0f);
     const struct cps_baselines want = fit_over(1, 1, 1.0f, true), plain = fit_over(1, 1, 1.0f, false);
-    assert_true(want.penalty > 0);
-    check_near(plain.penalty, 0, 0, "penalty that nobody asked for");
+    assert_true(want.user_penalty > 0 && want.movie_penalty > 0);
+    check_near(plain.user_penalty, 0, 0, "penalty that nobody asked for");
     check_near(want.biases_loss, plain.biases_loss, 0, "loss of the biases, searched or not");
     for (size_t s = 0; s < COUNT_OF(shapes); s++) {
         const struct cps_baselines got = fit_over(shapes[s][0], shapes[s][1], 1.0f, true);
@@ -205,15 +205,68 @@ static void the_penalty_follows_the_noise(void **state)
     (void)state;
     draw(train, TRAIN, 5, 1.0f);
     draw(valid, VALID, 6, 1.0f);
-    double mixed = fit_over(1, 1, 1.0f, true).penalty;
+    double mixed = fit_over(1, 1, 1.0f, true).user_penalty;
     for (uint32_t i = 0; i < TRAIN; i++)
         train[i].value = (float)(1 + test_below(9, i, 5));
-    double noise = fit_over(1, 1, 1.0f, true).penalty;
+    double noise = fit_over(1, 1, 1.0f, true).user_penalty;
     for (uint32_t i = 0; i < TRAIN; i++)
         train[i].value = (float)(1 + train[i].user / 20 + train[i].movie / 15);
-    double effects = fit_over(1, 1, 1.0f, true).penalty;
+    double effects = fit_over(1, 1, 1.0f, true).user_penalty;
     check_near(effects, 1, 0, "penalty without noise");
     assert_true(effects <= mixed && mixed < noise);
+}
+
+/* Where only users differ, the penalty on movies is the larger; and the other way round. */
+static void users_and_movies_have_penalties_of_their_own(void **state)
+{
+    (void)state;
+    for (int users_differ = 0; users_differ < 2; users_differ++) {
+        draw(train, TRAIN, 5, 1.0f);
+        draw(valid, VALID, 6, 1.0f);
+        for (uint32_t i = 0; i < TRAIN; i++) {
+            uint32_t row = users_differ ? train[i].user : train[i].movie;
+            train[i].value = (float)(1 + 2 * (row % 3) + test_below(9, i, 3));
+        }
+        const struct cps_baselines found = fit_over(2, 2, 1.0f, true);
+        double of_those = users_differ ? found.user_penalty : found.movie_penalty;
+        double of_others = users_differ ? found.movie_penalty : found.user_penalty;
+        assert_true(of_those < 3 && of_others > 6);
+    }
+}
+
+/* A sigmoid bends the sum of two biases: that harms ratings which are such a sum, and helps where a good movie
+ * is as good for a user who likes all. */
+static void a_range_that_harms_is_found(void **state)
+{
+    (void)state;
+    draw(train, TRAIN, 5, 1.0f);
+    draw(valid, VALID, 6, 1.0f);
+    for (uint32_t i = 0; i < TRAIN; i++)
+        train[i].value = 5.0f - 1.6f * (float)(train[i].user % 3) - 1.6f * (float)(train[i].movie % 2);
+    assert_true(fit_over(1, 1, 1.0f, true).rangeless);
+    for (uint32_t i = 0; i < TRAIN; i++)
+        train[i].value = train[i].user % 2 || train[i].movie % 2 ? 5.0f : 1.0f;
+    assert_false(fit_over(1, 1, 1.0f, true).rangeless);
+}
+
+/* Every error is about 1, whatever is fitted, and the busiest user and movie are known. */
+static void noise_is_errors_times_the_busiest_rows(void **state)
+{
+    (void)state;
+    uint32_t users[USERS] = {0}, movies[MOVIES] = {0}, user = 0, movie = 0;
+    draw(train, TRAIN, 5, 1.0f);
+    draw(valid, VALID, 6, 1.0f);
+    for (uint32_t i = 0; i < TRAIN; i++) {
+        train[i].value = test_below(9, i, 2) ? 4.0f : 2.0f;
+        users[train[i].user]++;
+        movies[train[i].movie]++;
+    }
+    for (uint32_t row = 0; row < USERS; row++)
+        user = users[row] > user ? users[row] : user;
+    for (uint32_t row = 0; row < MOVIES; row++)
+        movie = movies[row] > movie ? movies[row] : movie;
+    double noise = fit_over(3, 3, 1.0f, true).noise;
+    check_near(noise / (sqrt(user) + sqrt(movie)), 1.0, 0.05, "root mean square of the errors");
 }
 
 static void without_validation_there_is_a_mean_alone(void **state)
@@ -239,6 +292,9 @@ int main(void)
         cmocka_unit_test(they_are_those_of_a_plain_fit),
         cmocka_unit_test(ranks_change_no_bit),
         cmocka_unit_test(the_penalty_follows_the_noise),
+        cmocka_unit_test(users_and_movies_have_penalties_of_their_own),
+        cmocka_unit_test(a_range_that_harms_is_found),
+        cmocka_unit_test(noise_is_errors_times_the_busiest_rows),
         cmocka_unit_test(without_validation_there_is_a_mean_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

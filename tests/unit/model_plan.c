@@ -93,6 +93,9 @@ static void fields_that_disagree_are_refused(void **state)
     plan.lr_max = 2;
     plan.wd_bias = 0.5;
     check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "lr_max * wd");
+    plan.wd_bias = 0.1;
+    plan.wd_movie_bias = 0.5;
+    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "lr_max * wd");
 }
 
 int main(void)

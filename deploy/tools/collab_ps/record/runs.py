@@ -154,6 +154,12 @@ def read_seed(value):
     return int(value)
 
 
+def searches(options, settled):
+    """Whether 'auto' was found on the training ratings, so that every seed has its own: where sgd's decay is 'auto'."""
+    return (settled.get("optimizer") == "sgd" and options.get("solver") != "block"
+            and "auto" in (options.get("optimizer"), options.get("wd"), options.get("wd-bias")))
+
+
 def matter(record):
     """({option: value} of the options that affect the curve, {those at their default}). The value of a file is its name
     and the hash of its contents."""
@@ -161,7 +167,8 @@ def matter(record):
                if decides_curve(name, entry) and name not in APART}
     defaults = {name: value for name, value in options.items() if record["options"][name]["source"] == "default"}
     settled = record.get("training", {})
-    for name in ("optimizer", "epochs", "lr-max", "wd", "wd-bias", "batch-size"):
+    searched = searches(options, settled)
+    for name in ("optimizer", "epochs", "batch-size", *(() if searched else ("lr-max", "wd", "wd-bias"))):
         value = settled.get(name.replace("-", "_"))
         if options.get(name) == "auto" and value is not None:
             options[name] = plain(value)
@@ -171,7 +178,8 @@ def matter(record):
         if file["option"] in options:
             options[file["option"]] = f"{os.path.basename(file['path'])} {file['sha256'][:8]}"
     y_range = record["model"]["y_range"]
-    options["y-range"] = f"{y_range[0]:g},{y_range[1]:g}" if y_range else "none"
+    if not (searched and options.get("y-range") == "auto"):
+        options["y-range"] = f"{y_range[0]:g},{y_range[1]:g}" if y_range else "none"
     data = record["data"]
     options["ratings"] = f"{data['ratings']} by {data['users'] - 1} of {data['movies'] - 1}"
     return options, defaults
