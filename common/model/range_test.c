@@ -7,7 +7,7 @@
 static const double FACTOR = 1.2022644346174129;
 static const double FIRST_RATE = 1e-7;
 
-enum { SKIPPED_FIRST = CPS_RANGE_TEST_STEPS / 10, SKIPPED_LAST = 5 };
+enum { SKIPPED_FIRST = CPS_RANGE_TEST_STEPS / 10, SKIPPED_LAST = 5, WINDOW = 11 };
 
 double cps_range_test_rate(uint64_t step)
 {
@@ -49,6 +49,27 @@ size_t cps_range_test_valley(const double *losses, size_t count)
     size_t sections = first_length / 3; /* whole thirds; half a third, rounded down, follows */
     size_t place = last + sections + first_length / 6;
     return place > first_length ? place - first_length : 0;
+}
+
+static double average_around(const double *losses, size_t steps, size_t step)
+{
+    size_t from = step > WINDOW ? step - WINDOW : 0, to = step + WINDOW < steps ? step + WINDOW : steps - 1;
+    double sum = 0, weights = 0;
+    for (size_t i = from; i <= to; i++) {
+        double weight = 1 + cps_cospi(((double)i - (double)step) / WINDOW);
+        sum += weight * losses[i];
+        weights += weight;
+    }
+    return sum / weights;
+}
+
+size_t cps_range_test_minimum(const double *losses, size_t steps, size_t first, size_t count)
+{
+    size_t lowest = first;
+    for (size_t i = first + 1; i < first + count; i++)
+        if (average_around(losses, steps, i) < average_around(losses, steps, lowest))
+            lowest = i;
+    return lowest;
 }
 
 size_t cps_range_test_steep(const double *losses, size_t count)

@@ -7,8 +7,9 @@
  *     deploy/cli     the losses    until the smoothed one exceeds CPS_RANGE_TEST_DIVERGED times its lowest
  *     here           which rate they suggest
  *
- * Both suggestions are those of fastai.callback.schedule: of the losses without the first tenth of the steps
- * and the last five.
+ * Valley and steep are those of fastai.callback.schedule: of the losses without the first tenth of the steps
+ * and the last five. Minimum is fastai's rule, a tenth of the rate with the lowest loss, of losses that are
+ * smoothed around each step: fastai's running average has a lag of up to fifty steps, which is four decades.
  */
 #ifndef CPS_MODEL_RANGE_TEST_H
 #define CPS_MODEL_RANGE_TEST_H
@@ -18,6 +19,9 @@
 
 #define CPS_RANGE_TEST_STEPS 100
 #define CPS_RANGE_TEST_DIVERGED 4.0
+
+/* The rate that 'minimum' suggests, as a fraction of that with the lowest loss. */
+#define CPS_RANGE_TEST_BELOW_MINIMUM 0.1
 
 /* The rate of step (0-based): 1e-7·(10 / 1e-7)^(step / 100). */
 double cps_range_test_rate(uint64_t step);
@@ -32,6 +36,10 @@ size_t cps_range_test_window(size_t count, size_t *first);
 /* The step, of count with these smoothed losses, two thirds into the longest valley: the longest subsequence of
  * falling losses. Together with steep: fastai's valley() and steep(). count > 0. */
 size_t cps_range_test_valley(const double *losses, size_t count);
+
+/* The step with the lowest loss of first .. first + count - 1 of `steps` steps, if each loss is replaced by an
+ * average around it with the weights of a Hann window, 1 + cos(pi·distance / 11). count > 0. */
+size_t cps_range_test_minimum(const double *losses, size_t steps, size_t first, size_t count);
 
 /* The step from which the loss falls most over the logarithm of the rate. count > 1. */
 size_t cps_range_test_steep(const double *losses, size_t count);

@@ -36,12 +36,13 @@ const struct cps_command_info cps_command_table[CPS_COMMAND_COUNT] = {
              "diverge (exit code 1). Options on the command line override recorded ones. Relative paths in the "
              "record are resolved from the current folder. Nothing is saved unless --out is given."},
     [CPS_COMMAND_LR_FIND] =
-        {.summary = "Try learning rates from 1e-7 to 10 in a hundred steps, and suggest two",
+        {.summary = "Try learning rates from 1e-7 to 10 in a hundred steps, and suggest three",
          .text =
              "Trains for a hundred steps while the learning rate grows from 1e-7 towards 10, and stops when "
              "the "
              "smoothed loss is four times its lowest, as Learner.lr_find of fastai does. Prints the rates that "
-             "fastai calls valley and steep; either is one to begin with for --lr-max. The losses go to "
+             "fastai calls minimum, valley and steep; minimum, which noise moves least, is one to begin with for "
+             "--lr-max. The losses go to "
              "lr-find.csv and, as a curve, to lr-find.svg (--out names others); no run is made or changed. It "
              "has the model, the data and the ranks of a training; the losses depend on no rank."},
     [CPS_COMMAND_COMPARE] =

@@ -3,7 +3,7 @@
  * the smoothed loss diverges.
  *
  *   plan, its schedule replaced -> a training job -> smoothed losses -> <out>.csv -> lr-plot -> <out>.svg
- *                                                                \-> "valley …, steep …"
+ *                                                                \-> "minimum …, valley …, steep …"
  *
  * The job is that of any run, so steps, batches and sums do not depend on the ranks.
  */
@@ -33,7 +33,7 @@ struct lr_find {
     uint32_t count;  /* steps trained */
     bool ended, diverged;
     double loss[CPS_RANGE_TEST_STEPS], smooth[CPS_RANGE_TEST_STEPS];
-    double valley, steep;
+    double minimum, valley, steep;
 };
 
 /* ---- before the run ---- */
@@ -164,9 +164,17 @@ static enum cps_status suggest(struct lr_find *self)
                  cps_range_test_rate(self->count ? self->count - 1 : 0));
         return cps_hint(CPS_ERR_DIVERGED, "'%s' has the losses", self->csv);
     }
+    size_t lowest = cps_range_test_minimum(self->loss, self->count, first, count);
+    self->minimum = CPS_RANGE_TEST_BELOW_MINIMUM * cps_range_test_rate(lowest);
     self->valley = cps_range_test_rate(first + cps_range_test_valley(self->smooth + first, count));
     self->steep = cps_range_test_rate(first + cps_range_test_steep(self->smooth + first, count));
-    printf("valley %.3g, steep %.3g: %s, %s\n", self->valley, self->steep, self->csv, self->picture);
+    if (lowest < CPS_RANGE_TEST_STEPS / 2)
+        cps_warn(
+            "the loss is lowest at a rate of %.2g, where next to nothing is learnt: noise hides what the rates "
+            "do; a larger '--batch-size' has less of it",
+            cps_range_test_rate(lowest));
+    printf("minimum %.3g, valley %.3g, steep %.3g: %s, %s\n", self->minimum, self->valley, self->steep,
+           self->csv, self->picture);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return CPS_OK;
     return cps_fail(CPS_ERR_STORAGE, "cannot write to the standard output: %s", strerror(errno));
@@ -183,8 +191,9 @@ static enum cps_status judge(struct lr_find *self, enum cps_status status)
 /* Replaces this process by the program that draws the picture. */
 static int draw(const struct lr_find *self)
 {
-    char valley[40], steep[40];
-    const char *const arguments[] = {self->csv, self->picture, valley, steep, NULL};
+    char minimum[40], valley[40], steep[40];
+    const char *const arguments[] = {self->csv, self->picture, minimum, valley, steep, NULL};
+    snprintf(minimum, sizeof minimum, "minimum=%.9g", self->minimum);
     snprintf(valley, sizeof valley, "valley=%.9g", self->valley);
     snprintf(steep, sizeof steep, "steep=%.9g", self->steep);
     enum cps_status status = cps_script("lr-plot", arguments);

@@ -33,6 +33,14 @@ def steep(rates, losses):
     return slopes.index(min(slopes))
 
 
+def minimum(rows, first, last):
+    """A tenth of the rate at which the losses, averaged around each step with a Hann window, are lowest."""
+    def average(step):
+        weights = [(1 + math.cos(math.pi * (i - step) / 11), row["loss"]) for i, row in enumerate(rows) if abs(i - step) <= 11]
+        return sum(weight * loss for weight, loss in weights) / sum(weight for weight, _ in weights)
+    return rows[min(range(first, last), key=average)]["lr"] / 10
+
+
 def find(check, name, folder, arguments=(), ranks=None):
     """(output, rows) of a range test whose files are folder/NAME.csv and .svg."""
     run = launch.launch(["lr-find", *arguments, "--out", folder / name, "--progress", "none"], ranks)
@@ -46,7 +54,7 @@ def find(check, name, folder, arguments=(), ranks=None):
 def check_suggestions(check, name, said, rows):
     window = rows[10:-5]
     rates, losses = [row["lr"] for row in window], [row["smooth_loss"] for row in window]
-    wanted = f"valley {rates[valley(losses)]:.3g}, steep {rates[steep(rates, losses)]:.3g}: "
+    wanted = f"minimum {minimum(rows, 10, len(rows) - 5):.3g}, valley {rates[valley(losses)]:.3g}, steep {rates[steep(rates, losses)]:.3g}: "
     check.that(said.startswith(wanted) and said.count("\n") == 1, f"{name}: {wanted.strip()}", said)
 
 

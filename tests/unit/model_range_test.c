@@ -49,6 +49,19 @@ static void the_steepest_step_is_the_first_of_equals(void **state)
     check_int(cps_range_test_steep(losses, 2), 0, "of one");
 }
 
+/* A dip of one step, however deep, is noise; the bottom of a valley is not. */
+static void the_minimum_is_that_of_a_valley(void **state)
+{
+    (void)state;
+    double losses[60];
+    for (int i = 0; i < 60; i++)
+        losses[i] = 1 + 0.001 * (i - 40) * (i - 40) + 0.2 * (i % 2);
+    losses[20] = 0.5;
+    check_int(cps_range_test_minimum(losses, 60, 10, 45), 40, "bottom");
+    check_int(cps_range_test_minimum(losses, 60, 10, 1), 10, "of one");
+    check_int(cps_range_test_minimum(losses, 60, 50, 10), 50, "behind it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -56,6 +69,7 @@ int main(void)
         cmocka_unit_test(ends_are_left_out),
         cmocka_unit_test(the_valley_is_fastais),
         cmocka_unit_test(the_steepest_step_is_the_first_of_equals),
+        cmocka_unit_test(the_minimum_is_that_of_a_valley),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
