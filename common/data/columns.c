@@ -89,6 +89,41 @@ static bool is_header(const struct head *head, const struct cps_column_request *
     return true;
 }
 
+static bool is_whole(const struct cps_field *field, size_t value)
+{
+    uint64_t whole;
+    char text[8];
+    if (field->length == 0 || field->length >= sizeof text)
+        return false;
+    memcpy(text, field->text, field->length);
+    text[field->length] = 0;
+    return cps_text_to_u64(text, &whole) && whole == value;
+}
+
+/* Whether the first line only numbers the columns: 0, 1, 2, ..., perhaps after an empty name, as data frames
+ * without names are written. If the next line is about a user 0 as well, it is data. */
+static bool is_numbering(const struct head *head)
+{
+    size_t first = head->fields > 0 && head->field[0].length == 0;
+    if (head->fields < first + CPS_COLUMN_ROLES)
+        return false;
+    for (size_t i = first; i < head->fields; i++)
+        if (!is_whole(&head->field[i], i - first))
+            return false;
+    const char *next = cps_source_line_end(head->source, head->line),
+               *end = head->source->data + head->source->size;
+    if (first || next == end)
+        return first;
+    next = cps_skip_blank_lines(head->source, next + 1);
+    struct cps_field_cursor cursor =
+        cps_fields_of(head->delimiter, next, cps_source_line_end(head->source, next));
+    struct cps_field field = {0};
+    if (next == end || cps_field_next(&cursor, &field) != CPS_FIELD_CUT)
+        return false;
+    cps_field_trim(&field);
+    return !is_whole(&field, 0);
+}
+
 static enum cps_status cut_first_line(struct head *head)
 {
     struct cps_field_cursor cursor = cps_fields_of(head->delimiter, head->line, head->end);
@@ -162,8 +197,9 @@ static enum cps_status read_head(const struct cps_source *source, const struct c
     if (!head->delimiter || cps_fields_count(head->delimiter, head->line, head->end) < CPS_COLUMN_ROLES)
         return refuse_few_columns(head);
     CPS_TRY(cut_first_line(head));
-    head->header = is_header(head, request);
-    head->data = !head->header ? head->line : line_end < end ? line_end + 1 : end;
+    bool numbering = is_numbering(head);
+    head->header = !numbering && is_header(head, request);
+    head->data = !head->header && !numbering ? head->line : line_end < end ? line_end + 1 : end;
     return find_shift(head);
 }
 

@@ -38,7 +38,8 @@ struct cps_columns {
  * Excel's "sep=;" and the size line of a Matrix Market file are skipped at the head.
  *
  * The first line after those is a header if it contains a requested name, or known names of all
- * roles, or no number. A header that is one name short names the columns from the second on if
+ * roles, or no number. One that numbers the columns from 0 is skipped, unless the next line begins with 0 as
+ * well. A header that is one name short names the columns from the second on if
  * the first column holds row names, as written by R's write.table.
  *
  * The column of a role is, in this order: the requested one; the one with a known name; a guess that counts
