@@ -1,10 +1,12 @@
 /*
  * The vector kernels of the block solver, for a file that has included kernels_vector.h, whose names it uses.
  *
- * Streams are trained as two alternating groups of four: while the sigmoids of one group are in flight (a
- * dependency chain of a hundred cycles), the dot products of the other keep the processor busy.
+ * Streams are trained as two alternating groups of four. From a group's dot products to its steps is a chain of
+ * some 180 cycles (fold, sigmoid, slope), more than a processor looks ahead. So the chain of one group is cut
+ * into stages, and between them stand the steps and the next dot products of the other group's streams:
  *
- *     errors A | dots B | move A | errors B | dots A, next rating | move B | …
+ *     fold A | move B0 | exponent A | move B1, dot B0 | polynomial A | … | slopes A   then A and B change
+ * places
  *
  * A quad holds one value for each of a group's four streams, so that one sigmoid serves all four. Read
  * block_kernels_scalar.c first.
@@ -21,11 +23,19 @@ typedef uint64_t quad_bits __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* What the loops of a plan have in common; constants where they are unrolled. */
+struct shape {
+    uint32_t row_floats, vectors;
+    bool has_range, adagrad;
+};
+
 struct group {
     struct cps_block_stream *streams;
     float *user[GROUP], *movie[GROUP]; /* rows of the current ratings */
     oct partial[GROUP], user_squares[GROUP], movie_squares[GROUP];
     quad rating, rate;
+    quad score, rest, sum, share; /* of the sigmoids under way */
+    quad_flags exponent;
     quad user_reach, user_bias_reach, movie_reach, movie_bias_reach;
     vec user_decay[GROUP], movie_decay[GROUP]; /* of a row's first vector */
     quad_words loss, wild;
@@ -71,26 +81,39 @@ INLINE quad folded(const oct *x)
     return __builtin_shufflevector(c, c, 0, 4, 2, 6) + __builtin_shufflevector(c, c, 1, 5, 3, 7);
 }
 
-/* cps_sigmoid of four, operation by operation. */
-INLINE quad quad_sigmoid(quad x)
+/* cps_sigmoid of four, operation by operation, in four stages. */
+INLINE void sigmoid_exponent(struct group *group)
 {
     const quad top = quad_set(87.0f), magic = quad_set(0x1.8p23f);
-    quad bounded = quad_choose(x > -top, x, -top);
+    quad x = group->score, bounded = quad_choose(x > -top, x, -top);
     bounded = quad_choose(bounded > top, top, bounded);
     quad y = -bounded;
     quad shifted = y * quad_set(1.44269504f) + magic, n = shifted - magic;
-    quad r = (y - n * quad_set(0.693359375f)) + n * quad_set(2.12194440e-4f);
-    quad sum = quad_set(1.9875691500e-4f);
+    group->exponent = (quad_flags)shifted; /* the low bits hold n */
+    group->rest = (y - n * quad_set(0.693359375f)) + n * quad_set(2.12194440e-4f);
+}
+
+INLINE void sigmoid_begin(struct group *group)
+{
+    quad sum = quad_set(1.9875691500e-4f), r = group->rest;
     sum = sum * r + quad_set(1.3981999507e-3f);
     sum = sum * r + quad_set(8.3334519073e-3f);
-    sum = sum * r + quad_set(4.1665795894e-2f);
+    group->sum = sum * r + quad_set(4.1665795894e-2f);
+}
+
+INLINE void sigmoid_power(struct group *group)
+{
+    quad sum = group->sum, r = group->rest;
     sum = sum * r + quad_set(1.6666665459e-1f);
     sum = sum * r + quad_set(5.0000001201e-1f);
-    quad power = (sum * (r * r) + r) + quad_set(1.0f);
-    /* The low bits of shifted hold n. */
-    quad scale = (quad)(((quad_flags)shifted << 23) + (quad_flags)quad_set(1.0f));
-    quad share = quad_set(1.0f) / (quad_set(1.0f) + power * scale);
-    return quad_choose((quad_flags)(x == x), share, x);
+    group->sum = (sum * (r * r) + r) + quad_set(1.0f);
+}
+
+INLINE void sigmoid_end(struct group *group)
+{
+    quad scale = (quad)((group->exponent << 23) + (quad_flags)quad_set(1.0f)), x = group->score;
+    quad share = quad_set(1.0f) / (quad_set(1.0f) + group->sum * scale);
+    group->share = quad_choose((quad_flags)(x == x), share, x);
 }
 
 INLINE void prefetch_row(const float *rows, size_t row, uint32_t row_floats)
@@ -130,27 +153,32 @@ INLINE oct squares_of(const float *x, uint32_t vectors)
     return halved(sums);
 }
 
-INLINE void dots(struct group *group, uint32_t at, uint32_t row_floats, uint32_t vectors, bool adagrad)
+/* The dot product of the rating at `at` of stream k. */
+INLINE void dot_one(struct group *group, int k, uint32_t at, const struct shape *shape)
 {
-    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++)
-    {
-        const struct cps_block_stream *stream = &group->streams[k];
-        struct cps_block_rating now = stream->ratings[at], later = stream->ratings[at + CPS_BLOCK_AHEAD];
-        prefetch_row(stream->movies, later.movie, row_floats);
-        prefetch_row(stream->users, later.user, row_floats);
-        float *user = stream->users + (size_t)now.user * row_floats;
-        float *movie = stream->movies + (size_t)now.movie * row_floats;
-        vec sums[CPS_LANES / WIDTH];
-        dot_rows(user, movie, vectors, sums);
-        group->partial[k] = halved(sums);
-        group->user[k] = user;
-        group->movie[k] = movie;
-        group->rating[k] = now.rating;
-        if (adagrad) {
-            group->user_squares[k] = squares_of(user, vectors);
-            group->movie_squares[k] = squares_of(movie, vectors);
-        }
+    const struct cps_block_stream *stream = &group->streams[k];
+    struct cps_block_rating now = stream->ratings[at], later = stream->ratings[at + CPS_BLOCK_AHEAD];
+    prefetch_row(stream->movies, later.movie, shape->row_floats);
+    prefetch_row(stream->users, later.user, shape->row_floats);
+    float *user = stream->users + (size_t)now.user * shape->row_floats;
+    float *movie = stream->movies + (size_t)now.movie * shape->row_floats;
+    vec sums[CPS_LANES / WIDTH];
+    dot_rows(user, movie, shape->vectors, sums);
+    group->partial[k] = halved(sums);
+    group->user[k] = user;
+    group->movie[k] = movie;
+    if (shape->adagrad) {
+        group->user_squares[k] = squares_of(user, shape->vectors);
+        group->movie_squares[k] = squares_of(movie, shape->vectors);
     }
+}
+
+/* Sets the ratings at `at`: not one by one in memory, which would delay the load of all four. */
+INLINE void set_ratings(struct group *group, uint32_t at)
+{
+    const struct cps_block_stream *streams = group->streams;
+    group->rating = (quad){streams[0].ratings[at].rating, streams[1].ratings[at].rating,
+                           streams[2].ratings[at].rating, streams[3].ratings[at].rating};
 }
 
 INLINE void add_losses(struct group *group, quad error, double scale)
@@ -173,17 +201,16 @@ INLINE quad rates_of(float *const *rows, uint32_t stride, int which, quad step, 
     return rate / (quad_sqrt(history) + quad_set(1e-10f));
 }
 
-/* Computes each row's step from the scores. */
-INLINE void errors(const struct cps_block_rule *rule, struct group *group, bool has_range, bool adagrad)
+/* Computes each row's step from the scores and their sigmoids. */
+INLINE void slopes(const struct cps_block_rule *rule, struct group *group, const struct shape *shape)
 {
-    quad score = (folded(group->partial) + 0.0f) + rule->offset;
-    quad share = has_range ? quad_sigmoid(score) : score;
-    quad error = (has_range ? rule->low + rule->span * share : score) - group->rating;
+    quad share = group->share;
+    quad error = (shape->has_range ? rule->low + rule->span * share : group->score) - group->rating;
     add_losses(group, error, rule->loss_scale);
     quad slope = error + error;
-    if (has_range)
+    if (shape->has_range)
         slope = slope * (rule->span * (share * (1.0f - share)));
-    if (!adagrad) {
+    if (!shape->adagrad) {
         group->user_reach = slope * group->rate;
         return;
     }
@@ -206,29 +233,27 @@ INLINE vec first_reach(float factors, float bias_reach, int bias, int one)
     return (vec)(((vec_flags)vec_set(factors) & mask) | ((vec_flags)vec_set(bias_reach) & bias_mask));
 }
 
-/* Updates the rows of the current ratings. */
-INLINE void move(struct group *group, uint32_t vectors, bool adagrad)
+/* Updates the rows of the current rating of stream k. */
+INLINE void move_one(struct group *group, int k, const struct shape *shape)
 {
-    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++)
-    {
-        float *user = group->user[k], *movie = group->movie[k];
-        float by_user = group->user_reach[k], by_movie = adagrad ? group->movie_reach[k] : by_user;
-        float by_user_bias = adagrad ? group->user_bias_reach[k] : by_user;
-        float by_movie_bias = adagrad ? group->movie_bias_reach[k] : by_user;
-        vec x = vec_load(user), y = vec_load(movie);
-        vec user_reach = first_reach(by_user, by_user_bias, CPS_BLOCK_BIAS, CPS_BLOCK_ONE);
-        vec movie_reach = first_reach(by_movie, by_movie_bias, CPS_BLOCK_ONE, CPS_BLOCK_BIAS);
-        vec_store(user, x * group->user_decay[k] - user_reach * y);
-        vec_store(movie, y * group->movie_decay[k] - movie_reach * x);
-        user_reach = vec_set(by_user);
-        movie_reach = vec_set(by_movie);
-        const vec decay = vec_set(group->streams[k].decay);
-        for (uint32_t j = 1; j < vectors; j++) {
-            x = vec_load(user + j * WIDTH);
-            y = vec_load(movie + j * WIDTH);
-            vec_store(user + j * WIDTH, x * decay - user_reach * y);
-            vec_store(movie + j * WIDTH, y * decay - movie_reach * x);
-        }
+    float *user = group->user[k], *movie = group->movie[k];
+    bool adagrad = shape->adagrad;
+    float by_user = group->user_reach[k], by_movie = adagrad ? group->movie_reach[k] : by_user;
+    float by_user_bias = adagrad ? group->user_bias_reach[k] : by_user;
+    float by_movie_bias = adagrad ? group->movie_bias_reach[k] : by_user;
+    vec x = vec_load(user), y = vec_load(movie);
+    vec user_reach = first_reach(by_user, by_user_bias, CPS_BLOCK_BIAS, CPS_BLOCK_ONE);
+    vec movie_reach = first_reach(by_movie, by_movie_bias, CPS_BLOCK_ONE, CPS_BLOCK_BIAS);
+    vec_store(user, x * group->user_decay[k] - user_reach * y);
+    vec_store(movie, y * group->movie_decay[k] - movie_reach * x);
+    user_reach = vec_set(by_user);
+    movie_reach = vec_set(by_movie);
+    const vec decay = vec_set(group->streams[k].decay);
+    for (uint32_t j = 1; j < shape->vectors; j++) {
+        x = vec_load(user + j * WIDTH);
+        y = vec_load(movie + j * WIDTH);
+        vec_store(user + j * WIDTH, x * decay - user_reach * y);
+        vec_store(movie + j * WIDTH, y * decay - movie_reach * x);
     }
 }
 
@@ -262,22 +287,63 @@ static void group_end(const struct group *group, uint32_t steps)
     }
 }
 
+/* Takes the current ratings of `group` from their dot products to their steps, and meanwhile moves the rows of
+ * `other` and computes the dot products of its ratings at next, unless there are none. */
+INLINE void half_step(const struct cps_block_rule *rule, struct group *group, struct group *other,
+                      uint32_t next, bool has_next, const struct shape *shape)
+{
+    group->score = (folded(group->partial) + 0.0f) + rule->offset;
+    move_one(other, 0, shape);
+    if (shape->has_range)
+        sigmoid_exponent(group);
+    move_one(other, 1, shape);
+    if (has_next)
+        dot_one(other, 0, next, shape);
+    if (shape->has_range)
+        sigmoid_begin(group);
+    move_one(other, 2, shape);
+    if (has_next)
+        dot_one(other, 1, next, shape);
+    if (shape->has_range)
+        sigmoid_power(group);
+    move_one(other, 3, shape);
+    if (has_next)
+        dot_one(other, 2, next, shape);
+    if (shape->has_range)
+        sigmoid_end(group);
+    if (has_next)
+        dot_one(other, 3, next, shape);
+    slopes(rule, group, shape);
+    if (has_next)
+        set_ratings(other, next);
+}
+
 INLINE void train_groups(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                         uint32_t row_floats, uint32_t vectors, bool has_range, bool adagrad)
+                         const struct shape shape)
 {
     struct group a, b;
     group_begin(&a, streams);
     group_begin(&b, streams + GROUP);
-    dots(&a, 0, row_floats, vectors, adagrad);
-    for (uint32_t step = 0; step < steps; step++) {
-        errors(rule, &a, has_range, adagrad);
-        dots(&b, step, row_floats, vectors, adagrad);
-        move(&a, vectors, adagrad);
-        errors(rule, &b, has_range, adagrad);
-        if (step + 1 < steps)
-            dots(&a, step + 1, row_floats, vectors, adagrad);
-        move(&b, vectors, adagrad);
+    for (int k = 0; k < GROUP; k++) {
+        dot_one(&a, k, 0, &shape);
+        dot_one(&b, k, 0, &shape);
     }
+    set_ratings(&a, 0);
+    set_ratings(&b, 0);
+    a.score = (folded(a.partial) + 0.0f) + rule->offset;
+    if (shape.has_range) {
+        sigmoid_exponent(&a);
+        sigmoid_begin(&a);
+        sigmoid_power(&a);
+        sigmoid_end(&a);
+    }
+    slopes(rule, &a, &shape);
+    for (uint32_t step = 0; step + 1 < steps; step++) {
+        half_step(rule, &b, &a, step + 1, true, &shape);
+        half_step(rule, &a, &b, step + 1, true, &shape);
+    }
+    half_step(rule, &b, &a, 0, false, &shape);
+    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) move_one(&b, k, &shape);
     group_end(&a, steps);
     group_end(&b, steps);
 }
@@ -293,11 +359,11 @@ static void train(const struct cps_block_rule *rule, struct cps_block_stream *st
     if (steps == 0)
         return;
     if (rule->adagrad)
-        train_groups(rule, streams, steps, rule->row_floats, vectors, rule->has_range, true);
+        train_groups(rule, streams, steps, (struct shape){rule->row_floats, vectors, rule->has_range, true});
     else if (vectors == USUAL_VECTORS && rule->row_floats == USUAL_STRIDE && rule->has_range)
-        train_groups(rule, streams, steps, USUAL_STRIDE, USUAL_VECTORS, true, false);
+        train_groups(rule, streams, steps, (struct shape){USUAL_STRIDE, USUAL_VECTORS, true, false});
     else
-        train_groups(rule, streams, steps, rule->row_floats, vectors, rule->has_range, false);
+        train_groups(rule, streams, steps, (struct shape){rule->row_floats, vectors, rule->has_range, false});
 }
 
 static void scores(const struct cps_block_rule *rule, const float *users, const float *movies,
