@@ -66,7 +66,7 @@ struct cps_crew {
     uint32_t valid_taken;  /* epochs */
     struct cps_error_sums valid;
     bool valid_wild;
-    float *zeroes;                  /* one row */
+    float *zeroes;                  /* a row for each thread */
     struct cps_block_rating *blank; /* ratings of that row */
     struct member *members;         /* [threads]; the first is the main thread */
     uint32_t threads;
@@ -132,7 +132,7 @@ static void take_in_hand(struct cps_crew *self, struct cps_hand *hand, uint32_t 
 static void let_go(struct cps_crew *self, struct cps_hand *hand, uint32_t slot)
 {
     hand->streams[slot] = (struct cps_block_stream){
-        .ratings = self->blank, .users = self->zeroes, .movies = self->zeroes, .decay = 1, .bias_decay = 1};
+        .ratings = self->blank, .users = hand->zeroes, .movies = hand->zeroes, .decay = 1, .bias_decay = 1};
     hand->user[slot] = hand->movie[slot] = CPS_HAND_EMPTY;
 }
 
@@ -480,7 +480,8 @@ static enum cps_status alloc_all(struct cps_crew *self)
     CPS_TRY(cps_crew_sorting_init(&self->sorting, self->order, &self->mutex));
     CPS_TRY(cps_alloc("movie blocks", self->blocks, sizeof *self->movies, &self->movies));
     CPS_TRY(cps_alloc("sums of sub-epochs", 2 * (size_t)self->blocks, sizeof *self->sums, &self->sums));
-    CPS_TRY(cps_alloc("a row", self->rule.row_floats, sizeof *self->zeroes, &self->zeroes));
+    CPS_TRY(cps_alloc("rows of zeroes", (size_t)self->threads * self->rule.row_floats, sizeof *self->zeroes,
+                      &self->zeroes));
     CPS_TRY(cps_alloc("ratings of no row", CPS_BLOCK_MOST_STEPS + CPS_BLOCK_AHEAD, sizeof *self->blank,
                       &self->blank));
     return cps_alloc("threads", self->threads, sizeof *self->members, &self->members);
@@ -491,6 +492,7 @@ static enum cps_status start_threads(struct cps_crew *self)
     for (uint32_t t = 0; t < self->threads; t++) {
         struct member *member = &self->members[t];
         member->crew = self;
+        member->hand.zeroes = self->zeroes + (size_t)t * self->rule.row_floats;
         for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++)
             let_go(self, &member->hand, slot);
         if (t == 0)

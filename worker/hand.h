@@ -10,8 +10,9 @@
 
 enum { CPS_HAND_EMPTY = UINT32_MAX, CPS_HAND_SCORES = 1024 };
 
-/* Slots without a block train rows of zeroes. */
+/* Slots without a block train a row of zeroes. */
 struct cps_hand {
+    float *zeroes; /* a row of the thread's own, since training stores to it, if only zeroes */
     struct cps_block_stream streams[CPS_BLOCK_STREAMS];
     uint32_t user[CPS_BLOCK_STREAMS],
         movie[CPS_BLOCK_STREAMS]; /* CPS_HAND_EMPTY: no block; user: of this worker's */
