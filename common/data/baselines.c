@@ -484,7 +484,7 @@ static enum cps_status find_noise(struct fit *self, const struct held_out *error
 static enum cps_status search_penalties(struct fit *self, struct cps_baselines *out)
 {
     static const int both[][2] = {{1, 1}}, each[][2] = {{1, 0}, {0, 1}, {1, -1}};
-    static const double tie = 0.001; /* of the loss: a range is kept for its own sake */
+    static const double tie = 0.001; /* of the loss */
     struct search search = {.user = FIRST_PENALTY, .movie = FIRST_PENALTY};
     CPS_TRY(try_penalties(self, &search, FIRST_PENALTY, FIRST_PENALTY));
     CPS_TRY(descend(self, &search, both, 1));
@@ -492,7 +492,7 @@ static enum cps_status search_penalties(struct fit *self, struct cps_baselines *
     const struct held_out *losses = &search.losses[search.user][search.movie];
     out->user_penalty = penalties[search.user];
     out->movie_penalty = penalties[search.movie];
-    out->rangeless = self->header[HAS_RANGE] && losses->linear < losses->squeezed * (1 - tie);
+    out->wants_wider = self->header[HAS_RANGE] && losses->linear < losses->squeezed * (1 - tie);
     return find_noise(self, losses, &out->noise);
 }
 

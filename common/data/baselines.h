@@ -12,11 +12,12 @@
  * into five parts, by pair of user and movie, and biases fitted to four parts predict the fifth, each in its
  * turn (of very many ratings, only one part). The penalty is first the same for users and movies, then each is
  * varied while that lowers the sum of squared errors. The same errors tell whether predictions that a sigmoid
- * squeezes into the range are worse than mean + biases without one. And their root mean square times
- * (√n_user + √n_movie), where n are the most ratings of any user and any movie, is about the largest singular
- * value of a matrix that has such errors, independent of each other, where the ratings are (Bandeira and van
- * Handel, "Sharp nonasymptotic bounds on the norm of random matrices with independent entries", Annals of
- * Probability 44 (2016), theorem 1.1): factors with a penalty of that order explain what is above the noise.
+ * squeezes into the range are worse than mean + biases without one, so that a wider range is better. And their
+ * root mean square times (√n_user + √n_movie), where n are the most ratings of any user and any movie, is about
+ * the largest singular value of a matrix that has such errors, independent of each other, where the ratings are
+ * (Bandeira and van Handel, "Sharp nonasymptotic bounds on the norm of random matrices with independent
+ * entries", Annals of Probability 44 (2016), theorem 1.1): factors with a penalty of that order explain what is
+ * above the noise.
  *
  * All sums are integer sums, so the results do not depend on how ratings are distributed over ranks.
  */
@@ -32,7 +33,7 @@ struct cps_baselines {
     uint64_t train_count;               /* ratings to train on, over all ranks */
     uint64_t rows;                      /* of users and movies, '#na#' included */
     double user_penalty, movie_penalty; /* that were found; 0 where none were looked for */
-    bool rangeless;                     /* a search found predictions without a range better */
+    bool wants_wider;                   /* a search found that the range does harm */
     double noise;                       /* found by a search: the norm of a matrix of errors, see above */
     double mean;                        /* of them */
     bool has_losses;                    /* false without validation ratings, or beyond the range of losses */

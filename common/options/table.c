@@ -97,7 +97,7 @@ const struct cps_option cps_option_table[] = {
      .help =
          "Squeeze predictions into this range with a sigmoid, or 'none'; 'auto' is from 0 to a tenth above "
          "the largest rating: 0,5.5 for one to five stars; with negative ratings a tenth wider at both ends. "
-         "Where sgd's decay is 'auto', so is whether there is a range at all"},
+         "Where sgd's decay is 'auto', the range is three times as wide if that suits the training ratings"},
     {"offset", .argument = "KIND", .type = CPS_OPTION_CHOICE, TRAIN(MODEL), DECIDES(CURVE), FIELD(offset),
      .fallback = "none", .choices = offsets,
      .help = "'mean' adds to every score what makes a score of 0 the mean of the training ratings, so that "

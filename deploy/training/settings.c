@@ -155,6 +155,15 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
     return trains_sgd(options) && (isinf(options->wd_bias) || isnan(options->wd)) ? search : NULL;
 }
 
+/* To three times its width, in the middle of which a sigmoid is almost straight. Without a range, rate and
+ * decay of the factors would not go together for every scale of ratings. */
+static void widen_range(struct cps_plan *plan)
+{
+    float width = plan->range_high - plan->range_low;
+    plan->range_low -= width;
+    plan->range_high += width;
+}
+
 /* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay converges to ridge
  * regression, whose penalty p corresponds to a decay of 2p/n for n ratings, times the square of the slope of
  * predictions over scores; the learning rate scales with that as well. Factors grow if a singular value of the
@@ -165,8 +174,8 @@ static void settle_sgd(const struct cps_options *options, const struct cps_basel
     static const double rate = 4, penalty_of_noise = 0.4;
     double count = (double)plan->train_count;
     plan->optimizer = CPS_OPTIMIZER_SGD;
-    if (baselines->rangeless && options->y_range.kind == CPS_Y_RANGE_AUTO)
-        plan->has_range = false;
+    if (baselines->wants_wider && options->y_range.kind == CPS_Y_RANGE_AUTO)
+        widen_range(plan);
     double slope = cps_slope_at_mean(plan->has_range, plan->range_low, plan->range_high, baselines->mean);
     double square = slope * slope;
     if (isnan(options->wd))

@@ -66,6 +66,23 @@ def check_sparse(check, data, scratch):
     check.equal("few, all trained: optimizer", unvalidated["training"]["optimizer"], "sgd")
 
 
+def check_scales(check, scratch):
+    """Sums of biases want a wide range; and on whatever scale ratings are, the same is made of them."""
+    found = {}
+    for scale in (1, 20):
+        file = Path(scratch) / f"sums-{scale}.csv"
+        pairs = [(n * 37 % 600, n * 53 % 701) for n in range(4000)]
+        file.write_text("user,item,rating\n" + "".join(
+            f"{user},{item},{scale * (5 - 1.6 * (user % 3) - 1.6 * (item % 2)):.6g}\n" for user, item in pairs), encoding="utf-8")
+        record = found[scale] = train(check, f"sums, times {scale}", scratch, ["--recipe", "best", "--data", file, "--epochs", 16])[0]
+        check.equal(f"sums, times {scale}: optimizer", record["training"]["optimizer"], "sgd")
+        low, high = record["model"]["y_range"]
+        check.at_most(f"sums, times {scale}: range", abs(low / scale + 5.5) + abs(high / scale - 11), 1e-5)
+        check.that(record["result"]["valid_loss"] < record["baselines"]["mean_loss"] / 2, f"sums, times {scale}: loss", str(record["result"]))
+    small, large = (found[scale]["result"]["valid_loss"] * 400 / scale ** 2 for scale in (1, 20))
+    check.at_most("sums: one loss on both scales", abs(small / large - 1), 0.01)
+
+
 def check_blocks(check, data, scratch):
     """A recipe leaves a solver its own."""
     record = train(check, "best in blocks", scratch, ["--recipe", "best", "--solver", "block", "--data", data])[0]
@@ -101,6 +118,7 @@ def main():
         check_offset(check, "dense", sets["dense"], scratch, False)
         check_offset(check, "sparse", sets["sparse"], scratch, True)
         check_sparse(check, sets["sparse"], scratch)
+        check_scales(check, scratch)
         check_blocks(check, sets["dense"], scratch)
         check_folds(check, sets["dense"], scratch)
     check.finish()

@@ -243,10 +243,10 @@ static void a_range_that_harms_is_found(void **state)
     draw(valid, VALID, 6, 1.0f);
     for (uint32_t i = 0; i < TRAIN; i++)
         train[i].value = 5.0f - 1.6f * (float)(train[i].user % 3) - 1.6f * (float)(train[i].movie % 2);
-    assert_true(fit_over(1, 1, 1.0f, true).rangeless);
+    assert_true(fit_over(1, 1, 1.0f, true).wants_wider);
     for (uint32_t i = 0; i < TRAIN; i++)
         train[i].value = train[i].user % 2 || train[i].movie % 2 ? 5.0f : 1.0f;
-    assert_false(fit_over(1, 1, 1.0f, true).rangeless);
+    assert_false(fit_over(1, 1, 1.0f, true).wants_wider);
 }
 
 /* Every error is about 1, whatever is fitted, and the busiest user and movie are known. */
