@@ -30,7 +30,10 @@
 enum { LONGEST_START_S = 120 };
 /* Bytes of address space that MPI and the program need for a small set of ratings. */
 static const uint64_t MPI_SPACE = (uint64_t)320 << 20, MPI_SPACE_A_RANK = (uint64_t)4 << 20;
+/* How long an interrupted rank waits for the others. The first rank speaks for all of them: mpirun kills the others
+ * before they do, unless the signal reached one of them alone. */
 #define INTERRUPTED_NS 300000000u
+#define INTERRUPTED_ALONE_NS 2000000000u
 
 static enum cps_status fail_mpi(const char *what, int code)
 {
@@ -40,13 +43,22 @@ static enum cps_status fail_mpi(const char *what, int code)
     return cps_fail(CPS_ERR_PEER, "mpi cannot %s: %.*s", what, length, text);
 }
 
+static enum cps_status leave(struct cps_cluster_mpi *self)
+{
+    self->left = true;
+    return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+}
+
 /* Waits for a started collective; code is the return value of its start. An interrupted rank only waits as long
  * as the interrupt may take to reach the other ranks. */
-static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_t timeout_ns, bool bulk,
+static enum cps_status finish_within(struct cps_cluster_mpi *self, uint64_t timeout_ns, bool bulk,
                                      const char *what, int code, MPI_Request *request)
 {
+    uint64_t patience_ns = self->is_first ? INTERRUPTED_NS : INTERRUPTED_ALONE_NS;
     uint64_t start = cps_clock_ns(), sleep_ns = 20000, interrupted_ns = 0;
     while (code == MPI_SUCCESS) {
+        if (self->left)
+            return leave(self);
         int done = 0;
         code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
         if (code == MPI_SUCCESS && done)
@@ -57,8 +69,8 @@ static enum cps_status finish_within(const struct cps_cluster_mpi *self, uint64_
                             timeout_ns / 1000000000u);
         if (self->interrupted && *self->interrupted)
             interrupted_ns += interrupted_ns ? 0 : waited;
-        if (interrupted_ns && waited - interrupted_ns > INTERRUPTED_NS)
-            return cps_fail(CPS_ERR_INTERRUPTED, "interrupted");
+        if (interrupted_ns && waited - interrupted_ns > patience_ns)
+            return leave(self);
         if (bulk || waited < SPIN_NS) {
             sched_yield();
             continue;
@@ -143,6 +155,7 @@ static enum cps_status start_mpi(struct cps_cluster *self, uint64_t timeout_ns)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    self->mpi->is_first = rank == 0;
     self->rank = (uint32_t)rank;
     self->ranks = (uint32_t)ranks;
     MPI_Request request;
@@ -371,6 +384,11 @@ void cps_cluster_watch(struct cps_cluster *self, const volatile sig_atomic_t *in
         self->mpi->interrupted = interrupted;
 }
 
+bool cps_cluster_is_left(const struct cps_cluster *self)
+{
+    return self->mpi && self->mpi->left;
+}
+
 void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns)
 {
     if (self->mpi)
@@ -402,6 +420,8 @@ enum cps_status cps_cluster_agree(struct cps_cluster *self, enum cps_status stat
 {
     if (!self->mpi)
         return status;
+    if (self->mpi->left)
+        return status == CPS_OK ? leave(self->mpi) : status;
     uint32_t own = status == CPS_OK ? self->ranks : self->rank, first;
     struct verdict verdict = {.status = (int32_t)status};
     uint64_t timeout_ns = status == CPS_ERR_PEER ? bereaved_timeout(self) : self->mpi->timeout_ns;

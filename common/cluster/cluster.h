@@ -54,6 +54,9 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct
  * becomes nonzero; NULL ends this. Used while nothing else handles signals. Not collective. */
 void cps_cluster_watch(struct cps_cluster *self, const volatile sig_atomic_t *interrupted);
 
+/* Whether this rank gave up a collective that way. Later collectives fail at once, and so does cps_cluster_end. */
+bool cps_cluster_is_left(const struct cps_cluster *self);
+
 /* From now on collectives give up after timeout_ns. Not collective. */
 void cps_cluster_set_timeout(struct cps_cluster *self, uint64_t timeout_ns);
 

@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -14,6 +15,8 @@ struct cps_cluster_mpi {
     MPI_Comm rows;        /* for the MPI transport alone */
     uint64_t timeout_ns;
     const volatile sig_atomic_t *interrupted; /* or NULL */
+    bool is_first;                            /* rank 0 */
+    bool left; /* an interrupted rank no longer waits for a collective: there can be no other one */
 };
 
 /* Waits for a started collective, with the cluster's deadline; code is what starting it returned, what names

@@ -206,10 +206,11 @@ void cps_training_close_record(struct cps_training *self)
     cps_recording_close(&self->recording);
 }
 
-/* One rank reports the error for all: the first, or the one that lost it. */
+/* One rank reports the error for all: the first, or the one that lost it or was told to end alone. */
 static void report_error(const struct cps_training_env *self, enum cps_status status)
 {
-    if (status != CPS_DIFFERS && (self->cluster->rank == 0 || status == CPS_ERR_PEER))
+    bool alone = status == CPS_ERR_PEER || cps_cluster_is_left(self->cluster);
+    if (status != CPS_DIFFERS && (self->cluster->rank == 0 || alone))
         cps_log_error(cps_error_text(), cps_error_hint());
 }
 

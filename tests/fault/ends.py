@@ -84,15 +84,45 @@ def full_disk(case):
     return case.start([*SHORT, "--batch-size", 16])
 
 
-def loading(case):
-    """A run that is told to end while it reads ratings."""
+def reads(process, folder):
+    """Whether a rank, or the one process, has a file of the folder open: so MPI has started on all of them."""
+    for pid in launch.rank_pids(process).values() or [process.pid]:
+        try:
+            if any(os.readlink(entry).startswith(str(folder)) for entry in Path(f"/proc/{pid}/fd").iterdir()):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def start_loading(case):
+    """A run that reads ratings for some seconds."""
     data = case.folder / "data"
     subprocess.run([places.program(), "synth", "--users", "60000", "--movies", "20000", "--ratings", "6000000", "--out", data],
                    check=True, capture_output=True, env=launch.environment())
     process = case.start([*SHORT, "--data", data])
-    time.sleep(1.2)
+    limit = time.monotonic() + 30
+    while not reads(process, data) and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.01)
+    return process
+
+
+def loading(case):
+    """A run that is told to end while it reads ratings."""
+    process = start_loading(case)
     process.send_signal(signal.SIGINT)
     return process
+
+
+def told_alone(role):
+    """One rank is told to end while it reads ratings or waits for another, which is stopped."""
+    def run(case):
+        process = start_loading(case)
+        pids = launch.rank_pids(process)
+        os.kill(pids[2], signal.SIGSTOP)
+        os.kill(pids[RANKS[role]], signal.SIGUSR2)
+        return process
+    return run
 
 
 def stopped_early(case):
@@ -116,6 +146,8 @@ CAUSES = {
     "a worker's rank is stopped": (signalled(signal.SIGSTOP, "worker"), JOBS, {"*": 4}),
     "a rank is stopped in MPI_Init": (stopped_early, JOBS, {"*": 4}),
     "SIGINT while loading": (loading, ALL, {"*": 75, "mpirun": 1}),
+    "SIGUSR2 to the coordinator's rank while loading": (told_alone("coordinator"), JOBS, {"*": 75}),
+    "SIGUSR2 to a worker's rank while loading": (told_alone("worker"), JOBS, {"*": 75}),
     "/dev/full as standard output": (unwritable, ("alone",), {"*": 6}),
     "closed standard streams": (limited("exec <&- >&- 2>&-"), ALL, {"*": 6}),
     "a full disk": (full_disk, ALL, {"*": 6}),
@@ -124,7 +156,9 @@ CAUSES = {
     "ulimit -v 24000": (limited("ulimit -v 24000"), ("alone",), {"*": 71}),
 }
 SHORT_LIST = {"SIGTERM": ("launch.sh", "mpi"), "SIGKILL to a worker's rank": ("launch.sh", "tcp"),
-              "SIGTERM to a worker's rank": ("mpirun", "tcp"), "closed standard streams": ("launch.sh", "tcp"),
+              "SIGTERM to a worker's rank": ("mpirun", "tcp"),
+              "SIGUSR2 to the coordinator's rank while loading": ("mpirun", "mpi"),
+              "SIGUSR2 to a worker's rank while loading": ("launch.sh", "tcp"), "closed standard streams": ("launch.sh", "tcp"),
               "/dev/full as standard output": ("alone", None),
               "ulimit -f 4": ("alone", None), "ulimit -n 24": ("mpirun", "tcp"), "a rank is stopped in MPI_Init": ("launch.sh", "mpi")}
 
