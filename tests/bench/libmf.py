@@ -1,4 +1,4 @@
-"""Compares the recipe 'best' with LIBMF on a random split of a ratings file, with 90 % for training.
+"""Compares the recipe 'best' and the block solver with LIBMF on a random split of a ratings file, with 90 % for training.
 
     COLLAB_PS_LIBMF=…/mf-train libmf.py PROGRAM RATINGS.csv [SEED]
 
@@ -17,6 +17,8 @@ import tempfile
 from pathlib import Path
 
 ROUNDS = 40
+OWN = [["--recipe", "best"], ["--solver", "block"], ["--solver", "block", "--factors", "100"],
+       ["--solver", "block", "--factors", "100", "--lr-max", "0.02", "--wd", "0.08"]]
 GRID = list(itertools.product((50, 100), (0.03, 0.05, 0.1), (0.05, 0.1)))
 
 
@@ -38,11 +40,12 @@ def run_libmf(trainer, folder, factors, penalty, rate):
     return rounds[-1], min(rounds)
 
 
-def run_best(program, folder, seed):
+def run_own(program, folder, seed, options):
     """(RMSE, RMSE of the biases)."""
-    subprocess.run([program, "--train", "train.csv", "--valid", "valid.csv", "--recipe", "best", "--seed", str(seed), "--progress",
-                    "none", "--log-level", "error", "--out", "best"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    record = json.loads((folder / "best" / "run.json").read_text())
+    subprocess.run([program, "--train", "train.csv", "--valid", "valid.csv", *options, "--seed", str(seed), "--progress", "none",
+                    "--log-level", "error", "--out", "run", "--overwrite"],
+                   cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    record = json.loads((folder / "run" / "run.json").read_text())
     return record["result"]["valid_loss"] ** 0.5, record["baselines"]["biases_loss"] ** 0.5
 
 
@@ -52,11 +55,14 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         split(ratings, folder, seed)
-        own, biases = run_best(program, folder, seed)
-        print(f"ridge-fitted biases               RMSE {biases:.4f}\n--recipe best                     RMSE {own:.4f}")
+        for options in OWN:
+            own, biases = run_own(program, folder, seed, options)
+            print(f"{' '.join(options):50} RMSE {own:.4f}", flush=True)
+        print(f"{'ridge-fitted biases':50} RMSE {biases:.4f}")
         for factors, penalty, rate in GRID:
             last, best = run_libmf(trainer, folder, factors, penalty, rate)
-            print(f"libmf -k {factors:<3} -l2 {penalty:<4} -r {rate:<4}       RMSE {last:.4f}, best round {best:.4f}", flush=True)
+            name = f"libmf -k {factors} -l2 {penalty} -r {rate}"
+            print(f"{name:50} RMSE {last:.4f}, best round {best:.4f}", flush=True)
 
 
 if __name__ == "__main__":
