@@ -60,10 +60,9 @@ static enum cps_status count_user(const struct survey *self, uint32_t user, stru
         const uint64_t *words = stored->set.words + first;
         uint32_t n = end - first < CHUNK ? (uint32_t)(end - first) : CHUNK;
         cps_survey_choose(&stored->set, user, words, n, self->share, chosen);
-        for (uint32_t i = 0; i < n; i++) {
-            slot->movies[count] = cps_stored_movie(stored, words[i]);
-            count += chosen[i];
-        }
+        for (const uint8_t *at = memchr(chosen, 1, n); at;
+             at = memchr(at + 1, 1, (size_t)(chosen + n - at - 1)))
+            slot->movies[count++] = cps_stored_movie(stored, words[at - chosen]);
     }
     if (count > 1)
         qsort(slot->movies, count, sizeof *slot->movies, compare_movies);
