@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/base/random.h"
+#include "common/base/target.h"
 
 /* The finaliser of MurmurHash3: every bit of the result depends on every bit of x. */
 static inline uint32_t mix(uint32_t x)
@@ -103,9 +104,9 @@ __attribute__((target("avx2"))) static uint32_t encrypt_all_avx2(const struct cp
     return encrypt_all(self, in, count, out);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static uint32_t
-encrypt_all_avx512(const struct cps_permutation *self, const uint32_t *restrict in, uint64_t count,
-                   uint32_t *restrict out)
+CPS_TARGET_AVX512 static uint32_t encrypt_all_avx512(const struct cps_permutation *self,
+                                                     const uint32_t *restrict in, uint64_t count,
+                                                     uint32_t *restrict out)
 {
     return encrypt_all(self, in, count, out);
 }

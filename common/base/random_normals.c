@@ -10,6 +10,7 @@
 
 #include "common/base/numeric.h"
 #include "common/base/random_quantile.h"
+#include "common/base/target.h"
 
 enum { CHUNK = 64, LANES = 8 };
 
@@ -126,8 +127,8 @@ __attribute__((target("avx2"))) static void normals_avx2(uint64_t seed, uint32_t
     normals(seed, purpose, first, count, out);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
-normals_avx512(uint64_t seed, uint32_t purpose, uint64_t first, uint32_t count, double *out)
+CPS_TARGET_AVX512 static void normals_avx512(uint64_t seed, uint32_t purpose, uint64_t first, uint32_t count,
+                                             double *out)
 {
     normals(seed, purpose, first, count, out);
 }

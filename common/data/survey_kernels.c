@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/target.h"
 #include "common/data/notes.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -84,7 +85,7 @@ BUILD(any, )
 
 #if defined(__x86_64__)
 BUILD(avx2, __attribute__((target("avx2"))))
-BUILD(avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))))
+BUILD(avx512, CPS_TARGET_AVX512)
 
 #define CALL(function, ...)                                                                                    \
     do {                                                                                                       \
