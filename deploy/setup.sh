@@ -21,6 +21,8 @@ fail() {
 }
 
 missing=()
+# Debian's ethtool and nft are where only root looks.
+PATH=$PATH:/usr/sbin:/sbin
 
 # need PACKAGE PROBE...: adds PACKAGE to the missing ones unless the command PROBE succeeds.
 need() {
