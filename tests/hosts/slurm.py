@@ -26,7 +26,8 @@ import records  # noqa: E402
 from verdict import SKIPPED, Verdict  # noqa: E402
 
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
-JOB = ["--epochs", "24", "--factors", "16", "--batch-size", "32"]
+# Longer than the minute that a job gets, on a fast machine too: so that it is signalled.
+JOB = ["--epochs", "120", "--factors", "16", "--batch-size", "32"]
 
 CONFIGURATION = """ClusterName=bed
 SlurmctldHost={host}(127.0.0.1)

@@ -237,7 +237,7 @@ def check_refusals(check, run, folder):
     (misfit / "users.tsv").write_text("".join((run / "users.tsv").read_text().splitlines(True)[:-1]))
     moved = folder / "moved"
     shutil.copytree(run, moved)
-    (moved / "run.json").write_text((run / "run.json").read_text().replace("ml-100k", "ml-gone"))
+    (moved / "run.json").write_text((run / "run.json").read_text().replace(str(trained.places.movielens_100k()), "/gone/ml-100k"))
     cases = [
         ("a missing run", ["similar", folder / "none", "--movie", "50"], 3, "there is no run"),
         ("a run without a model", ["similar", cut, "--movie", "50"], 3, "has no model"),
