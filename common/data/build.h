@@ -11,7 +11,7 @@
 #include "common/data/dataset.h"
 #include "common/data/prepared.h"
 #include "common/data/sharing.h"
-#include "common/data/synth.h"
+#include "common/synth/synth.h"
 #include "common/text/fields.h"
 #include "common/text/source.h"
 

@@ -15,7 +15,7 @@
 #include "common/data/prepared.h"
 #include "common/data/samples.h"
 #include "common/data/sharing.h"
-#include "common/data/synth.h"
+#include "common/synth/synth.h"
 #include "common/data/titles.h"
 
 struct cps_builder {

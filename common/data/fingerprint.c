@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/data/ids.h"
-#include "common/data/synth.h"
+#include "common/synth/synth.h"
 
 static void add_text(struct cps_sha256 *digest, const char *what, const char *value)
 {

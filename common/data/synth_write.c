@@ -1,5 +1,5 @@
 /* The synthetic set as files of the MovieLens layout, for the command synth; see synth.h. */
-#include "common/data/synth.h"
+#include "common/data/synth_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>

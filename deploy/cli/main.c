@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/cluster/cluster.h"
 #include "common/cluster/launcher.h"
-#include "common/data/synth.h"
+#include "common/data/synth_write.h"
 #include "common/options/command.h"
 #include "deploy/cli/lr_find.h"
 #include "deploy/cli/prepare.h"

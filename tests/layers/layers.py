@@ -21,7 +21,7 @@ from verdict import Verdict  # noqa: E402
 
 LOWEST = {"common/base"}
 MIDDLE = LOWEST | {"common/options", "common/model"}
-ROLES = MIDDLE | {"common/text", "common/data", "common/store", "common/net", "common/drive"}
+ROLES = MIDDLE | {"common/text", "common/synth", "common/data", "common/store", "common/net", "common/drive"}
 COMMON = ROLES | {"common/cluster", "common/inference"}
 ROLE_FOLDERS = {"server/shard", "server/coordinator", "server/record", "worker"}
 
@@ -31,7 +31,8 @@ MAY_SEE = {
     "common/options": LOWEST | {"proto"},
     "common/model": LOWEST | {"proto"},
     "common/text": LOWEST,
-    "common/data": MIDDLE | {"common/text"},
+    "common/synth": LOWEST,
+    "common/data": MIDDLE | {"common/text", "common/synth"},
     "common/store": MIDDLE | {"common/data", "proto"},
     "common/inference": MIDDLE | {"common/text", "common/data", "common/store"},
     "common/net": MIDDLE | {"proto"},

@@ -13,7 +13,7 @@
 
 #include "common/base/sha256.h"
 #include "common/data/load.h"
-#include "common/data/synth.h"
+#include "common/data/synth_write.h"
 
 static struct cps_synth *create(const struct cps_synth_spec *spec)
 {

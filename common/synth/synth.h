@@ -9,8 +9,8 @@
  * all pairs are distinct at every size. The number of ratings per user is log-normal, at least 20
  * if the spec has that many. Every movie is rated at least once if possible.
  */
-#ifndef CPS_DATA_SYNTH_H
-#define CPS_DATA_SYNTH_H
+#ifndef CPS_SYNTH_SYNTH_H
+#define CPS_SYNTH_SYNTH_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -44,10 +44,5 @@ const struct cps_synth_rating *cps_synth_user(struct cps_synth *self, uint32_t u
  * four, so that order by title is order by id. Returns its length. */
 #define CPS_SYNTH_TITLE_BYTES 32
 size_t cps_synth_title(const struct cps_synth_spec *spec, uint32_t movie, char out[CPS_SYNTH_TITLE_BYTES]);
-
-/* Writes folder/movies.csv and folder/ratings.csv in the layout of MovieLens 20M and
- * later, creating the folder if necessary; each file is written atomically.
- * CPS_ERR_USAGE like create, CPS_ERR_STORAGE. */
-enum cps_status cps_synth_write(const struct cps_synth_spec *spec, const char *folder);
 
 #endif

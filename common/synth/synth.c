@@ -2,7 +2,7 @@
  * The synthetic set; see synth.h. build.c uses it instead of a file, synth_write.c writes it to
  * files.
  */
-#include "common/data/synth.h"
+#include "common/synth/synth.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
