@@ -541,6 +541,9 @@ static enum cps_status on_tick(void *context, uint64_t now_ns, struct cps_outbox
     struct cps_coordinator *self = context;
     CPS_TRY(cps_nodes_on_tick(&self->nodes, now_ns));
     CPS_TRY(go_on(self, outbox));
+    /* The model that a stopped run leaves is that of its last epoch, which is read first. */
+    if (self->stop_asked && self->reads_epoch)
+        return CPS_OK;
     return cps_saves_on_tick(&self->saves, outbox);
 }
 

@@ -331,6 +331,92 @@ static void an_interrupt_waits_for_the_epochs_model(void **state)
     rig_release(&rig);
 }
 
+static void mark_it(void *context, struct cps_save_mark *mark)
+{
+    (void)context, (void)mark;
+}
+
+static void begin_it(void *context, const struct cps_save_mark *mark)
+{
+    (void)context, (void)mark;
+}
+
+static void take_rows(void *context, uint32_t server, const struct cps_state *state, struct cps_buffer *payload)
+{
+    (void)context, (void)server, (void)state, (void)payload;
+}
+
+static bool has_room(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void end_it(void *context)
+{
+    (void)context;
+}
+
+static enum cps_save_outcome is_valid(void *context)
+{
+    (void)context;
+    return CPS_SAVE_VALID;
+}
+
+static const struct cps_save_sink quick_sink = {.mark = mark_it,
+                                                .begin = begin_it,
+                                                .rows = take_rows,
+                                                .reserve = has_room,
+                                                .end = end_it,
+                                                .outcome = is_valid,
+                                                .skip = begin_it};
+
+/* Both servers keep the rows of the step they wait at: action is what they answer. */
+static void keep_rows(struct rig *rig, enum cps_snapshot_action action)
+{
+    for (uint32_t server = 0; server < SERVERS; server++) {
+        struct cps_message kept = message_from(&rig->post, CPS_MESSAGE_KEPT, 1 + server, 0);
+        kept.snapshot = (struct cps_snapshot){.step = STEPS, .action = action};
+        check_ok(say(rig, kept));
+    }
+}
+
+/* The servers answer all FETCHes, those that come of it as well. */
+static void give_states(struct rig *rig)
+{
+    for (size_t i = 0; i < rig->post.outbox.count; i++) {
+        const struct cps_message asked = rig->post.outbox.messages[i];
+        if (asked.kind != CPS_MESSAGE_FETCH || asked.state.rows == 0)
+            continue;
+        uint32_t words = cps_plan_state_words(&rig->plan);
+        struct cps_message state =
+            message_from(&rig->post, CPS_MESSAGE_STATE, asked.to, asked.state.rows * words * sizeof(uint32_t));
+        state.state = asked.state;
+        state.state.words = words;
+        check_ok(say(rig, state));
+    }
+}
+
+/* The checkpoint at which a run is to stop may be valid first. */
+static void a_stop_waits_for_the_epochs_model(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_read_epoch(&rig, true);
+    check_ok(cps_coordinator_save_to(rig.coordinator, &quick_sink));
+    rig_read(&rig);
+    check_ok(rig.role.ops->on_interrupt(rig.role.self, CPS_INTERRUPT_STOP, &rig.post.outbox));
+    keep_rows(&rig, CPS_SNAPSHOT_HOLD);
+    keep_rows(&rig, CPS_SNAPSHOT_TAKE);
+    give_states(&rig);
+    check_ok(rig.role.ops->on_tick(rig.role.self, SECOND, &rig.post.outbox));
+    check_ok(say(&rig, rig.last_answer));
+    check_int(rig.told.rows, KEYS, "rows");
+    check_fails(rig.role.ops->on_tick(rig.role.self, SECOND, &rig.post.outbox), CPS_ERR_PREEMPTED,
+                "stopped after step 40");
+    rig_release(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +432,7 @@ int main(void)
         cmocka_unit_test(an_epoch_is_read_before_it_is_passed),
         cmocka_unit_test(a_run_ends_early),
         cmocka_unit_test(an_interrupt_waits_for_the_epochs_model),
+        cmocka_unit_test(a_stop_waits_for_the_epochs_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
