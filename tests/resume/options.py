@@ -50,13 +50,17 @@ def kinds(folder, model):
 
 
 def stopped(folder, name, arguments):
-    """A run that was told to end once it had a checkpoint, unless it ended earlier by itself."""
+    """A run that was told to end once it had a checkpoint, unless each of some ended earlier by itself."""
     run = runs.CutRun(folder / name, arguments)
-    run.start(runs.Shape(None))
-    while not list(run.out.glob("checkpoints/*/manifest")) and run.process.poll() is None:
-        pass
-    run.process.terminate()
-    run.process.communicate()
+    for _ in range(runs.ATTEMPTS):
+        run.forget()
+        run.start(runs.Shape(None))
+        while not list(run.out.glob("checkpoints/*/manifest")) and run.process.poll() is None:
+            pass
+        run.process.terminate()
+        run.process.communicate()
+        if not run.is_done():
+            break
     return run
 
 

@@ -8,6 +8,7 @@
 
 import json
 import os
+import shutil
 import signal
 import struct
 import sys
@@ -20,6 +21,7 @@ import launch  # noqa: E402
 PEER_TIMEOUT = 5
 FINISH_SECONDS = 240
 GO_SECONDS = 60  # for ranks whose launcher was killed
+ATTEMPTS = 20  # to cut a run before its end, which a fast one or a busy machine may bring first
 
 
 class Shape:
@@ -189,6 +191,10 @@ class CutRun:
     def is_done(self):
         now = record(self.out)
         return now is not None and now["state"] == "done"
+
+    def forget(self):
+        """Removes what the run has left: for another attempt."""
+        shutil.rmtree(self.out, ignore_errors=True)
 
     def finish(self, shape):
         """Resumes the run to its end. Returns what went wrong, or ''."""
