@@ -25,7 +25,6 @@ from verdict import Verdict  # noqa: E402
 
 SMALL = ["--factors", 6, "--log-steps", "--progress", "none", "--epochs", 4, "--batch-size", 1000, "--save-every", 1,
          "--keep", 3]
-ATTEMPTS = 20
 FLIPS = int(sys.argv[1]) if sys.argv[1:] else 0
 SHARE, SHARES = map(int, sys.argv[2].split("/")) if sys.argv[2:] else (1, 1)
 
@@ -33,7 +32,7 @@ SHARE, SHARES = map(int, sys.argv[2].split("/")) if sys.argv[2:] else (1, 1)
 def cut_run(folder, name, arguments):
     """A run that was killed when its third epoch was saved, and has three checkpoints. Repeated if the run was faster than
     the kill."""
-    for _ in range(ATTEMPTS):
+    for _ in range(runs.ATTEMPTS):
         run = runs.CutRun(folder / name, arguments)
         run.start(runs.Shape(None))
         while len(checkpoints(run.out)) < 3 and run.process.poll() is None:
@@ -43,7 +42,7 @@ def cut_run(folder, name, arguments):
         if len(checkpoints(run.out)) == 3 and runs.record(run.out)["state"] == "running":
             return run.out
         shutil.rmtree(run.out)
-    sys.exit(f"no run of {ATTEMPTS} could be killed in time")
+    sys.exit(f"no run of {runs.ATTEMPTS} could be killed in time")
 
 
 def checkpoints(out):
