@@ -13,25 +13,32 @@
 #include "worker/crew_sorting.h"
 #include "worker/hand.h"
 
-enum { WAIT_NS = 100000 };
+enum { WAIT_NS = 100000, LONGEST_RUN = 8, MOST_MOVIES = 12, MOST_VALIDATED = 16 };
 
+/* Blocks count as trained as soon as a thread has them in hand, so that it can take several with one user block
+ * or one movie block. */
 struct user_block {
     float *rows; /* NULL: not leased */
     uint64_t step, lent_step;
-    bool busy;
-    bool due; /* to be returned without being trained */
+    uint32_t busy;               /* blocks in hand */
+    const struct member *thread; /* that has them */
+    bool due;                    /* to be returned without being trained */
 };
 
 struct movie_block {
     float *rows;
     uint64_t step;
-    bool shared, busy;
-    bool done; /* to be taken back */
+    uint32_t busy;
+    const struct member *thread;
+    bool shared;
+    bool done; /* to be taken back when it is not busy */
 };
 
 struct member {
     struct cps_crew *crew;
     struct cps_hand hand;
+    uint32_t user, run; /* the user block taken last, and how often in a row */
+    uint32_t movies;    /* movie blocks in hand */
     struct cps_order_scratch *scratch;
     pthread_t thread;
     bool started;
@@ -68,6 +75,7 @@ struct cps_crew {
     bool valid_wild;
     float *zeroes;                  /* a row for each thread */
     struct cps_block_rating *blank; /* ratings of that row */
+    uint32_t most_movies;           /* that a thread has in hand */
     struct member *members;         /* [threads]; the first is the main thread */
     uint32_t threads;
 };
@@ -97,43 +105,18 @@ static bool lease_ends(const struct cps_crew *self, const struct user_block *blo
     return block->due || (block->step > block->lent_step && is_saved(self, block->step));
 }
 
-static bool is_ready(const struct cps_crew *self, uint32_t user)
+/* Whether a thread may take the next block of a user block: its rows are here, or will be when the thread is
+ * done with what it has in hand. */
+static bool is_ready(const struct cps_crew *self, const struct member *member, uint32_t user)
 {
     const struct user_block *block = &self->users[user];
-    if (!block->rows || !self->sorting.dealt[user] || block->busy || block->step >= self->granted ||
-        lease_ends(self, block) || waits_for_validation(self, block->step))
+    if (!block->rows || !self->sorting.dealt[user] || block->step >= self->granted || lease_ends(self, block) ||
+        waits_for_validation(self, block->step) || (block->busy && block->thread != member))
         return false;
     uint32_t j = cps_blocks_movie(&self->order->blocks, self->order->first_block + user, block->step);
     const struct movie_block *movie = &self->movies[j];
-    return movie->rows && !movie->busy && !movie->shared && !movie->done && movie->step == block->step;
-}
-
-static void take_in_hand(struct cps_crew *self, struct cps_hand *hand, uint32_t slot, uint32_t user)
-{
-    struct user_block *block = &self->users[user];
-    uint32_t i = self->order->first_block + user;
-    uint32_t j = cps_blocks_movie(&self->order->blocks, i, block->step);
-    double lr = self->lr[block->step];
-    struct cps_block_stream *stream = &hand->streams[slot];
-    *stream = (struct cps_block_stream){.users = block->rows,
-                                        .movies = self->movies[j].rows,
-                                        .rate = (float)lr,
-                                        .decay = (float)(1.0 - lr * self->plan.wd),
-                                        .bias_decay = (float)(1.0 - lr * self->plan.wd_bias)};
-    hand->left[slot] = hand->ratings[slot] =
-        cps_order_block(self->order, &self->order->train, i, j, &stream->ratings);
-    hand->squared[slot] = 0;
-    hand->user[slot] = user;
-    hand->movie[slot] = j;
-    hand->held++;
-    block->busy = self->movies[j].busy = true;
-}
-
-static void let_go(struct cps_crew *self, struct cps_hand *hand, uint32_t slot)
-{
-    hand->streams[slot] = (struct cps_block_stream){
-        .ratings = self->blank, .users = hand->zeroes, .movies = hand->zeroes, .decay = 1, .bias_decay = 1};
-    hand->user[slot] = hand->movie[slot] = CPS_HAND_EMPTY;
+    return movie->rows && !movie->shared && !movie->done && movie->step == block->step &&
+           (!movie->busy || movie->thread == member);
 }
 
 /* Whether the movie block's next user block is also this worker's, and no other node needs the rows before. */
@@ -143,52 +126,104 @@ static bool stays(const struct cps_crew *self, uint32_t movie, uint64_t step)
     return next < self->own && step % self->blocks != 0 && step < self->granted && !is_saved(self, step);
 }
 
-/* Ends the block in a slot. The slot may continue with the same movie block. */
-static void finish_block(struct cps_crew *self, struct cps_hand *hand, uint32_t slot)
+static void take_in_hand(struct cps_crew *self, struct member *member, uint32_t user)
 {
-    uint32_t user = hand->user[slot], j = hand->movie[slot];
+    struct user_block *block = &self->users[user];
+    uint32_t j = cps_blocks_movie(&self->order->blocks, self->order->first_block + user, block->step);
     struct movie_block *movie = &self->movies[j];
-    uint64_t step = self->users[user].step++;
-    struct step_sum *sum = &self->sums[step % (2 * self->blocks)];
-    sum->sum.squared = cps_loss_add(sum->sum.squared, hand->squared[slot]);
-    sum->sum.ratings += hand->ratings[slot];
-    sum->sum.wild |= hand->streams[slot].wild;
-    sum->blocks++;
-    self->users[user].busy = movie->busy = false;
-    movie->step = step + 1;
-    movie->done = !stays(self, j, step + 1);
-    hand->held--;
-    let_go(self, hand, slot);
-    uint32_t next = cps_blocks_user(&self->order->blocks, j, step + 1) - self->order->first_block;
-    if (!movie->done && is_ready(self, next))
-        take_in_hand(self, hand, slot, next);
+    double lr = self->lr[block->step];
+    const struct cps_hand_block added = {.user = user,
+                                         .movie = j,
+                                         .step = block->step,
+                                         .users = block->rows,
+                                         .movies = movie->rows,
+                                         .rate = (float)lr,
+                                         .decay = (float)(1.0 - lr * self->plan.wd),
+                                         .bias_decay = (float)(1.0 - lr * self->plan.wd_bias)};
+    block->thread = movie->thread = member;
+    member->movies += movie->busy == 0;
+    block->busy++;
+    movie->busy++;
+    block->step++;
+    movie->step++;
+    movie->done = !stays(self, j, movie->step);
+    cps_hand_add(&member->hand, &added);
 }
 
-/* Fills empty slots with ready blocks. Blocks without ratings are done at once. */
-static void fill_hand(struct cps_crew *self, struct cps_hand *hand)
+static void finish_block(struct cps_crew *self, struct member *member, const struct cps_hand_block *done)
 {
-    uint32_t slot = 0;
-    for (uint32_t user = 0; user < self->own && hand->held < CPS_BLOCK_STREAMS; user++) {
-        if (!is_ready(self, user))
+    struct step_sum *sum = &self->sums[done->step % (2 * self->blocks)];
+    sum->sum.squared = cps_loss_add(sum->sum.squared, done->squared);
+    sum->sum.ratings += (uint64_t)(done->end - done->begin);
+    sum->sum.wild |= done->wild;
+    sum->blocks++;
+    self->users[done->user].busy--;
+    self->movies[done->movie].busy--;
+    member->movies -= self->movies[done->movie].busy == 0;
+}
+
+static void finish_blocks(struct cps_crew *self, struct member *member)
+{
+    struct cps_hand_block done;
+    while (cps_hand_take_done(&member->hand, &done))
+        finish_block(self, member, &done);
+}
+
+/* What a thread does about the next block of a user block. */
+enum choice { TAKEN, NOT_READY, TOO_MANY };
+
+/* A movie block that waits for another block in hand needs no third one behind it, and more movie blocks than
+ * streams would leave the cache. */
+static enum choice consider(struct cps_crew *self, struct member *member, uint32_t user)
+{
+    if (!is_ready(self, member, user))
+        return NOT_READY;
+    uint32_t j =
+        cps_blocks_movie(&self->order->blocks, self->order->first_block + user, self->users[user].step);
+    if (self->movies[j].busy == 0 ? member->movies >= self->most_movies : self->movies[j].busy >= 2)
+        return TOO_MANY;
+    take_in_hand(self, member, user);
+    return TAKEN;
+}
+
+/* Takes blocks in hand: up to eight with one user block, which its users then pass through together, then some
+ * with the user block before, as movie blocks go from one to the next. A thread that has enough in hand waits
+ * for a block that fits rather than take another one. */
+static void fill_hand(struct cps_crew *self, struct member *member)
+{
+    struct cps_hand *hand = &member->hand;
+    while (hand->held < CPS_HAND_MOST) {
+        enum choice choice = NOT_READY;
+        if (member->run < LONGEST_RUN)
+            choice = consider(self, member, member->user);
+        if (choice == TAKEN) {
+            member->run++;
             continue;
-        while (hand->user[slot] != CPS_HAND_EMPTY)
-            slot++;
-        take_in_hand(self, hand, slot, user);
+        }
+        for (uint32_t i = 1; i <= self->own && choice != TAKEN; i++) {
+            if (choice == TOO_MANY && hand->held >= CPS_BLOCK_STREAMS)
+                return;
+            uint32_t user = (member->user + self->own - i) % self->own;
+            choice = consider(self, member, user);
+            if (choice == TAKEN) {
+                member->user = user;
+                member->run = 1;
+            }
+        }
+        if (choice != TAKEN)
+            return;
     }
 }
 
 /* ---- training ---- */
 
 /* Called with the mutex held, which is released while rows are trained. */
-static void train_some(struct cps_crew *self, struct cps_hand *hand)
+static void train_some(struct cps_crew *self, struct member *member)
 {
     pthread_mutex_unlock(&self->mutex);
-    cps_hand_train(hand, &self->work);
+    cps_hand_train(&member->hand);
     pthread_mutex_lock(&self->mutex);
-    for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++) {
-        if (hand->user[slot] != CPS_HAND_EMPTY && hand->left[slot] == 0)
-            finish_block(self, hand, slot);
-    }
+    finish_blocks(self, member);
     if (self->sleepers)
         pthread_cond_broadcast(&self->changed);
 }
@@ -198,22 +233,22 @@ static void train_some(struct cps_crew *self, struct cps_hand *hand)
 static bool epoch_is_trained(const struct cps_crew *self)
 {
     for (uint32_t user = 0; user < self->own; user++)
-        if (self->users[user].step != epoch_end(self) || !self->users[user].rows || !self->sorting.dealt[user])
+        if (self->users[user].step != epoch_end(self) || self->users[user].busy || !self->users[user].rows ||
+            !self->sorting.dealt[user])
             return false;
     return true;
 }
 
-/* Returns a movie block to validate with, or CPS_HAND_EMPTY. */
-static uint32_t next_to_validate(const struct cps_crew *self)
+/* Sets movies[MOST_VALIDATED] to movie blocks to validate with and returns their number. */
+static uint32_t next_to_validate(const struct cps_crew *self, uint32_t *movies)
 {
+    uint32_t found = 0;
     if (self->plan.valid_count == 0 || !epoch_is_trained(self))
-        return CPS_HAND_EMPTY;
-    for (uint32_t j = 0; j < self->blocks; j++) {
-        const struct movie_block *movie = &self->movies[j];
-        if (movie->shared && !movie->busy && !movie->done)
-            return j;
-    }
-    return CPS_HAND_EMPTY;
+        return 0;
+    for (uint32_t j = 0; j < self->blocks && found < MOST_VALIDATED; j++)
+        if (self->movies[j].shared && !self->movies[j].busy && !self->movies[j].done)
+            movies[found++] = j;
+    return found;
 }
 
 static void begin_next_epoch(struct cps_crew *self)
@@ -222,26 +257,43 @@ static void begin_next_epoch(struct cps_crew *self)
     self->validated = 0;
 }
 
-static void validate_movie(struct cps_crew *self, struct cps_hand *hand, uint32_t j)
+/* Adds the errors of a user block with these movie blocks to sums; false if one is out of range. */
+static bool validate_user(const struct cps_crew *self, struct member *member, uint32_t user,
+                          const uint32_t *movies, uint32_t count, struct cps_error_sums *sums)
+{
+    uint32_t i = self->order->first_block + user;
+    bool fine = true;
+    for (uint32_t k = 0; k < count; k++)
+        cps_order_expect(self->order, &self->order->valid, i, movies[k]);
+    for (uint32_t k = 0; k < count; k++) {
+        fine = fine && cps_hand_validate(&member->hand, i, movies[k], self->users[user].rows,
+                                         self->movies[movies[k]].rows, sums);
+        cps_order_forget(self->order, &self->order->valid, i, movies[k]);
+    }
+    return fine;
+}
+
+/* Takes several movie blocks at a time, so that the rows of a user block are fetched once for all of them. */
+static void validate_movies(struct cps_crew *self, struct member *member, const uint32_t *movies,
+                            uint32_t count)
 {
     struct cps_error_sums sums = {0};
     bool fine = true;
-    self->movies[j].busy = true;
+    for (uint32_t k = 0; k < count; k++)
+        self->movies[movies[k]].busy++;
     pthread_mutex_unlock(&self->mutex);
-    for (uint32_t user = 0; user < self->own; user++)
-        cps_order_expect(self->order, &self->order->valid, self->order->first_block + user, j);
-    for (uint32_t user = 0; user < self->own && fine; user++) {
-        fine = cps_hand_validate(hand, &self->work, self->order->first_block + user, j, self->users[user].rows,
-                                 self->movies[j].rows, &sums);
-        cps_order_forget(self->order, &self->order->valid, self->order->first_block + user, j);
-    }
+    for (uint32_t user = 0; user < self->own && fine; user++)
+        fine = validate_user(self, member, user, movies, count, &sums);
     pthread_mutex_lock(&self->mutex);
     self->valid_wild |= !fine;
     self->valid.squared = cps_loss_add(self->valid.squared, sums.squared);
     self->valid.absolute = cps_loss_add(self->valid.absolute, sums.absolute);
-    self->movies[j].busy = false;
-    self->movies[j].done = true;
-    if (++self->validated == self->blocks)
+    for (uint32_t k = 0; k < count; k++) {
+        self->movies[movies[k]].busy--;
+        self->movies[movies[k]].done = true;
+    }
+    self->validated += count;
+    if (self->validated == self->blocks)
         begin_next_epoch(self);
     if (self->sleepers)
         pthread_cond_broadcast(&self->changed);
@@ -252,21 +304,21 @@ static void validate_movie(struct cps_crew *self, struct cps_hand *hand, uint32_
 /* Does one piece of work; false if there is none. Called with the mutex held. */
 static bool do_some(struct cps_crew *self, struct member *member)
 {
-    struct cps_hand *hand = &member->hand;
-    fill_hand(self, hand);
-    if (hand->held < CPS_BLOCK_STREAMS && cps_crew_sort(&self->sorting, &member->scratch)) {
+    fill_hand(self, member);
+    finish_blocks(self, member);
+    if (member->movies < CPS_BLOCK_STREAMS && cps_crew_sort(&self->sorting, &member->scratch)) {
         if (self->sleepers)
             pthread_cond_broadcast(&self->changed);
         return true;
     }
-    if (hand->held > 0) {
-        train_some(self, hand);
+    if (member->hand.held > 0) {
+        train_some(self, member);
         return true;
     }
-    uint32_t movie = next_to_validate(self);
-    if (movie == CPS_HAND_EMPTY)
+    uint32_t movies[MOST_VALIDATED], count = next_to_validate(self, movies);
+    if (count == 0)
         return false;
-    validate_movie(self, hand, movie);
+    validate_movies(self, member, movies, count);
     return true;
 }
 
@@ -391,7 +443,7 @@ bool cps_crew_take_movie(struct cps_crew *self, uint32_t *block, uint64_t *step,
     pthread_mutex_lock(&self->mutex);
     for (uint32_t j = 0; j < self->blocks && !found; j++) {
         struct movie_block *movie = &self->movies[j];
-        if (!movie->rows || !movie->done)
+        if (!movie->rows || !movie->done || movie->busy)
             continue;
         *block = j;
         *step = movie->step;
@@ -425,8 +477,8 @@ bool cps_crew_users_are_at(struct cps_crew *self, uint64_t step)
     bool here = true;
     pthread_mutex_lock(&self->mutex);
     for (uint32_t user = 0; user < self->own && here; user++)
-        here =
-            self->users[user].rows && self->users[user].step == step && !lease_ends(self, &self->users[user]);
+        here = self->users[user].rows && self->users[user].step == step && !self->users[user].busy &&
+               !lease_ends(self, &self->users[user]);
     pthread_mutex_unlock(&self->mutex);
     return here;
 }
@@ -482,8 +534,7 @@ static enum cps_status alloc_all(struct cps_crew *self)
     CPS_TRY(cps_alloc("sums of sub-epochs", 2 * (size_t)self->blocks, sizeof *self->sums, &self->sums));
     CPS_TRY(cps_alloc("rows of zeroes", (size_t)self->threads * self->rule.row_floats, sizeof *self->zeroes,
                       &self->zeroes));
-    CPS_TRY(cps_alloc("ratings of no row", CPS_BLOCK_MOST_STEPS + CPS_BLOCK_AHEAD, sizeof *self->blank,
-                      &self->blank));
+    CPS_TRY(cps_alloc("ratings of no row", CPS_HAND_IDLE + CPS_BLOCK_AHEAD, sizeof *self->blank, &self->blank));
     return cps_alloc("threads", self->threads, sizeof *self->members, &self->members);
 }
 
@@ -492,9 +543,8 @@ static enum cps_status start_threads(struct cps_crew *self)
     for (uint32_t t = 0; t < self->threads; t++) {
         struct member *member = &self->members[t];
         member->crew = self;
-        member->hand.zeroes = self->zeroes + (size_t)t * self->rule.row_floats;
-        for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++)
-            let_go(self, &member->hand, slot);
+        member->user = (uint32_t)((uint64_t)(t + 1) * self->own / self->threads) % self->own;
+        cps_hand_init(&member->hand, &self->work, self->zeroes + (size_t)t * self->rule.row_floats);
         if (t == 0)
             continue;
         int error = pthread_create(&member->thread, NULL, member_main, member);
@@ -503,6 +553,13 @@ static enum cps_status start_threads(struct cps_crew *self)
         member->started = true;
     }
     return CPS_OK;
+}
+
+/* Leaves each thread its share of the movie blocks. */
+static uint32_t most_movies(const struct cps_crew *self)
+{
+    uint32_t share = (self->blocks + self->threads - 1) / self->threads;
+    return share < MOST_MOVIES ? share : MOST_MOVIES;
 }
 
 enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *order,
@@ -516,6 +573,7 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *o
     self->blocks = plan->blocks;
     self->own = order->block_count;
     self->threads = threads;
+    self->most_movies = most_movies(self);
     self->taken = plan->first_step;
     self->validating = self->valid_taken =
         (uint32_t)((plan->first_step - plan->validates_first) / plan->blocks);

@@ -2,16 +2,17 @@
  * Schedules the blocks of a worker on its threads: the main thread and --threads - 1 others.
  *
  * A block is ready when the worker holds its user block and its movie block, both have been trained in all
- * earlier sub-epochs, and the block's sub-epoch is granted. A thread trains eight blocks at a time, alternating
- * between them. When one of the eight is done, the thread keeps that block's movie block if the next user block
- * is ready for it, and otherwise takes the first ready block. After an epoch the threads compute the errors of
- * the validation ratings, one movie block at a time; no user block is trained until that is done.
+ * earlier sub-epochs, and the block's sub-epoch is granted. Each thread has up to 16 blocks in hand (hand.h)
+ * and trains eight at a time. It may take a block whose rows other blocks in its own hand still need, and
+ * prefers those with one user block: up to eight in a row, then the user block before it, as movie blocks go
+ * from one to the next. After an epoch the threads compute the errors of the validation ratings, up to 16 movie
+ * blocks at a time; no user block is trained until that is done.
  *
  * The ratings of a prepared set are sorted one user block at a time, by threads that have fewer than eight
- * blocks. So the first blocks are trained while others are still to be sorted.
+ * movie blocks in hand. So the first blocks are trained while others are still to be sorted.
  *
- * Any free thread may take any ready block. The assignment does not change the result: blocks in training share
- * no row, and sums are exact.
+ * Any free thread may take any ready block. The assignment does not change the result: ratings in training
+ * share no row, each row sees its ratings in one order, and sums are exact.
  *
  *     main thread                                       any thread
  *     _user_here, _movie_here, _grant  --->  ready  ---> in hand ---> _take_movie, _take_user ---> main thread

@@ -13,8 +13,8 @@
  * l+16, …) folded by the tree of kernels.h.
  *
  * Streams are sequences of ratings on disjoint rows, trained in parallel: the latency of one rating's dot
- * product, sigmoid and update is hidden by the others. Neither the number of streams nor their boundaries
- * affect the result.
+ * product, sigmoid and update is hidden by the others. A stream that is through its ratings is given others in
+ * mid-flight. Neither the number of streams nor their boundaries affect the result.
  */
 #ifndef CPS_MODEL_BLOCK_KERNELS_H
 #define CPS_MODEL_BLOCK_KERNELS_H
@@ -29,7 +29,7 @@
 enum {
     CPS_BLOCK_STREAMS = 8, /* trained in parallel by one call */
     CPS_BLOCK_AHEAD = 2,   /* ratings past a stream's end that must be readable; their values are ignored */
-    CPS_BLOCK_MOST_STEPS = 4096, /* per call: more could overflow the sum of errors */
+    CPS_BLOCK_MOST_STEPS = 4096, /* ratings of a stream per loss: more could overflow it */
     CPS_BLOCK_BIAS = 0,          /* positions in a user's row; swapped in a movie's */
     CPS_BLOCK_ONE = 1,
     CPS_BLOCK_FACTORS = 2,
@@ -55,18 +55,28 @@ struct cps_block_rule {
 };
 
 struct cps_block_stream {
-    const struct cps_block_rating *ratings; /* the next one; train() advances it */
-    float *users, *movies;                  /* rows of its blocks, 64-byte aligned */
-    float rate, decay, bias_decay;          /* lr; 1 - lr·wd of the factors and of the biases */
-    int64_t loss;                           /* train() adds the squared errors, each before its step */
-    bool wild;                              /* set if a squared error exceeds 2^51 units or is not a number */
+    const struct cps_block_rating *ratings, *end; /* those to train; train() advances ratings */
+    float *users, *movies;                        /* rows of its blocks, 64-byte aligned */
+    float rate, decay, bias_decay;                /* lr; 1 - lr·wd of the factors and of the biases */
+    int64_t loss;                                 /* train() adds the squared errors, each before its step */
+    bool wild; /* set if a squared error exceeds 2^51 units or is not a number */
+};
+
+/* Where streams get their ratings. */
+struct cps_block_supply {
+    /* Called when a stream has trained its last rating: takes its loss and sets the stream anew, with at least
+     * one rating. It may give what depends on ratings that streams have finished, in this call too. */
+    void (*next)(void *context, struct cps_block_stream *stream);
+    void *context;
+    bool stop; /* set by next: train() is to return soon */
 };
 
 struct cps_block_kernels {
-    /* Trains the next `steps` ratings (at most CPS_BLOCK_MOST_STEPS) of each of CPS_BLOCK_STREAMS streams.
-     * No two streams may share a row, except that idle streams (rate 0, decay 1) may share rows of zeroes,
-     * which they leave unchanged. */
-    void (*train)(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps);
+    /* Trains the next `steps` ratings of each of CPS_BLOCK_STREAMS streams, or fewer if supply->stop is set.
+     * At no time may two streams share a row, except that idle streams (rate 0, decay 1) may share rows of
+     * zeroes, whose stride they leave unchanged. */
+    void (*train)(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
+                  struct cps_block_supply *supply);
 
     /* Computes score[i] of ratings[0..count-1], without the offset; does not change the rows. */
     void (*scores)(const struct cps_block_rule *rule, const float *users, const float *movies,

@@ -31,6 +31,7 @@ struct shape {
 
 struct group {
     struct cps_block_stream *streams;
+    struct cps_block_supply *supply;
     float *user[GROUP], *movie[GROUP]; /* rows of the current ratings */
     oct partial[GROUP], user_squares[GROUP], movie_squares[GROUP];
     quad rating, rate;
@@ -153,11 +154,50 @@ INLINE oct squares_of(const float *x, uint32_t vectors)
     return halved(sums);
 }
 
-/* The dot product of the rating at `at` of stream k. */
-INLINE void dot_one(struct group *group, int k, uint32_t at, const struct shape *shape)
+/* Gives a group's stream k its parameters, after the stream was set. */
+INLINE void begin_stream(struct group *group, int k)
 {
     const struct cps_block_stream *stream = &group->streams[k];
-    struct cps_block_rating now = stream->ratings[at], later = stream->ratings[at + CPS_BLOCK_AHEAD];
+    vec decay = vec_set(stream->decay);
+    group->rate[k] = stream->rate;
+    decay[CPS_BLOCK_BIAS] = stream->bias_decay;
+    decay[CPS_BLOCK_ONE] = 1.0f;
+    group->user_decay[k] = decay;
+    decay[CPS_BLOCK_BIAS] = 1.0f;
+    decay[CPS_BLOCK_ONE] = stream->bias_decay;
+    group->movie_decay[k] = decay;
+}
+
+/* Moves a group's sum of errors to stream k. */
+INLINE void take_loss(struct group *group, int k)
+{
+    struct cps_block_stream *stream = &group->streams[k];
+    stream->loss = (int64_t)((uint64_t)stream->loss + (uint64_t)group->loss[k]);
+    stream->wild |= group->wild[k] != 0;
+    group->loss[k] = group->wild[k] = 0;
+}
+
+/* Has stream k, all of whose ratings are trained, set anew. */
+static __attribute__((noinline)) void refill(struct group *group, int k, uint32_t row_floats)
+{
+    struct cps_block_stream *stream = &group->streams[k];
+    take_loss(group, k);
+    group->supply->next(group->supply->context, stream);
+    begin_stream(group, k);
+    for (int i = 0; i < CPS_BLOCK_AHEAD; i++) {
+        prefetch_row(stream->movies, stream->ratings[i].movie, row_floats);
+        prefetch_row(stream->users, stream->ratings[i].user, row_floats);
+    }
+}
+
+/* The dot product of the next rating of stream k, whose rows the one before has left. */
+INLINE void dot_one(struct group *group, int k, const struct shape *shape)
+{
+    struct cps_block_stream *stream = &group->streams[k];
+    if (__builtin_expect(stream->ratings == stream->end, 0))
+        refill(group, k, shape->row_floats);
+    const struct cps_block_rating *at = stream->ratings++;
+    struct cps_block_rating now = at[0], later = at[CPS_BLOCK_AHEAD];
     prefetch_row(stream->movies, later.movie, shape->row_floats);
     prefetch_row(stream->users, later.user, shape->row_floats);
     float *user = stream->users + (size_t)now.user * shape->row_floats;
@@ -173,12 +213,12 @@ INLINE void dot_one(struct group *group, int k, uint32_t at, const struct shape 
     }
 }
 
-/* Sets the ratings at `at`: not one by one in memory, which would delay the load of all four. */
-INLINE void set_ratings(struct group *group, uint32_t at)
+/* Sets the current ratings: not one by one in memory, which would delay the load of all four. */
+INLINE void set_ratings(struct group *group)
 {
     const struct cps_block_stream *streams = group->streams;
-    group->rating = (quad){streams[0].ratings[at].rating, streams[1].ratings[at].rating,
-                           streams[2].ratings[at].rating, streams[3].ratings[at].rating};
+    group->rating = (quad){streams[0].ratings[-1].rating, streams[1].ratings[-1].rating,
+                           streams[2].ratings[-1].rating, streams[3].ratings[-1].rating};
 }
 
 INLINE void add_losses(struct group *group, quad error, double scale)
@@ -257,40 +297,30 @@ INLINE void move_one(struct group *group, int k, const struct shape *shape)
     }
 }
 
-/* The decay of each element of a row's first vector. */
-static vec first_decay(const struct cps_block_stream *stream, int bias, int one)
-{
-    vec decay = vec_set(stream->decay);
-    decay[bias] = stream->bias_decay;
-    decay[one] = 1.0f;
-    return decay;
-}
-
-static void group_begin(struct group *group, struct cps_block_stream *streams)
+/* Computes the dot products of the first ratings. */
+INLINE void group_begin(struct group *group, struct cps_block_stream *streams, struct cps_block_supply *supply,
+                        const struct shape *shape)
 {
     group->streams = streams;
+    group->supply = supply;
     group->loss = group->wild = (quad_words){0};
-    for (int k = 0; k < GROUP; k++) {
-        group->rate[k] = streams[k].rate;
-        group->user_decay[k] = first_decay(&streams[k], CPS_BLOCK_BIAS, CPS_BLOCK_ONE);
-        group->movie_decay[k] = first_decay(&streams[k], CPS_BLOCK_ONE, CPS_BLOCK_BIAS);
-    }
+    for (int k = 0; k < GROUP; k++)
+        begin_stream(group, k);
+    for (int k = 0; k < GROUP; k++)
+        dot_one(group, k, shape);
+    set_ratings(group);
 }
 
-static void group_end(const struct group *group, uint32_t steps)
+INLINE void group_end(struct group *group)
 {
-    for (int k = 0; k < GROUP; k++) {
-        struct cps_block_stream *stream = &group->streams[k];
-        stream->ratings += steps;
-        stream->loss = (int64_t)((uint64_t)stream->loss + (uint64_t)group->loss[k]);
-        stream->wild |= group->wild[k] != 0;
-    }
+    for (int k = 0; k < GROUP; k++)
+        take_loss(group, k);
 }
 
 /* Takes the current ratings of `group` from their dot products to their steps, and meanwhile moves the rows of
- * `other` and computes the dot products of its ratings at next, unless there are none. */
+ * `other` and computes the dot products of its next ratings, unless these were the last. */
 INLINE void half_step(const struct cps_block_rule *rule, struct group *group, struct group *other,
-                      uint32_t next, bool has_next, const struct shape *shape)
+                      bool has_next, const struct shape *shape)
 {
     group->score = (folded(group->partial) + 0.0f) + rule->offset;
     move_one(other, 0, shape);
@@ -298,38 +328,32 @@ INLINE void half_step(const struct cps_block_rule *rule, struct group *group, st
         sigmoid_exponent(group);
     move_one(other, 1, shape);
     if (has_next)
-        dot_one(other, 0, next, shape);
+        dot_one(other, 0, shape);
     if (shape->has_range)
         sigmoid_begin(group);
     move_one(other, 2, shape);
     if (has_next)
-        dot_one(other, 1, next, shape);
+        dot_one(other, 1, shape);
     if (shape->has_range)
         sigmoid_power(group);
     move_one(other, 3, shape);
     if (has_next)
-        dot_one(other, 2, next, shape);
+        dot_one(other, 2, shape);
     if (shape->has_range)
         sigmoid_end(group);
     if (has_next)
-        dot_one(other, 3, next, shape);
+        dot_one(other, 3, shape);
     slopes(rule, group, shape);
     if (has_next)
-        set_ratings(other, next);
+        set_ratings(other);
 }
 
 INLINE void train_groups(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                         const struct shape shape)
+                         struct cps_block_supply *supply, const struct shape shape)
 {
     struct group a, b;
-    group_begin(&a, streams);
-    group_begin(&b, streams + GROUP);
-    for (int k = 0; k < GROUP; k++) {
-        dot_one(&a, k, 0, &shape);
-        dot_one(&b, k, 0, &shape);
-    }
-    set_ratings(&a, 0);
-    set_ratings(&b, 0);
+    group_begin(&a, streams, supply, &shape);
+    group_begin(&b, streams + GROUP, supply, &shape);
     a.score = (folded(a.partial) + 0.0f) + rule->offset;
     if (shape.has_range) {
         sigmoid_exponent(&a);
@@ -338,20 +362,21 @@ INLINE void train_groups(const struct cps_block_rule *rule, struct cps_block_str
         sigmoid_end(&a);
     }
     slopes(rule, &a, &shape);
-    for (uint32_t step = 0; step + 1 < steps; step++) {
-        half_step(rule, &b, &a, step + 1, true, &shape);
-        half_step(rule, &a, &b, step + 1, true, &shape);
+    for (uint32_t step = 1; step < steps && !supply->stop; step++) {
+        half_step(rule, &b, &a, true, &shape);
+        half_step(rule, &a, &b, true, &shape);
     }
-    half_step(rule, &b, &a, 0, false, &shape);
+    half_step(rule, &b, &a, false, &shape);
     _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) move_one(&b, k, &shape);
-    group_end(&a, steps);
-    group_end(&b, steps);
+    group_end(&a);
+    group_end(&b);
 }
 
 /* 50 factors, for which the loops are unrolled. */
 enum { USUAL_VECTORS = (CPS_BLOCK_FACTORS + 50 + WIDTH - 1) / WIDTH, USUAL_STRIDE = 64 };
 
-static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps)
+static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
+                  struct cps_block_supply *supply)
 {
     uint32_t vectors = (rule->width + WIDTH - 1) / WIDTH;
     if (vectors < CPS_LANES / WIDTH)
@@ -359,11 +384,13 @@ static void train(const struct cps_block_rule *rule, struct cps_block_stream *st
     if (steps == 0)
         return;
     if (rule->adagrad)
-        train_groups(rule, streams, steps, (struct shape){rule->row_floats, vectors, rule->has_range, true});
+        train_groups(rule, streams, steps, supply,
+                     (struct shape){rule->row_floats, vectors, rule->has_range, true});
     else if (vectors == USUAL_VECTORS && rule->row_floats == USUAL_STRIDE && rule->has_range)
-        train_groups(rule, streams, steps, (struct shape){USUAL_STRIDE, USUAL_VECTORS, true, false});
+        train_groups(rule, streams, steps, supply, (struct shape){USUAL_STRIDE, USUAL_VECTORS, true, false});
     else
-        train_groups(rule, streams, steps, (struct shape){rule->row_floats, vectors, rule->has_range, false});
+        train_groups(rule, streams, steps, supply,
+                     (struct shape){rule->row_floats, vectors, rule->has_range, false});
 }
 
 static void scores(const struct cps_block_rule *rule, const float *users, const float *movies,

@@ -1,6 +1,6 @@
 /*
  * The block solver's kernels: every build equal to the scalar one bit for bit, the scalar one equal to the
- * rule written out in double precision, and a run cut into calls equal to one call.
+ * rule written out in double precision, and a run cut into calls and pieces equal to one call.
  */
 #include <stdio.h>
 
@@ -16,6 +16,51 @@ static float want_users[CPS_BLOCK_STREAMS][ROWS * MOST_FLOATS] __attribute__((al
 static float want_movies[CPS_BLOCK_STREAMS][ROWS * MOST_FLOATS] __attribute__((aligned(64)));
 static struct cps_block_rating ratings[CPS_BLOCK_STREAMS][RATINGS + CPS_BLOCK_AHEAD];
 static struct cps_block_stream streams[CPS_BLOCK_STREAMS], want_streams[CPS_BLOCK_STREAMS];
+
+/* Gives each stream its ratings in pieces, and then rows of zeroes. */
+enum { IDLE = 5 };
+static float zeroes[MOST_FLOATS] __attribute__((aligned(64)));
+static const struct cps_block_rating blank[IDLE + CPS_BLOCK_AHEAD];
+static struct cps_block_stream whole[CPS_BLOCK_STREAMS]; /* the ratings to come */
+static uint32_t piece, stop_after;                       /* ratings a piece; pieces until the call is to end */
+
+static void next_piece(void *context, struct cps_block_stream *stream)
+{
+    struct cps_block_supply *supply = context;
+    struct cps_block_stream *all = &whole[stream - streams];
+    uint32_t left = (uint32_t)(all->end - all->ratings), count = left < piece ? left : piece;
+    if (stream->users != zeroes) {
+        all->loss += stream->loss;
+        all->wild |= stream->wild;
+    }
+    *stream = *all;
+    stream->loss = 0;
+    stream->wild = false;
+    stream->end = stream->ratings + count;
+    all->ratings += count;
+    if (count == 0)
+        *stream = (struct cps_block_stream){.ratings = blank,
+                                            .end = blank + IDLE,
+                                            .users = zeroes,
+                                            .movies = zeroes,
+                                            .decay = 1,
+                                            .bias_decay = 1};
+    if (stop_after && --stop_after == 0)
+        supply->stop = true;
+}
+
+/* Trains all ratings, in calls of `steps` that may be cut short. */
+static void train_all(const struct cps_block_kernels *build, const struct cps_block_rule *rule, uint32_t steps)
+{
+    for (bool left = true; left;) {
+        struct cps_block_supply supply = {.next = next_piece};
+        supply.context = &supply;
+        build->train(rule, streams, steps, &supply);
+        left = false;
+        for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++)
+            left |= whole[k].ratings != whole[k].end || streams[k].users != zeroes;
+    }
+}
 
 struct shape {
     uint32_t factors;
@@ -49,6 +94,7 @@ static void fill_rows(const struct cps_block_rule *rule, bool bias, bool is_movi
 
 static void begin(const struct shape *shape, const struct cps_block_rule *rule)
 {
+    memset(zeroes, 0, sizeof zeroes);
     for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++) {
         fill_rows(rule, shape->bias, false, 10 + k, users[k]);
         fill_rows(rule, shape->bias, true, 30 + k, movies[k]);
@@ -56,13 +102,15 @@ static void begin(const struct shape *shape, const struct cps_block_rule *rule)
             ratings[k][i] = (struct cps_block_rating){.user = (uint16_t)test_below(50 + k, i, ROWS),
                                                       .movie = (uint16_t)test_below(70 + k, i, ROWS),
                                                       .rating = (float)(1 + test_below(90 + k, i, 5))};
-        streams[k] = (struct cps_block_stream){.ratings = ratings[k],
-                                               .users = users[k],
-                                               .movies = movies[k],
-                                               .rate = 0.01f + 0.001f * (float)k,
-                                               .decay = 1.0f - 0.002f * (float)k,
-                                               .bias_decay = 1.0f - 0.001f * (float)k};
-        want_streams[k] = streams[k];
+        whole[k] = (struct cps_block_stream){.ratings = ratings[k],
+                                             .end = ratings[k] + RATINGS,
+                                             .users = users[k],
+                                             .movies = movies[k],
+                                             .rate = 0.01f + 0.001f * (float)k,
+                                             .decay = 1.0f - 0.002f * (float)k,
+                                             .bias_decay = 1.0f - 0.001f * (float)k};
+        streams[k] = (struct cps_block_stream){.ratings = NULL};
+        want_streams[k] = whole[k];
         want_streams[k].users = want_users[k];
         want_streams[k].movies = want_movies[k];
     }
@@ -70,20 +118,21 @@ static void begin(const struct shape *shape, const struct cps_block_rule *rule)
     memcpy(want_movies, movies, sizeof movies);
 }
 
-static void check_same(const char *what)
+static void check_same(const char *what, uint32_t stride)
 {
     check_int(memcmp(users, want_users, sizeof users), 0, "%s: rows of users differ", what);
     check_int(memcmp(movies, want_movies, sizeof movies), 0, "%s: rows of movies differ", what);
     for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++) {
-        check_int(streams[k].loss, want_streams[k].loss, "%s: loss of stream %u", what, k);
-        check_int(streams[k].wild, want_streams[k].wild, "%s: wildness of stream %u", what, k);
-        check_int(streams[k].ratings - ratings[k], want_streams[k].ratings - ratings[k], "%s: place", what);
+        check_int(whole[k].loss, want_streams[k].loss, "%s: loss of stream %u", what, k);
+        check_int(whole[k].wild, want_streams[k].wild, "%s: wildness of stream %u", what, k);
     }
+    for (uint32_t i = 0; i < stride; i++)
+        check_near((double)zeroes[i], 0, 0, "%s: element %u of the row of zeroes", what, i);
 }
 
 static const uint32_t factor_counts[] = {1, 6, 13, 14, 15, 30, 46, 50, 54, 62, 63, 100, 4096};
 
-/* Every shape of row, model and optimizer, in two calls of uneven length. */
+/* Every shape of row, model and optimizer, in calls and pieces of uneven length. */
 static void compare_builds(const struct cps_block_kernels *build, const char *name)
 {
     for (uint32_t s = 0; s < COUNT_OF(factor_counts) * 8; s++) {
@@ -91,13 +140,14 @@ static void compare_builds(const struct cps_block_kernels *build, const char *na
         const struct cps_plan plan = plan_of(&shape);
         const struct cps_block_rule rule = cps_block_rule_of(&plan);
         begin(&shape, &rule);
-        build->train(&rule, streams, 23);
-        build->train(&rule, streams, RATINGS - 23);
-        cps_block_kernels_scalar.train(&rule, want_streams, RATINGS);
+        piece = 1 + s % 17;
+        stop_after = s % 5;
+        train_all(build, &rule, 1 + s % 41);
+        cps_block_kernels_scalar.train(&rule, want_streams, RATINGS, &(struct cps_block_supply){.stop = false});
         char what[99];
         snprintf(what, sizeof what, "%s, %u factors, bias %d, range %d, adagrad %d", name, shape.factors,
                  shape.bias, shape.range, shape.adagrad);
-        check_same(what);
+        check_same(what, rule.stride);
         float got[RATINGS], want[RATINGS];
         build->scores(&rule, users[0], movies[0], ratings[0], RATINGS, got);
         cps_block_kernels_scalar.scores(&rule, users[0], movies[0], ratings[0], RATINGS, want);
@@ -151,9 +201,11 @@ static void a_step_is_the_rule(void **state)
     const struct cps_block_rating first = ratings[3][0];
     const float *user = users[3] + first.user * rule.row_floats,
                 *movie = movies[3] + first.movie * rule.row_floats;
-    struct truth truth = true_step(user, movie, (double)first.rating, (double)streams[3].rate,
-                                   (double)streams[3].decay, (double)streams[3].bias_decay);
-    cps_block_kernels_scalar.train(&rule, streams, 1);
+    struct truth truth = true_step(user, movie, (double)first.rating, (double)whole[3].rate,
+                                   (double)whole[3].decay, (double)whole[3].bias_decay);
+    piece = RATINGS;
+    stop_after = 0;
+    cps_block_kernels_scalar.train(&rule, streams, 1, &(struct cps_block_supply){.next = next_piece});
     check_near((double)streams[3].loss * 0x1p-40, truth.loss, 1e-5, "squared error");
     for (int j = 0; j < 52; j++) {
         check_near((double)user[j], truth.user[j], 1e-6, "element %d of the user", j);
@@ -173,9 +225,11 @@ static void wild_errors_are_seen(void **state)
     begin(&shape, &rule);
     for (uint32_t row = 0; row < ROWS; row++)
         users[5][row * rule.row_floats + 7] = NAN;
-    cps_block_kernels_of(kernels)->train(&rule, streams, RATINGS);
+    piece = 7;
+    stop_after = 0;
+    train_all(cps_block_kernels_of(kernels), &rule, RATINGS);
     for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++)
-        check_int(streams[k].wild, k == 5, "stream %u is wild", k);
+        check_int(whole[k].wild, k == 5, "stream %u is wild", k);
 }
 
 /* Rows survive the way there and back. */
