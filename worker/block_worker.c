@@ -160,6 +160,26 @@ static enum cps_status on_exchange(struct cps_block_worker *self, const struct c
     return CPS_OK;
 }
 
+/* Copies the rows of users to out[rows * cps_plan_row_width()]. Their places are random, so a few are fetched
+ * at a time. */
+static void copy_rows(const struct cps_block_worker *self, const uint32_t *keys, uint32_t rows, float *out)
+{
+    enum { FETCHED = 16, LINE_FLOATS = 16 };
+    uint32_t width = cps_plan_row_width(&self->plan);
+    const float *row[FETCHED];
+    for (uint32_t first = 0; first < rows; first += FETCHED) {
+        uint32_t count = rows - first < FETCHED ? rows - first : FETCHED;
+        for (uint32_t i = 0; i < count; i++) {
+            row[i] = cps_crew_user_row(self->crew, keys[first + i]);
+            for (uint32_t j = 0; j < width; j += LINE_FLOATS)
+                __builtin_prefetch(row[i] + j);
+        }
+        for (uint32_t i = 0; i < count; i++)
+            cps_block_row_get(&self->tenant.rule, self->plan.model == CPS_MODEL_BIAS, false, row[i],
+                              out + (size_t)(first + i) * width);
+    }
+}
+
 static enum cps_status answer(struct cps_block_worker *self, struct cps_outbox *outbox)
 {
     const struct cps_exchange *exchange = &self->pending.exchange;
@@ -169,14 +189,11 @@ static enum cps_status answer(struct cps_block_worker *self, struct cps_outbox *
     struct cps_message *reply;
     CPS_TRY(cps_outbox_add(outbox, CPS_MESSAGE_ROWS, 0, (size_t)rows * width * sizeof(float), &reply));
     reply->rows = (struct cps_rows){.step = exchange->step, .ticket = exchange->ticket, .rows = rows};
-    for (uint32_t i = 0; i < rows; i++) {
+    for (uint32_t i = 0; i < rows; i++)
         if (keys[i] >= self->plan.user_rows || cps_blocks_worker_of(&self->order.blocks, keys[i]) != worker)
             return cps_fail(CPS_ERR_PEER, "the coordinator asked worker node %u for key %u, which is not here",
                             self->node, keys[i]);
-        cps_block_row_get(&self->tenant.rule, self->plan.model == CPS_MODEL_BIAS, false,
-                          cps_crew_user_row(self->crew, keys[i]),
-                          (float *)(void *)reply->payload->data + (size_t)i * width);
-    }
+    copy_rows(self, keys, rows, (float *)(void *)reply->payload->data);
     return CPS_OK;
 }
 
