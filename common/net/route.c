@@ -43,17 +43,22 @@ static bool lives_on(const struct cps_route *self, uint32_t node, uint32_t rank)
     return node < self->nodes && self->node_rank[node] == rank;
 }
 
-enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message)
+/* Names the peer and the kind of its message, which what complains of. */
+static enum cps_status refuse(const struct cps_route *self, uint32_t peer, const struct cps_message *message,
+                              const char *what)
 {
-    const char *kind = cps_message_kind_name(message->kind);
     char sender[CPS_ROUTE_NAME_BYTES];
     cps_route_rank_name(self, peer, sender);
+    return cps_fail(CPS_ERR_PEER, "%s sent rank %u a '%s' from node %u to node %u, which %s", sender, self->rank,
+                    cps_message_kind_name(message->kind), message->from, message->to, what);
+}
+
+enum cps_status cps_route_check(const struct cps_route *self, uint32_t peer, const struct cps_message *message)
+{
     if (!lives_on(self, message->from, peer) || !lives_on(self, message->to, self->rank))
-        return cps_fail(CPS_ERR_PEER, "%s sent rank %u a '%s' from node %u to node %u, which do not run there",
-                        sender, self->rank, kind, message->from, message->to);
+        return refuse(self, peer, message, "do not run there");
     if (!cps_message_allowed(message->kind, cps_route_role(self, message->from),
                              cps_route_role(self, message->to)))
-        return cps_fail(CPS_ERR_PEER, "%s sent a '%s' from node %u to node %u, which their roles do not allow",
-                        sender, kind, message->from, message->to);
+        return refuse(self, peer, message, "their roles do not allow");
     return CPS_OK;
 }

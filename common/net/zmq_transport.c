@@ -161,12 +161,11 @@ static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, s
  * poll. */
 static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t rank)
 {
-    char expected[16];
     if (!self->gate || rank < self->route.rank)
         return true;
+    char *end;
     const char *user = zmq_msg_gets(frame, "User-Id");
-    snprintf(expected, sizeof expected, "%u", rank);
-    return user && strcmp(user, expected) == 0;
+    return user && *user && strtoul(user, &end, 10) == rank && *end == '\0';
 }
 
 static enum cps_status fail_peer(const struct zmq_transport *self, uint32_t peer, const char *what)

@@ -62,7 +62,7 @@ static void kinds_are_for_certain_roles(void **state)
     assert_false(cps_message_allowed(CPS_MESSAGE_KINDS, C, W));
     check_fails(check_at(1, 2, 3, 2, CPS_MESSAGE_GRANT), CPS_ERR_PEER, "which their roles do not allow");
     check_fails(check_at(1, 3, 4, 2, CPS_MESSAGE_STOP), CPS_ERR_PEER,
-                "rank 3 sent a 'stop' from node 4 to node 2");
+                "rank 3 sent rank 1 a 'stop' from node 4 to node 2");
 }
 
 int main(void)
