@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,8 @@ struct zmq_transport {
     char folder[CPS_IPC_FOLDER_BYTES];
     void *context;
     void *socket;
+    int descriptor; /* readable when there may be something to receive */
+    bool drained;   /* the last call to ZeroMQ found nothing to receive */
     struct cps_gate *gate;                   /* NULL over ipc */
     const struct cps_curve_key *public_keys; /* [ranks]; NULL: not encrypted */
     uint64_t strangers;
@@ -81,7 +84,7 @@ static enum cps_status transport_send(struct cps_transport *base, const struct c
     struct zmq_transport *self = (struct zmq_transport *)base;
     uint32_t rank = self->route.node_rank[message->to];
     const struct cps_secret_name *peer = &self->names[rank];
-    *sent = false;
+    *sent = self->drained = false;
     if (zmq_send(self->socket, peer, sizeof *peer, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
         if (errno == EHOSTUNREACH || errno == EAGAIN || errno == EINTR)
             return CPS_OK;
@@ -221,7 +224,7 @@ static void drop_stranger(struct zmq_transport *self, const char *why)
 static enum cps_status transport_receive(struct cps_transport *base, struct cps_message *out, bool *received)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
-    *received = false;
+    *received = self->drained = false;
     zmq_msg_t frame;
     while (next_frame(self, &frame)) {
         uint32_t peer;
@@ -238,15 +241,21 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
         }
         drop_stranger(self, cps_error_text());
     }
+    self->drained = true;
     return CPS_OK;
 }
 
 static void transport_wait(struct cps_transport *base, uint64_t ns)
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
-    long ms = (long)((ns + 999999) / 1000000);
-    zmq_pollitem_t item = {.socket = self->socket, .events = ZMQ_POLLIN};
-    zmq_poll(&item, 1, ms);
+    int events = 0;
+    size_t bytes = sizeof events;
+    /* The descriptor tells of a change since ZeroMQ was last called, which a send may have consumed. */
+    if (!self->drained &&
+        (zmq_getsockopt(self->socket, ZMQ_EVENTS, &events, &bytes) != 0 || events & ZMQ_POLLIN))
+        return;
+    struct pollfd item = {.fd = self->descriptor, .events = POLLIN};
+    poll(&item, 1, (int)((ns + 999999) / 1000000));
 }
 
 static bool transport_idle(struct cps_transport *base)
@@ -387,7 +396,9 @@ static enum cps_status bind_socket(struct zmq_transport *self, const struct cps_
         return cps_hint(cps_fail(CPS_ERR_USAGE, "cannot listen on '%s': address in use", wanted),
                         "choose other ports with --port, or leave it out to take any that are free");
     }
-    size_t bytes = CPS_ENDPOINT_BYTES;
+    size_t bytes = CPS_ENDPOINT_BYTES, descriptor_bytes = sizeof self->descriptor;
+    if (zmq_getsockopt(self->socket, ZMQ_FD, &self->descriptor, &descriptor_bytes) != 0)
+        return fail_zmq("tell its descriptor");
     if (zmq_getsockopt(self->socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes) != 0)
         return fail_zmq("tell its endpoint");
     return CPS_OK;
