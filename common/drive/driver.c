@@ -341,7 +341,8 @@ enum cps_status cps_driver_create(const struct cps_driver_options *options, cons
                                                .bulk = options->bulk,
                                                .peer_timeout_ns = options->peer_timeout_ns};
     enum cps_status status = cps_local_nodes_init(&self->here, &here, roles, role_count);
-    cps_rest_init(&self->rest, options->control, options->bulk, role_count == 1 && roles[0].node == 0);
+    cps_rest_init(&self->rest, options->control, options->bulk, role_count == 1 && roles[0].node == 0,
+                  options->crowded);
     if (status != CPS_OK) {
         cps_driver_destroy(&self);
         return status;

@@ -30,6 +30,7 @@ struct cps_driver_options {
     struct cps_transport *control;            /* to other ranks; NULL when there are none */
     struct cps_transport *bulk;               /* EXCHANGE and ROWS to other ranks; NULL: by control */
     uint64_t peer_timeout_ns;                 /* 0: wait for ever */
+    bool crowded;                             /* ranks far outnumber the processors of this host */
     const volatile sig_atomic_t *interrupted; /* set by a signal handler; NULL for none */
     const volatile sig_atomic_t *save_asked;  /* counted up by one; likewise */
     const volatile sig_atomic_t

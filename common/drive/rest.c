@@ -12,9 +12,11 @@
 
 enum { TURNS_A_CONTROL = 16 };
 
-void cps_rest_init(struct cps_rest *self, struct cps_transport *control, struct cps_transport *bulk, bool quiet)
+void cps_rest_init(struct cps_rest *self, struct cps_transport *control, struct cps_transport *bulk, bool quiet,
+                   bool crowded)
 {
-    *self = (struct cps_rest){.control = control, .bulk = bulk, .quiet = quiet, .nap_ns = NAP_NS};
+    *self = (struct cps_rest){
+        .control = control, .bulk = bulk, .quiet = quiet, .crowded = crowded, .nap_ns = NAP_NS};
 }
 
 void cps_rest_active(struct cps_rest *self, uint64_t now_ns)
@@ -26,7 +28,8 @@ void cps_rest_active(struct cps_rest *self, uint64_t now_ns)
 /* Whether the rank was busy recently, so that the next message is expected soon. */
 static bool spinning(const struct cps_rest *self, uint64_t now_ns)
 {
-    return now_ns - self->active_ns < (self->bulk ? MPI_SPIN_NS : ZMQ_SPIN_NS);
+    uint64_t zmq_spin_ns = self->crowded ? 0 : ZMQ_SPIN_NS;
+    return now_ns - self->active_ns < (self->bulk ? MPI_SPIN_NS : zmq_spin_ns);
 }
 
 bool cps_rest_control_due(struct cps_rest *self, uint64_t now_ns)

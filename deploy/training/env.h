@@ -26,6 +26,9 @@ static inline bool cps_env_has(const struct cps_training_env *self, uint32_t nod
 /* The number of training threads on this rank: --threads, or the rank's share of its host's cores. */
 uint32_t cps_env_threads(const struct cps_training_env *self);
 
+/* Whether ranks so far outnumber the processors of this host that a rank should not spin (drive/rest.h). */
+bool cps_env_is_crowded(const struct cps_training_env *self);
+
 /* The memory in bytes for the ratings of a worker: --memory, or what is left of half the memory that this rank
  * may use once a model with this many floats, and whatever a rating takes before it is sorted, are subtracted.
  */

@@ -140,6 +140,7 @@ enum cps_status cps_roles_drive(struct cps_roles *self, const struct cps_trainin
                                               .control = connection->control,
                                               .bulk = connection->bulk,
                                               .peer_timeout_ns = cps_env_peer_timeout_ns(env),
+                                              .crowded = cps_env_is_crowded(env),
                                               .interrupted = &signals->interrupted,
                                               .save_asked = &signals->save_asked,
                                               .torn_down = &signals->torn_down};
