@@ -221,7 +221,7 @@ static void fill_hand(struct cps_crew *self, struct member *member)
 static void train_some(struct cps_crew *self, struct member *member)
 {
     pthread_mutex_unlock(&self->mutex);
-    cps_hand_train(&member->hand);
+    cps_hand_train(&member->hand, member->movies);
     pthread_mutex_lock(&self->mutex);
     finish_blocks(self, member);
     if (self->sleepers)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LONGEST_STRETCH = 512, SHORTEST_STRETCH = 32, STRETCHES = 8, STEPS = 4096 };
+enum { LONGEST_STRETCH = 512, SHORTEST_STRETCH = 32, STRETCHES = 8, STEPS = 4096, FEWER_STEPS = 512 };
 
 void cps_hand_init(struct cps_hand *self, const struct cps_hand_work *work, float *zeroes)
 {
@@ -184,11 +184,30 @@ static void forget_done(const struct cps_hand *self)
     }
 }
 
-void cps_hand_train(struct cps_hand *self)
+/* Moves the streams in use to the front. */
+static void gather_streams(struct cps_hand *self)
 {
+    uint32_t used = 0;
+    for (uint32_t slot = 0; slot < CPS_BLOCK_STREAMS; slot++) {
+        if (self->block_of[slot] == CPS_HAND_NONE)
+            continue;
+        struct cps_block_stream stream = self->streams[slot];
+        uint32_t block = self->block_of[slot];
+        self->streams[slot] = self->streams[used];
+        self->block_of[slot] = self->block_of[used];
+        self->streams[used] = stream;
+        self->block_of[used++] = block;
+    }
+}
+
+void cps_hand_train(struct cps_hand *self, uint32_t movies)
+{
+    uint32_t count = movies > CPS_BLOCK_FEWER_STREAMS ? CPS_BLOCK_STREAMS : CPS_BLOCK_FEWER_STREAMS;
     read_ahead(self);
+    gather_streams(self);
     self->supply = (struct cps_block_supply){.next = next_stretch, .context = self};
-    self->work->kernels->train(self->work->rule, self->streams, STEPS, &self->supply);
+    self->work->kernels->train(self->work->rule, self->streams, count,
+                               movies < CPS_BLOCK_STREAMS ? FEWER_STEPS : STEPS, &self->supply);
     end_stretches(self);
     forget_done(self);
 }

@@ -70,9 +70,11 @@ void cps_hand_init(struct cps_hand *self, const struct cps_hand_work *work, floa
 /* Takes a block in hand, which must have room. Its rows are trained after those of earlier blocks in hand. */
 void cps_hand_add(struct cps_hand *self, const struct cps_hand_block *block);
 
-/* Trains until a block is done, or for a few thousand ratings of each stream; at least one block in hand must
- * not be done. Has blocks that follow read ahead where they are in a file. */
-void cps_hand_train(struct cps_hand *self);
+/* Trains until a block is done, or for a few thousand ratings of each stream: fewer if streams are idle and
+ * other blocks may have come. At least one block in hand must not be done; movies is the number of their movie
+ * blocks, of each of which one stretch at a time can be trained. Has blocks that follow read ahead where they
+ * are in a file. */
+void cps_hand_train(struct cps_hand *self, uint32_t movies);
 
 /* Takes a block that is done out of the hand; false if there is none. */
 bool cps_hand_take_done(struct cps_hand *self, struct cps_hand_block *out);

@@ -27,8 +27,9 @@
 #include "common/model/plan.h"
 
 enum {
-    CPS_BLOCK_STREAMS = 8, /* trained in parallel by one call */
-    CPS_BLOCK_AHEAD = 2,   /* ratings past a stream's end that must be readable; their values are ignored */
+    CPS_BLOCK_STREAMS = 8,       /* trained in parallel by one call, */
+    CPS_BLOCK_FEWER_STREAMS = 4, /* or these */
+    CPS_BLOCK_AHEAD = 2, /* ratings past a stream's end that must be readable; their values are ignored */
     CPS_BLOCK_MOST_STEPS = 4096, /* ratings of a stream per loss: more could overflow it */
     CPS_BLOCK_BIAS = 0,          /* positions in a user's row; swapped in a movie's */
     CPS_BLOCK_ONE = 1,
@@ -72,11 +73,11 @@ struct cps_block_supply {
 };
 
 struct cps_block_kernels {
-    /* Trains the next `steps` ratings of each of CPS_BLOCK_STREAMS streams, or fewer if supply->stop is set.
-     * At no time may two streams share a row, except that idle streams (rate 0, decay 1) may share rows of
-     * zeroes, whose stride they leave unchanged. */
-    void (*train)(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                  struct cps_block_supply *supply);
+    /* Trains the next `steps` ratings of each of count streams (CPS_BLOCK_STREAMS or CPS_BLOCK_FEWER_STREAMS),
+     * or fewer if supply->stop is set. At no time may two streams share a row, except that idle streams (rate
+     * 0, decay 1) may share rows of zeroes, whose stride they leave unchanged. */
+    void (*train)(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t count,
+                  uint32_t steps, struct cps_block_supply *supply);
 
     /* Computes score[i] of ratings[0..count-1], without the offset; does not change the rows. */
     void (*scores)(const struct cps_block_rule *rule, const float *users, const float *movies,

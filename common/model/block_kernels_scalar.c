@@ -102,11 +102,11 @@ static void train_rating(const struct cps_block_rule *rule, struct cps_block_str
     movie[CPS_BLOCK_ONE] = moved(movie_bias, stream->bias_decay, by_movie.bias, user_one);
 }
 
-static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                  struct cps_block_supply *supply)
+static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t count,
+                  uint32_t steps, struct cps_block_supply *supply)
 {
     for (uint32_t step = 0; step < steps && !supply->stop; step++)
-        for (int k = 0; k < CPS_BLOCK_STREAMS; k++) {
+        for (uint32_t k = 0; k < count; k++) {
             if (streams[k].ratings == streams[k].end)
                 supply->next(supply->context, &streams[k]);
             train_rating(rule, &streams[k]);

@@ -8,11 +8,13 @@
  *     fold A | move B0 | exponent A | move B1, dot B0 | polynomial A | … | slopes A   then A and B change
  * places
  *
+ * Four streams alone are one group, whose chain is not hidden, but which takes half as long.
+ *
  * A quad holds one value for each of a group's four streams, so that one sigmoid serves all four. Read
  * block_kernels_scalar.c first.
  */
 
-#define GROUP 4
+#define GROUP CPS_BLOCK_FEWER_STREAMS
 
 typedef float quad __attribute__((vector_size(16)));
 typedef int32_t quad_flags __attribute__((vector_size(16)));
@@ -348,35 +350,69 @@ INLINE void half_step(const struct cps_block_rule *rule, struct group *group, st
         set_ratings(other);
 }
 
-INLINE void train_groups(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                         struct cps_block_supply *supply, const struct shape shape)
+/* Takes the current ratings of a group from their dot products to their steps. */
+INLINE void whole_chain(const struct cps_block_rule *rule, struct group *group, const struct shape *shape)
+{
+    group->score = (folded(group->partial) + 0.0f) + rule->offset;
+    if (shape->has_range) {
+        sigmoid_exponent(group);
+        sigmoid_begin(group);
+        sigmoid_power(group);
+        sigmoid_end(group);
+    }
+    slopes(rule, group, shape);
+}
+
+INLINE void train_two_groups(const struct cps_block_rule *rule, struct cps_block_stream *streams,
+                             uint32_t steps, struct cps_block_supply *supply, const struct shape *shape)
 {
     struct group a, b;
-    group_begin(&a, streams, supply, &shape);
-    group_begin(&b, streams + GROUP, supply, &shape);
-    a.score = (folded(a.partial) + 0.0f) + rule->offset;
-    if (shape.has_range) {
-        sigmoid_exponent(&a);
-        sigmoid_begin(&a);
-        sigmoid_power(&a);
-        sigmoid_end(&a);
-    }
-    slopes(rule, &a, &shape);
+    group_begin(&a, streams, supply, shape);
+    group_begin(&b, streams + GROUP, supply, shape);
+    whole_chain(rule, &a, shape);
     for (uint32_t step = 1; step < steps && !supply->stop; step++) {
-        half_step(rule, &b, &a, true, &shape);
-        half_step(rule, &a, &b, true, &shape);
+        half_step(rule, &b, &a, true, shape);
+        half_step(rule, &a, &b, true, shape);
     }
-    half_step(rule, &b, &a, false, &shape);
-    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) move_one(&b, k, &shape);
+    half_step(rule, &b, &a, false, shape);
+    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) move_one(&b, k, shape);
     group_end(&a);
     group_end(&b);
+}
+
+INLINE void train_one_group(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
+                            struct cps_block_supply *supply, const struct shape *shape)
+{
+    struct group group;
+    group_begin(&group, streams, supply, shape);
+    whole_chain(rule, &group, shape);
+    for (uint32_t step = 1; step < steps && !supply->stop; step++) {
+        _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++)
+        {
+            move_one(&group, k, shape);
+            dot_one(&group, k, shape);
+        }
+        set_ratings(&group);
+        whole_chain(rule, &group, shape);
+    }
+    _Pragma("GCC unroll 4") for (int k = 0; k < GROUP; k++) move_one(&group, k, shape);
+    group_end(&group);
+}
+
+INLINE void train_streams(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t count,
+                          uint32_t steps, struct cps_block_supply *supply, const struct shape shape)
+{
+    if (count == GROUP)
+        train_one_group(rule, streams, steps, supply, &shape);
+    else
+        train_two_groups(rule, streams, steps, supply, &shape);
 }
 
 /* 50 factors, for which the loops are unrolled. */
 enum { USUAL_VECTORS = (CPS_BLOCK_FACTORS + 50 + WIDTH - 1) / WIDTH, USUAL_STRIDE = 64 };
 
-static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t steps,
-                  struct cps_block_supply *supply)
+static void train(const struct cps_block_rule *rule, struct cps_block_stream *streams, uint32_t count,
+                  uint32_t steps, struct cps_block_supply *supply)
 {
     uint32_t vectors = (rule->width + WIDTH - 1) / WIDTH;
     if (vectors < CPS_LANES / WIDTH)
@@ -384,13 +420,14 @@ static void train(const struct cps_block_rule *rule, struct cps_block_stream *st
     if (steps == 0)
         return;
     if (rule->adagrad)
-        train_groups(rule, streams, steps, supply,
-                     (struct shape){rule->row_floats, vectors, rule->has_range, true});
+        train_streams(rule, streams, count, steps, supply,
+                      (struct shape){rule->row_floats, vectors, rule->has_range, true});
     else if (vectors == USUAL_VECTORS && rule->row_floats == USUAL_STRIDE && rule->has_range)
-        train_groups(rule, streams, steps, supply, (struct shape){USUAL_STRIDE, USUAL_VECTORS, true, false});
+        train_streams(rule, streams, count, steps, supply,
+                      (struct shape){USUAL_STRIDE, USUAL_VECTORS, true, false});
     else
-        train_groups(rule, streams, steps, supply,
-                     (struct shape){rule->row_floats, vectors, rule->has_range, false});
+        train_streams(rule, streams, count, steps, supply,
+                      (struct shape){rule->row_floats, vectors, rule->has_range, false});
 }
 
 static void scores(const struct cps_block_rule *rule, const float *users, const float *movies,

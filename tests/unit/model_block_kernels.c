@@ -49,15 +49,16 @@ static void next_piece(void *context, struct cps_block_stream *stream)
         supply->stop = true;
 }
 
-/* Trains all ratings, in calls of `steps` that may be cut short. */
-static void train_all(const struct cps_block_kernels *build, const struct cps_block_rule *rule, uint32_t steps)
+/* Trains all ratings of `count` streams from `first` on, in calls of `steps` that may be cut short. */
+static void train_all(const struct cps_block_kernels *build, const struct cps_block_rule *rule, uint32_t first,
+                      uint32_t count, uint32_t steps)
 {
     for (bool left = true; left;) {
         struct cps_block_supply supply = {.next = next_piece};
         supply.context = &supply;
-        build->train(rule, streams, steps, &supply);
+        build->train(rule, streams + first, count, steps, &supply);
         left = false;
-        for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++)
+        for (uint32_t k = first; k < first + count; k++)
             left |= whole[k].ratings != whole[k].end || streams[k].users != zeroes;
     }
 }
@@ -142,8 +143,11 @@ static void compare_builds(const struct cps_block_kernels *build, const char *na
         begin(&shape, &rule);
         piece = 1 + s % 17;
         stop_after = s % 5;
-        train_all(build, &rule, 1 + s % 41);
-        cps_block_kernels_scalar.train(&rule, want_streams, RATINGS, &(struct cps_block_supply){.stop = false});
+        uint32_t count = s / 2 % 2 ? CPS_BLOCK_FEWER_STREAMS : CPS_BLOCK_STREAMS;
+        for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k += count)
+            train_all(build, &rule, k, count, 1 + s % 41);
+        cps_block_kernels_scalar.train(&rule, want_streams, CPS_BLOCK_STREAMS, RATINGS,
+                                       &(struct cps_block_supply){.stop = false});
         char what[99];
         snprintf(what, sizeof what, "%s, %u factors, bias %d, range %d, adagrad %d", name, shape.factors,
                  shape.bias, shape.range, shape.adagrad);
@@ -205,7 +209,8 @@ static void a_step_is_the_rule(void **state)
                                    (double)whole[3].decay, (double)whole[3].bias_decay);
     piece = RATINGS;
     stop_after = 0;
-    cps_block_kernels_scalar.train(&rule, streams, 1, &(struct cps_block_supply){.next = next_piece});
+    cps_block_kernels_scalar.train(&rule, streams, CPS_BLOCK_STREAMS, 1,
+                                   &(struct cps_block_supply){.next = next_piece});
     check_near((double)streams[3].loss * 0x1p-40, truth.loss, 1e-5, "squared error");
     for (int j = 0; j < 52; j++) {
         check_near((double)user[j], truth.user[j], 1e-6, "element %d of the user", j);
@@ -227,7 +232,7 @@ static void wild_errors_are_seen(void **state)
         users[5][row * rule.row_floats + 7] = NAN;
     piece = 7;
     stop_after = 0;
-    train_all(cps_block_kernels_of(kernels), &rule, RATINGS);
+    train_all(cps_block_kernels_of(kernels), &rule, 0, CPS_BLOCK_STREAMS, RATINGS);
     for (uint32_t k = 0; k < CPS_BLOCK_STREAMS; k++)
         check_int(whole[k].wild, k == 5, "stream %u is wild", k);
 }

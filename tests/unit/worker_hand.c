@@ -97,10 +97,22 @@ static void train_in_order(const struct cps_block_rule *rule, int64_t *losses)
                                                            .movies = zeroes,
                                                            .decay = 1,
                                                            .bias_decay = 1};
-                cps_block_kernels_scalar.train(rule, streams, 1, &(struct cps_block_supply){.stop = false});
+                cps_block_kernels_scalar.train(rule, streams, CPS_BLOCK_STREAMS, 1,
+                                               &(struct cps_block_supply){.stop = false});
                 losses[step] += streams[0].loss;
             }
         }
+}
+
+static uint32_t movies_in(const struct cps_hand *hand)
+{
+    bool found[BLOCKS] = {false};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < hand->held; i++)
+        found[hand->blocks[hand->queue[i]].movie] = true;
+    for (uint32_t j = 0; j < BLOCKS; j++)
+        count += found[j];
+    return count;
 }
 
 /* Takes blocks in hand whenever the blocks before them are, in an order that follows from seed. */
@@ -132,7 +144,7 @@ static void train_in_hand(struct cps_hand *hand, uint32_t seed, int64_t *losses)
         for (; cps_hand_take_done(hand, &block); done++, any = true)
             losses[block.step] += (int64_t)(block.squared >> 24);
         if (!any && hand->held > 0)
-            cps_hand_train(hand);
+            cps_hand_train(hand, movies_in(hand));
     }
     assert_int_equal(hand->held, 0);
 }
