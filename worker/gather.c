@@ -194,16 +194,16 @@ static inline void prefetch(const struct job *job, const struct column *column, 
     __builtin_prefetch(&job->map->entries[column->first_key + column->row[soon]]);
 }
 
-/* Gathers one column of the samples. The two columns have no key in common and may be gathered in parallel. */
-static void gather_column(void *context, uint32_t table, uint32_t thread)
+/* Gathers columns first to end - 1 of the samples; in one loop, so that their cache misses overlap. */
+static inline void gather_columns(struct job *job, uint32_t first, uint32_t end)
 {
-    struct job *job = context;
-    struct column *column = &job->columns[table];
-    (void)thread;
     for (uint32_t i = 0; i < job->count; i++) {
         uint64_t sample = job->chosen ? job->chosen[i] : i;
-        prefetch(job, column, i);
-        column->place[i] = place_of(column, job->map, column->first_key + column->row[sample]);
+        for (uint32_t table = first; table < end; table++) {
+            struct column *column = &job->columns[table];
+            prefetch(job, column, i);
+            column->place[i] = place_of(column, job->map, column->first_key + column->row[sample]);
+        }
     }
 }
 
@@ -218,11 +218,23 @@ static void gather_ratings(const struct job *job)
     }
 }
 
+/* The two columns have no key in common and may be gathered in parallel. */
 static void gather_piece(void *context, uint32_t table, uint32_t thread)
 {
-    gather_column(context, table, thread);
+    (void)thread;
+    gather_columns(context, table, table + 1);
     if (table == CPS_TABLE_MOVIES)
         gather_ratings(context);
+}
+
+static void gather_all(struct cps_gather *self, struct job *job)
+{
+    if (cps_team_pieces(self->team, job->count) > 1) {
+        cps_team_run(self->team, CPS_TABLES, gather_piece, job);
+        return;
+    }
+    gather_columns(job, 0, CPS_TABLES);
+    gather_ratings(job);
 }
 
 /* Appends the movies directly after the users. */
@@ -264,7 +276,7 @@ enum cps_status cps_gather_samples(struct cps_gather *self, struct cps_key_map *
         .columns = {[CPS_TABLE_USERS] = {samples->user, 0, self->user, self->key, self->hits, 0},
                     [CPS_TABLE_MOVIES] = {samples->movie, cps_plan_movie_key(plan, 0), self->movie,
                                           self->key + most_users, self->hits + most_users, 0}}};
-    cps_team_run(cps_team_pieces(self->team, count) > 1 ? self->team : NULL, CPS_TABLES, gather_piece, &job);
+    gather_all(self, &job);
     close_up(self, &job);
     choose_forms(self);
     set_apart(self);
