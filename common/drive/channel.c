@@ -72,17 +72,13 @@ static bool window_open(const struct cps_channel *self, const struct cps_message
                                self->sent_bytes + cps_message_payload_bytes(next) <= CPS_CHANNEL_WINDOW_BYTES);
 }
 
-bool cps_channel_next(struct cps_channel *self, struct cps_message *out)
+struct cps_message *cps_channel_next(struct cps_channel *self)
 {
-    const struct cps_message *frame;
     if (self->again < self->again_end)
-        frame = cps_queue_at(&self->kept, self->again);
-    else if (self->sent < self->kept.count && window_open(self, cps_queue_at(&self->kept, self->sent)))
-        frame = cps_queue_at(&self->kept, self->sent);
-    else
-        return false;
-    *out = *frame;
-    return true;
+        return cps_queue_at(&self->kept, self->again);
+    if (self->sent < self->kept.count && window_open(self, cps_queue_at(&self->kept, self->sent)))
+        return cps_queue_at(&self->kept, self->sent);
+    return NULL;
 }
 
 void cps_channel_sent(struct cps_channel *self, uint64_t now_ns)
@@ -122,13 +118,12 @@ bool cps_channel_ack_due(const struct cps_channel *self, uint64_t now_ns)
 /* Releases the frames that the peer has acknowledged. */
 static void acknowledge(struct cps_channel *self, uint64_t ack, uint64_t now_ns)
 {
-    struct cps_message frame;
     if (ack == self->acknowledged)
         return;
     uint32_t count = (uint32_t)(ack - self->acknowledged);
-    for (uint32_t i = 0; i < count && cps_queue_take(&self->kept, &frame); i++) {
-        self->sent_bytes -= cps_message_payload_bytes(&frame);
-        cps_message_release(&frame);
+    for (uint32_t i = 0; i < count && self->kept.count; i++) {
+        self->sent_bytes -= cps_message_payload_bytes(cps_queue_at(&self->kept, 0));
+        cps_queue_drop(&self->kept);
     }
     self->acknowledged = ack;
     self->sent -= count;
@@ -142,9 +137,8 @@ static void acknowledge(struct cps_channel *self, uint64_t ack, uint64_t now_ns)
  * its earlier incarnation. */
 static void begin_anew(struct cps_channel *self, uint32_t peer_incarnation)
 {
-    struct cps_message frame;
-    while (cps_queue_take(&self->kept, &frame))
-        cps_message_release(&frame);
+    while (self->kept.count)
+        cps_queue_drop(&self->kept);
     release_early(self);
     self->peer_incarnation = peer_incarnation;
     self->acknowledged = self->expected = 0;

@@ -63,9 +63,9 @@ enum cps_status cps_channel_send(struct cps_channel *self, struct cps_message *m
  */
 void cps_channel_send_last(struct cps_channel *self, struct cps_message *message);
 
-/* The next frame to give to the transport, its payload borrowed; false if there is none. Call
+/* The next frame to give to the transport, borrowed until the next call; NULL if there is none. Call
  * cps_channel_sent() once the transport has accepted it; otherwise try again later. */
-bool cps_channel_next(struct cps_channel *self, struct cps_message *out);
+struct cps_message *cps_channel_next(struct cps_channel *self);
 void cps_channel_sent(struct cps_channel *self, uint64_t now_ns);
 
 /* Sets the acknowledgement of the other direction in a frame. */

@@ -65,7 +65,7 @@ static enum cps_status deliver_from(struct cps_driver *self, struct cps_transpor
         CPS_TRY(transport->ops->receive(transport, &message, &received));
         if (!received)
             break;
-        cps_stopwatch_book(&self->here.watch, CPS_PHASE_OTHER);
+        self->here.now_ns = cps_stopwatch_book(&self->here.watch, CPS_PHASE_OTHER);
         CPS_TRY(cps_local_nodes_deliver(&self->here, &message));
         ++*handled;
     }
@@ -230,9 +230,9 @@ static enum cps_status turn(struct cps_driver *self)
         cps_local_nodes_give_up(&self->here);
     else if (status != CPS_OK)
         cps_local_nodes_fail(&self->here, status);
+    self->here.now_ns = cps_stopwatch_book(&self->here.watch, CPS_PHASE_WAIT);
     if (cps_local_nodes_refused(&self->here))
         cps_local_nodes_retry(&self->here);
-    self->here.now_ns = cps_stopwatch_book(&self->here.watch, CPS_PHASE_WAIT);
     if (handled)
         cps_rest_active(&self->rest, self->here.now_ns);
     if (self->here.now_ns - self->tick_ns >= TICK_NS) {
@@ -241,11 +241,9 @@ static enum cps_status turn(struct cps_driver *self)
         cps_stopwatch_book(&self->here.watch, CPS_PHASE_WAIT);
         return status;
     }
-    if (!handled && self->here.queue.count == 0 && !work(self)) {
+    if (!handled && self->here.queue.count == 0 && !work(self))
         cps_rest_wait(&self->rest, self->here.now_ns,
                       cps_local_nodes_refused(&self->here) ? RETRY_NS : TICK_NS);
-        self->here.now_ns = cps_stopwatch_book(&self->here.watch, CPS_PHASE_WAIT);
-    }
     return CPS_OK;
 }
 

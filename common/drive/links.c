@@ -41,12 +41,12 @@ void cps_links_limit_timeout(struct cps_links *self, uint64_t longest_ns)
 /* Hands the transport all frames that channel may send now. */
 static enum cps_status flush_channel(struct cps_links *self, struct cps_channel *channel, uint64_t now_ns)
 {
-    struct cps_message frame;
-    while (cps_channel_next(channel, &frame)) {
+    struct cps_message *frame;
+    while ((frame = cps_channel_next(channel)) != NULL) {
         bool sent = false;
         uint32_t owed = channel->owed;
-        cps_channel_stamp(channel, &frame);
-        CPS_TRY(self->transmit(self->context, &frame, &sent));
+        cps_channel_stamp(channel, frame);
+        CPS_TRY(self->transmit(self->context, frame, &sent));
         if (!sent) {
             channel->owed = owed;
             self->refused = true;

@@ -7,11 +7,23 @@
 
 #include "common/base/memory.h"
 
+/* An empty queue starts over in its first place, which is still in the cache. */
+static void advance(struct cps_queue *self)
+{
+    self->count--;
+    self->first = self->count ? (self->first + 1) & (self->capacity - 1) : 0;
+}
+
+void cps_queue_drop(struct cps_queue *self)
+{
+    cps_message_release(&self->items[self->first]);
+    advance(self);
+}
+
 void cps_queue_release(struct cps_queue *self)
 {
-    struct cps_message message;
-    while (cps_queue_take(self, &message))
-        cps_message_release(&message);
+    while (self->count)
+        cps_queue_drop(self);
     free(self->items);
     memset(self, 0, sizeof *self);
 }
@@ -70,7 +82,6 @@ bool cps_queue_take(struct cps_queue *self, struct cps_message *out)
     if (self->count == 0)
         return false;
     *out = self->items[self->first];
-    self->first = (self->first + 1) & (self->capacity - 1);
-    self->count--;
+    advance(self);
     return true;
 }

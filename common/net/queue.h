@@ -35,4 +35,7 @@ static inline struct cps_message *cps_queue_at(const struct cps_queue *self, siz
 /* Removes the oldest message; the caller owns its payload. False if the queue is empty. */
 bool cps_queue_take(struct cps_queue *self, struct cps_message *out);
 
+/* Removes and releases the oldest message; the queue must not be empty. */
+void cps_queue_drop(struct cps_queue *self);
+
 #endif

@@ -49,8 +49,8 @@ struct zmq_transport {
     char folder[CPS_IPC_FOLDER_BYTES];
     void *context;
     void *socket;
-    int descriptor; /* readable when there may be something to receive */
-    bool drained;   /* the last call to ZeroMQ found nothing to receive */
+    int descriptor;                          /* readable when there may be something to receive */
+    bool drained;                            /* the last call to ZeroMQ found nothing to receive */
     struct cps_gate *gate;                   /* NULL over ipc */
     const struct cps_curve_key *public_keys; /* [ranks]; NULL: not encrypted */
     uint64_t strangers;

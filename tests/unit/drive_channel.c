@@ -39,12 +39,14 @@ static void say(struct pair *self)
 /* The next frame that channel wants to send, as the network holds it: with a payload of its own. */
 static bool leave(struct pair *self, struct cps_channel *channel, struct cps_message *out)
 {
-    if (!cps_channel_next(channel, out))
+    struct cps_message *frame = cps_channel_next(channel);
+    if (!frame)
         return false;
-    cps_channel_stamp(channel, out);
-    cps_channel_sent(channel, self->now);
+    cps_channel_stamp(channel, frame);
+    *out = *frame;
     if (out->payload)
         cps_buffer_retain(out->payload);
+    cps_channel_sent(channel, self->now);
     return true;
 }
 
@@ -88,7 +90,7 @@ static void frames_are_kept_until_acknowledged(void **state)
 {
     (void)state;
     struct pair pair;
-    struct cps_message frame;
+    struct cps_message frame = {0};
     pair_init(&pair);
     for (int i = 0; i < 3; i++)
         say(&pair);
@@ -141,7 +143,7 @@ static void repetitions_become_rare(void **state)
 {
     (void)state;
     struct pair pair;
-    struct cps_message frame;
+    struct cps_message frame = {0};
     pair_init(&pair);
     say(&pair);
     assert_true(leave(&pair, &pair.a, &frame));
@@ -245,7 +247,7 @@ static void acknowledgements_of_the_unsent_are_dropped(void **state)
 {
     (void)state;
     struct pair pair;
-    struct cps_message frame;
+    struct cps_message frame = {0};
     bool ready;
     pair_init(&pair);
     say(&pair);
@@ -265,7 +267,7 @@ static void an_acknowledgement_is_due_in_time(void **state)
 {
     (void)state;
     struct pair pair;
-    struct cps_message frame;
+    struct cps_message frame = {0};
     pair_init(&pair);
     assert_false(cps_channel_ack_due(&pair.b, 1u << 30));
     say(&pair);
@@ -286,7 +288,7 @@ static void a_node_started_anew_begins_at_zero(void **state)
 {
     (void)state;
     struct pair pair;
-    struct cps_message old[3], fresh;
+    struct cps_message old[3], fresh = {0};
     pair_init(&pair);
     for (int i = 0; i < 3; i++)
         say(&pair);
