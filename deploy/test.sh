@@ -77,17 +77,17 @@ test_asan_ubsan() {
     build asan-ubsan -- --target unit-tests simulate_schedules && run_tests asan-ubsan -L unit && "$root/build/asan-ubsan/tests/simulate_schedules" 300
 }
 
-# Whole jobs with all their threads. Open MPI's hook on released memory is disabled: it is called for the stack of a
-# thread that has ended, which ThreadSanitizer no longer knows.
+# Whole jobs of both solvers with all their threads. Open MPI's hook on released memory is disabled: it is called for
+# the stack of a thread that has ended, which ThreadSanitizer no longer knows.
 tsan_jobs() {
-    local folder transport code=0
+    local folder transport options code=0
     folder=$(mktemp -d)
-    for transport in tcp ipc; do
+    for options in "--batch-size 1024" "--solver block --threads 2"; do for transport in tcp ipc; do
         OMPI_MCA_memory=^patcher OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 timeout 120 \
             mpirun --quiet -n 4 --oversubscribe --bind-to none "$root/build/tsan/collab-ps" --transport "$transport" \
-            --epochs 2 --batch-size 1024 --factors 8 --save-every 1 --progress none --out "$folder/$transport" \
-            >"$folder/out" 2>&1 || { code=$?; cat "$folder/out"; break; }
-    done
+            $options --epochs 2 --factors 8 --save-every 1 --progress none --out "$folder/run" --overwrite \
+            >"$folder/out" 2>&1 || { code=$?; cat "$folder/out"; break 2; }
+    done; done
     rm -rf "$folder"
     return "$code"
 }

@@ -107,6 +107,12 @@ MUTATIONS = [
      "unit/worker_batches|simulation/schedules"),
     ("a row that is hit twice is pushed as one", "worker/gather.c", "small ? CPS_PUSH_SCALED : hits > 1 ? CPS_PUSH_SUM",
      "small ? CPS_PUSH_SCALED : hits > 2 ? CPS_PUSH_SUM", "unit/worker_push"),
+    ("a block overtakes the one before it by a user", "worker/hand.c", "block->last_user >= self->blocks[i].passed",
+     "block->last_user > self->blocks[i].passed", "unit/worker_hand"),
+    ("a block follows the one before it alone", "worker/hand.c", "other->user_before = self->blocks[number].user_before;",
+     "other->user_before = CPS_HAND_NONE;", "unit/worker_hand"),
+    ("two blocks of a movie block train at once", "worker/hand.c", "block->in_training || block->movie_before != CPS_HAND_NONE",
+     "block->in_training", "unit/worker_hand"),
     # ---- numbers and data ----
     ("the fast path takes ratings without limit", "common/data/ratings.c",
      "    CPS_TRY(cps_intake_user(self->intake, row->user, &user));\n    if (self->into->count >= CPS_RATINGS_MAX)",
