@@ -2,7 +2,7 @@
  * Encodes and decodes the header of a message: one protobuf Envelope (proto/wire.proto). Neither
  * direction allocates memory.
  *
- * A transport that uses one buffer per message sends a frame:
+ * A transport sends a frame:
  *
  *     | u32 header bytes | u32 zero | header | zeroes | payload |
  *     0                  4          8                 k·64
@@ -15,7 +15,7 @@
 #include "common/net/message.h"
 
 /* Incremented with every change that an older build would misread. */
-#define CPS_PROTOCOL_VERSION 5u
+#define CPS_PROTOCOL_VERSION 6u
 
 enum {
     CPS_CODEC_HEADER_BYTES = 504, /* the longest header */

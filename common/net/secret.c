@@ -35,16 +35,13 @@ uint32_t cps_secret_name_rank(const void *name)
     return rank;
 }
 
-uint64_t cps_secret_code(const uint8_t key[CPS_SECRET_BYTES], const void *header, size_t header_bytes,
-                         const void *payload, size_t payload_bytes)
+uint64_t cps_secret_code(const uint8_t key[CPS_SECRET_BYTES], const void *frame, size_t bytes)
 {
-    uint64_t lengths[2] = {PURPOSE_FRAME, header_bytes};
+    uint64_t start[2] = {PURPOSE_FRAME, bytes};
     struct cps_siphash hash;
     cps_siphash_begin(&hash, key);
-    cps_siphash_add(&hash, lengths, sizeof lengths);
-    cps_siphash_add(&hash, header, header_bytes);
-    if (payload_bytes)
-        cps_siphash_add(&hash, payload, payload_bytes);
+    cps_siphash_add(&hash, start, sizeof start);
+    cps_siphash_add(&hash, frame, bytes);
     return cps_siphash_end(&hash);
 }
 

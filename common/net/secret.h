@@ -26,10 +26,9 @@ struct cps_secret_name cps_secret_name(const uint8_t key[CPS_SECRET_BYTES], uint
 /* The rank that a name claims; the caller must verify the claim. */
 uint32_t cps_secret_name_rank(const void *name);
 
-/* The authentication code of a frame: of its header, which contains sender, destination and sequence number,
- * and of its payload. */
-uint64_t cps_secret_code(const uint8_t key[CPS_SECRET_BYTES], const void *header, size_t header_bytes,
-                         const void *payload, size_t payload_bytes);
+/* The authentication code of a frame (codec.h): of its header, which contains sender, destination and sequence
+ * number, and of its payload. */
+uint64_t cps_secret_code(const uint8_t key[CPS_SECRET_BYTES], const void *frame, size_t bytes);
 
 /* A name as text, for a password: 42 characters and a NUL. */
 #define CPS_SECRET_TEXT_BYTES (2 * sizeof(struct cps_secret_name) + 1)

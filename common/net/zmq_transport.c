@@ -3,9 +3,8 @@
  * rank; both ends identify each other by names derived from the key of the run (secret.h),
  * so that messages of other runs or of strangers are recognised and dropped:
  *
- *     frames:  | name | header (codec.h) | payload, if any |        over ipc
- *     frames:  | name | header           | payload, if any |        over tcp, encrypted
- *     frames:  | name | code, header     | payload, if any |        over tcp, not encrypted
+ *     parts:  | name | frame (codec.h) |        over ipc, and over tcp if encrypted
+ *     parts:  | name | code, frame     |        over tcp, not encrypted
  *
  * The listening end reveals nothing about itself. A name is used for one connection only, and
  * its holder may take the connection over: the rank itself does so after a reset that the
@@ -63,21 +62,27 @@ static enum cps_status fail_zmq(const char *what)
     return cps_fail(CPS_ERR_INTERNAL, "zeromq cannot %s: %s", what, zmq_strerror(errno));
 }
 
-/* Writes the part before the payload; returns its length. */
-static size_t encode_start(const struct zmq_transport *self, const struct cps_message *message,
-                           uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES])
+/* Builds the part that carries message. */
+static enum cps_status build_part(const struct zmq_transport *self, const struct cps_message *message,
+                                  zmq_msg_t *part)
 {
-    if (!self->coded)
-        return cps_codec_encode(message, start);
-    size_t bytes = cps_codec_encode(message, start + CODE_BYTES);
-    const struct cps_buffer *payload = message->payload;
-    uint64_t code = cps_secret_code(self->key, start + CODE_BYTES, bytes, payload ? payload->data : NULL,
-                                    cps_message_payload_bytes(message));
-    memcpy(start, &code, sizeof code);
-    return CODE_BYTES + bytes;
+    uint8_t start[CPS_FRAME_HEADER_BYTES];
+    size_t start_bytes = cps_codec_encode_frame(message, start);
+    size_t payload_bytes = cps_message_payload_bytes(message), code_bytes = self->coded ? CODE_BYTES : 0;
+    if (zmq_msg_init_size(part, code_bytes + start_bytes + payload_bytes) != 0)
+        return cps_fail_memory("a message", start_bytes + payload_bytes);
+    uint8_t *bytes = zmq_msg_data(part), *frame = bytes + code_bytes;
+    memcpy(frame, start, start_bytes);
+    if (payload_bytes)
+        memcpy(frame + start_bytes, message->payload->data, payload_bytes);
+    if (self->coded) {
+        uint64_t code = cps_secret_code(self->key, frame, start_bytes + payload_bytes);
+        memcpy(bytes, &code, sizeof code);
+    }
+    return CPS_OK;
 }
 
-/* Sends all frames, or none and sets *sent to false: the bound end cannot address a peer before its handshake
+/* Sends both parts, or none and sets *sent to false: the bound end cannot address a peer before its handshake
  * is complete, or while its queue is full. */
 static enum cps_status transport_send(struct cps_transport *base, const struct cps_message *message, bool *sent)
 {
@@ -90,84 +95,67 @@ static enum cps_status transport_send(struct cps_transport *base, const struct c
             return CPS_OK;
         return fail_zmq("send");
     }
-    uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES];
-    size_t start_bytes = encode_start(self, message, start);
-    const struct cps_buffer *payload = message->payload;
-    if (zmq_send(self->socket, start, start_bytes, ZMQ_DONTWAIT | (payload ? ZMQ_SNDMORE : 0)) < 0)
-        return fail_zmq("send a header");
-    if (payload && zmq_send(self->socket, payload->data, payload->size, ZMQ_DONTWAIT) < 0)
-        return fail_zmq("send a payload");
-    cps_transport_count_sent(&self->base, message->kind, start_bytes + cps_message_payload_bytes(message),
-                             cps_route_leaves_host(&self->route, rank));
+    zmq_msg_t part;
+    enum cps_status status = build_part(self, message, &part);
+    if (status != CPS_OK) {
+        zmq_send(self->socket, "", 0, ZMQ_DONTWAIT); /* complete the message, which the peer drops */
+        return status;
+    }
+    size_t bytes = zmq_msg_size(&part);
+    if (zmq_msg_send(&part, self->socket, ZMQ_DONTWAIT) < 0) {
+        status = fail_zmq("send a message");
+        zmq_msg_close(&part);
+        return status;
+    }
+    cps_transport_count_sent(&self->base, message->kind, bytes, cps_route_leaves_host(&self->route, rank));
     *sent = true;
     return CPS_OK;
 }
 
-/* Receives the next frame into *frame, which the caller closes. False if there is none. */
-static bool next_frame(struct zmq_transport *self, zmq_msg_t *frame)
+/* Receives the first part of the next message into *part, which the caller closes. False if there is none. */
+static bool first_part(struct zmq_transport *self, zmq_msg_t *part)
 {
-    zmq_msg_init(frame);
-    if (zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) >= 0)
+    zmq_msg_init(part);
+    if (zmq_msg_recv(part, self->socket, ZMQ_DONTWAIT) >= 0)
         return true;
-    zmq_msg_close(frame);
+    zmq_msg_close(part);
     return false;
 }
 
-/* Drops the rest of a message whose last read frame is *frame. */
-static void skip_rest(struct zmq_transport *self, zmq_msg_t *frame)
+/* Drops the rest of a message whose last read part is *part. */
+static void skip_rest(struct zmq_transport *self, zmq_msg_t *part)
 {
-    while (zmq_msg_more(frame) && zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) >= 0)
+    while (zmq_msg_more(part) && zmq_msg_recv(part, self->socket, ZMQ_DONTWAIT) >= 0)
         continue;
 }
 
-/* The rank of the sender, from the first frame; false for a stranger. */
-static bool sender_of(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t *rank)
+/* The rank of the sender, from the first part; false for a stranger. */
+static bool sender_of(const struct zmq_transport *self, zmq_msg_t *part, uint32_t *rank)
 {
-    if (zmq_msg_size(frame) != sizeof(struct cps_secret_name) || !zmq_msg_more(frame))
+    if (zmq_msg_size(part) != sizeof(struct cps_secret_name) || !zmq_msg_more(part))
         return false;
-    *rank = cps_secret_name_rank(zmq_msg_data(frame));
+    *rank = cps_secret_name_rank(zmq_msg_data(part));
     return *rank < self->route.ranks &&
-           memcmp(zmq_msg_data(frame), &self->names[*rank], sizeof *self->names) == 0;
+           memcmp(zmq_msg_data(part), &self->names[*rank], sizeof *self->names) == 0;
 }
 
-/* Replaces *frame by the next part of its message. */
-static enum cps_status next_part(struct zmq_transport *self, zmq_msg_t *frame)
+/* Replaces *part by the next part of its message. */
+static enum cps_status next_part(struct zmq_transport *self, zmq_msg_t *part)
 {
-    zmq_msg_close(frame);
-    zmq_msg_init(frame);
-    return zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) < 0 ? fail_zmq("receive a message") : CPS_OK;
-}
-
-static enum cps_status read_payload(struct zmq_transport *self, zmq_msg_t *frame, struct cps_message *out)
-{
-    CPS_TRY(next_part(self, frame));
-    size_t bytes = zmq_msg_size(frame);
-    if (bytes == 0)
-        return CPS_OK;
-    CPS_TRY(cps_buffer_acquire(self->pool, bytes, &out->payload));
-    memcpy(out->payload->data, zmq_msg_data(frame), bytes);
-    return CPS_OK;
-}
-
-/* Whether code is the authentication code of a message's header and payload. */
-static bool is_genuine(const struct zmq_transport *self, const uint8_t *start, size_t start_bytes,
-                       const struct cps_buffer *payload)
-{
-    uint64_t code;
-    memcpy(&code, start, sizeof code);
-    return code == cps_secret_code(self->key, start + CODE_BYTES, start_bytes - CODE_BYTES,
-                                   payload ? payload->data : NULL, payload ? payload->size : 0);
+    zmq_msg_close(part);
+    zmq_msg_init(part);
+    return zmq_msg_recv(part, self->socket, ZMQ_DONTWAIT) < 0 ? fail_zmq("receive a message") : CPS_OK;
 }
 
 /* Whether the gate admitted the connection as that of rank. Connections to lower ranks do not pass our gate: we
- * made them, and they prove their key. frame must not be the first, whose user ZeroMQ 4.3 forgets after a
+ * made them, and they prove their key. part must not be the first, whose user ZeroMQ 4.3 forgets after a
  * poll. */
-static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *frame, uint32_t rank)
+static bool came_through_gate(const struct zmq_transport *self, zmq_msg_t *part, uint32_t rank)
 {
     if (!self->gate || rank < self->route.rank)
         return true;
     char *end;
-    const char *user = zmq_msg_gets(frame, "User-Id");
+    const char *user = zmq_msg_gets(part, "User-Id");
     return user && *user && strtoul(user, &end, 10) == rank && *end == '\0';
 }
 
@@ -178,37 +166,43 @@ static enum cps_status fail_peer(const struct zmq_transport *self, uint32_t peer
     return cps_fail(CPS_ERR_PEER, "%s %s", what, name);
 }
 
-/* Receives header and payload of a message from rank peer, whose name was *frame. CPS_ERR_PEER for a message to
- * be dropped. */
-static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *frame, uint32_t peer,
+/* Copies the frame in *part into a buffer, if its authentication code is right. */
+static enum cps_status take_frame(struct zmq_transport *self, zmq_msg_t *part, uint32_t peer,
+                                  struct cps_buffer **out)
+{
+    const uint8_t *bytes = zmq_msg_data(part);
+    size_t code_bytes = self->coded ? CODE_BYTES : 0, size = zmq_msg_size(part);
+    uint64_t code;
+    if (size < code_bytes + CPS_FRAME_PREFIX_BYTES)
+        return fail_peer(self, peer, "malformed message header, from");
+    memcpy(&code, bytes, sizeof code);
+    bytes += code_bytes;
+    size -= code_bytes;
+    if (self->coded && code != cps_secret_code(self->key, bytes, size))
+        return fail_peer(self, peer, "a message is damaged or forged, in the name of");
+    CPS_TRY(cps_buffer_acquire(self->pool, size, out));
+    memcpy((*out)->data, bytes, size);
+    return CPS_OK;
+}
+
+/* Receives the frame of a message from rank peer, whose name was *part. CPS_ERR_PEER for a message to be
+ * dropped. */
+static enum cps_status read_message(struct zmq_transport *self, zmq_msg_t *part, uint32_t peer,
                                     struct cps_message *out)
 {
-    uint8_t start[CODE_BYTES + CPS_CODEC_HEADER_BYTES];
-    size_t code_bytes = self->coded ? CODE_BYTES : 0;
-    struct cps_message arrived = {0};
-    CPS_TRY(next_part(self, frame));
-    if (!came_through_gate(self, frame, peer))
+    struct cps_buffer *frame;
+    CPS_TRY(next_part(self, part));
+    if (!came_through_gate(self, part, peer))
         return fail_peer(self, peer, "a message came over the connection of another rank, in the name of");
-    size_t start_bytes = zmq_msg_size(frame);
-    if (start_bytes < code_bytes || start_bytes > code_bytes + CPS_CODEC_HEADER_BYTES)
-        return fail_peer(self, peer, "malformed message header, from");
-    memcpy(start, zmq_msg_data(frame), start_bytes);
-    if (zmq_msg_more(frame))
-        CPS_TRY(read_payload(self, frame, &arrived));
-    enum cps_status status = CPS_OK;
-    if (self->coded && !is_genuine(self, start, start_bytes, arrived.payload))
-        status = fail_peer(self, peer, "a message is damaged or forged, in the name of");
-    if (status == CPS_OK)
-        status = cps_codec_decode(start + code_bytes, start_bytes - code_bytes, out);
-    if (status == CPS_OK)
-        status = cps_route_check(&self->route, peer, out);
+    CPS_TRY(take_frame(self, part, peer, &frame));
+    CPS_TRY(cps_codec_decode_frame(frame, out));
+    enum cps_status status = cps_route_check(&self->route, peer, out);
     if (status != CPS_OK) {
-        cps_message_release(&arrived);
+        cps_message_release(out);
         return status;
     }
-    out->payload = arrived.payload;
     self->base.counters.received[out->kind]++;
-    self->base.counters.received_bytes[out->kind] += start_bytes + cps_message_payload_bytes(out);
+    self->base.counters.received_bytes[out->kind] += zmq_msg_size(part);
     return CPS_OK;
 }
 
@@ -225,16 +219,16 @@ static enum cps_status transport_receive(struct cps_transport *base, struct cps_
 {
     struct zmq_transport *self = (struct zmq_transport *)base;
     *received = self->drained = false;
-    zmq_msg_t frame;
-    while (next_frame(self, &frame)) {
+    zmq_msg_t part;
+    while (first_part(self, &part)) {
         uint32_t peer;
         enum cps_status status = CPS_ERR_PEER;
-        if (sender_of(self, &frame, &peer))
-            status = read_message(self, &frame, peer, out);
+        if (sender_of(self, &part, &peer))
+            status = read_message(self, &part, peer, out);
         else
             cps_fail(CPS_ERR_PEER, "its sender is not a rank");
-        skip_rest(self, &frame);
-        zmq_msg_close(&frame);
+        skip_rest(self, &part);
+        zmq_msg_close(&part);
         if (status != CPS_ERR_PEER) {
             *received = status == CPS_OK;
             return status;
@@ -299,12 +293,10 @@ static bool set_text(struct zmq_transport *self, int option, const void *text, s
 
 /* Limits message parts to the largest valid size, so that larger ones are refused before memory is allocated.
  */
-static bool limit_parts(struct zmq_transport *self, size_t most_bytes)
+static bool limit_parts(struct zmq_transport *self, size_t most_payload_bytes)
 {
-    int64_t most = (int64_t)most_bytes;
-    if (most > 0 && most < CODE_BYTES + CPS_CODEC_HEADER_BYTES)
-        most = CODE_BYTES + CPS_CODEC_HEADER_BYTES;
-    return most <= 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
+    int64_t most = (int64_t)most_payload_bytes + CODE_BYTES + CPS_FRAME_HEADER_BYTES;
+    return most_payload_bytes == 0 || zmq_setsockopt(self->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) == 0;
 }
 
 /* A connection may be open and yet carry nothing, for instance if a firewall dropped its state or ZeroMQ's

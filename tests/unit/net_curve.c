@@ -169,9 +169,9 @@ static void no_rank_speaks_for_another(void **state)
     zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, net.keys[2].bytes, CPS_CURVE_BYTES);
     zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, net.keys[0].bytes, CPS_CURVE_BYTES);
     assert_int_equal(zmq_connect(socket, net.endpoints[0]), 0);
-    uint8_t header[CPS_CODEC_HEADER_BYTES];
+    uint8_t frame[CPS_FRAME_HEADER_BYTES];
     const struct cps_message message = {.kind = CPS_MESSAGE_HEARTBEAT, .from = 2, .to = 0, .sequence = 1};
-    zmq_send(socket, header, cps_codec_encode(&message, header), 0);
+    zmq_send(socket, frame, cps_codec_encode_frame(&message, frame), 0);
     struct cps_message arrived;
     bool received = false;
     uint64_t deadline = cps_clock_ns() + (uint64_t)PATIENCE_MS * 1000000;
