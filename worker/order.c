@@ -102,26 +102,6 @@ static enum cps_status deal_stretch(void *context, uint64_t stretch, uint32_t sl
     return CPS_OK;
 }
 
-static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot)
-{
-    (void)context, (void)piece, (void)slot;
-    return CPS_OK;
-}
-
-/* Runs pieces on several threads, or on the calling thread if there is only one. */
-static enum cps_status run_pieces(uint32_t threads, uint64_t pieces,
-                                  enum cps_status (*work)(void *context, uint64_t piece, uint32_t slot),
-                                  void *context)
-{
-    const struct cps_parallel job = {
-        .threads = threads, .pieces = pieces, .work = work, .take = take_nothing, .context = context};
-    if (threads > 1)
-        return cps_parallel_run(&job);
-    for (uint64_t piece = 0; piece < pieces; piece++)
-        CPS_TRY(work(context, piece, 0));
-    return CPS_OK;
-}
-
 /* Turns counts into places: first those of all stretches in block 0, then in block 1, … */
 static void set_places(struct dealing *self, uint64_t *first)
 {
@@ -156,11 +136,11 @@ static enum cps_status deal(const struct cps_order *self, const struct places *p
         out->row[row] = ratings;
     CPS_TRY(
         cps_alloc("places of ratings", dealing.stretches * dealing.blocks, sizeof *dealing.at, &dealing.at));
-    enum cps_status status = run_pieces(threads, dealing.stretches, count_stretch, &dealing);
+    enum cps_status status = cps_parallel_each(threads, dealing.stretches, count_stretch, &dealing);
     if (status == CPS_OK) {
         set_places(&dealing, out->first);
         dealing.out = ratings;
-        status = run_pieces(threads, dealing.stretches, deal_stretch, &dealing);
+        status = cps_parallel_each(threads, dealing.stretches, deal_stretch, &dealing);
     }
     free(dealing.at);
     return status;
@@ -202,7 +182,7 @@ static enum cps_status order_samples(struct cps_order *self, const struct cps_da
     if (status == CPS_OK)
         status = deal(self, &places, &dataset->valid, threads, &self->valid);
     if (status == CPS_OK)
-        status = run_pieces(threads, self->block_count, sort_row, self);
+        status = cps_parallel_each(threads, self->block_count, sort_row, self);
     places_release(&places);
     return status;
 }

@@ -90,7 +90,8 @@ static enum cps_status take_next(struct ring *self)
     outcome->done = false;
     pthread_mutex_unlock(&self->mutex);
     CPS_TRY(cps_failure_raise(&outcome->failure));
-    CPS_TRY(self->job->take(self->job->context, self->taken, slot));
+    if (self->job->take)
+        CPS_TRY(self->job->take(self->job->context, self->taken, slot));
     pthread_mutex_lock(&self->mutex);
     self->taken++;
     pthread_cond_broadcast(&self->changed);
@@ -132,4 +133,16 @@ enum cps_status cps_parallel_run(const struct cps_parallel *job)
     pthread_cond_destroy(&ring.changed);
     pthread_mutex_destroy(&ring.mutex);
     return status;
+}
+
+enum cps_status cps_parallel_each(uint32_t threads, uint64_t pieces,
+                                  enum cps_status (*work)(void *context, uint64_t piece, uint32_t slot),
+                                  void *context)
+{
+    if (threads != 1 && pieces > 1)
+        return cps_parallel_run(
+            &(struct cps_parallel){.threads = threads, .pieces = pieces, .work = work, .context = context});
+    for (uint64_t piece = 0; piece < pieces; piece++)
+        CPS_TRY(work(context, piece, 0));
+    return CPS_OK;
 }

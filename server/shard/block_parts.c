@@ -87,28 +87,15 @@ static enum cps_status fill_piece(void *context, uint64_t piece, uint32_t slot)
     return CPS_OK;
 }
 
-static enum cps_status take_nothing(void *context, uint64_t piece, uint32_t slot)
-{
-    (void)context, (void)piece, (void)slot;
-    return CPS_OK;
-}
-
 static enum cps_status fill_all(const struct cps_block_parts *self, uint32_t rows)
 {
     static const uint32_t few = 20000; /* rows; for fewer, threads do not pay */
     struct filling filling = {.parts = self};
-    const struct cps_parallel job = {.pieces = CPS_TABLES * (uint64_t)self->blocks.count,
-                                     .work = fill_piece,
-                                     .take = take_nothing,
-                                     .context = &filling};
-    bool alone = self->start || rows < few;
+    uint32_t threads = self->start || rows < few ? 1 : 0;
     CPS_TRY(cps_alloc("rows", (size_t)cps_parallel_slots(0) * cps_plan_row_width(self->plan), sizeof(float),
                       &filling.weights));
-    enum cps_status status = CPS_OK;
-    if (!alone)
-        status = cps_parallel_run(&job);
-    for (uint64_t piece = 0; alone && piece < job.pieces; piece++)
-        fill_piece(&filling, piece, 0);
+    enum cps_status status =
+        cps_parallel_each(threads, CPS_TABLES * (uint64_t)self->blocks.count, fill_piece, &filling);
     free(filling.weights);
     return status;
 }
