@@ -10,10 +10,6 @@
 #include "common/options/command.h"
 #include "common/options/value.h"
 
-/* Defaults of the block solver, where each rating is a step, not each batch. */
-static const double BLOCK_LR_MAX = 0.03, BLOCK_WD = 0.1;
-enum { BLOCK_EPOCHS = 10 };
-
 static const struct cps_option *row(const struct cps_options *self, const char *name)
 {
     return cps_option_find(name, strlen(name), 1u << self->command);
@@ -118,17 +114,19 @@ static enum cps_status check_resume(struct cps_options *self)
     return exclude(self, "overwrite", "resume");
 }
 
-/* Applies the block solver's defaults to options that were not given. */
+/* Applies the block solver's defaults to options that were not given: 'auto', resolved when the ratings are
+ * known. A recorded run keeps its own defaults, which may be those of an earlier version. */
 static void settle_block_defaults(struct cps_options *self)
 {
+    bool recorded = cps_options_source(self, "solver") == CPS_SOURCE_RECORD;
     if (!is_given(self, "optimizer") || self->optimizer == CPS_OPTIMIZER_AUTO)
         self->optimizer = CPS_OPTIMIZER_SGD;
-    if (!is_given(self, "lr-max") || isnan(self->lr_max))
-        self->lr_max = BLOCK_LR_MAX;
-    if (!is_given(self, "epochs") || self->epochs == 0)
-        self->epochs = BLOCK_EPOCHS;
-    if (isnan(self->wd))
-        self->wd = BLOCK_WD;
+    if (!is_given(self, "lr-max") && !recorded)
+        self->lr_max = (double)NAN;
+    if (!is_given(self, "epochs") && !recorded)
+        self->epochs = 0;
+    if (!is_given(self, "wd") && !recorded)
+        self->wd = (double)NAN;
     if (isinf(self->wd_bias))
         self->wd_bias = (double)NAN;
 }

@@ -115,7 +115,7 @@ const struct cps_option cps_option_table[] = {
      .fallback = "batch", .choices = solvers,
      .help = "batch sums gradients over batches, as fastai does; block takes one SGD step per rating, "
              "block by block, and is many times faster on a large set. Its defaults differ: "
-             "--optimizer sgd, --lr-max 0.03, --epochs 10"},
+             "--optimizer sgd, and 'auto' for --epochs, --lr-max and --wd"},
     {"blocks", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(blocks),
      .fallback = "auto", .word = "auto", .low = 0, .high = CPS_MOST_BLOCKS,
      .help =
@@ -128,8 +128,8 @@ const struct cps_option cps_option_table[] = {
          "'notebook' is fastai's fourth model and equals the defaults"},
     {"epochs", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE), FIELD(epochs),
      .fallback = "5", .word = "auto", .low = 1, .high = CPS_MOST_EPOCHS,
-     .help = "Passes over the training ratings; 'auto' is 8 with adam and 16 with sgd. Losses are mean squared "
-             "errors (MSE)"},
+     .help = "Passes over the training ratings; 'auto' is 8 with adam and 16 with sgd, and with --solver block "
+             "20, or 10 from two million training ratings on. Losses are mean squared errors (MSE)"},
     {"early-stop", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(early_stop), .fallback = "off", .word = "off", .low = 1, .high = CPS_MOST_EPOCHS,
      .help =
@@ -138,12 +138,12 @@ const struct cps_option cps_option_table[] = {
     {"lr-max", .argument = "RATE", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(lr_max),
      .fallback = "5e-3", .word = "auto", .above_low = true, .high = CPS_MOST_LR,
      .help = "Highest learning rate of the schedule; 'auto' is 0.003 with adam, and with sgd follows from the "
-             "range of the ratings"},
+             "range of the ratings; with --solver block also from the epochs and the density of the set"},
     {"wd", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd),
      .fallback = "0.1", .word = "auto", .high = CPS_MOST_WD,
      .help = "Decoupled weight decay; every step takes lr*wd off every weight. 'auto' is 0.3 for 30 training "
              "ratings a user and item, and falls with the root of them, within 0.2 and 1; with sgd it follows "
-             "from the number of ratings and their noise"},
+             "from the number of ratings and their noise, and with --solver block from their range and density"},
     {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
      .fallback = "same", .word = "same", .other = "auto", .high = CPS_MOST_WD,
      .help = "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "

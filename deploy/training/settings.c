@@ -134,6 +134,42 @@ static double decay(const struct cps_options *options, const struct cps_plan *pl
     return floor(100 * fmin(fmax(wanted, least), most) + 0.5) / 100;
 }
 
+/* x to three digits, by steps that are the same on every machine. */
+static double three_digits(double x)
+{
+    double unit = 1;
+    while (x >= 1000 * unit)
+        unit *= 10;
+    while (x < 100 * unit)
+        unit /= 10;
+    return floor(x / unit + 0.5) * unit;
+}
+
+/* Resolves 'auto' for the block solver: more decay for sparser sets, and with it a longer way, the product of rate
+ * and epochs, since decay slows the growth of the factors. Of ratings on another scale, the squared errors and so the
+ * gradients grow with the square of the range, against which rate and decay are set. Row-wise AdaGrad divides that out. */
+static void settle_blocks(const struct cps_options *options, struct cps_plan *plan)
+{
+    static const double decay = 0.1, way = 0.23, fastest = 0.06, usual_density = 90, usual_width = 5.5;
+    static const double least = 0.7, most = 1.5, scale_limit = 1e4;
+    static const double adagrad_rate = 0.1, adagrad_decay = 0.01;
+    enum { FEW_EPOCHS = 10, MANY_EPOCHS = 20, MANY_RATINGS = 2000000 };
+    bool adagrad = plan->optimizer == CPS_OPTIMIZER_ADAGRAD;
+    double density = (double)plan->train_count / (double)cps_plan_keys(plan);
+    double sparsity = fmin(fmax(sqrt(sqrt(usual_density / density)), least), most);
+    double width = plan->has_range ? (double)plan->range_high - (double)plan->range_low : usual_width;
+    double scale = fmin(fmax(width / usual_width * (width / usual_width), 1 / scale_limit), scale_limit);
+    if (options->epochs == 0)
+        plan->epochs = adagrad || plan->train_count > MANY_RATINGS ? FEW_EPOCHS : MANY_EPOCHS;
+    if (isnan(options->lr_max))
+        plan->lr_max =
+            adagrad ? adagrad_rate : three_digits(fmin(way * sparsity / plan->epochs, fastest) / scale);
+    if (isnan(options->wd))
+        plan->wd = adagrad ? adagrad_decay : three_digits(decay * sparsity * scale);
+    if (isnan(options->wd_bias))
+        plan->wd_bias = plan->wd;
+}
+
 /* Whether the batch solver with sgd was requested. */
 static bool trains_sgd(const struct cps_options *options)
 {
@@ -240,8 +276,10 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                    : isnan(options->wd_bias) ? out->wd
                                              : options->wd_bias;
     set_range(options, dataset, out);
-    if (options->solver == CPS_SOLVER_BLOCK)
+    if (options->solver == CPS_SOLVER_BLOCK) {
+        settle_blocks(options, out);
         CPS_TRY(set_blocks(options, out));
+    }
     set_saves(options, out);
     if (options->early_stop && dataset->valid_count == 0) {
         cps_fail(CPS_ERR_USAGE, "'--early-stop' needs ratings to validate on, and there are none");

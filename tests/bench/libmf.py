@@ -17,8 +17,7 @@ import tempfile
 from pathlib import Path
 
 ROUNDS = 40
-OWN = [["--recipe", "best"], ["--solver", "block"], ["--solver", "block", "--factors", "100"],
-       ["--solver", "block", "--factors", "100", "--lr-max", "0.02", "--wd", "0.08"]]
+OWN = [["--recipe", "best"], ["--solver", "block"], ["--solver", "block", "--factors", "100"]]
 GRID = list(itertools.product((50, 100), (0.03, 0.05, 0.1), (0.05, 0.1)))
 
 

@@ -17,7 +17,8 @@ import records  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 EPOCHS, PATIENCE = 16, 2
-SOLVERS = {"batch": ["--factors", 50, "--batch-size", 8, "--wd", 0.01], "block": ["--solver", "block"]}
+SOLVERS = {"batch": ["--factors", 50, "--batch-size", 8, "--wd", 0.01],
+           "block": ["--solver", "block", "--lr-max", 0.03, "--wd", 0.1]}
 
 
 def train(check, name, out, arguments, ranks=None):

@@ -4,6 +4,7 @@ The values set by a recipe are recorded with their source; explicit options take
 replayed; ranks change no bit of it, although only the first rank knows the size of an 'auto' batch before all have read.
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -84,10 +85,31 @@ def check_scales(check, scratch):
 
 
 def check_blocks(check, data, scratch):
-    """A recipe leaves a solver its own."""
+    """A recipe leaves a solver its own defaults; those follow from the numbers of ratings and rows, the range and the epochs."""
     record = train(check, "best in blocks", scratch, ["--recipe", "best", "--solver", "block", "--data", data])[0]
-    check.equal("blocks: rate", record["training"]["lr_max"], 0.03)
+    check.equal("blocks: rate and decay", settled(record), (2, 0.06, 0.141))
     check.equal("blocks: the recipe's factors", record["options"]["factors"]["value"], "100")
+    blocks = ["--solver", "block", "--data", data]
+    for name, more, expected in (("epochs", ["--epochs", "auto"], (20, 0.0163, 0.141)), ("range", ["--y-range=-2.75,8.25"], (2, 0.015, 0.565)),
+                                 ("no range", ["--y-range", "none"], (2, 0.06, 0.141)), ("a decay", ["--wd", 0.01], (2, 0.06, 0.01)),
+                                 ("adagrad", ["--optimizer", "adagrad"], (2, 0.1, 0.01))):
+        check.equal(f"blocks: {name}", settled(train(check, f"blocks, {name}", scratch, [*blocks, *more])[0]), expected)
+
+
+def settled(record):
+    return tuple(record["training"][name] for name in ("epochs", "lr_max", "wd"))
+
+
+def check_earlier_defaults(check, data, scratch):
+    """A replay uses the recorded defaults, here those of the first version of the block solver."""
+    train(check, "earlier", scratch, ["--solver", "block", "--data", data, "--epochs", 10, "--lr-max", 0.03, "--wd", 0.1])
+    path = Path(scratch) / "earlier" / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("epochs", "lr-max", "wd"):
+        record["options"][name]["source"] = "default"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    replay = launch.launch(["replay", path.parent, "--progress", "none"])
+    check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "a run with earlier defaults replays", replay.stdout[-300:] + replay.stderr[-200:])
 
 
 def check_offset(check, name, data, scratch, begins_at_mean):
@@ -120,6 +142,7 @@ def main():
         check_sparse(check, sets["sparse"], scratch)
         check_scales(check, scratch)
         check_blocks(check, sets["dense"], scratch)
+        check_earlier_defaults(check, sets["dense"], scratch)
         check_folds(check, sets["dense"], scratch)
     check.finish()
 

@@ -20,10 +20,10 @@ KINDS = [
     ("short epochs", [*COMMON, "--epochs", 40, "--batch-size", 1000, "--wd", 0.001, "--save-every", 1]),
     ("long epochs", [*COMMON, "--epochs", 6, "--batch-size", 100, "--save-every", "150steps"]),
     ("every step", [*COMMON, "--epochs", 10, "--batch-size", 2000, "--save-every", "1steps", "--optimizer", "adagrad"]),
-    ("block solver", ["--factors", 8, "--log-steps", "--solver", "block", "--threads", 2, "--wd", 0, "--epochs", 60,
-                      "--save-every", "7steps"]),
+    ("block solver", ["--factors", 8, "--log-steps", "--solver", "block", "--threads", 2, "--lr-max", 0.03, "--wd", 0,
+                      "--epochs", 60, "--save-every", "7steps"]),
     ("blocks, adagrad", ["--factors", 8, "--log-steps", "--solver", "block", "--optimizer", "adagrad", "--lr-max", 0.1,
-                         "--epochs", 80, "--blocks", 40, "--save-every", 5]),
+                         "--wd", 0.1, "--epochs", 80, "--blocks", 40, "--save-every", 5]),
     ("on demand", [*COMMON, "--epochs", 20, "--batch-size", 500, "--optimizer", "sgd", "--lr-max", 0.5]),
 ]
 WAYS = ["kill", "rank", "term", "int", "usr2", "save"]

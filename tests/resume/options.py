@@ -40,7 +40,8 @@ def kinds(folder, model):
     return [
         ("a fold", [*BATCH, "--fold", "2/5"]),
         ("--early-stop", ["--epochs", 60, "--batch-size", 1000, "--wd", 0, "--early-stop", 4]),
-        ("--early-stop of blocks", ["--solver", "block", "--epochs", 60, "--wd", 0, "--early-stop", 4, "--offset", "mean"]),
+        ("--early-stop of blocks", ["--solver", "block", "--epochs", 60, "--lr-max", 0.03, "--wd", 0, "--early-stop", 4,
+                                   "--offset", "mean"]),
         ("--offset mean", [*BATCH, "--offset", "mean", "--optimizer", "adagrad"]),
         ("a recipe", ["--recipe", "best", "--epochs", 4]),
         ("--init", [*BATCH, "--init", model]),
