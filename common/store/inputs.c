@@ -2,11 +2,14 @@
 #include "common/store/inputs.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/data/movielens.h"
+#include "common/data/prepared.h"
 #include "common/store/model_files.h"
 
 static enum cps_status add(struct cps_inputs *self, const char *option, const char *path)
@@ -71,7 +74,8 @@ enum cps_status cps_inputs_read(const struct cps_options *options, bool with_rat
 
 struct cps_inputs_job {
     pthread_t thread;
-    bool started;
+    bool begun, has_thread;
+    atomic_bool done;
     const struct cps_options *options;
     bool with_ratings;
     struct cps_inputs read;
@@ -82,7 +86,35 @@ static void *run_job(void *context)
 {
     struct cps_inputs_job *job = context;
     cps_failure_note(&job->failure, cps_inputs_read(job->options, job->with_ratings, &job->read));
+    atomic_store(&job->done, true);
     return NULL;
+}
+
+static bool is_prepared(const char *path)
+{
+    char start[64];
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    const struct cps_source bytes = {
+        .path = path, .data = start, .size = file ? fread(start, 1, sizeof start, file) : 0};
+    if (file)
+        fclose(file);
+    return cps_prepared_is_one(&bytes);
+}
+
+void cps_inputs_resume(struct cps_inputs *self)
+{
+    struct cps_inputs_job *job = self->job;
+    if (!job || job->begun)
+        return;
+    job->begun = true;
+    job->has_thread = pthread_create(&job->thread, NULL, run_job, job) == 0;
+    if (!job->has_thread)
+        run_job(job);
+}
+
+bool cps_inputs_are_read(const struct cps_inputs *self)
+{
+    return !self->job || atomic_load(&self->job->done);
 }
 
 enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
@@ -91,9 +123,8 @@ enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ra
     CPS_TRY(cps_alloc("a reader of input files", 1, sizeof *out->job, &out->job));
     out->job->options = options;
     out->job->with_ratings = with_ratings;
-    out->job->started = pthread_create(&out->job->thread, NULL, run_job, out->job) == 0;
-    if (!out->job->started)
-        run_job(out->job);
+    if (!with_ratings || !is_prepared(options->data))
+        cps_inputs_resume(out);
     return CPS_OK;
 }
 
@@ -102,7 +133,8 @@ enum cps_status cps_inputs_await(struct cps_inputs *self)
     struct cps_inputs_job *job = self->job;
     if (!job)
         return CPS_OK;
-    if (job->started)
+    cps_inputs_resume(self);
+    if (job->has_thread)
         pthread_join(job->thread, NULL);
     enum cps_status status = cps_failure_raise(&job->failure);
     *self = job->read;
@@ -112,6 +144,10 @@ enum cps_status cps_inputs_await(struct cps_inputs *self)
 
 void cps_inputs_release(struct cps_inputs *self)
 {
+    if (self->job && !self->job->begun) {
+        free(self->job);
+        self->job = NULL;
+    }
     cps_inputs_await(self); /* its errors concern nobody any more */
     for (size_t i = 0; i < self->count; i++) {
         free((void *)(uintptr_t)self->files[i].path);
@@ -119,6 +155,11 @@ void cps_inputs_release(struct cps_inputs *self)
     }
     free(self->files);
     *self = (struct cps_inputs){0};
+}
+
+bool cps_inputs_has_others(const struct cps_options *options)
+{
+    return options->init || options->batch_order;
 }
 
 static bool is_of_ratings(const struct cps_record_input *file)

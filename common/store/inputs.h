@@ -27,13 +27,22 @@ struct cps_inputs {
 enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
 void cps_inputs_release(struct cps_inputs *self);
 
-/* Begins to read the files on a thread, as cps_inputs_read(). options, and the place of *out, must stay as they
- * are until cps_inputs_await(), which must come before any other use, or release. Errors are those of the
- * start. */
+/* Begins to read the files on a thread, as cps_inputs_read(); a prepared set only at cps_inputs_resume(), since
+ * its ratings take less time to load than this. options, and the place of *out, must stay as they are until
+ * cps_inputs_await(), which must come before any other use, or release. Errors are those of the start. */
 enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
+
+/* Begins to read the files if cps_inputs_begin() left that for later. */
+void cps_inputs_resume(struct cps_inputs *self);
+
+/* Whether the files are read, so that cps_inputs_await() takes no time. */
+bool cps_inputs_are_read(const struct cps_inputs *self);
 
 /* Waits until the files are read, if they are not yet. Errors are those of cps_inputs_read(), told once. */
 enum cps_status cps_inputs_await(struct cps_inputs *self);
+
+/* Whether options name files besides the ratings. */
+bool cps_inputs_has_others(const struct cps_options *options);
 
 /* A digest over the contents of the files except the ratings; paths do not matter. */
 enum cps_status cps_inputs_digest(const struct cps_inputs *self, uint8_t out[CPS_SHA256_BYTES]);

@@ -66,6 +66,9 @@ enum cps_status cps_recording_await_inputs(struct cps_recording *self)
 enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env)
 {
     uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
+    cps_inputs_resume(&self->origin.inputs);
+    if (!cps_inputs_has_others(env->options))
+        return CPS_OK;
     enum cps_status status = cps_recording_await_inputs(self);
     if (status == CPS_OK)
         status = cps_inputs_digest(&self->origin.inputs, own);
@@ -82,6 +85,18 @@ enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const s
                               rank, env->cluster->hosts[rank], env->cluster->hosts[0]);
     free(all);
     return status;
+}
+
+/* Completes the origin with the input files, if they are read or once they are. */
+static enum cps_status complete_origin(void *context, bool waits, bool *complete)
+{
+    struct cps_recording *self = context;
+    *complete = waits || cps_inputs_are_read(&self->origin.inputs);
+    if (!*complete)
+        return CPS_OK;
+    CPS_TRY(cps_recording_await_inputs(self));
+    cps_origin_record(&self->origin);
+    return CPS_OK;
 }
 
 /* The role of rank, by its first node: the coordinator shares its rank with all nodes or with a server. */
@@ -140,6 +155,8 @@ enum cps_status cps_recording_begin(struct cps_recording *self, const struct cps
                                              .writer = self->writer,
                                              .kept = !terms->scratch,
                                              .origin = cps_origin_record(&self->origin),
+                                             .complete_origin = complete_origin,
+                                             .origin_context = self,
                                              .ranks = self->rank_records,
                                              .rank_count = env->cluster->ranks,
                                              .hosts = self->hosts,

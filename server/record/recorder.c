@@ -152,6 +152,9 @@ void cps_recorder_destroy(struct cps_recorder **out)
 static enum cps_status on_start(void *context, const struct cps_start_result *start)
 {
     struct cps_recorder *self = context;
+    bool news;
+    /* Two files are compared, with a warning that belongs before the table. */
+    CPS_TRY(cps_run_info_origin(&self->info, self->setup.options->train != NULL, &news));
     self->info.record.data.sample_bytes = start->sample_bytes;
     self->seconds.load = seconds_since(self->setup.started_ns);
     cps_show_start(&self->console, &self->setup);
@@ -169,9 +172,13 @@ static enum cps_status on_step(void *context, const struct cps_step_result *step
 {
     struct cps_recorder *self = context;
     uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
+    bool news;
     cps_console_step(&self->console, (uint32_t)(step->step / per_epoch), step->step % per_epoch + 1,
                      step->smoothed, cps_clock_ns());
     CPS_TRY(cps_events_step(&self->files.events, step));
+    CPS_TRY(cps_run_info_origin(&self->info, false, &news));
+    if (news)
+        CPS_TRY(cps_files_progress(&self->files));
     if (!self->setup.options->log_steps)
         return CPS_OK;
     return cps_step_log_add(&self->files.steps, step->step, step->hyper.lr, step->hyper.momentum, step->loss);
@@ -190,6 +197,8 @@ static enum cps_status on_epoch(void *context, const struct cps_epoch_result *re
     struct cps_recorder *self = context;
     uint64_t per_epoch = cps_plan_steps_per_epoch(self->setup.plan);
     double seconds = self->epoch_before + seconds_since(self->epoch_ns);
+    bool news;
+    CPS_TRY(cps_run_info_origin(&self->info, true, &news));
     self->epoch_ns = cps_clock_ns();
     self->epoch_before = 0;
     const struct cps_epoch_record epoch = {.epoch = result->epoch,
@@ -338,6 +347,8 @@ enum cps_status cps_recorder_fail(struct cps_recorder *self, enum cps_status sta
     snprintf(text, sizeof text, "%s", cps_error_text());
     snprintf(hint, sizeof hint, "%s", cps_error_hint());
     cps_console_clear(&self->console);
+    bool news;
+    (void)cps_run_info_origin(&self->info, false, &news);
     note_end(self, status);
     if (cps_files_fail(&self->files) && leaves_model(status))
         leave_model(self);
@@ -351,6 +362,8 @@ enum cps_status cps_recorder_finish(struct cps_recorder *self, const struct cps_
     if (!self->started)
         return CPS_OK;
     cps_console_clear(&self->console);
+    bool news;
+    CPS_TRY(cps_run_info_origin(&self->info, true, &news));
     self->info.record.traffic = traffic;
     self->info.record.counters = counters;
     self->info.record.counter_count = counter_count;

@@ -2,7 +2,7 @@
  * The coordinator's observer: shows a run on the console and writes its folder.
  *
  *   on_start     banner, users.tsv, movies.tsv, run.json ("running"), disk space for the model
- *   on_step      progress, steps.csv, metrics.jsonl, tb/
+ *   on_step      progress, steps.csv, metrics.jsonl, tb/; run.json once the hashes of the input files are known
  *   on_epoch     a row of the table, history.csv, metrics.jsonl, tb/, run.json
  *   on_rows      model.safetensors
  *   on_complete  model.safetensors under its final name

@@ -106,6 +106,22 @@ static void fill_record(struct cps_run_info *self)
     record->model.parameters = (uint64_t)cps_plan_keys(plan) * cps_plan_row_width(plan);
 }
 
+enum cps_status cps_run_info_origin(struct cps_run_info *self, bool waits, bool *news)
+{
+    const struct cps_recorder_setup *setup = self->setup;
+    *news = false;
+    if (self->has_origin)
+        return CPS_OK;
+    if (setup->complete_origin)
+        CPS_TRY(setup->complete_origin(setup->origin_context, waits, news));
+    else
+        *news = true;
+    self->has_origin = *news;
+    if (*news)
+        self->record.origin = *setup->origin;
+    return CPS_OK;
+}
+
 enum cps_status cps_run_info_init(struct cps_run_info *self, const struct cps_recorder_setup *setup)
 {
     *self = (struct cps_run_info){.setup = setup};

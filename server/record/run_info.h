@@ -21,6 +21,7 @@ struct cps_run_info {
     struct cps_record_timing timings[8];
     struct cps_epoch_times spent; /* total of all epochs */
     char fingerprint[CPS_SHA256_HEX_BYTES];
+    bool has_origin; /* all of it, with the input files */
     char state[CPS_ERROR_BYTES + 16];
 };
 
@@ -32,6 +33,9 @@ struct cps_recorder_seconds {
 /* Initializes the record from setup, which is borrowed. Needs release even when it failed. */
 enum cps_status cps_run_info_init(struct cps_run_info *self, const struct cps_recorder_setup *setup);
 void cps_run_info_release(struct cps_run_info *self);
+
+/* Adds the input files, if their hashes are known or self may wait for them; *news tells whether it did. */
+enum cps_status cps_run_info_origin(struct cps_run_info *self, bool waits, bool *news);
 
 /* Adds the last epoch of history, which has just ended. */
 void cps_run_info_epoch(struct cps_run_info *self, const struct cps_history *history);

@@ -37,6 +37,10 @@ struct cps_recorder_setup {
     struct cps_writer *writer;     /* must be idle or abandoned when the recorder is destroyed */
     bool kept;                     /* the folder still exists after the program has ended */
     const struct cps_record_origin *origin;
+    /* Adds the input files to the origin, whose hashes may take longer than the ratings to load. Unless it
+     * waits for them, *complete tells whether they are there. NULL: the origin is complete. */
+    enum cps_status (*complete_origin)(void *origin_context, bool waits, bool *complete);
+    void *origin_context;
     const struct cps_record_rank *ranks;
     size_t rank_count;
     const struct cps_console_host *hosts;

@@ -20,6 +20,8 @@ struct rig {
     struct cps_run_folder folder;
     struct cps_writer *writer;
     struct cps_record_origin origin;
+    bool is_hashed; /* the input files are */
+    enum cps_status hashing;
     struct cps_recorder *recorder;
     struct cps_observer observer;
     int out, err; /* what standard output and error were */
@@ -41,6 +43,18 @@ static void load_ratings(struct rig *self)
     write_bytes(in_folder("r.csv"), text, strlen(text));
     const struct cps_dataset_request request = {.path = in_folder("r.csv"), .shards = 1};
     check_ok(cps_dataset_load(&request, &self->dataset));
+}
+
+static enum cps_status complete_origin(void *context, bool waits, bool *complete)
+{
+    static const struct cps_record_input input = {.option = "data", .path = "r.set", .bytes = 1, .sha256 = "12"};
+    struct rig *self = context;
+    *complete = waits || self->is_hashed;
+    if (*complete) {
+        self->origin.inputs = &input;
+        self->origin.input_count = 1;
+    }
+    return *complete && self->hashing != CPS_OK ? cps_fail(self->hashing, "unreadable") : CPS_OK;
 }
 
 static void rig_init(struct rig *self)
@@ -74,6 +88,8 @@ static void rig_init(struct rig *self)
                                              .writer = self->writer,
                                              .kept = true,
                                              .origin = &self->origin,
+                                             .complete_origin = complete_origin,
+                                             .origin_context = self,
                                              .ranks = &rank,
                                              .rank_count = 1,
                                              .hosts = &host,
@@ -176,6 +192,62 @@ static void check_record(const char *state, int exit_code)
     json_decref(record);
 }
 
+static size_t recorded_inputs(void)
+{
+    json_t *record = json_load_file(in_folder("run/run.json"), 0, NULL);
+    size_t count = json_array_size(json_object_get(record, "inputs"));
+    json_decref(record);
+    return count;
+}
+
+/* The record is written in the background. */
+static void await_inputs(void)
+{
+    for (int i = 0; recorded_inputs() == 0 && i < 500; i++)
+        cps_sleep_ns(10000000);
+    assert_int_equal(recorded_inputs(), 1);
+}
+
+/* Training begins before the input files are hashed: they are recorded as soon as they are, and an epoch ends
+ * with them. */
+static void input_files_are_recorded_once_hashed(void **state)
+{
+    (void)state;
+    const struct cps_step_result step = {.loss = 1.5, .smoothed = 1.25};
+    struct rig rig;
+    rig_init(&rig);
+    start(&rig);
+    check_ok(rig.observer.on_step(rig.observer.context, &step));
+    assert_int_equal(recorded_inputs(), 0);
+    rig.is_hashed = true;
+    check_ok(rig.observer.on_step(rig.observer.context, &step));
+    await_inputs();
+    rig_release(&rig);
+}
+
+static void an_epoch_waits_for_the_input_files(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig);
+    start(&rig);
+    train(&rig, 1);
+    await_inputs();
+    rig_release(&rig);
+}
+
+static void unreadable_input_files_fail_the_first_epoch(void **state)
+{
+    (void)state;
+    const struct cps_epoch_result epoch = {.train_loss = 1};
+    struct rig rig;
+    rig_init(&rig);
+    rig.hashing = CPS_ERR_DATA;
+    start(&rig);
+    check_fails(rig.observer.on_epoch(rig.observer.context, &epoch), CPS_ERR_DATA, "unreadable");
+    rig_release(&rig);
+}
+
 static void a_run_from_start_to_end(void **state)
 {
     (void)state;
@@ -270,6 +342,9 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_test_folder, remove_test_folder)
     const struct CMUnitTest tests[] = {
         TEST(a_run_from_start_to_end),
+        TEST(input_files_are_recorded_once_hashed),
+        TEST(an_epoch_waits_for_the_input_files),
+        TEST(unreadable_input_files_fail_the_first_epoch),
         TEST(a_run_that_fails_says_so_and_leaves_no_halves),
         TEST(a_run_that_never_began_leaves_nothing),
         TEST(what_cannot_be_written_is_an_error_of_poll),
