@@ -24,16 +24,20 @@ def machine():
 
 
 class Run:
-    """A training run: seconds of each epoch, run.json, and the ranks' peaks of memory in MiB."""
+    """A training run: seconds of each epoch, run.json, and the ranks' peaks of memory in MiB.
 
-    def __init__(self, program, ranks, options, log=subprocess.DEVNULL):
+    variables are added to its environment; before is called in the new process before the program starts.
+    """
+
+    def __init__(self, program, ranks, options, log=subprocess.DEVNULL, variables=None, before=None):
         launcher = ["mpirun", "-n", str(ranks), "--bind-to", "none"] if ranks > 1 else []
-        variables = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+        variables = dict(os.environ, **(variables or {}), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                          OMPI_MCA_rmaps_base_oversubscribe="1")
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder, "run")
             command = launcher + [program, *options, "--out", str(out), "--progress", "none"]
-            done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  preexec_fn=before)
             if done.returncode:
                 raise SystemExit(f"error: '{' '.join(command)}' ended with {done.returncode}")
             self.record = json.loads((out / "run.json").read_text())
