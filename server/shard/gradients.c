@@ -226,16 +226,26 @@ struct training {
     size_t first_bad[CPS_TEAM_MOST_PIECES]; /* slots, by piece; SIZE_MAX: none */
 };
 
+/* Places the contribution to the row of slot, if it has one alone. */
+static void place_slot(const struct training *self, uint32_t thread, size_t slot)
+{
+    const struct cps_touched_row *touched = &self->gradients->touched[slot];
+    if (touched->own)
+        return;
+    if (touched->single)
+        cps_table_place_single(self->table, thread, slot % 2, touched->single);
+    else if (touched->other)
+        cps_table_place_scaled(self->table, thread, slot % 2, touched->other, touched->slope);
+}
+
 static bool train_slot(const struct training *self, uint32_t thread, size_t slot)
 {
     const struct cps_gradients *gradients = self->gradients;
     const struct cps_touched_row *touched = &gradients->touched[slot];
     if (touched->own)
         return cps_table_train(self->table, touched->row, sums_of_slot(gradients, self->table, slot));
-    if (touched->single)
-        return cps_table_train_single(self->table, thread, touched->row, touched->single);
-    if (touched->other)
-        return cps_table_train_scaled(self->table, thread, touched->row, touched->other, touched->slope);
+    if (touched->single || touched->other)
+        return cps_table_train_placed(self->table, thread, slot % 2, touched->row);
     return cps_table_train_packed(self->table, thread, touched->row, touched->packed);
 }
 
@@ -246,9 +256,13 @@ static void train_piece(void *context, uint32_t piece, uint32_t thread)
     size_t first, end;
     cps_team_slice(gradients->count, self->pieces, piece, &first, &end);
     self->first_bad[piece] = SIZE_MAX;
+    if (first < end)
+        place_slot(self, thread, first);
     for (size_t i = first; i < end; i++) {
         if (i + CPS_PREFETCH_ROWS < end)
             cps_table_prefetch(self->table, gradients->touched[i + CPS_PREFETCH_ROWS].row);
+        if (i + 1 < end)
+            place_slot(self, thread, i + 1);
         if (!train_slot(self, thread, i)) {
             self->first_bad[piece] = i;
             return;

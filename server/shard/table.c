@@ -59,6 +59,9 @@ static enum cps_status alloc_desks(struct cps_table *self, uint32_t threads)
     for (uint32_t t = 0; t < threads; t++) {
         struct cps_table_desk *desk = &self->desks[t];
         CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &desk->row));
+        /* Beyond the width they stay zero. */
+        CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &desk->placed[0]));
+        CPS_TRY(cps_alloc("a row", self->stride, sizeof(float), &desk->placed[1]));
         CPS_TRY(cps_alloc("sums of a row", self->stride, sizeof *desk->sums, &desk->sums));
         CPS_TRY(cps_alloc("catch-ups", 1, sizeof *desk->cache, &desk->cache));
     }
@@ -99,6 +102,8 @@ void cps_table_release(struct cps_table *self)
     free(self->step);
     for (uint32_t t = 0; t < self->threads; t++) {
         free(self->desks[t].row);
+        free(self->desks[t].placed[0]);
+        free(self->desks[t].placed[1]);
         free(self->desks[t].sums);
         free(self->desks[t].cache);
     }
@@ -350,38 +355,33 @@ bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t ro
     return cps_table_train(self, row, sums);
 }
 
-/* Trains row with the contribution at desk->row, which is padded with zeroes. */
-static bool train_contribution(struct cps_table *self, const struct cps_table_desk *desk, uint32_t row)
+bool cps_table_train_placed(struct cps_table *self, uint32_t thread, uint32_t place, uint32_t row)
 {
+    const struct cps_table_desk *desk = &self->desks[thread];
+    const float *x = desk->placed[place];
     float *w = row_at(self, row);
     if (self->plan.optimizer == CPS_OPTIMIZER_ADAM && !self->bias_idle) {
         self->step[row] = (uint32_t)self->training;
-        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, desk->row, self->stride,
+        return self->kernels->adam_single(w, w + self->stride, w + 2 * self->stride, x, self->stride,
                                           &self->adam, &self->fixed);
     }
     memset(desk->sums, 0, self->stride * sizeof *desk->sums);
-    bool fits = self->kernels->accumulate(desk->sums, desk->row, 1.0f, self->stride, &self->fixed);
+    bool fits = self->kernels->accumulate(desk->sums, x, 1.0f, self->stride, &self->fixed);
     return cps_table_train(self, row, desk->sums) && fits;
 }
 
-bool cps_table_train_single(struct cps_table *self, uint32_t thread, uint32_t row, const float *x)
+void cps_table_place_single(struct cps_table *self, uint32_t thread, uint32_t place, const float *x)
 {
-    const struct cps_table_desk *desk = &self->desks[thread];
-    memcpy(desk->row, x, self->width * sizeof *x);
-    memset(desk->row + self->width, 0, (self->stride - self->width) * sizeof *x);
-    return train_contribution(self, desk, row);
+    memcpy(self->desks[thread].placed[place], x, self->width * sizeof *x);
 }
 
-bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t row, const float *other,
+void cps_table_place_scaled(struct cps_table *self, uint32_t thread, uint32_t place, const float *other,
                             float slope)
 {
-    const struct cps_table_desk *desk = &self->desks[thread];
-    float *restrict x = desk->row;
+    float *restrict x = self->desks[thread].placed[place];
     uint32_t factors = self->plan.factors;
     for (uint32_t j = 0; j < factors; j++)
         x[j] = slope * other[j];
-    memset(x + factors, 0, (self->stride - factors) * sizeof *x);
     if (self->width > factors)
         x[factors] = slope;
-    return train_contribution(self, desk, row);
 }

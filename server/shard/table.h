@@ -30,6 +30,7 @@ struct cps_initial_rows {
 /* Scratch memory of one thread. */
 struct cps_table_desk {
     float *row;                       /* [stride] */
+    float *placed[2];                 /* [stride]: contributions to be trained */
     int64_t *sums;                    /* [stride] */
     struct cps_catch_up_cache *cache; /* catch-up factors of short gaps */
 };
@@ -106,12 +107,16 @@ bool cps_table_train(struct cps_table *self, uint32_t row, int64_t *sum);
 /* As above for packed sums, sum[width]. */
 bool cps_table_train_packed(struct cps_table *self, uint32_t thread, uint32_t row, const int64_t *sum);
 
-/* As above for a sum of one contribution, x[width]. */
-bool cps_table_train_single(struct cps_table *self, uint32_t thread, uint32_t row, const float *x);
-
-/* As above for the contribution slope·(other, 1), where other[width] has the weights of another row. */
-bool cps_table_train_scaled(struct cps_table *self, uint32_t thread, uint32_t row, const float *other,
+/*
+ * As above for a sum of one contribution, which is placed first: x[width], or slope·(other, 1), where
+ * other[width] has the weights of another row. place: 0 or 1, so that the next row's contribution can be placed
+ * before this row is trained. The kernel loads vectors longer than those stored here, which the processor can
+ * only do once they have left its store buffer.
+ */
+void cps_table_place_single(struct cps_table *self, uint32_t thread, uint32_t place, const float *x);
+void cps_table_place_scaled(struct cps_table *self, uint32_t thread, uint32_t place, const float *other,
                             float slope);
+bool cps_table_train_placed(struct cps_table *self, uint32_t thread, uint32_t place, uint32_t row);
 
 /* How many rows ahead to prefetch. */
 #define CPS_PREFETCH_ROWS 3
