@@ -7,6 +7,7 @@
 #include "common/data/build.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,25 +47,63 @@ static enum cps_status read_part(struct cps_builder *self, const struct cps_data
     return self->reading.split_given ? read_source(self, &sources->valid, share) : CPS_OK;
 }
 
-/* Whether this rank hashes the texts: rank 0, and ranks on other hosts, whose files may differ. */
-static enum cps_status hash_texts(struct cps_builder *self, const struct cps_dataset_sources *sources)
+/* Hashes the texts on a thread while they are parsed. */
+struct hashing {
+    const struct cps_source *texts[CPS_TEXTS];
+    struct cps_fingerprint_reading *reading;
+    struct cps_failure failure;
+    pthread_t thread;
+    bool has_thread;
+};
+
+static enum cps_status hash_texts(const struct hashing *self)
 {
-    const struct cps_source *texts[CPS_TEXTS] = {&sources->titles, &sources->ratings, &sources->valid};
-    const struct cps_peers *peers = cps_builder_peers_of(self);
-    bool first = !peers || peers->rank == 0, whole = sources->whole && !first;
-    self->reading.hashed = first || (!peers->first_host && !sources->whole);
-    for (int i = 0; i < CPS_TEXTS; i++) {
-        self->reading.present[i] = texts[i]->path != NULL;
-        self->reading.text[i].bytes = whole && i != CPS_TEXT_TITLES ? 0 : texts[i]->size;
-        if (self->reading.hashed && texts[i]->path)
-            CPS_TRY(cps_text_digest_of(texts[i]->data, texts[i]->size, &self->reading.text[i]));
-    }
+    for (int i = 0; i < CPS_TEXTS; i++)
+        if (self->texts[i]->path)
+            CPS_TRY(cps_text_digest_of(self->texts[i]->data, self->texts[i]->size, &self->reading->text[i]));
     return CPS_OK;
+}
+
+static void *run_hashing(void *context)
+{
+    struct hashing *self = context;
+    cps_failure_note(&self->failure, hash_texts(self));
+    return NULL;
+}
+
+/* Begins to hash the texts on rank 0, and on ranks on other hosts, whose files may differ. */
+static void begin_hashing(struct hashing *self, struct cps_builder *builder,
+                          const struct cps_dataset_sources *sources)
+{
+    const uint64_t worth_a_thread = 1 << 20; /* bytes */
+    const struct cps_peers *peers = cps_builder_peers_of(builder);
+    bool first = !peers || peers->rank == 0, whole = sources->whole && !first;
+    struct cps_fingerprint_reading *reading = &builder->reading;
+    *self =
+        (struct hashing){.texts = {&sources->titles, &sources->ratings, &sources->valid}, .reading = reading};
+    reading->hashed = first || (!peers->first_host && !sources->whole);
+    for (int i = 0; i < CPS_TEXTS; i++) {
+        reading->present[i] = self->texts[i]->path != NULL;
+        reading->text[i].bytes = whole && i != CPS_TEXT_TITLES ? 0 : self->texts[i]->size;
+    }
+    if (!reading->hashed)
+        return;
+    if (sources->ratings.size >= worth_a_thread)
+        self->has_thread = pthread_create(&self->thread, NULL, run_hashing, self) == 0;
+    if (!self->has_thread)
+        run_hashing(self);
+}
+
+/* Returns status, or that of the hashing if it is CPS_OK. */
+static enum cps_status end_hashing(struct hashing *self, enum cps_status status)
+{
+    if (self->has_thread)
+        pthread_join(self->thread, NULL);
+    return status == CPS_OK ? cps_failure_raise(&self->failure) : status;
 }
 
 static enum cps_status read_titles(struct cps_builder *self, const struct cps_dataset_sources *sources)
 {
-    CPS_TRY(hash_texts(self, sources));
     return self->reading.titled ? cps_titles_read(&self->titles, &sources->titles, sources->title_delimiter)
                                 : CPS_OK;
 }
@@ -85,9 +124,12 @@ static enum cps_status read_sources(struct cps_builder *self, const struct cps_d
 {
     const struct cps_peers *peers = cps_builder_peers_of(self);
     bool whole = sources->whole || self->request->wide, again;
+    struct hashing hashing;
+    begin_hashing(&hashing, self, sources);
     enum cps_status status = read_titles(self, sources);
     if (status == CPS_OK)
         status = read_part(self, sources, whole);
+    status = end_hashing(&hashing, status);
     CPS_TRY(cps_part_join(&self->part, peers, status, !whole, &self->reading, &again));
     if (again) {
         status = read_part(self, sources, true);

@@ -202,6 +202,7 @@ enum cps_status cps_builder_settle(struct cps_builder *self)
     data->rating_max = self->part.intake.rating_max;
     CPS_TRY(set_rows(self));
     CPS_TRY(set_split(self));
+    memcpy(data->texts, self->reading.text, sizeof data->texts);
     return cps_fingerprint(self->request, &self->reading, self->synth, data->fingerprint);
 }
 

@@ -81,6 +81,14 @@ struct cps_samples {
                         NULL for validation samples */
 };
 
+/* The length and digest of one text. */
+struct cps_text_digest {
+    uint64_t bytes;
+    uint8_t sha256[CPS_SHA256_BYTES];
+};
+
+enum { CPS_TEXT_TITLES, CPS_TEXT_RATINGS, CPS_TEXT_VALID, CPS_TEXTS };
+
 struct cps_stored;
 
 struct cps_dataset {
@@ -93,6 +101,8 @@ struct cps_dataset {
     uint8_t fingerprint[CPS_SHA256_BYTES]; /* see fingerprint.h */
     char description[512];                 /* its origin, for the banner */
     char columns[320];                     /* the columns used; "" for a known layout */
+    struct cps_text_digest texts[CPS_TEXTS];
+    bool is_text[CPS_TEXTS]; /* the file is that text as it is, so that its digest is the text's */
     struct cps_text notes;                 /* remarks on the data, one per line; see notes.h */
     /* This shard's. */
     struct cps_samples train, valid;

@@ -15,14 +15,6 @@
 /* Version 1 hashed the texts themselves. */
 #define CPS_FINGERPRINT_VERSION 2
 
-/* The length and digest of one text. */
-struct cps_text_digest {
-    uint64_t bytes;
-    uint8_t sha256[CPS_SHA256_BYTES];
-};
-
-enum { CPS_TEXT_TITLES, CPS_TEXT_RATINGS, CPS_TEXT_VALID, CPS_TEXTS };
-
 /* The options that texts were read with, except the split. */
 struct cps_fingerprint_reading {
     bool titled, split_given;

@@ -141,9 +141,19 @@ static enum cps_status open_all(struct inputs *self, const struct cps_dataset_re
     return request->train_path ? CPS_OK : open_prepared(self);
 }
 
+/* Whether source is the bytes of the file that input has open. */
+static bool is_as_it_is(const struct cps_input *input, const struct cps_source *source)
+{
+    return source->path && source->data == input->map.data && source->size == input->map.size;
+}
+
 /* Describes the origin of the data, since build.c does not know the names of files. */
 static void describe(const struct inputs *self, struct cps_dataset *out)
 {
+    const struct cps_dataset_sources *sources = &self->sources;
+    out->is_text[CPS_TEXT_TITLES] = is_as_it_is(&self->titles, &sources->titles);
+    out->is_text[CPS_TEXT_RATINGS] = !sources->prepared && is_as_it_is(&self->ratings, &sources->ratings);
+    out->is_text[CPS_TEXT_VALID] = is_as_it_is(&self->valid, &sources->valid);
     snprintf(out->description, sizeof out->description, "%s", self->description);
     if (self->layout.name)
         out->columns[0] = '\0'; /* a known layout needs no description of columns */
@@ -210,7 +220,7 @@ static enum cps_status note_origin(const struct cps_input *input, const struct c
         return cps_fail(CPS_ERR_DATA, "cannot find '%s': %s", path, strerror(errno));
     out->mtime_ns = (uint64_t)info.st_mtim.tv_sec * 1000000000u + (uint64_t)info.st_mtim.tv_nsec;
     out->bytes = source->size;
-    if (source->data == input->map.data && source->size == input->map.size)
+    if (is_as_it_is(input, source))
         return CPS_OK;
     return cps_sha256_file(path, CPS_ERR_DATA, &out->bytes, out->sha256);
 }

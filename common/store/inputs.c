@@ -3,14 +3,28 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/memory.h"
 #include "common/data/movielens.h"
-#include "common/data/prepared.h"
 #include "common/store/model_files.h"
+
+/* The digests of files that were read before. */
+struct known {
+    struct cps_text_digest texts[CPS_TEXTS];
+    bool is_text[CPS_TEXTS];
+};
+
+static enum cps_status add_hashed(struct cps_inputs *self, const char *option, const char *path, uint64_t bytes,
+                                  const char *hex)
+{
+    CPS_TRY(cps_grow("input files", &self->files, &self->capacity, self->count + 1, sizeof *self->files));
+    struct cps_record_input *file = &self->files[self->count++];
+    *file = (struct cps_record_input){
+        .option = option, .path = strdup(path), .bytes = bytes, .sha256 = strdup(hex)};
+    return file->path && file->sha256 ? CPS_OK : cps_fail_memory("an input file", 0);
+}
 
 static enum cps_status add(struct cps_inputs *self, const char *option, const char *path)
 {
@@ -19,32 +33,41 @@ static enum cps_status add(struct cps_inputs *self, const char *option, const ch
     if (!path)
         return CPS_OK;
     CPS_TRY(cps_sha256_file(path, CPS_ERR_DATA, &bytes, hex));
-    CPS_TRY(cps_grow("input files", &self->files, &self->capacity, self->count + 1, sizeof *self->files));
-    struct cps_record_input *file = &self->files[self->count++];
-    *file = (struct cps_record_input){
-        .option = option, .path = strdup(path), .bytes = bytes, .sha256 = strdup(hex)};
-    return file->path && file->sha256 ? CPS_OK : cps_fail_memory("an input file", 0);
+    return add_hashed(self, option, path, bytes, hex);
+}
+
+/* Adds a file of the ratings, whose digest may be known. */
+static enum cps_status add_text(struct cps_inputs *self, const struct known *known, int text,
+                                const char *option, const char *path)
+{
+    char hex[CPS_SHA256_HEX_BYTES];
+    if (!path || !known->is_text[text])
+        return add(self, option, path);
+    cps_sha256_to_hex(known->texts[text].sha256, hex);
+    return add_hashed(self, option, path, known->texts[text].bytes, hex);
 }
 
 /* The reader of ratings knows which files of a folder it reads. */
-static enum cps_status add_folder(struct cps_inputs *self, const struct cps_options *options)
+static enum cps_status add_folder(struct cps_inputs *self, const struct cps_options *options,
+                                  const struct known *known)
 {
     struct cps_movielens layout;
     CPS_TRY(cps_movielens_find(options->data, &layout));
-    CPS_TRY(add(self, "data", layout.ratings_path));
+    CPS_TRY(add_text(self, known, CPS_TEXT_RATINGS, "data", layout.ratings_path));
     bool by_title = options->item_key != CPS_ITEM_KEY_ID && layout.titles_name;
-    return by_title ? add(self, "data", layout.titles_path) : CPS_OK;
+    return by_title ? add_text(self, known, CPS_TEXT_TITLES, "data", layout.titles_path) : CPS_OK;
 }
 
-static enum cps_status add_ratings(struct cps_inputs *self, const struct cps_options *options)
+static enum cps_status add_ratings(struct cps_inputs *self, const struct cps_options *options,
+                                   const struct known *known)
 {
     if (options->train) {
-        CPS_TRY(add(self, "train", options->train));
-        return add(self, "valid", options->valid);
+        CPS_TRY(add_text(self, known, CPS_TEXT_RATINGS, "train", options->train));
+        return add_text(self, known, CPS_TEXT_VALID, "valid", options->valid);
     }
     if (options->data && cps_is_folder(options->data))
-        return add_folder(self, options);
-    return add(self, "data", options->data);
+        return add_folder(self, options, known);
+    return add_text(self, known, CPS_TEXT_RATINGS, "data", options->data);
 }
 
 /* The names beside the tensors decide which row belongs to which user or movie. */
@@ -61,13 +84,19 @@ static enum cps_status add_model(struct cps_inputs *self, const char *init)
     return add(self, "init", files.movies);
 }
 
-enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
+static enum cps_status read_files(const struct cps_options *options, bool with_ratings,
+                                  const struct known *known, struct cps_inputs *out)
 {
     *out = (struct cps_inputs){0};
     if (with_ratings)
-        CPS_TRY(add_ratings(out, options));
+        CPS_TRY(add_ratings(out, options, known));
     CPS_TRY(add_model(out, options->init));
     return add(out, "batch-order", options->batch_order);
+}
+
+enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out)
+{
+    return read_files(options, with_ratings, &(struct known){0}, out);
 }
 
 /* ---- in the background ---- */
@@ -78,6 +107,7 @@ struct cps_inputs_job {
     atomic_bool done;
     const struct cps_options *options;
     bool with_ratings;
+    struct known known;
     struct cps_inputs read;
     struct cps_failure failure;
 };
@@ -85,28 +115,21 @@ struct cps_inputs_job {
 static void *run_job(void *context)
 {
     struct cps_inputs_job *job = context;
-    cps_failure_note(&job->failure, cps_inputs_read(job->options, job->with_ratings, &job->read));
+    cps_failure_note(&job->failure, read_files(job->options, job->with_ratings, &job->known, &job->read));
     atomic_store(&job->done, true);
     return NULL;
 }
 
-static bool is_prepared(const char *path)
-{
-    char start[64];
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    const struct cps_source bytes = {
-        .path = path, .data = start, .size = file ? fread(start, 1, sizeof start, file) : 0};
-    if (file)
-        fclose(file);
-    return cps_prepared_is_one(&bytes);
-}
-
-void cps_inputs_resume(struct cps_inputs *self)
+void cps_inputs_resume(struct cps_inputs *self, const struct cps_dataset *loaded)
 {
     struct cps_inputs_job *job = self->job;
     if (!job || job->begun)
         return;
     job->begun = true;
+    if (loaded) {
+        memcpy(job->known.texts, loaded->texts, sizeof job->known.texts);
+        memcpy(job->known.is_text, loaded->is_text, sizeof job->known.is_text);
+    }
     job->has_thread = pthread_create(&job->thread, NULL, run_job, job) == 0;
     if (!job->has_thread)
         run_job(job);
@@ -123,8 +146,8 @@ enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ra
     CPS_TRY(cps_alloc("a reader of input files", 1, sizeof *out->job, &out->job));
     out->job->options = options;
     out->job->with_ratings = with_ratings;
-    if (!with_ratings || !is_prepared(options->data))
-        cps_inputs_resume(out);
+    if (!with_ratings)
+        cps_inputs_resume(out, NULL);
     return CPS_OK;
 }
 
@@ -133,7 +156,7 @@ enum cps_status cps_inputs_await(struct cps_inputs *self)
     struct cps_inputs_job *job = self->job;
     if (!job)
         return CPS_OK;
-    cps_inputs_resume(self);
+    cps_inputs_resume(self, NULL);
     if (job->has_thread)
         pthread_join(job->thread, NULL);
     enum cps_status status = cps_failure_raise(&job->failure);

@@ -11,6 +11,7 @@
 #define CPS_STORE_INPUTS_H
 
 #include "common/base/sha256.h"
+#include "common/data/dataset.h"
 #include "common/options/options.h"
 #include "common/store/run_record.h"
 
@@ -27,13 +28,14 @@ struct cps_inputs {
 enum cps_status cps_inputs_read(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
 void cps_inputs_release(struct cps_inputs *self);
 
-/* Begins to read the files on a thread, as cps_inputs_read(); a prepared set only at cps_inputs_resume(), since
- * its ratings take less time to load than this. options, and the place of *out, must stay as they are until
- * cps_inputs_await(), which must come before any other use, or release. Errors are those of the start. */
+/* Begins to read the files on a thread, as cps_inputs_read(); with ratings only at cps_inputs_resume(), when some
+ * of their digests are known. options, and the place of *out, must stay as they are until cps_inputs_await(),
+ * which must come before any other use, or release. Errors are those of the start. */
 enum cps_status cps_inputs_begin(const struct cps_options *options, bool with_ratings, struct cps_inputs *out);
 
-/* Begins to read the files if cps_inputs_begin() left that for later. */
-void cps_inputs_resume(struct cps_inputs *self);
+/* Begins to read the files if cps_inputs_begin() left that for later. loaded (NULL: none is) has the digests of
+ * the files that the ratings were read from, which are not read again. */
+void cps_inputs_resume(struct cps_inputs *self, const struct cps_dataset *loaded);
 
 /* Whether the files are read, so that cps_inputs_await() takes no time. */
 bool cps_inputs_are_read(const struct cps_inputs *self);

@@ -63,10 +63,11 @@ enum cps_status cps_recording_await_inputs(struct cps_recording *self)
 }
 
 /* Servers and workers each open --init and --batch-order themselves, possibly on other hosts. */
-enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env)
+enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env,
+                                             const struct cps_dataset *loaded)
 {
     uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
-    cps_inputs_resume(&self->origin.inputs);
+    cps_inputs_resume(&self->origin.inputs, loaded);
     if (!cps_inputs_has_others(env->options))
         return CPS_OK;
     enum cps_status status = cps_recording_await_inputs(self);

@@ -40,8 +40,9 @@ enum cps_status cps_recording_open(struct cps_recording *self, const struct cps_
 /* Waits until the input files are read. Not collective. */
 enum cps_status cps_recording_await_inputs(struct cps_recording *self);
 
-/* Checks that all ranks read the same files. Collective. */
-enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env);
+/* Checks that all ranks read the same files, of which the ratings are loaded. Collective. */
+enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const struct cps_training_env *env,
+                                             const struct cps_dataset *loaded);
 
 /* Creates the recorder on the coordinator's rank. */
 enum cps_status cps_recording_begin(struct cps_recording *self, const struct cps_training_env *env,

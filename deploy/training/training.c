@@ -125,6 +125,7 @@ enum cps_status cps_training_open(struct cps_training *self)
 enum cps_status cps_training_inputs(struct cps_training *self, const struct cps_inputs **out)
 {
     *out = &self->recording.origin.inputs;
+    cps_inputs_resume(&self->recording.origin.inputs, cps_ratings_overview(&self->ratings));
     return cps_recording_await_inputs(&self->recording);
 }
 
@@ -150,7 +151,7 @@ const struct cps_dataset *cps_training_dataset(const struct cps_training *self)
 enum cps_status cps_training_plan(struct cps_training *self)
 {
     CPS_TRY(cps_ratings_plan(&self->ratings, &self->env));
-    return cps_recording_compare_inputs(&self->recording, &self->env);
+    return cps_recording_compare_inputs(&self->recording, &self->env, cps_ratings_overview(&self->ratings));
 }
 
 struct cps_plan *cps_training_planned(struct cps_training *self)

@@ -5,6 +5,7 @@ have changed, and accepts replacements on the command line. It leaves nothing be
 folder.
 """
 
+import gzip
 import json
 import os
 import re
@@ -56,6 +57,16 @@ def make_inputs(place):
     (place / "start" / "model.safetensors").rename(place / "start.safetensors")
 
 
+def make_forms(place):
+    """{file: options to read it}: files whose hash is not that of their text, and one that is hashed while it is parsed."""
+    (place / "large.csv").write_text("user,item,rating\n" + "".join(
+        f"{user}000,{item}000,{1 + user * item % 5}\n" for user in range(1, 301) for item in range(1, 301)))
+    (place / "packed.csv.gz").write_bytes(gzip.compress((place / "train.csv").read_bytes()))
+    (place / "latin.csv").write_bytes((place / "train.csv").read_bytes().replace(b"3,", b"\xe9,"))
+    launch.launch(["prepare", "--data", "train.csv", "--out", "train.set"], None, SECONDS, place)
+    return {"large.csv": [], "packed.csv.gz": [], "latin.csv": ["--encoding", "latin1"], "train.set": []}
+
+
 SPLIT = ["--train", "train.csv", "--valid", "valid.csv", "--init", "start.safetensors", "--batch-order", "order.npy",
          "--epochs", "2", "--log-steps"]
 SPLIT_FILES = [("train", "train.csv"), ("valid", "valid.csv"), ("init", "start.safetensors"), ("batch-order", "order.npy")]
@@ -80,6 +91,10 @@ def check_records(check, place):
         check_inputs_of(check, "a folder", place, "data-run", FOLDER_FILES)
     if trained(check, "a folder by ids", [*FOLDER, "--item-key", "id", "--out", "id-run"], place):
         check_inputs_of(check, "a folder by ids", place, "id-run", FOLDER_FILES[:1])
+    forms = make_forms(place)
+    for name, options in forms.items():
+        if trained(check, name, ["--data", name, *options, "--out", f"{name}-run"], place):
+            check_inputs_of(check, name, place, f"{name}-run", [("data", name)])
     if trained(check, "a set of its own", ["--out", "synthetic", "--log-steps"], place):
         check_inputs_of(check, "a set of its own", place, "synthetic", [])
     record = records.read_record(place / "split")
