@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "common/base/memory.h"
+#include "common/base/parallel.h"
 
 enum { SMALLEST_BITS = 6, STEPS = 4, CLASSES = 34 * STEPS }; /* 64 bytes to 512 GiB */
 
@@ -98,15 +99,8 @@ static uint32_t class_of(size_t size)
     return octave * STEPS + step;
 }
 
-/* A new slab that holds at least bytes. Slabs double in size, so that a small run has a small one. */
 static enum cps_status add_slab(struct cps_buffer_pool *pool, size_t bytes)
 {
-    size_t wanted = pool->slabs ? 2 * pool->slabs->bytes : HUGE_PAGE;
-    if (wanted > MOST_SLAB_BYTES)
-        wanted = MOST_SLAB_BYTES;
-    bytes = cps_round_up(bytes + CPS_CACHE_LINE, HUGE_PAGE);
-    if (bytes < wanted)
-        bytes = wanted;
     struct slab *slab = aligned_alloc(HUGE_PAGE, bytes);
     if (!slab)
         return cps_fail_memory("messages", bytes);
@@ -116,10 +110,47 @@ static enum cps_status add_slab(struct cps_buffer_pool *pool, size_t bytes)
     return CPS_OK;
 }
 
+static bool has_room(const struct cps_buffer_pool *pool, size_t bytes)
+{
+    return pool->slabs && pool->slabs->bytes - pool->slabs->used >= bytes;
+}
+
+/* The size of a slab that holds at least bytes, a multiple of huge pages. */
+static size_t slab_for(size_t bytes)
+{
+    return cps_round_up(bytes + CPS_CACHE_LINE, HUGE_PAGE);
+}
+
+/* Slabs double in size, so that a small run has a small one. */
+static enum cps_status make_room(struct cps_buffer_pool *pool, size_t bytes)
+{
+    size_t wanted = pool->slabs ? 2 * pool->slabs->bytes : HUGE_PAGE;
+    if (wanted > MOST_SLAB_BYTES)
+        wanted = MOST_SLAB_BYTES;
+    return add_slab(pool, slab_for(bytes) < wanted ? wanted : slab_for(bytes));
+}
+
+static enum cps_status touch_page(void *context, uint64_t piece, uint32_t slot)
+{
+    struct slab *slab = context;
+    (void)slot;
+    if (piece > 0) /* the first holds the header */
+        *((volatile uint8_t *)slab + piece * HUGE_PAGE) = 0;
+    return CPS_OK;
+}
+
+enum cps_status cps_buffer_pool_reserve(struct cps_buffer_pool *pool, size_t room)
+{
+    if (has_room(pool, room))
+        return CPS_OK;
+    CPS_TRY(add_slab(pool, slab_for(room)));
+    return cps_parallel_each(0, pool->slabs->bytes / HUGE_PAGE, touch_page, pool->slabs);
+}
+
 static enum cps_status cut(struct cps_buffer_pool *pool, size_t bytes, struct cps_buffer **out)
 {
-    if (!pool->slabs || pool->slabs->bytes - pool->slabs->used < bytes)
-        CPS_TRY(add_slab(pool, bytes));
+    if (!has_room(pool, bytes))
+        CPS_TRY(make_room(pool, bytes));
     *out = (struct cps_buffer *)(void *)((uint8_t *)pool->slabs + pool->slabs->used);
     pool->slabs->used += bytes;
     pool->cut++;
@@ -141,6 +172,12 @@ static enum cps_status allocate(struct cps_buffer_pool *pool, uint32_t size_clas
     *buffer = (struct cps_buffer){.size_class = size_class, .pool = pool};
     *out = buffer;
     return CPS_OK;
+}
+
+size_t cps_buffer_room(size_t size)
+{
+    uint32_t size_class = class_of(size);
+    return size_class < CLASSES && is_cut(size_class) ? HEADER_BYTES + capacity_of(size_class) : 0;
 }
 
 enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, struct cps_buffer **out)

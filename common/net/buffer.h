@@ -28,6 +28,13 @@ enum cps_status cps_buffer_pool_create(struct cps_buffer_pool **out);
  * received, is leaked and must not be released afterwards. */
 void cps_buffer_pool_destroy(struct cps_buffer_pool **self);
 
+/* The bytes that a buffer of size bytes takes of a reserve; 0 if it is too small to be cut from one. */
+size_t cps_buffer_room(size_t size);
+
+/* Reserves room for large buffers that are acquired next: the sum of their cps_buffer_room(). The pages are
+ * touched on all processors, since the system zeroes a page when it is first touched. */
+enum cps_status cps_buffer_pool_reserve(struct cps_buffer_pool *pool, size_t room);
+
 /* Acquires a buffer of size bytes, contents undefined, with one reference. */
 enum cps_status cps_buffer_acquire(struct cps_buffer_pool *pool, size_t size, struct cps_buffer **out);
 

@@ -35,9 +35,13 @@ static void fill_row(const struct cps_block_parts *self, enum cps_table_kind tab
                       row);
 }
 
-/* Finds the rows of block that live here, and allocates them. */
-static enum cps_status lay_out_part(struct cps_block_parts *self, enum cps_table_kind table, uint32_t block,
-                                    struct cps_buffer_pool *pool)
+static size_t bytes_of(const struct cps_block_parts *self, const struct cps_block_part *part)
+{
+    return (size_t)part->rows * self->rule.row_floats * sizeof(float);
+}
+
+/* Finds the rows of block that live here. */
+static void lay_out_part(struct cps_block_parts *self, enum cps_table_kind table, uint32_t block)
 {
     struct cps_block_part *part = &self->of[table][block];
     uint32_t first = cps_blocks_first(&self->blocks, table, block), servers = self->plan->servers;
@@ -49,9 +53,12 @@ static enum cps_status lay_out_part(struct cps_block_parts *self, enum cps_table
         if (key % servers == self->server)
             self->place_of[key / servers] = part->rows++;
     }
-    if (part->rows == 0)
-        return CPS_OK;
-    return cps_buffer_acquire(pool, (size_t)part->rows * self->rule.row_floats * sizeof(float), &part->buffer);
+}
+
+static enum cps_status acquire_part(const struct cps_block_parts *self, struct cps_block_part *part,
+                                    struct cps_buffer_pool *pool)
+{
+    return part->rows ? cps_buffer_acquire(pool, bytes_of(self, part), &part->buffer) : CPS_OK;
 }
 
 /* Sets initial values, which rows of a checkpoint may replace. */
@@ -87,11 +94,13 @@ static enum cps_status fill_piece(void *context, uint64_t piece, uint32_t slot)
     return CPS_OK;
 }
 
+/* For fewer rows threads do not pay. */
+static const uint32_t FEW_ROWS = 20000;
+
 static enum cps_status fill_all(const struct cps_block_parts *self, uint32_t rows)
 {
-    static const uint32_t few = 20000; /* rows; for fewer, threads do not pay */
     struct filling filling = {.parts = self};
-    uint32_t threads = self->start || rows < few ? 1 : 0;
+    uint32_t threads = self->start || rows < FEW_ROWS ? 1 : 0;
     CPS_TRY(cps_alloc("rows", (size_t)cps_parallel_slots(0) * cps_plan_row_width(self->plan), sizeof(float),
                       &filling.weights));
     enum cps_status status =
@@ -104,6 +113,7 @@ enum cps_status cps_block_parts_init(struct cps_block_parts *self, uint32_t serv
                                      const struct cps_initial_rows *start, struct cps_buffer_pool *pool)
 {
     uint32_t rows = cps_plan_server_rows(plan, server);
+    size_t room = 0;
     self->server = server;
     self->plan = plan;
     self->start = start;
@@ -112,9 +122,16 @@ enum cps_status cps_block_parts_init(struct cps_block_parts *self, uint32_t serv
     CPS_TRY(cps_alloc("places of rows", rows, sizeof *self->place_of, &self->place_of));
     for (int table = 0; table < CPS_TABLES; table++) {
         CPS_TRY(cps_alloc("blocks", self->blocks.count, sizeof(struct cps_block_part), &self->of[table]));
-        for (uint32_t block = 0; block < self->blocks.count; block++)
-            CPS_TRY(lay_out_part(self, (enum cps_table_kind)table, block, pool));
+        for (uint32_t block = 0; block < self->blocks.count; block++) {
+            lay_out_part(self, (enum cps_table_kind)table, block);
+            room += cps_buffer_room(bytes_of(self, &self->of[table][block]));
+        }
     }
+    if (rows >= FEW_ROWS)
+        CPS_TRY(cps_buffer_pool_reserve(pool, room));
+    for (int table = 0; table < CPS_TABLES; table++)
+        for (uint32_t block = 0; block < self->blocks.count; block++)
+            CPS_TRY(acquire_part(self, &self->of[table][block], pool));
     return fill_all(self, rows);
 }
 

@@ -62,6 +62,33 @@ static void released_buffers_come_back(void **state)
     cps_buffer_release(NULL);
 }
 
+/* Large buffers follow each other in a reserve; none of them begins another slab. */
+static void a_reserve_holds_the_buffers_it_is_for(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1 << 20, 300000, 5 << 20, 40000, 1 << 20};
+    struct cps_buffer *buffers[COUNT_OF(sizes)];
+    struct cps_buffer_pool *own;
+    size_t room = 0;
+    check_ok(cps_buffer_pool_create(&own));
+    assert_int_equal(cps_buffer_room(100), 0);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        assert_true(cps_buffer_room(sizes[i]) > sizes[i]);
+        room += cps_buffer_room(sizes[i]);
+    }
+    check_ok(cps_buffer_pool_reserve(own, room));
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        check_ok(cps_buffer_acquire(own, sizes[i], &buffers[i]));
+        memset(buffers[i]->data, 1, sizes[i]);
+        if (i > 0)
+            assert_ptr_equal(buffers[i]->data, buffers[i - 1]->data + cps_buffer_room(sizes[i - 1]));
+    }
+    check_ok(cps_buffer_pool_reserve(own, 0));
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        cps_buffer_release(buffers[i]);
+    cps_buffer_pool_destroy(&own);
+}
+
 static void impossible_sizes_are_refused(void **state)
 {
     (void)state;
@@ -235,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_have_their_size_and_alignment),
         cmocka_unit_test(released_buffers_come_back),
+        cmocka_unit_test(a_reserve_holds_the_buffers_it_is_for),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(outboxes_stamp_what_they_take),
         cmocka_unit_test(queues_keep_their_order),
