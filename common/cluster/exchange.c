@@ -160,7 +160,7 @@ enum cps_status cps_cluster_collect(struct cps_cluster *self, uint32_t root, con
         if (status == CPS_OK && sent)
             status = veil(self, self->rank, sent, records * PIECE_BYTES);
         if (status == CPS_OK && is_root)
-            status = cps_alloc("ratings", layout.total + 1, PIECE_BYTES, &got);
+            status = cps_alloc_raw("ratings", layout.total + 1, PIECE_BYTES, &got);
         status = cps_cluster_agree(self, status);
     }
     if (status == CPS_OK)

@@ -29,7 +29,7 @@ static enum cps_status select_records(const struct cps_delivery *self, const str
     uint64_t selected = 0;
     for (uint64_t i = 0; i < list->count; i++)
         selected += self->shard_of_row[list->user[i]] == shard;
-    CPS_TRY(cps_alloc("ratings to deliver", selected + 1, sizeof **out, out));
+    CPS_TRY(cps_alloc_raw("ratings to deliver", selected + 1, sizeof **out, out));
     struct record *next = *out;
     for (uint64_t i = 0; i < list->count; i++) {
         *next = (struct record){list->user[i], list->item[i], list->rating[i], places[i]};
@@ -104,14 +104,33 @@ static enum cps_status collect(const struct cps_delivery *self, uint32_t shard, 
     return status;
 }
 
+/* The records of a shard of this rank, which are split while the other ranks collect theirs. */
+struct arrived {
+    struct record *records;
+    uint64_t count;
+    struct cps_dataset *out; /* NULL: none */
+};
+
+static enum cps_status split_arrived(const struct cps_delivery *self, struct arrived *arrived,
+                                     enum cps_status status)
+{
+    if (status == CPS_OK && arrived->out)
+        status = split_records(&self->split, arrived->records, arrived->count, arrived->out);
+    free(arrived->records);
+    *arrived = (struct arrived){0};
+    return status;
+}
+
 /* before is this rank's status so far; the ranks agree on it, so that either all continue or none. */
 static enum cps_status deliver_shard(const struct cps_delivery *self, const struct cps_rating_list *list,
                                      const uint32_t *places, uint32_t shard, enum cps_status before,
-                                     struct cps_dataset *out, bool *go_on)
+                                     struct cps_dataset *out, struct arrived *arrived, bool *go_on)
 {
     struct record *records = NULL;
     uint64_t count = 0;
     enum cps_status status = before;
+    if (is_here(self, shard))
+        status = split_arrived(self, arrived, status);
     if (status == CPS_OK)
         status = select_records(self, list, places, shard, &records, &count);
     if (self->peers)
@@ -120,8 +139,9 @@ static enum cps_status deliver_shard(const struct cps_delivery *self, const stru
         status = collect(self, shard, &records, &count);
     *go_on = status == CPS_OK;
     if (status == CPS_OK && is_here(self, shard))
-        status = split_records(&self->split, records, count, out);
-    free(records);
+        *arrived = (struct arrived){records, count, out};
+    else
+        free(records);
     return status;
 }
 
@@ -129,11 +149,12 @@ enum cps_status cps_deliver(const struct cps_delivery *self, struct cps_rating_l
                             struct cps_dataset *const *shards)
 {
     enum cps_status status = CPS_OK;
+    struct arrived arrived = {0};
     bool go_on = true;
     for (uint32_t shard = 0; shard < self->shards && go_on; shard++)
         if (shards[shard])
-            status = deliver_shard(self, list, places, shard, status, shards[shard], &go_on);
+            status = deliver_shard(self, list, places, shard, status, shards[shard], &arrived, &go_on);
     cps_rating_list_release(list);
     free(places);
-    return status;
+    return split_arrived(self, &arrived, status);
 }
