@@ -549,7 +549,7 @@ static enum cps_status start_threads(struct cps_crew *self)
             continue;
         int error = pthread_create(&member->thread, NULL, member_main, member);
         if (error)
-            return cps_fail(CPS_ERR_INTERNAL, "cannot start thread %u: %s", t, strerror(error));
+            return cps_fail(CPS_ERR_MEMORY, "cannot start thread %u: %s", t, strerror(error));
         member->started = true;
     }
     return CPS_OK;

@@ -185,7 +185,7 @@ static enum cps_status start_helpers(struct cps_team *self)
         *helper = (struct helper){.team = self, .number = i};
         int error = pthread_create(&helper->thread, NULL, helper_main, helper);
         if (error)
-            return cps_fail(CPS_ERR_INTERNAL, "cannot start thread %u: %s", i, strerror(error));
+            return cps_fail(CPS_ERR_MEMORY, "cannot start thread %u: %s", i, strerror(error));
         helper->started = true;
     }
     return CPS_OK;

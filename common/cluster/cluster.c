@@ -28,6 +28,8 @@
 #define LONGEST_SLEEP_NS 1000000u
 #define BEREAVED_NS 2000000000u
 enum { LONGEST_START_S = 120 };
+/* The file of each rank by which Open MPI's vader shares memory: 4 MiB and a few bytes. */
+static const uint64_t MPI_FILE = ((uint64_t)4 << 20) + 4096;
 /* Bytes of address space that MPI and the program need for a small set of ratings. */
 static const uint64_t MPI_SPACE = (uint64_t)320 << 20, MPI_SPACE_A_RANK = (uint64_t)4 << 20;
 /* How long an interrupted rank waits for the others. The first rank speaks for all of them: mpirun kills the others
@@ -363,6 +365,8 @@ enum cps_status cps_cluster_start(uint64_t timeout_ns, const char *build, struct
     enum cps_status status = CPS_OK;
     if (launcher.mpi)
         status = cps_host_need_address_space(MPI_SPACE + MPI_SPACE_A_RANK * launcher.ranks);
+    if (status == CPS_OK && launcher.ranks > 1 && cps_launcher_is_local())
+        status = cps_host_need_file_size(MPI_FILE);
     if (status == CPS_OK && launcher.mpi)
         status = start_mpi(self, timeout_ns);
     if (status == CPS_OK)

@@ -70,6 +70,17 @@ enum cps_status cps_host_need_address_space(uint64_t bytes)
     return cps_hint(CPS_ERR_MEMORY, "raise 'ulimit -v'");
 }
 
+enum cps_status cps_host_need_file_size(uint64_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= bytes)
+        return CPS_OK;
+    cps_fail(CPS_ERR_STORAGE,
+             "files of %llu KiB are allowed, and a rank of this job needs %llu to share memory",
+             (unsigned long long)limit.rlim_cur >> 10, (unsigned long long)bytes >> 10);
+    return cps_hint(CPS_ERR_STORAGE, "raise 'ulimit -f'");
+}
+
 enum cps_status cps_host_need_files(uint32_t count)
 {
     struct rlimit limit;

@@ -26,6 +26,11 @@ enum { CPS_FILES_OF_RUN = 8, CPS_FILES_OF_ZMQ = 24, CPS_FILES_A_PEER = 3 };
  * start, or wait for ranks that did. CPS_ERR_MEMORY otherwise. */
 enum cps_status cps_host_need_address_space(uint64_t bytes);
 
+/* Checks that this process may write files of bytes, as large as those that Open MPI shares memory by. Under a
+ * lower limit ranks of one host cannot reach each other, and MPI_Init ends the process. CPS_ERR_STORAGE
+ * otherwise. */
+enum cps_status cps_host_need_file_size(uint64_t bytes);
+
 /* Checks that this process may open count more files, after raising its limit as far as permitted.
  * CPS_ERR_USAGE otherwise. */
 enum cps_status cps_host_need_files(uint32_t count);

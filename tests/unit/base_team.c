@@ -1,6 +1,8 @@
 /* A team of threads: every piece of every run once, and what was written is there afterwards. */
 #include "common/base/team.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "tests/unit/check.h"
@@ -81,11 +83,36 @@ static void little_work_is_one_piece(void **state)
     cps_team_destroy(&team);
 }
 
+static bool no_room_for_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                          void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                          void *context);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                          void *context)
+{
+    return no_room_for_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, context);
+}
+
+/* A thread needs memory for its stack: with too little of it the run ends as any that is out of memory. */
+static void a_thread_without_memory_is_an_error_of_memory(void **state)
+{
+    (void)state;
+    struct cps_team *team;
+    no_room_for_threads = true;
+    check_fails(cps_team_create(2, &team), CPS_ERR_MEMORY, "cannot start thread 1");
+    no_room_for_threads = false;
+    assert_null(team);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_run_does_each_piece_once),
         cmocka_unit_test(a_team_that_never_ran_ends),
+        cmocka_unit_test(a_thread_without_memory_is_an_error_of_memory),
         cmocka_unit_test(slices_cover_all_items),
         cmocka_unit_test(little_work_is_one_piece),
     };

@@ -118,13 +118,32 @@ static void address_space_is_counted(void **state)
     assert_non_null(strstr(cps_error_hint(), "ulimit"));
 }
 
+static void file_sizes_are_limited(void **state)
+{
+    (void)state;
+    struct rlimit limit, low;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    low = limit;
+    low.rlim_cur = (rlim_t)1 << 20;
+    if (limit.rlim_max < low.rlim_cur)
+        skip();
+    setrlimit(RLIMIT_FSIZE, &low);
+    enum cps_status enough = cps_host_need_file_size((uint64_t)1 << 20),
+                    few = cps_host_need_file_size(((uint64_t)1 << 20) + 1024);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    check_int(enough, CPS_OK, "enough");
+    check_int(few, CPS_ERR_STORAGE, "too few");
+    assert_non_null(
+        strstr(cps_error_text(), "files of 1024 KiB are allowed, and a rank of this job needs 1025"));
+    assert_non_null(strstr(cps_error_hint(), "ulimit -f"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(launchers_are_told_apart),
-        cmocka_unit_test(a_bare_process_is_a_cluster),
-        cmocka_unit_test(files_are_counted),
-        cmocka_unit_test(address_space_is_counted),
+        cmocka_unit_test(launchers_are_told_apart), cmocka_unit_test(a_bare_process_is_a_cluster),
+        cmocka_unit_test(files_are_counted),        cmocka_unit_test(address_space_is_counted),
+        cmocka_unit_test(file_sizes_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
