@@ -67,7 +67,8 @@ enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const s
                                              const struct cps_dataset *loaded)
 {
     uint8_t own[CPS_SHA256_BYTES], (*all)[CPS_SHA256_BYTES] = NULL;
-    cps_inputs_resume(&self->origin.inputs, loaded);
+    if (!loaded->stored)
+        cps_inputs_resume(&self->origin.inputs, loaded);
     if (!cps_inputs_has_others(env->options))
         return CPS_OK;
     enum cps_status status = cps_recording_await_inputs(self);
@@ -88,11 +89,15 @@ enum cps_status cps_recording_compare_inputs(struct cps_recording *self, const s
     return status;
 }
 
-/* Completes the origin with the input files, if they are read or once they are. */
+/* Completes the origin with the input files, if they are read or once they are. A prepared set is hashed from the
+ * first step on, which is the second time that the recorder asks: before it, the processors have enough to do. */
 static enum cps_status complete_origin(void *context, bool waits, bool *complete)
 {
     struct cps_recording *self = context;
     *complete = waits || cps_inputs_are_read(&self->origin.inputs);
+    if (!*complete && self->trains)
+        cps_inputs_resume(&self->origin.inputs, NULL);
+    self->trains = true;
     if (!*complete)
         return CPS_OK;
     CPS_TRY(cps_recording_await_inputs(self));

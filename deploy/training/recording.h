@@ -20,6 +20,7 @@ struct cps_recording {
     struct cps_record_counter counters[CPS_MESSAGE_KINDS];
     struct cps_record_traffic traffic;
     struct cps_account *accounts; /* [ranks]; on every rank */
+    bool trains;    /* the recorder has asked for the input files, at the start of training */
     bool abandoned; /* the writer's thread hangs in a disk call; its memory must not be released */
 };
 
