@@ -85,10 +85,12 @@ def full_disk(case):
 
 
 def reads(process, folder):
-    """Whether a rank, or the one process, has a file of the folder open: so MPI has started on all of them."""
+    """Whether a rank, or the one process, has a file of the folder open or mapped: so MPI has started on all of them."""
     for pid in launch.rank_pids(process).values() or [process.pid]:
         try:
             if any(os.readlink(entry).startswith(str(folder)) for entry in Path(f"/proc/{pid}/fd").iterdir()):
+                return True
+            if str(folder) in Path(f"/proc/{pid}/maps").read_text():
                 return True
         except OSError:
             continue
