@@ -79,7 +79,8 @@
     X(26, BOOL, reads_epochs, 0, 1)                                                                            \
     X(27, SOLVER, solver, 0, CPS_SOLVERS - 1)                                                                  \
     X(28, U32, blocks, 0, CPS_MOST_BLOCKS)                                                                     \
-    X(29, F64, wd_movie_bias, 0, CPS_MOST_WD)
+    X(29, F64, wd_movie_bias, 0, CPS_MOST_WD)                                                                  \
+    X(30, BOOL, keeps_biases, 0, 1)
 
 /* Permits training steps first_step .. first_step + steps - 1. Payload: their hyper-parameters, double
  * lr[steps], double momentum[steps]. */

@@ -18,6 +18,7 @@ enum cps_random_purpose {
     CPS_RANDOM_SHUFFLE = 4, /* one permutation an epoch */
     CPS_RANDOM_BLOCKS = 5,  /* the permutations of users (0) and movies (1) */
     CPS_RANDOM_PENALTY = 6, /* which training ratings choose a penalty; index: user · 2^32 + movie */
+    CPS_RANDOM_FACTOR = 7,  /* where a search for factors starts; index: table · 2^32 + row */
     CPS_RANDOM_SYNTH = 16,  /* to 31: the synthetic set */
     CPS_RANDOM_TEST = 64,   /* and above: tests and the simulator */
 };

@@ -62,6 +62,8 @@ enum cps_status cps_plan_check(const struct cps_plan *plan)
     if (plan->validates_first &&
         (plan->first_step == 0 || plan->first_step % cps_plan_steps_per_epoch(plan) != 0))
         return refuse("first_step", (double)plan->first_step, (double)cps_plan_steps_per_epoch(plan), steps);
+    if (plan->keeps_biases && (plan->optimizer != CPS_OPTIMIZER_SGD || plan->solver == CPS_SOLVER_BLOCK))
+        return refuse("keeps_biases", plan->keeps_biases, 0, 0);
     if (plan->wd_movie_bias > 0 && plan->solver == CPS_SOLVER_BLOCK)
         return refuse("wd_movie_bias", plan->wd_movie_bias, 0, 0);
     double decay = plan->lr_max * cps_plan_largest_decay(plan);

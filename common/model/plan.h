@@ -24,6 +24,7 @@
  *   train_count, valid_count   ratings, summed over all workers
  *   wd, wd_bias           weight decay: wd_bias of the biases, wd of everything else
  *   wd_movie_bias         if not 0, the weight decay of movies' biases, and wd_bias is that of users' biases
+ *   keeps_biases          biases stay as they start, and the decays of biases are not applied
  *   gradient_bits         gradients are summed in units of 2^-gradient_bits
  *   servers, workers      the shape of the job; does not affect the curve
  *   first_step            steps already done, in a resumed run; does not affect the curve

@@ -143,11 +143,14 @@ const struct cps_option cps_option_table[] = {
      .fallback = "0.1", .word = "auto", .high = CPS_MOST_WD,
      .help = "Decoupled weight decay; every step takes lr*wd off every weight. 'auto' is 0.3 for 30 training "
              "ratings a user and item, and falls with the root of them, within 0.2 and 1; with sgd it follows "
-             "from the number of ratings and their noise, and with --solver block from their range and density"},
+             "from the number of ratings, their noise, and whether factors predict training ratings that they "
+             "were not fitted to, and with --solver block from their range and density"},
     {"wd-bias", .argument = "DECAY", .type = CPS_OPTION_REAL, TRAIN(TRAINING), DECIDES(CURVE), FIELD(wd_bias),
      .fallback = "same", .word = "same", .other = "auto", .high = CPS_MOST_WD,
-     .help = "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "
-             "best of several for users and for items, found by cross-validation on the training ratings"},
+     .help =
+         "Weight decay of the biases; 'same' is that of --wd; 'auto' is 0.03 with adam, and with sgd the "
+         "best of several for users and for items, found by cross-validation on the training ratings: biases "
+         "are then fitted to them before training and stay as they are, except with --init or --offset none"},
     {"batch-size", .argument = "N", .type = CPS_OPTION_COUNT, TRAIN(TRAINING), DECIDES(CURVE),
      FIELD(batch_size), .fallback = "64", .word = "auto", .low = 1, .high = CPS_MOST_BATCH,
      .help =

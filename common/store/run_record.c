@@ -227,6 +227,7 @@ static json_t *training_value(const struct cps_run_record *record)
     put(object, "wd", real_value(record->training.wd));
     put(object, "wd_bias", real_value(record->training.wd_bias));
     put(object, "wd_item_bias", real_value(record->training.wd_item_bias));
+    put(object, "keeps_biases", json_boolean(record->training.keeps_biases));
     return object;
 }
 

@@ -127,6 +127,7 @@ struct cps_run_record {
         const char *optimizer;
         uint32_t epochs; /* planned */
         double lr_max, wd, wd_bias, wd_item_bias;
+        bool keeps_biases; /* which were fitted before training, with these decays as their penalties */
     } training;
 
     /* Of common/data/baselines.h; not finite where not known. */

@@ -9,6 +9,7 @@
 #include "common/cluster/exchange.h"
 #include "common/data/load.h"
 #include "common/model/blocks.h"
+#include "common/model/initial.h"
 #include "deploy/training/connection.h"
 #include "deploy/training/settings.h"
 
@@ -164,7 +165,7 @@ static enum cps_status fit_baselines(struct cps_ratings *self, const struct cps_
     if (mean_alone)
         status = cps_baselines_mean(shards, count, overview, &sums, &self->baselines);
     else
-        status = cps_baselines_fit(shards, count, overview, &sums, search, &self->baselines);
+        status = cps_baselines_fit(shards, count, overview, &sums, search, &self->baselines, &self->biases);
     free(shards);
     return status;
 }
@@ -197,6 +198,32 @@ enum cps_status cps_ratings_fit_late(struct cps_ratings *self, const struct cps_
     return cps_cluster_agree(env->cluster, fit_baselines(self, env, false));
 }
 
+static enum cps_status any_plan(const void *ratings, const struct cps_plan *plan)
+{
+    (void)ratings, (void)plan;
+    return CPS_OK;
+}
+
+/* The plan's row, with the fitted bias if biases are kept. */
+static void biased_row(const void *context, const struct cps_plan *plan, uint32_t key, float *row)
+{
+    const struct cps_ratings *self = context;
+    double slope = cps_slope_at_mean(plan->has_range, plan->range_low, plan->range_high, self->baselines.mean);
+    cps_initial_row(plan, key, row);
+    if (plan->keeps_biases)
+        row[plan->factors] = (float)(self->biases[key] / slope);
+}
+
+const struct cps_initial_rows *cps_ratings_initial_rows(const struct cps_ratings *self,
+                                                        const struct cps_training_env *env,
+                                                        struct cps_initial_rows *out)
+{
+    *out = (struct cps_initial_rows){self, any_plan, biased_row};
+    if (env->options->init)
+        *out = cps_initial_file_rows(&self->start);
+    return env->options->init || self->biases ? out : NULL;
+}
+
 enum cps_status cps_ratings_plan(struct cps_ratings *self, struct cps_training_env *env)
 {
     CPS_TRY(cps_cluster_agree(env->cluster, make_plan(self, env)));
@@ -210,6 +237,7 @@ void cps_ratings_release(struct cps_ratings *self)
         cps_dataset_release(&self->sets[node]);
     cps_initial_file_close(&self->start);
     cps_npy_release(&self->npy);
+    free(self->biases);
     free(self->order);
     free(self->sets);
 }

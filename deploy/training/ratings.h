@@ -26,6 +26,7 @@ struct cps_ratings {
     int32_t *order; /* of --batch-order */
     struct cps_batch_order batch_order;
     struct cps_baselines baselines;
+    double *biases;       /* [keys]: fitted ones that a plan may keep, in ratings; NULL: none. On every rank */
     struct cps_plan plan; /* on the coordinator's rank */
     struct cps_loading loading;
     bool is_loading;
@@ -43,6 +44,12 @@ static inline const struct cps_initial_file *cps_ratings_start(const struct cps_
 {
     return env->options->init ? &self->start : NULL;
 }
+
+/* The rows that servers start from where these are not only of the plan; NULL if there are none. *out borrows
+ * self. */
+const struct cps_initial_rows *cps_ratings_initial_rows(const struct cps_ratings *self,
+                                                        const struct cps_training_env *env,
+                                                        struct cps_initial_rows *out);
 
 /* Opens the files that each rank reads separately. Needs release even when it failed. Not collective. */
 enum cps_status cps_ratings_open(struct cps_ratings *self, const struct cps_training_env *env);

@@ -59,7 +59,7 @@ static enum cps_status create_coordinator(struct cps_roles *self, const struct p
 
 static enum cps_status create_server(struct cps_roles *self, const struct parts *parts, uint32_t node)
 {
-    const struct cps_initial_rows *start = parts->env->options->init ? &self->start : NULL;
+    const struct cps_initial_rows *start = cps_ratings_initial_rows(parts->ratings, parts->env, &self->start);
     if (parts->env->options->solver == CPS_SOLVER_BLOCK) {
         CPS_TRY(cps_lender_create(node - 1, self->nodes, start, &self->lenders[node]));
         self->roles[self->role_count++] = cps_lender_role(self->lenders[node]);
@@ -118,8 +118,6 @@ enum cps_status cps_roles_create(struct cps_roles *self, const struct cps_traini
     CPS_TRY(cps_alloc("servers", nodes, sizeof(struct cps_lender *), &self->lenders));
     CPS_TRY(cps_alloc("workers", nodes, sizeof(struct cps_block_worker *), &self->block_workers));
     CPS_TRY(cps_alloc("roles", nodes, sizeof *self->roles, &self->roles));
-    if (env->options->init)
-        self->start = cps_initial_file_rows(&ratings->start);
     self->route = cps_job_route(&env->job, env->cluster->rank);
     self->route.hosts = env->cluster->hosts[0];
     self->route.host_bytes = sizeof env->cluster->hosts[0];

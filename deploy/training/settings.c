@@ -14,7 +14,7 @@ static const char DEFAULT_DATA[] = "data/ml-100k";
 
 /* The values of 'auto', found by experiments with sets of different density:
  * deploy/tools/collab_ps/experiment/experiment.md. */
-enum { SPARSE_RATINGS_A_ROW = 15, ADAM_EPOCHS = 8, SGD_EPOCHS = 16 };
+enum { SPARSE_RATINGS_A_ROW = 15, ADAM_EPOCHS = 8 };
 static const double ADAM_LR_MAX = 0.003, ADAM_WD_BIAS = 0.03;
 
 enum cps_status cps_settings_find_data(struct cps_options *options)
@@ -182,22 +182,15 @@ const struct cps_penalty_search *cps_settings_search(const struct cps_options *o
 {
     *search = (struct cps_penalty_search){.below_ratings_a_row = SPARSE_RATINGS_A_ROW,
                                           .seed = options->seed,
+                                          .batch_size = plan->batch_size,
                                           .has_range = plan->has_range,
+                                          .may_widen = options->y_range.kind == CPS_Y_RANGE_AUTO,
                                           .range_low = plan->range_low,
                                           .range_high = plan->range_high};
     if (options->optimizer == CPS_OPTIMIZER_AUTO)
         return search;
     search->below_ratings_a_row = UINT32_MAX;
     return trains_sgd(options) && (isinf(options->wd_bias) || isnan(options->wd)) ? search : NULL;
-}
-
-/* To three times its width, in the middle of which a sigmoid is almost straight. Without a range, rate and
- * decay of the factors would not go together for every scale of ratings. */
-static void widen_range(struct cps_plan *plan)
-{
-    float width = plan->range_high - plan->range_low;
-    plan->range_low -= width;
-    plan->range_high += width;
 }
 
 /* Adam moves a row as far for one rating as for a hundred. Gradient descent with decay converges to ridge
@@ -207,24 +200,35 @@ static void widen_range(struct cps_plan *plan)
 static void settle_sgd(const struct cps_options *options, const struct cps_baselines *baselines,
                        struct cps_plan *plan)
 {
-    static const double rate = 4, penalty_of_noise = 0.4;
+    static const double most_decay = 0.5; /* of a step */
     double count = (double)plan->train_count;
     plan->optimizer = CPS_OPTIMIZER_SGD;
-    if (baselines->wants_wider && options->y_range.kind == CPS_Y_RANGE_AUTO)
-        widen_range(plan);
+    if (baselines->wants_wider)
+        cps_widen_range(&plan->range_low, &plan->range_high);
     double slope = cps_slope_at_mean(plan->has_range, plan->range_low, plan->range_high, baselines->mean);
     double square = slope * slope;
     if (isnan(options->wd))
-        plan->wd = 2 * penalty_of_noise * baselines->noise * slope / count;
+        plan->wd = 2 * baselines->factor_penalty * slope / count;
     if (isinf(options->wd_bias)) {
         plan->wd_bias = 2 * baselines->user_penalty * square / count;
         plan->wd_movie_bias = 2 * baselines->movie_penalty * square / count;
     } else if (isnan(options->wd_bias))
         plan->wd_bias = plan->wd;
     if (isnan(options->lr_max))
-        plan->lr_max = fmin(rate, 0.01 * count) / square;
+        plan->lr_max = cps_sgd_rate(plan->train_count, slope);
+    if (isnan(options->wd))
+        plan->wd = fmin(plan->wd, most_decay / plan->lr_max);
     if (options->epochs == 0)
-        plan->epochs = SGD_EPOCHS;
+        plan->epochs = CPS_SGD_EPOCHS;
+}
+
+/* Biases fitted by penalties that the ratings chose are not trained. */
+static bool keeps_biases(const struct cps_options *options, const struct cps_baselines *baselines,
+                         const struct cps_plan *plan)
+{
+    return plan->optimizer == CPS_OPTIMIZER_SGD && plan->solver == CPS_SOLVER_BATCH &&
+           plan->model == CPS_MODEL_BIAS && baselines->user_penalty > 0 && isinf(options->wd_bias) &&
+           !options->init;
 }
 
 enum cps_status cps_settings_complete(const struct cps_options *options, const struct cps_baselines *baselines,
@@ -232,8 +236,10 @@ enum cps_status cps_settings_complete(const struct cps_options *options, const s
 {
     if (trains_sgd(options) || (options->optimizer == CPS_OPTIMIZER_AUTO && baselines->user_penalty > 0))
         settle_sgd(options, baselines, plan);
-    if (begins_at_mean(options, plan))
+    if (begins_at_mean(options, plan)) {
         plan->offset = cps_offset_of_mean(plan, baselines->mean);
+        plan->keeps_biases = keeps_biases(options, baselines, plan);
+    }
     double decay = cps_plan_largest_decay(plan);
     if (plan->lr_max * decay < 1)
         return CPS_OK;
@@ -260,7 +266,7 @@ enum cps_status cps_settings_plan(const struct cps_options *options, const struc
                              .schedule = options->schedule,
                              .consistency = options->consistency,
                              .epochs = options->epochs                  ? options->epochs
-                                       : optimizer == CPS_OPTIMIZER_SGD ? SGD_EPOCHS
+                                       : optimizer == CPS_OPTIMIZER_SGD ? CPS_SGD_EPOCHS
                                                                         : ADAM_EPOCHS,
                              .solver = options->solver,
                              .batch_size = cps_settings_batch_size(options, dataset->train_count),

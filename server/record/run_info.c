@@ -94,6 +94,7 @@ static void fill_record(struct cps_run_info *self)
     record->training.wd = plan->wd;
     record->training.wd_bias = plan->wd_bias;
     record->training.wd_item_bias = cps_plan_movie_bias_decay(plan);
+    record->training.keeps_biases = plan->keeps_biases;
     record->training.lr_max = plan->lr_max;
     record->training.epochs = plan->epochs;
     record->training.optimizer = optimizers[plan->optimizer];

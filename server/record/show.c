@@ -43,6 +43,8 @@ static void describe_recipe(const struct cps_plan *plan, char *out, size_t bytes
         snprintf(bias, sizeof bias, " (biases %g)", plan->wd_bias);
     if (plan->wd_movie_bias > 0)
         snprintf(bias, sizeof bias, " (biases %g, of items %g)", plan->wd_bias, plan->wd_movie_bias);
+    if (plan->keeps_biases)
+        snprintf(bias, sizeof bias, " (biases fitted)");
     snprintf(out, bytes, "%s, %s, lr %g, wd %g%s, %s, %u epoch%s, seed %llu", optimizers[plan->optimizer],
              schedules[plan->schedule], plan->lr_max, plan->wd, bias, order, plan->epochs,
              plan->epochs == 1 ? "" : "s", (unsigned long long)plan->seed);

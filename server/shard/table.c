@@ -3,7 +3,8 @@
  * (common/model/steps.h); a training step then equals the dense one.
  *
  * If the bias has its own weight decay, its element has other coefficients: the vector kernel updates the whole
- * row, then the scalar kernel computes that element again from its old state.
+ * row, then the scalar kernel computes that element again from its old state. Biases that are kept have no
+ * decay and get their old value back.
  */
 #include "server/shard/table.h"
 
@@ -87,9 +88,9 @@ enum cps_status cps_table_init(struct cps_table *self, const struct cps_plan *pl
     CPS_TRY(alloc_desks(self, threads));
     bool adam = plan->optimizer == CPS_OPTIMIZER_ADAM;
     CPS_TRY(cps_steps_create(plan->wd, adam, &self->idle));
-    bool apart = cps_plan_movie_bias_decay(plan) != plan->wd_bias;
-    if (plan->model == CPS_MODEL_BIAS && (plan->wd_bias != plan->wd || apart))
-        CPS_TRY(cps_steps_create(plan->wd_bias, adam, &self->bias_idle));
+    bool kept = plan->keeps_biases, apart = !kept && cps_plan_movie_bias_decay(plan) != plan->wd_bias;
+    if (plan->model == CPS_MODEL_BIAS && (kept || plan->wd_bias != plan->wd || apart))
+        CPS_TRY(cps_steps_create(kept ? 0 : plan->wd_bias, adam, &self->bias_idle));
     if (plan->model == CPS_MODEL_BIAS && apart)
         CPS_TRY(cps_steps_create(plan->wd_movie_bias, adam, &self->movie_bias_idle));
     fill_initial(self, start);
@@ -302,11 +303,11 @@ static bool train_sgd(struct cps_table *self, uint32_t row, uint64_t step, const
     struct element bias = self->bias_idle ? bias_of(self, w) : (struct element){0};
     bool fine = self->kernels->descend(w, sum, self->stride, cps_steps_coefficients(self->idle, step).decay,
                                        rate, &self->fixed);
-    if (self->bias_idle) {
+    if (self->bias_idle && !self->plan.keeps_biases)
         fine &= cps_kernels_scalar.descend(&bias.w, sum + self->plan.factors, 1, bias_decay(self, row, step),
                                            rate, &self->fixed);
+    if (self->bias_idle)
         set_bias(self, w, bias);
-    }
     return fine;
 }
 

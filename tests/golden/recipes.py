@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import arrays  # noqa: E402,F401
 import launch  # noqa: E402
 import records  # noqa: E402
+import run_files  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 DENSE, SPARSE = (["--users", 60, "--movies", 80, "--ratings", 4000], ["--users", 900, "--movies", 1200, "--ratings", 4000])
@@ -34,7 +36,7 @@ def check_recipe(check, data, scratch):
                                 ("seed", "42", "default"), ("batch-size", "auto", "recipe"), ("recipe", "best", "command line")):
         got = options[name]["value"], options[name]["source"]
         check.equal(f"best: {name}", got, (value, source))
-    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "optimizer": "adam", "epochs": 2, "lr_max": 0.003, "wd": 0.35, "wd_bias": 0.03, "wd_item_bias": 0.03})
+    check.equal("best: the smallest batch there is", best["training"], {"batch_size": 16, "steps_per_epoch": 200, "optimizer": "adam", "epochs": 2, "lr_max": 0.003, "wd": 0.35, "wd_bias": 0.03, "wd_item_bias": 0.03, "keeps_biases": False})
     for name, ranks, more in (("nodes", None, ["--servers", 2, "--workers", 3]), ("ranks over tcp", 4, ["--transport", "tcp"])):
         record, other = train(check, f"best, {name}", scratch, ["--recipe", "best", "--data", data, *more], ranks)
         check.equal(f"best, {name}: model", other, model)
@@ -61,6 +63,12 @@ def check_sparse(check, data, scratch):
         check.equal(f"few, {name}: training", record["training"], training)
     replay = launch.launch(["replay", Path(scratch) / "best-of-few", "--progress", "none"])
     check.that(replay.code == 0 and "\nsame" in f"\n{replay.stdout}", "few: replays", replay.stdout[:60] + replay.stderr[-200:])
+    check.that(training["keeps_biases"], "few: keeps the biases", str(training))
+    train(check, "few, shorter", scratch, ["--recipe", "best", "--data", data, "--epochs", 1])
+    shorter, longer = (run_files.read_safetensors(Path(scratch) / name / "model.safetensors") for name in ("few,-shorter", "best-of-few"))
+    for table in ("user", "movie"):
+        check.that((shorter[f"{table}_bias.weight"] == longer[f"{table}_bias.weight"]).all(), f"few: {table} biases stay")
+        check.that((shorter[f"{table}_factors.weight"] != longer[f"{table}_factors.weight"]).any(), f"few: {table} factors are trained")
     spelled = train(check, "few, sgd by name", scratch, ["--recipe", "best", "--data", data, "--optimizer", "sgd", "--offset", "mean"])
     check.equal("few, sgd by name: model", spelled[1], model)
     unvalidated = train(check, "few, all trained", scratch, ["--recipe", "best", "--data", data, "--valid-pct", 0])[0]

@@ -65,7 +65,7 @@ static struct job {
     uint32_t ranks;
     pthread_barrier_t barrier;
     pthread_mutex_t lock;
-    uint64_t sum[4 * MOVIES];
+    uint64_t sum[9 * MOVIES];
 } job;
 
 static enum cps_status add(void *context, uint64_t *values, size_t count)
@@ -90,16 +90,25 @@ struct rank {
     const struct cps_dataset *overview;
     bool searches; /* for a penalty */
     struct cps_baselines found;
+    double *biases; /* that a model can start from */
 };
+
+/* Those of the last fit with a search. */
+static double biases[USERS + MOVIES];
 
 static void *fit(void *context)
 {
     struct rank *rank = context;
     const struct cps_rank_sums sums = {.add = add};
-    static const struct cps_penalty_search search = {
-        .below_ratings_a_row = UINT32_MAX, .seed = 7, .has_range = true, .range_low = 0, .range_high = 5.5f};
+    static const struct cps_penalty_search search = {.below_ratings_a_row = UINT32_MAX,
+                                                     .seed = 7,
+                                                     .batch_size = 16,
+                                                     .has_range = true,
+                                                     .may_widen = true,
+                                                     .range_low = 0,
+                                                     .range_high = 5.5f};
     return cps_baselines_fit(rank->shards, rank->count, rank->overview, &sums, rank->searches ? &search : NULL,
-                             &rank->found) == CPS_OK
+                             &rank->found, &rank->biases) == CPS_OK
                ? rank
                : NULL;
 }
@@ -128,7 +137,14 @@ static struct cps_baselines fit_over(uint32_t ranks, uint32_t workers, float sca
         pthread_join(thread[r], &done);
         assert_non_null(done);
         assert_memory_equal(&rank[r].found, &rank[0].found, sizeof rank[0].found);
+        assert_int_equal(rank[r].biases != NULL, searches);
+        if (searches)
+            assert_memory_equal(rank[r].biases, rank[0].biases, sizeof biases);
     }
+    if (searches)
+        memcpy(biases, rank[0].biases, sizeof biases);
+    for (uint32_t r = 0; r < ranks; r++)
+        free(rank[r].biases);
     for (uint32_t w = 0; w < workers; w++)
         free_shard(&shards[w]);
     pthread_barrier_destroy(&job.barrier);
@@ -269,6 +285,54 @@ static void noise_is_errors_times_the_busiest_rows(void **state)
     check_near(noise / (sqrt(user) + sqrt(movie)), 1.0, 0.05, "root mean square of the errors");
 }
 
+/* A third of the movies has most of the ratings, and these are high; the others have one or two; the last movie
+ * has none. */
+static void biases_shrink_toward_those_of_rows_with_as_many_ratings(void **state)
+{
+    (void)state;
+    uint32_t last = MOVIES - 1, few = MOVIES / 3;
+    draw(train, TRAIN, 5, 1.0f);
+    draw(valid, VALID, 6, 1.0f);
+    for (uint32_t i = 0; i < TRAIN; i++) {
+        bool popular = i >= 2 * (last - few);
+        train[i].movie = popular ? 1 + train[i].movie % (few - 1) : few + i % (last - few);
+        train[i].value = (popular ? 4.0f : 1.0f) + (float)test_below(9, i, 2);
+    }
+    for (uint32_t i = 0; i < TRAIN; i++)
+        train[i].user = train[i].user < USERS - 1 ? train[i].user : 1;
+    for (uint32_t i = 0; i < VALID; i += 10)
+        valid[i].user = USERS - 1; /* has no ratings to train on */
+    double plain = fit_over(1, 1, 1.0f, false).biases_loss;
+    const struct cps_baselines found = fit_over(2, 3, 1.0f, true);
+    assert_true(found.leveled);
+    check_near(found.biases_loss, plain, 0, "the loss of biases that shrink toward 0");
+    double unseen = biases[USERS + last], seen = 0;
+    for (uint32_t movie = few; movie < last; movie++)
+        seen += biases[USERS + movie] / (last - few);
+    assert_true(seen < -2 && unseen < -1);
+    assert_true(biases[USERS + 1] > -0.5);
+    check_near(biases[USERS], unseen, 0, "the bias of '#na#'");
+}
+
+/* Taste for one of two kinds of movies is worth factors, noise is not. */
+static void factors_are_worth_it_or_not(void **state)
+{
+    (void)state;
+    for (int taste = 0; taste < 2; taste++) {
+        draw(train, TRAIN, 5, 1.0f);
+        draw(valid, VALID, 6, 1.0f);
+        for (uint32_t i = 0; i < TRAIN; i++) {
+            bool liked = (train[i].user + train[i].movie) % 2;
+            train[i].value = (float)((taste && liked ? 3 : 1) + test_below(9, i, 3));
+        }
+        const struct cps_baselines found = fit_over(2, 2, 1.0f, true);
+        if (taste)
+            assert_true(found.factor_penalty <= 0.3 * found.noise);
+        else
+            check_near(found.factor_penalty, found.noise, 0, "penalty where there is nothing to find");
+    }
+}
+
 static void without_validation_there_is_a_mean_alone(void **state)
 {
     (void)state;
@@ -295,6 +359,8 @@ int main(void)
         cmocka_unit_test(users_and_movies_have_penalties_of_their_own),
         cmocka_unit_test(a_range_that_harms_is_found),
         cmocka_unit_test(noise_is_errors_times_the_busiest_rows),
+        cmocka_unit_test(biases_shrink_toward_those_of_rows_with_as_many_ratings),
+        cmocka_unit_test(factors_are_worth_it_or_not),
         cmocka_unit_test(without_validation_there_is_a_mean_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

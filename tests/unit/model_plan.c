@@ -96,6 +96,12 @@ static void fields_that_disagree_are_refused(void **state)
     plan.wd_bias = 0.1;
     plan.wd_movie_bias = 0.5;
     check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "lr_max * wd");
+    plan = small_plan();
+    plan.keeps_biases = true;
+    plan.optimizer = CPS_OPTIMIZER_SGD;
+    check_ok(cps_plan_check(&plan));
+    plan.optimizer = CPS_OPTIMIZER_ADAM;
+    check_fails(cps_plan_check(&plan), CPS_ERR_PEER, "keeps_biases");
 }
 
 int main(void)

@@ -220,6 +220,35 @@ static void biases_can_decay_by_themselves(void **state)
     }
 }
 
+/* The factors are those of a table that trains its biases. */
+static void biases_can_be_kept(void **state)
+{
+    (void)state;
+    static const double movie_decays[] = {0, 0.2};
+    for (size_t d = 0; d < COUNT_OF(movie_decays); d++) {
+        struct cps_plan plan = small_plan(), kept = plan;
+        float got[MOST_WIDTH], trained[MOST_WIDTH], start[MOST_WIDTH];
+        plan.optimizer = kept.optimizer = CPS_OPTIMIZER_SGD;
+        kept.keeps_biases = true;
+        kept.wd_movie_bias = movie_decays[d];
+        struct cps_table table = table_of(&kept, 0), other = table_of(&plan, 0);
+        grant_all(&table);
+        grant_all(&other);
+        train_steps(&table, 1, 560);
+        train_steps(&other, 1, 560);
+        for (uint32_t r = 0; r < table.rows; r++) {
+            cps_initial_row(&plan, cps_table_key_of(&table, r), start);
+            cps_table_read(&table, 0, r, 600, got);
+            cps_table_read(&other, 0, r, 600, trained);
+            assert_memory_equal(got, trained, plan.factors * sizeof(float));
+            assert_true(got[plan.factors] == start[plan.factors]);
+            assert_true(got[plan.factors] != trained[plan.factors]);
+        }
+        cps_table_release(&table);
+        cps_table_release(&other);
+    }
+}
+
 struct dense_row {
     double w[MOST_WIDTH], m[MOST_WIDTH], v[MOST_WIDTH], history[2];
 };
@@ -386,6 +415,7 @@ int main(void)
         cmocka_unit_test(reads_leave_no_trace),
         cmocka_unit_test(training_is_the_same_on_any_server_and_build),
         cmocka_unit_test(biases_can_decay_by_themselves),
+        cmocka_unit_test(biases_can_be_kept),
         cmocka_unit_test(sparse_training_is_dense_training),
         cmocka_unit_test(untouched_rows_decay),
         cmocka_unit_test(rows_may_fill_their_stride),
