@@ -231,7 +231,7 @@ static enum cps_status try_penalty(struct search *self, double penalty, double *
 
 static enum cps_status search_multiples(struct search *self, double *out)
 {
-    static const double slack = 0.0005; /* of the loss: what does not yet tell */
+    static const double slack = 0.0005;                               /* of the loss: what does not yet tell */
     const double gain = 0.001 + 5 / (double)self->found->train_count; /* what factors must be worth */
     double without, best, noise = self->found->noise;
     CPS_TRY(try_penalty(self, INFINITY, &without));

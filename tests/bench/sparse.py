@@ -22,9 +22,10 @@ HEAD = "| set | training ratings a row | notebook's | `best` | biases | `best` l
 
 def train(program, folder, recipe, seed):
     """The record of a run on the ratings in folder."""
-    subprocess.run([program, "--data", folder / "ratings.csv", "--recipe", recipe, "--seed", str(seed), "--threads", "1", "--progress",
-                    "none", "--log-level", "error", "--out", folder / recipe, "--overwrite"],
-                   check=True, stdout=subprocess.DEVNULL)
+    run = subprocess.run([program, "--data", folder / "ratings.csv", "--recipe", recipe, "--seed", str(seed), "--threads", "1",
+                          "--progress", "none", "--out", folder / recipe, "--overwrite"], capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(run.stderr)
     return json.loads((folder / recipe / "run.json").read_text())
 
 

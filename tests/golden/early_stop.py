@@ -17,6 +17,7 @@ import records  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 EPOCHS, PATIENCE = 16, 2
+ATTEMPTS = 6  # a checkpoint is left out while an earlier one is being written
 SOLVERS = {"batch": ["--factors", 50, "--batch-size", 8, "--wd", 0.01],
            "block": ["--solver", "block", "--lr-max", 0.03, "--wd", 0.1]}
 
@@ -42,18 +43,24 @@ def check_end(check, name, record, out):
                 {"patience": PATIENCE, "after_epoch": len(losses) - 1, "best_epoch": best, "planned_epochs": EPOCHS})
 
 
+def step_of(checkpoint):
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def has_checkpoint(run, step):
+    return any(step_of(folder) == step for folder in (run / "checkpoints").iterdir())
+
+
 def cut_at_the_end(saved, out, wanted):
-    """Changes a run into one that was interrupted at its end: its newest checkpoint is that of the last epoch."""
+    """Copies a run as one that was interrupted at its end: its newest checkpoint is that of the last epoch."""
     shutil.copytree(saved, out)
     record = json.loads((out / "run.json").read_text())
     record["state"] = "failed: killed"
     record["options"]["early-stop"].update(value=str(PATIENCE), source="command line")
     (out / "run.json").write_text(json.dumps(record))
-    steps = sorted((out / "checkpoints").iterdir())
-    for folder in steps:
-        if int(folder.name.removeprefix("step-")) > wanted:
+    for folder in (out / "checkpoints").iterdir():
+        if step_of(folder) > wanted:
             shutil.rmtree(folder)
-    return any(int(folder.name.removeprefix("step-")) == wanted for folder in steps)
 
 
 def check_solver(check, solver, data, scratch):
@@ -67,12 +74,18 @@ def check_solver(check, solver, data, scratch):
     replay = launch.launch(["replay", scratch / solver, "--progress", "none"])
     check.that(replay.code == 0 and "early stop" in replay.stdout and "\nsame" in replay.stdout, f"{solver}: replays",
                replay.stdout[-200:] + replay.stderr[-200:])
-    train(check, f"{solver}, to its end", scratch / f"{solver}-whole", [*common, "--save-every", f"{first['result']['steps']}steps", "--keep", 9])
+    wanted = first["result"]["steps"]
+    for attempt in range(ATTEMPTS):
+        whole = scratch / f"{solver}-whole-{attempt}"
+        train(check, f"{solver}, to its end", whole, [*common, "--save-every", f"{wanted}steps", "--keep", 9])
+        if has_checkpoint(whole, wanted):
+            break
+    else:
+        check.that(solver == "block", f"{solver}: has a checkpoint of that epoch", "")
+        return  # the block solver ends before it has written that many
     for ranks in (None, 4):
         out = scratch / f"{solver}-cut-{ranks}"
-        if not cut_at_the_end(scratch / f"{solver}-whole", out, first["result"]["steps"]):
-            check.that(solver == "block", f"{solver}: has a checkpoint of that epoch", "")
-            continue  # the block solver ends before it has written that many
+        cut_at_the_end(whole, out, wanted)
         run = launch.launch(["--resume", out, "--progress", "none"], ranks)
         same = run.code == 0 and outcome(records.read_record(out))[::2] == outcome(first)[::2]
         check.that(same, f"{solver}: goes on from the epoch that it ends with, {ranks or 1} ranks", run.stderr[-300:])
