@@ -30,7 +30,7 @@ static void next_piece(void *context, struct cps_block_stream *stream)
     struct cps_block_stream *all = &whole[stream - streams];
     uint32_t left = (uint32_t)(all->end - all->ratings), count = left < piece ? left : piece;
     if (stream->users != zeroes) {
-        all->loss += stream->loss;
+        all->loss = (int64_t)((uint64_t)all->loss + (uint64_t)stream->loss); /* wild ones overflow */
         all->wild |= stream->wild;
     }
     *stream = *all;
