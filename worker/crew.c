@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/base/memory.h"
+#include "worker/crew_results.h"
 #include "worker/crew_sorting.h"
 #include "worker/hand.h"
 
@@ -44,11 +45,6 @@ struct member {
     bool started;
 };
 
-struct step_sum {
-    struct cps_crew_step sum;
-    uint32_t blocks;
-};
-
 struct cps_crew {
     struct cps_plan plan;
     struct cps_order *order;
@@ -65,14 +61,8 @@ struct cps_crew {
     double *lr;                 /* [granted] */
     size_t lr_capacity;
     uint64_t granted;
-    uint64_t save_step;    /* the coordinator has requested to save the rows after it; 0: none */
-    struct step_sum *sums; /* [2 · blocks], by step modulo that: own blocks are never further apart */
-    uint64_t taken;        /* steps */
-    uint32_t validating;   /* the epoch that is being validated, or is to be next */
-    uint32_t validated;    /* movie blocks of it */
-    uint32_t valid_taken;  /* epochs */
-    struct cps_error_sums valid;
-    bool valid_wild;
+    uint64_t save_step; /* the coordinator has requested to save the rows after it; 0: none */
+    struct cps_crew_results results;
     float *zeroes;                  /* a row for each thread */
     struct cps_block_rating *blank; /* ratings of that row */
     uint32_t most_movies;           /* that a thread has in hand */
@@ -82,15 +72,10 @@ struct cps_crew {
 
 /* ---- which block is ready ---- */
 
-static uint64_t epoch_end(const struct cps_crew *self)
-{
-    return (uint64_t)(self->validating + 1) * self->blocks;
-}
-
 /* Whether a user block that has seen `step` sub-epochs still waits for the validation of the last epoch. */
 static bool waits_for_validation(const struct cps_crew *self, uint64_t step)
 {
-    return step == epoch_end(self);
+    return step == cps_crew_results_epoch_end(&self->results);
 }
 
 /* Whether a checkpoint saves the rows as they are after step. */
@@ -152,11 +137,7 @@ static void take_in_hand(struct cps_crew *self, struct member *member, uint32_t 
 
 static void finish_block(struct cps_crew *self, struct member *member, const struct cps_hand_block *done)
 {
-    struct step_sum *sum = &self->sums[done->step % (2 * self->blocks)];
-    sum->sum.squared = cps_loss_add(sum->sum.squared, done->squared);
-    sum->sum.ratings += (uint64_t)(done->end - done->begin);
-    sum->sum.wild |= done->wild;
-    sum->blocks++;
+    cps_crew_results_add_block(&self->results, done);
     self->users[done->user].busy--;
     self->movies[done->movie].busy--;
     member->movies -= self->movies[done->movie].busy == 0;
@@ -192,7 +173,7 @@ static enum choice consider(struct cps_crew *self, struct member *member, uint32
 static void fill_hand(struct cps_crew *self, struct member *member)
 {
     struct cps_hand *hand = &member->hand;
-    while (hand->held < CPS_HAND_MOST) {
+    while (self->own > 0 && hand->held < CPS_HAND_MOST) {
         enum choice choice = NOT_READY;
         if (member->run < LONGEST_RUN)
             choice = consider(self, member, member->user);
@@ -233,8 +214,8 @@ static void train_some(struct cps_crew *self, struct member *member)
 static bool epoch_is_trained(const struct cps_crew *self)
 {
     for (uint32_t user = 0; user < self->own; user++)
-        if (self->users[user].step != epoch_end(self) || self->users[user].busy || !self->users[user].rows ||
-            !self->sorting.dealt[user])
+        if (self->users[user].step != cps_crew_results_epoch_end(&self->results) || self->users[user].busy ||
+            !self->users[user].rows || !self->sorting.dealt[user])
             return false;
     return true;
 }
@@ -249,12 +230,6 @@ static uint32_t next_to_validate(const struct cps_crew *self, uint32_t *movies)
         if (self->movies[j].shared && !self->movies[j].busy && !self->movies[j].done)
             movies[found++] = j;
     return found;
-}
-
-static void begin_next_epoch(struct cps_crew *self)
-{
-    self->validating++;
-    self->validated = 0;
 }
 
 /* Adds the errors of a user block with these movie blocks to sums; false if one is out of range. */
@@ -285,16 +260,11 @@ static void validate_movies(struct cps_crew *self, struct member *member, const 
     for (uint32_t user = 0; user < self->own && fine; user++)
         fine = validate_user(self, member, user, movies, count, &sums);
     pthread_mutex_lock(&self->mutex);
-    self->valid_wild |= !fine;
-    self->valid.squared = cps_loss_add(self->valid.squared, sums.squared);
-    self->valid.absolute = cps_loss_add(self->valid.absolute, sums.absolute);
+    cps_crew_results_add_valid(&self->results, count, &sums, fine);
     for (uint32_t k = 0; k < count; k++) {
         self->movies[movies[k]].busy--;
         self->movies[movies[k]].done = true;
     }
-    self->validated += count;
-    if (self->validated == self->blocks)
-        begin_next_epoch(self);
     if (self->sleepers)
         pthread_cond_broadcast(&self->changed);
 }
@@ -495,13 +465,7 @@ const float *cps_crew_user_row(const struct cps_crew *self, uint32_t user_row)
 bool cps_crew_take_step(struct cps_crew *self, uint64_t *step, struct cps_crew_step *out)
 {
     pthread_mutex_lock(&self->mutex);
-    struct step_sum *sum = &self->sums[self->taken % (2 * self->blocks)];
-    bool found = sum->blocks == self->own && self->taken < self->granted;
-    if (found) {
-        *step = self->taken++;
-        *out = sum->sum;
-        *sum = (struct step_sum){{0}, 0};
-    }
+    bool found = cps_crew_results_take_step(&self->results, self->granted, step, out);
     pthread_mutex_unlock(&self->mutex);
     return found;
 }
@@ -509,17 +473,9 @@ bool cps_crew_take_step(struct cps_crew *self, uint64_t *step, struct cps_crew_s
 bool cps_crew_take_valid(struct cps_crew *self, uint32_t *epoch, struct cps_error_sums *out, bool *wild)
 {
     pthread_mutex_lock(&self->mutex);
-    if (self->plan.valid_count == 0 && self->taken == epoch_end(self))
-        begin_next_epoch(self);
-    bool found = self->valid_taken < self->validating;
-    if (found) {
-        *epoch = self->valid_taken++;
-        *out = self->valid;
-        *wild = self->valid_wild;
-        self->valid_wild = false;
-        self->valid = (struct cps_error_sums){0};
+    bool found = cps_crew_results_take_valid(&self->results, epoch, out, wild);
+    if (found)
         pthread_cond_broadcast(&self->changed);
-    }
     pthread_mutex_unlock(&self->mutex);
     return found;
 }
@@ -531,7 +487,7 @@ static enum cps_status alloc_all(struct cps_crew *self)
     CPS_TRY(cps_alloc("user blocks", self->own, sizeof *self->users, &self->users));
     CPS_TRY(cps_crew_sorting_init(&self->sorting, self->order, &self->mutex));
     CPS_TRY(cps_alloc("movie blocks", self->blocks, sizeof *self->movies, &self->movies));
-    CPS_TRY(cps_alloc("sums of sub-epochs", 2 * (size_t)self->blocks, sizeof *self->sums, &self->sums));
+    CPS_TRY(cps_crew_results_init(&self->results, &self->plan, self->own));
     CPS_TRY(cps_alloc("rows of zeroes", (size_t)self->threads * self->rule.row_floats, sizeof *self->zeroes,
                       &self->zeroes));
     CPS_TRY(cps_alloc("ratings of no row", CPS_HAND_IDLE + CPS_BLOCK_AHEAD, sizeof *self->blank, &self->blank));
@@ -543,7 +499,7 @@ static enum cps_status start_threads(struct cps_crew *self)
     for (uint32_t t = 0; t < self->threads; t++) {
         struct member *member = &self->members[t];
         member->crew = self;
-        member->user = (uint32_t)((uint64_t)(t + 1) * self->own / self->threads) % self->own;
+        member->user = (uint32_t)((uint64_t)t * self->own / self->threads);
         cps_hand_init(&member->hand, &self->work, self->zeroes + (size_t)t * self->rule.row_floats);
         if (t == 0)
             continue;
@@ -574,9 +530,6 @@ enum cps_status cps_crew_create(const struct cps_plan *plan, struct cps_order *o
     self->own = order->block_count;
     self->threads = threads;
     self->most_movies = most_movies(self);
-    self->taken = plan->first_step;
-    self->validating = self->valid_taken =
-        (uint32_t)((plan->first_step - plan->validates_first) / plan->blocks);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -619,7 +572,7 @@ void cps_crew_destroy(struct cps_crew **out)
     cps_crew_sorting_release(&self->sorting);
     free(self->movies);
     free(self->lr);
-    free(self->sums);
+    cps_crew_results_release(&self->results);
     free(self->zeroes);
     free(self->blank);
     free(self->members);

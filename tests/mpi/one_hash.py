@@ -144,16 +144,27 @@ def many_validation_ratings(check, scratch):
               ["--valid-pct", "0.8", "--epochs", 2, "--batch-size", 256, *arguments], scratch)
 
 
+def compare(check, title, options, chosen, scratch):
+    """Trains variants [(name, ranks, arguments)], and holds them to the first."""
+    first = None
+    for name, ranks, arguments in chosen:
+        hashes = train(check, f"{title}, {name}", ranks, [*options, *arguments], scratch)
+        first = first or hashes
+        check.that(hashes == first, f"{title}, {name}: one hash", hashes and hashes[0][:16])
+
+
 def large_batches(check, scratch):
     """Batches whose samples and rows are divided among threads."""
-    first = None
-    for name, ranks, arguments in [(f"{threads} threads", None, ["--threads", threads]) for threads in (1, 2, 3, 8)] + [
-            ("3x4, 2 threads", None, ["--servers", 3, "--workers", 4, "--threads", 2]),
-            ("4 ranks, 2 threads", 4, ["--threads", 2])]:
-        hashes = train(check, f"batch of 4096, {name}", ranks,
-                       ["--valid-pct", "0.2", "--epochs", 2, "--batch-size", 4096, *arguments], scratch)
-        first = first or hashes
-        check.that(hashes == first, f"batch of 4096, {name}: one hash", hashes and hashes[0][:16])
+    chosen = [(f"{threads} threads", None, ["--threads", threads]) for threads in (1, 2, 3, 8)] + [
+        ("3x4, 2 threads", None, ["--servers", 3, "--workers", 4, "--threads", 2]), ("4 ranks, 2 threads", 4, ["--threads", 2])]
+    compare(check, "batch of 4096", ["--valid-pct", "0.2", "--epochs", 2, "--batch-size", 4096], chosen, scratch)
+
+
+def few_blocks(check, scratch):
+    """Workers and threads without a block."""
+    chosen = [("one process", None, []), ("1x4", None, ["--servers", 1, "--workers", 4]), ("3 threads", None, ["--threads", 3]),
+              ("6 ranks", 6, ["--servers", 1, "--workers", 4])]
+    compare(check, "block, 2 blocks", ["--solver", "block", "--blocks", 2, "--epochs", 2], chosen, scratch)
 
 
 def rounds_of(arguments, optimizer):
@@ -181,6 +192,7 @@ def main():
                 check.equal(f"{optimizer}: the hash of this state", first[0][:16], PINNED[optimizer])
         many_validation_ratings(check, scratch)
         large_batches(check, scratch)
+        few_blocks(check, scratch)
     check.finish()
 
 
